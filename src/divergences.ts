@@ -1,0 +1,56 @@
+// Margins of a pair: the difference of the scores f(log-ratio) under each f-divergence, with both derivatives.
+//
+// A margin function takes the log-ratios and the two lengths that divide the scores (1 for losses that do not normalise),
+// then the divergence's constants, and returns [d, dd/da, dd/dc]. It is printed as a kernel like the losses are.
+// Paper     Wang et al. 2023, "Beyond Reverse KL", arXiv:2309.16240; TRL drops the constants of f'.
+
+import { sigmoid, softplus } from "./losses/math.ts";
+
+export type Margin = (
+  a: number,
+  c: number,
+  chosenLength: number,
+  rejectedLength: number,
+  ...constants: number[]
+) => readonly [d: number, da: number, dc: number];
+
+/** f(r) = r: the difference of log-ratios. An empty completion counts as one token. */
+export const reverseKl: Margin = (a, c, chosenLength, rejectedLength) => {
+  const perChosen = 1 / Math.max(chosenLength, 1);
+  const perRejected = 1 / Math.max(rejectedLength, 1);
+  return [a * perChosen - c * perRejected, perChosen, -perRejected];
+};
+
+/** f(r) = log σ(r). */
+export const jsDivergence: Margin = (a, c, chosenLength, rejectedLength) => {
+  const perChosen = 1 / Math.max(chosenLength, 1);
+  const perRejected = 1 / Math.max(rejectedLength, 1);
+  return [
+    softplus(-c) * perRejected - softplus(-a) * perChosen,
+    sigmoid(-a) * perChosen,
+    -sigmoid(-c) * perRejected,
+  ];
+};
+
+/**
+ * f(r) = e^t / k, t = min(k·r, cap): the α-divergence with k = α − 1, the forward KL with k = −1 and no cap.
+ *
+ * The larger power is taken out of the difference, e^M·(e^(s−M)/n − e^(t−M)/m), and the rest formed from expm1: no digits
+ * are lost near α = 1 or where a ≈ c, and an overflow is ±∞, not ∞ − ∞. The slope is 0 where the cap is active.
+ */
+export const powerDivergence: Margin = (a, c, chosenLength, rejectedLength, k, cap) => {
+  const perChosen = 1 / Math.max(chosenLength, 1);
+  const perRejected = 1 / Math.max(rejectedLength, 1);
+  const s = Math.min(k * a, cap);
+  const t = Math.min(k * c, cap);
+  const most = Math.max(s, t);
+  const rest =
+    Math.expm1(s - most) * perChosen - Math.expm1(t - most) * perRejected + (perChosen - perRejected);
+  const es = Math.exp(s);
+  const et = Math.exp(t);
+  return [
+    rest === 0 ? 0 : (Math.exp(most) * rest) / k,
+    k * a > cap ? 0 : es * perChosen,
+    k * c > cap ? 0 : -et * perRejected,
+  ];
+};

@@ -1,0 +1,109 @@
+// What a loss is. A definition is one plain function of log-ratios and hyperparameters that returns the loss of a pair and
+// its derivatives. It is the JavaScript backend as it stands; scripts/generate prints it as AssemblyScript SIMD and WGSL.
+
+import { KindError, ParamError } from "../errors.ts";
+
+/** A hyperparameter: its default and the interval it must lie in. */
+export interface Param {
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  /** The ends that do not belong to the interval. Infinity never does: hyperparameters are finite. */
+  readonly open?: "min" | "max" | "both";
+}
+
+/** What every loss says of itself. */
+export interface LossInfo {
+  /** TRL's name. */
+  readonly id: string;
+  /** What the loss does, in a phrase. */
+  readonly title: string;
+  /** Where it was published: arXiv number and equation, or a name. */
+  readonly paper: string;
+  /** When to use it, what to watch out for. */
+  readonly note: string;
+  /** The hyperparameters in the order in which the function takes them, after its first arguments. */
+  readonly params: Readonly<Record<string, Param>>;
+}
+
+/**
+ * A loss of one number per pair, the margin `d`: the difference of the two log-ratios (or of their scores, under an
+ * f-divergence). The function returns `[loss, dLoss/dd]`.
+ */
+export interface MarginLoss extends LossInfo {
+  readonly margin: (d: number, ...params: number[]) => readonly [loss: number, slope: number];
+  /** `d` is the difference of log-ratios divided by completion length: needs `chosenLengths`, `rejectedLengths`. */
+  readonly normalised?: true;
+  /**
+   * The margins are formed after sorting across the batch: `"margins"` sorts policy and reference margins, `"ratios"` sorts
+   * chosen and rejected log-ratios, each on its own.
+   */
+  readonly sorted?: "margins" | "ratios";
+}
+
+/** A loss of the two log-ratios `a` (chosen) and `c` (rejected). The function returns `[loss, dLoss/da, dLoss/dc]`. */
+export interface PairLoss extends LossInfo {
+  readonly pair: (a: number, c: number, ...params: number[]) => readonly [loss: number, da: number, dc: number];
+}
+
+/** The negative log-likelihood of the chosen completions: one number for the batch, no log-ratios, no reference. */
+export interface LikelihoodLoss extends LossInfo {
+  readonly likelihood: true;
+}
+
+export type Loss = MarginLoss | PairLoss | LikelihoodLoss;
+
+/** A finite number above zero. */
+export const positive = (byDefault: number): Param => ({ default: byDefault, min: 0, max: Infinity, open: "both" });
+
+/** Any finite number. */
+export const finite = (byDefault: number): Param => ({ default: byDefault, min: -Infinity, max: Infinity, open: "both" });
+
+/** A number in an interval; `open` names the ends that do not belong to it. */
+export const between = (min: number, max: number, byDefault: number, open?: Param["open"]): Param =>
+  open ? { default: byDefault, min, max, open } : { default: byDefault, min, max };
+
+/** The interval in mathematical notation: `[0, 0.5)`. */
+export function rangeText({ min, max, open }: Param): string {
+  const left = open === "min" || open === "both" ? "(" : "[";
+  const right = open === "max" || open === "both" ? ")" : "]";
+  const text = (x: number): string => (x === Infinity ? "∞" : x === -Infinity ? "−∞" : String(x));
+  return `${left}${text(min)}, ${text(max)}${right}`;
+}
+
+/** Whether a value lies in the interval; NaN and other kinds do not. */
+export function inRange(value: unknown, { min, max, open }: Param): value is number {
+  if (typeof value !== "number") return false;
+  const aboveMin = open === "min" || open === "both" ? value > min : value >= min;
+  const belowMax = open === "max" || open === "both" ? value < max : value <= max;
+  return aboveMin && belowMax;
+}
+
+/**
+ * Defines a loss of your own. It runs as it stands on the `js` backend.
+ *
+ * The function may use `const`, `+ - * /`, comparisons, `?:`, numbers, `Math.abs exp expm1 log log1p max min`, and
+ * `sigmoid`, `softplus`, `logsigmoid`: what can be printed in every language that kernels are made in.
+ *
+ * Throws    KindError if the id is empty or there is no function; ParamError if a default lies outside its range
+ * @example  const squared = defineLoss({
+ *             id: "squared", title: "squared distance to a margin of one", paper: "", note: "",
+ *             params: { beta: { default: 0.1, min: 0, max: 10 } },
+ *             margin: (d, beta) => [(beta * d - 1) ** 2 / 2, beta * (beta * d - 1)],
+ *           });
+ *           createJs().pairLoss(pairs, { lossType: squared, beta: 0.5 });
+ */
+export function defineLoss<const L extends Loss>(loss: L): L {
+  if (typeof loss?.id !== "string" || loss.id === "") throw new KindError("id: expected a name, got an empty one");
+  if (!["margin", "pair", "likelihood"].some((form) => form in loss)) {
+    throw new KindError(`${loss.id}: expected a function \`margin\` or \`pair\`, got neither`);
+  }
+  for (const [name, param] of Object.entries(loss.params)) {
+    if (inRange(param.default, param)) continue;
+    throw new ParamError(
+      "out-of-range",
+      `${loss.id}.params.${name}.default: expected a number in ${rangeText(param)}, got ${param.default}`,
+    );
+  }
+  return Object.freeze(loss);
+}

@@ -1,0 +1,42 @@
+// The table of losses: TRL's name -> definition.
+
+import { aot } from "./aot.ts";
+import { aotUnpaired } from "./aot-unpaired.ts";
+import { apoDown } from "./apo-down.ts";
+import { apoZero } from "./apo-zero.ts";
+import { bcoPair } from "./bco-pair.ts";
+import type { Loss } from "./define.ts";
+import { discopop } from "./discopop.ts";
+import { exoPair } from "./exo-pair.ts";
+import { hinge } from "./hinge.ts";
+import { ipo } from "./ipo.ts";
+import { ncaPair } from "./nca-pair.ts";
+import { robust } from "./robust.ts";
+import { sft } from "./sft.ts";
+import { sigmoidLoss } from "./sigmoid.ts";
+import { sigmoidNorm } from "./sigmoid-norm.ts";
+import { sppoHard } from "./sppo-hard.ts";
+
+/** Every loss, by TRL's name, with its title, paper, hyperparameters and formula. */
+export const losses = {
+  sigmoid: sigmoidLoss,
+  sigmoid_norm: sigmoidNorm,
+  hinge,
+  ipo,
+  exo_pair: exoPair,
+  nca_pair: ncaPair,
+  robust,
+  bco_pair: bcoPair,
+  sppo_hard: sppoHard,
+  aot,
+  aot_unpaired: aotUnpaired,
+  apo_zero: apoZero,
+  apo_down: apoDown,
+  discopop,
+  sft,
+} as const satisfies Readonly<Record<string, Loss>>;
+
+export type LossType = keyof typeof losses;
+
+/** The names of all losses. */
+export const lossTypes = Object.keys(losses) as readonly LossType[];

@@ -1,0 +1,20 @@
+import { defineLoss } from "./define.ts";
+import { beta } from "./params.ts";
+
+/**
+ * Identity preference optimization: squares the distance of the length-normalised margin to 1/(2β).
+ *
+ * Paper     Azar et al. 2023, arXiv:2310.12036, eq. 17 (β is the paper's τ; TRL divides by length, confirmed by the authors)
+ */
+export const ipo = defineLoss({
+  id: "ipo",
+  title: "squared distance of the margin per token to 1/(2β)",
+  paper: "arXiv:2310.12036, eq. 17",
+  note: "When DPO overfits its pairs. Needs lengths: guides write the formula without them, TRL divides by completion length.",
+  params: { beta },
+  normalised: true,
+  margin: (d, beta) => {
+    const error = d - 1 / (2 * beta);
+    return [error * error, 2 * error];
+  },
+});

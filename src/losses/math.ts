@@ -1,0 +1,18 @@
+// The functions that a loss definition may call beside Math.abs, exp, expm1, log, log1p, max and min.
+// Twin of assembly/math.ts. All are stable for any argument: one exponential of -|x|, never of +|x|.
+
+/** 1 / (1 + e^-x). Write `sigmoid(-x)` for 1 - sigmoid(x): the difference has no correct digit once x is large. */
+export function sigmoid(x: number): number {
+  const e = Math.exp(-Math.abs(x));
+  return (x >= 0 ? 1 : e) / (1 + e);
+}
+
+/** log(1 + e^x). */
+export function softplus(x: number): number {
+  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+}
+
+/** log(sigmoid(x)) = -softplus(-x). */
+export function logsigmoid(x: number): number {
+  return Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x)));
+}

@@ -1,0 +1,41 @@
+// The running mean of rewards that BCO subtracts (`rewardShift`), as TRL's DPOTrainer kept it up to v0.28.
+
+import { KindError } from "./errors.ts";
+
+/** A mean over calls: each call counts once, whatever its batch size. */
+export interface RunningMean {
+  readonly mean: number;
+  readonly count: number;
+  /** Takes in the mean of one batch and returns the new mean, the current batch included. */
+  update(batchMean: number): number;
+  toJSON(): { mean: number; count: number };
+}
+
+/**
+ * A running mean to hand to `rewardShift`; every successful call that uses it updates it once.
+ *
+ * Throws    KindError if the state to restore is not `{ mean, count }`
+ * @example  const shift = createRunningMean();
+ *           js.pairLoss(pairs, { lossType: "bco_pair", rewardShift: shift });
+ *           const saved = JSON.stringify(shift);
+ *           const restored = createRunningMean(JSON.parse(saved));
+ */
+export function createRunningMean(state?: { mean: number; count: number }): RunningMean {
+  let { mean, count } = state ?? { mean: 0, count: 0 };
+  if (typeof mean !== "number" || typeof count !== "number") {
+    throw new KindError(`state: expected { mean: number, count: number }, got ${JSON.stringify(state)}`);
+  }
+  return {
+    get mean() {
+      return mean;
+    },
+    get count() {
+      return count;
+    },
+    update(batchMean) {
+      mean = mean + (batchMean - mean) / ++count;
+      return mean;
+    },
+    toJSON: () => ({ mean, count }),
+  };
+}

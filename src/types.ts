@@ -1,0 +1,125 @@
+// The public types: what calls take and return. Names, shapes and units are those of docs/api.md.
+
+import type { Loss } from "./losses/define.ts";
+import type { LossType } from "./losses/index.ts";
+import type { RunningMean } from "./running-mean.ts";
+
+/** Log-probabilities, weights: float32 or float64. Views of a SharedArrayBuffer are accepted everywhere. */
+export type FloatArray = Float32Array<ArrayBufferLike> | Float64Array<ArrayBufferLike>;
+
+/** Token counts: integers in any of these. */
+export type LengthArray = FloatArray | Int32Array<ArrayBufferLike> | Uint32Array<ArrayBufferLike>;
+
+/** Sequence log-probabilities of B pairs, nats, summed over the completion; each array holds B numbers. */
+export interface PairLogps {
+  policyChosen: FloatArray;
+  policyRejected: FloatArray;
+  /** Required unless every loss asked for needs none, or `referenceFree`. */
+  referenceChosen?: FloatArray | undefined;
+  referenceRejected?: FloatArray | undefined;
+  /** Completion tokens; required by `ipo`, `sigmoid_norm`, `sft`. 0 is an empty completion: its gradient is 0. */
+  chosenLengths?: LengthArray | undefined;
+  rejectedLengths?: LengthArray | undefined;
+  /** Multiplies each pair's loss; refused with `aot`, `aot_unpaired`. */
+  pairWeights?: FloatArray | undefined;
+}
+
+/** Buffers of B numbers that a call fills and returns, so that it allocates none. */
+export interface PairBuffers {
+  losses?: Float32Array<ArrayBufferLike> | undefined;
+  gradChosen?: Float32Array<ArrayBufferLike> | undefined;
+  gradRejected?: Float32Array<ArrayBufferLike> | undefined;
+  chosenRewards?: Float32Array<ArrayBufferLike> | undefined;
+  rejectedRewards?: Float32Array<ArrayBufferLike> | undefined;
+}
+
+export interface PairLossResult {
+  /** Sum over the losses asked for of weight × mean over pairs. */
+  loss: number;
+  /** [B] sum of weight × loss of the pair; of the rank for `aot`, `aot_unpaired`; `sft`'s one number repeated. */
+  losses: Float32Array<ArrayBufferLike>;
+  /** [B] dloss / d policyChosen, the 1/B included, times `gradScale`. */
+  gradChosen: Float32Array<ArrayBufferLike>;
+  /** [B] dloss / d policyRejected. */
+  gradRejected: Float32Array<ArrayBufferLike>;
+  /** [B] β × (policy − reference); when named in `out`, or with `metrics: "full"`. */
+  chosenRewards?: Float32Array<ArrayBufferLike>;
+  rejectedRewards?: Float32Array<ArrayBufferLike>;
+  /** TRL's keys: "rewards/chosen", "rewards/rejected", "rewards/accuracies", "rewards/margins", "logps/chosen", "logps/rejected". */
+  metrics: Record<string, number>;
+}
+
+export type FDivergence = "reverse_kl" | "forward_kl" | "js_divergence" | "alpha_divergence";
+
+/** A name of the table, or one that TRL used to have for it (warned about). */
+export type LossName = LossType | (string & {});
+
+/** Which loss, with which hyperparameters; names are TRL's in camelCase. */
+export interface LossOptions {
+  /** One or several of `lossTypes`, or losses made with `defineLoss`. Default "sigmoid". */
+  lossType?: LossName | Loss | readonly (LossName | Loss)[] | undefined;
+  /** One finite number per loss; default all 1, not normalised. */
+  lossWeights?: readonly number[] | undefined;
+  /** > 0, default 0.1. */
+  beta?: number | undefined;
+  /** [0, 0.5]; `robust` [0, 0.5); `exo_pair` (0, 0.5), default 1e-3 there and 0 elsewhere. */
+  labelSmoothing?: number | undefined;
+  /** > 0, default 0.05. */
+  discopopTau?: number | undefined;
+  fDivergence?: FDivergence | undefined;
+  /** α of the α-divergence, default 0.5. */
+  fAlpha?: number | undefined;
+  /** LD-DPO, [0, 1]; calls that see tokens. */
+  ldAlpha?: number | undefined;
+  /** WPO; calls that see logits. */
+  weighting?: "wpo" | undefined;
+  /** The reference counts as 0 in the losses of log-ratios. */
+  referenceFree?: boolean | undefined;
+  /** δ of `bco_pair`: a number, or a running mean that each successful call updates. */
+  rewardShift?: number | RunningMean | undefined;
+}
+
+/** What every call takes beside the loss options. */
+export interface CallOptions {
+  /** Multiplies all gradients. Default 1. */
+  gradScale?: number | undefined;
+  /** "full" adds what costs extra. Default "basic". */
+  metrics?: "basic" | "full" | undefined;
+  /** "finite" also refuses non-finite floats, naming the index. Default "ids". */
+  validate?: "ids" | "finite" | undefined;
+  /** Ends the call with an AbortError. */
+  signal?: AbortSignal | undefined;
+  /** Called with (done, total) in pairs. */
+  onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+export interface PairLossOptions extends LossOptions, CallOptions {
+  out?: PairBuffers | undefined;
+}
+
+export interface ElementTypes {
+  f32: Float32Array;
+  f16: Uint16Array;
+  bf16: Uint16Array;
+  i32: Int32Array;
+  u8: Uint8Array;
+}
+
+/** What a backend of this thread offers: calls return at once. */
+export interface Backend {
+  readonly name: string;
+  /** Why this one, in words. */
+  readonly reason: string;
+  /**
+   * Losses, gradients and metrics of B pairs from their sequence log-probabilities.
+   *
+   * Throws    ShapeError, ParamError, KindError as docs/errors.md says; nothing is written then
+   */
+  pairLoss(pairs: PairLogps, options?: PairLossOptions): PairLossResult;
+  /** A zeroed typed array in the backend's own memory, which calls use without copying. */
+  allocate<T extends keyof ElementTypes>(type: T, n: number): ElementTypes[T];
+  /** Gives an array of `allocate` back. */
+  free(array: ArrayBufferView): void;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
