@@ -9,26 +9,26 @@
 
 import { madd_x4 } from "./inline/madd";
 
-// prettier-ignore
 const CONSTANTS = memory.data<f32>([
-  /*  0 */ 1.44269502, // log2(e)
-  /*  1 */ -0.693145752, // -ln 2, high part: 15 bits, so that n·high is exact for |n| < 2^9
-  /*  2 */ -1.42860677e-6, // -ln 2, low part
-  /*  3 */ 12583038.0, // 1.5·2^23 + 126: adding it rounds to an integer and leaves n + 126 in the low bits
-  /*  4 */ -87.3365479, // -126·ln 2: here 2^(n-1) becomes the zero of the exponent field
-  /*  5 */ 89.4159851, // 129·ln 2: here 2^(n-1) becomes infinity
-  /*  6 */ 1.0, // (expm1(r) - r)/r² on ±ln 2/2, twice: relative error of expm1 1.5e-8
-  /*  7 */ 0.333330899, //
-  /*  8 */ 0.0833325833, //
-  /*  9 */ 0.0167326946, //
-  /* 10 */ 0.00278920098, //
-  /* 11 */ 2.0, // 2·(atanh(s)/s - 1)/s² in s² on [0, 1/9], relative error 4.7e-9
-  /* 12 */ 0.666664242, //
-  /* 13 */ 0.400210977, //
-  /* 14 */ 0.280075818, //
-  /* 15 */ 0.279875636, //
-  /* 16 */ -17.5, // expm1 is -1 from here down
-  /* 17 */ 0.5, //
+  1.44269502, // 0: log2(e)
+  -0.693145752, // 1: -ln 2, high part: 15 bits, so that n·high is exact
+  -1.42860677e-6, // 2: -ln 2, low part
+  12583038.0, // 3: 1.5·2^23 + 126: adding it rounds to an integer and leaves n + 126 in the low bits
+  -87.3365479, // 4: -126·ln 2: here 2^(n-1) becomes the zero of the exponent field
+  89.4159851, // 5: 129·ln 2: here it becomes infinity
+  1.0, // 6: this and the next four: 2·(expm1(r) - r)/r² on ±ln 2/2, relative error of expm1 1.5e-8
+  0.333330899, // 7
+  0.0833325833, // 8
+  0.0167326946, // 9
+  0.00278920098, // 10
+  2.0, // 11: this and the next four: 2·atanh(s)/s in s² on [0, 1/9], relative error 4.7e-9
+  0.666664242, // 12
+  0.400210977, // 13
+  0.280075818, // 14
+  0.279875636, // 15
+  -17.5, // 16: expm1 is -1 from here down
+  0.5, // 17
+  -0.0, // 18: the sign bit
 ]);
 
 // @ts-ignore: decorator
@@ -37,10 +37,11 @@ function constant(i: usize): v128 {
   return v128.load32_splat(CONSTANTS + (i << 2));
 }
 
+/** -x, as one xor: V8's f32x4.neg makes its mask anew each time. */
 // @ts-ignore: decorator
 @inline
-export function one_x4(): v128 {
-  return constant(6);
+export function neg_x4(x: v128): v128 {
+  return v128.xor(x, constant(18));
 }
 
 /** e^x. Error ≤ 1 ulp; 0 below -86.99, infinity from 88.7228. */
@@ -48,25 +49,51 @@ export function one_x4(): v128 {
 @inline
 export function exp_x4(x: v128): v128 {
   const y = f32x4.pmin(f32x4.pmax(x, constant(4)), constant(5));
-  return exp_clamped_x4(y);
+  const bits = round_bits_x4(y);
+  return f32x4.mul(f32x4.add(constant(11), twice_expm1_x4(reduced_x4(y, bits))), scale_x4(bits));
 }
 
 /** e^-|x|, which sigmoid(±x) and softplus(±x) share: no upper clamp needed. Error ≤ 1 ulp. */
 // @ts-ignore: decorator
 @inline
 export function exp_neg_abs_x4(x: v128): v128 {
-  return exp_clamped_x4(f32x4.pmax(f32x4.neg(f32x4.abs(x)), constant(4)));
+  const y = f32x4.pmax(v128.or(x, constant(18)), constant(4));
+  const bits = round_bits_x4(y);
+  return f32x4.mul(f32x4.add(constant(11), twice_expm1_x4(reduced_x4(y, bits))), scale_x4(bits));
 }
 
-// 2^n·e^r with |r| ≤ ln 2 / 2, as 2^(n-1)·(2 + 2r + r²·q(r)): the factor 2 keeps n = 128 finite and makes the smallest
-// result normal.
+/** e^x - 1, without cancellation near 0. Error ≤ 2 ulp. */
 // @ts-ignore: decorator
 @inline
-function exp_clamped_x4(y: v128): v128 {
-  const bits = madd_x4(y, constant(0), constant(3));
+export function expm1_x4(x: v128): v128 {
+  const y = f32x4.pmin(f32x4.pmax(x, constant(16)), constant(5));
+  const bits = round_bits_x4(y);
+  const scale = scale_x4(bits);
+  // 2^n·(e^r - 1) + (2^n - 1), halved where it could overflow early and doubled at the end.
+  const twice = twice_expm1_x4(reduced_x4(y, bits));
+  const half = madd_x4(f32x4.mul(twice, constant(17)), scale, f32x4.sub(scale, constant(17)));
+  return f32x4.add(half, half);
+}
+
+// e^y = 2^n·e^r with |r| ≤ ln 2 / 2, computed as 2^(n-1)·(2·e^r): the factor 2 keeps n = 128 finite and makes the smallest
+// result a normal number. `bits` holds n + 126 in its low bits.
+// @ts-ignore: decorator
+@inline
+function round_bits_x4(y: v128): v128 {
+  return madd_x4(y, constant(0), constant(3));
+}
+
+// @ts-ignore: decorator
+@inline
+function reduced_x4(y: v128, bits: v128): v128 {
   const n = f32x4.sub(bits, constant(3));
-  const r = madd_x4(n, constant(2), madd_x4(n, constant(1), y));
-  return f32x4.mul(f32x4.add(constant(11), twice_expm1_x4(r)), i32x4.shl(bits, 23));
+  return madd_x4(n, constant(2), madd_x4(n, constant(1), y));
+}
+
+// @ts-ignore: decorator
+@inline
+function scale_x4(bits: v128): v128 {
+  return i32x4.shl(bits, 23);
 }
 
 // 2·(e^r - 1)
@@ -77,7 +104,7 @@ function twice_expm1_x4(r: v128): v128 {
   q = madd_x4(r, q, constant(8));
   q = madd_x4(r, q, constant(7));
   q = madd_x4(r, q, constant(6));
-  return madd_x4(f32x4.mul(r, r), q, f32x4.add(r, r));
+  return f32x4.mul(r, madd_x4(r, q, constant(11)));
 }
 
 /** log(1 + e) for e in [0, 1], as 2·atanh(e / (2 + e)). Error ≤ 2 ulp. */

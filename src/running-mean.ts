@@ -11,6 +11,10 @@ export interface RunningMean {
   toJSON(): { mean: number; count: number };
 }
 
+/** The mean once one more batch is taken in. */
+export const nextMean = ({ mean, count }: { mean: number; count: number }, batchMean: number): number =>
+  mean + (batchMean - mean) / (count + 1);
+
 /**
  * A running mean to hand to `rewardShift`; every successful call that uses it updates it once.
  *
@@ -33,7 +37,8 @@ export function createRunningMean(state?: { mean: number; count: number }): Runn
       return count;
     },
     update(batchMean) {
-      mean = mean + (batchMean - mean) / ++count;
+      mean = nextMean({ mean, count }, batchMean);
+      count += 1;
       return mean;
     },
     toJSON: () => ({ mean, count }),

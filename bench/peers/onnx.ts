@@ -8,11 +8,10 @@ export interface Node {
   output: string;
 }
 
-/** A graph over float32 vectors of one length `n`; constants are scalars. */
+/** A graph over float32 tensors: the shape of every input and output, by name; constants are scalars. */
 export interface Graph {
   nodes: Node[];
-  inputs: string[];
-  /** Name and shape of each result: `[n]`, or `[]` for a scalar. */
+  inputs: Record<string, number[]>;
   outputs: Record<string, number[]>;
   constants: Record<string, number>;
 }
@@ -21,12 +20,16 @@ const IR_VERSION = 8;
 const OPSET = 17;
 const FLOAT = 1;
 
-export function encodeModel({ nodes, inputs, outputs, constants }: Graph, n: number): Uint8Array {
+export function encodeModel({ nodes, inputs, outputs, constants }: Graph): Uint8Array {
   const graph = [
-    ...nodes.map(({ op, inputs, output }) => bytes(1, [...inputs.map((name) => text(1, name)), text(2, output), text(4, op)])),
+    ...nodes.map(({ op, inputs, output }) =>
+      bytes(1, [...inputs.map((name) => text(1, name)), text(2, output), text(4, op)]),
+    ),
     text(2, "graph"),
-    ...Object.entries(constants).map(([name, value]) => bytes(5, [integer(2, FLOAT), text(8, name), bytes(9, [float32(value)])])),
-    ...inputs.map((name) => bytes(11, valueInfo(name, [n]))),
+    ...Object.entries(constants).map(([name, value]) =>
+      bytes(5, [integer(2, FLOAT), text(8, name), bytes(9, [float32(value)])]),
+    ),
+    ...Object.entries(inputs).map(([name, shape]) => bytes(11, valueInfo(name, shape))),
     ...Object.entries(outputs).map(([name, shape]) => bytes(12, valueInfo(name, shape))),
   ];
   return concat([integer(1, IR_VERSION), bytes(7, graph), bytes(8, [text(1, ""), integer(2, OPSET)])]);

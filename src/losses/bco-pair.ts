@@ -1,6 +1,6 @@
-import { defineLoss, finite } from "./define.ts";
+import { defineLoss } from "./define.ts";
 import { sigmoid, softplus } from "./math.ts";
-import { beta } from "./params.ts";
+import { beta, rewardShift } from "./params.ts";
 
 /**
  * A binary classifier of rewards, chosen 1, rejected 0: softplus(−(x−δ)) + softplus(y−δ), x = β·a, y = β·c.
@@ -13,7 +13,7 @@ export const bcoPair = defineLoss({
   title: "binary classifier of rewards: BCO",
   paper: "arXiv:2404.04656",
   note: "Pairs seen as thumbs up and down. TRL up to v0.28 shifts the rewards by a running mean: rewardShift.",
-  params: { beta, rewardShift: finite(0) },
+  params: { beta, rewardShift },
   pair: (a, c, beta, rewardShift) => {
     const x = beta * a - rewardShift;
     const y = beta * c - rewardShift;

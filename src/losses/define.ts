@@ -46,9 +46,12 @@ export interface PairLoss extends LossInfo {
   readonly pair: (a: number, c: number, ...params: number[]) => readonly [loss: number, da: number, dc: number];
 }
 
-/** The negative log-likelihood of the chosen completions: one number for the batch, no log-ratios, no reference. */
+/**
+ * A loss of the chosen completions' likelihood, one number for the batch: no log-ratios, no reference. The function takes
+ * the sum of the policy's log-probs and the number of tokens, and returns `[loss, dLoss/dsum]`.
+ */
 export interface LikelihoodLoss extends LossInfo {
-  readonly likelihood: true;
+  readonly likelihood: (sum: number, tokens: number) => readonly [loss: number, slope: number];
 }
 
 export type Loss = MarginLoss | PairLoss | LikelihoodLoss;

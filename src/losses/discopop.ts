@@ -1,6 +1,6 @@
-import { defineLoss, positive } from "./define.ts";
+import { defineLoss } from "./define.ts";
 import { sigmoid, softplus } from "./math.ts";
-import { beta } from "./params.ts";
+import { beta, discopopTau } from "./params.ts";
 
 /**
  * A blend of logistic and exponential loss, found by search: (1−w)·softplus(−z) + w·e^−z, w = σ(z/τ), z = β·d.
@@ -14,7 +14,7 @@ export const discopop = defineLoss({
   title: "blend of logistic and exponential loss, found by search: DiscoPOP",
   paper: "arXiv:2406.08414",
   note: "Research on discovered losses. Not monotone: the gradient at margin 0 is positive. τ > 1 diverges for negative margins.",
-  params: { beta, discopopTau: positive(0.05) },
+  params: { beta, discopopTau },
   margin: (d, beta, discopopTau) => {
     const z = Math.max(beta * d, -1e30);
     const u = z * (1 / discopopTau);

@@ -1,9 +1,18 @@
 // The hyperparameters that losses share, with TRL's defaults and the ranges that the formulas bear.
 
-import { between, positive } from "./define.ts";
+import { between, finite, type Param, positive } from "./define.ts";
 
 /** Strength of the pull to the reference. */
 export const beta = positive(0.1);
 
 /** Probability that a pair's labels are flipped. */
 export const labelSmoothing = between(0, 0.5, 0);
+
+/** Temperature of the blend of discopop. */
+export const discopopTau = positive(0.05);
+
+/** What bco_pair subtracts from the rewards. */
+export const rewardShift = finite(0);
+
+/** The value of each hyperparameter that means "not asked for". */
+export const sharedParams: Readonly<Record<string, Param>> = { beta, labelSmoothing, discopopTau, rewardShift };

@@ -11,5 +11,5 @@ export const sft = defineLoss({
   paper: "arXiv:2404.19733",
   note: "A term of mixtures (RPO, MPO), seldom alone. Needs chosenLengths; no reference, no β.",
   params: {},
-  likelihood: true,
+  likelihood: (sum, tokens) => [-sum / tokens, -1 / tokens],
 });

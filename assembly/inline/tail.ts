@@ -1,0 +1,22 @@
+/**
+ * The last one to three elements of an array, padded to a vector in a slot of our own, so that no kernel reads or writes
+ * outside the caller's arrays:  [x, y, | beyond the end ]  =>  [x, y, 0, 0]
+ */
+const SLOTS = memory.data(9 * 16, 16);
+
+// @ts-ignore: decorator
+@inline
+export function tail_slot(slot: i32): usize {
+  return SLOTS + (<usize>slot << 4);
+}
+
+/** Copies `rest` elements of float32 into the slot. */
+export function tail_open(slot: i32, from: usize, rest: usize): void {
+  v128.store(tail_slot(slot), f32x4.splat(0));
+  memory.copy(tail_slot(slot), from, rest << 2);
+}
+
+/** Copies the first `rest` elements of the slot back. */
+export function tail_close(slot: i32, to: usize, rest: usize): void {
+  memory.copy(to, tail_slot(slot), rest << 2);
+}

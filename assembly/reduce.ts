@@ -1,0 +1,20 @@
+import { hsum_f64 } from "./inline/hsum";
+
+/** The sum of n float32 values: 16 lanes in a fixed order. Call it on a few thousand at most, and add the parts in float64. */
+export function sum_f32(x: usize, n: usize): f64 {
+  let s0 = f32x4.splat(0);
+  let s1 = s0;
+  let s2 = s0;
+  let s3 = s0;
+  const end = (n & ~15) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 64) {
+    s0 = f32x4.add(s0, v128.load(x + i));
+    s1 = f32x4.add(s1, v128.load(x + i, 16));
+    s2 = f32x4.add(s2, v128.load(x + i, 32));
+    s3 = f32x4.add(s3, v128.load(x + i, 48));
+  }
+  let sum = hsum_f64(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+  for (const all = n << 2; i < all; i += 4) sum += load<f32>(x + i);
+  return sum;
+}

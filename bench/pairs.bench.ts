@@ -1,0 +1,209 @@
+// Pairwise losses of dpo-kernels against plain JavaScript, tfjs-wasm and onnxruntime-web, all in one run. See README.md.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import { type Backend, createJs, createWasm, losses, lossTypes, type PairLossOptions } from "../dist/index.js";
+import { interleave, type Timing, table } from "./measure.ts";
+import { check, makePairs } from "./pairs.ts";
+import * as onnxruntimeWeb from "./peers/onnxruntime-web.ts";
+import type { Buffers, Pairs, Results } from "./peers/peer.ts";
+import * as plainJs from "./peers/plain-js.ts";
+import * as tfjsWasm from "./peers/tfjs-wasm.ts";
+
+/** The arrays of a call. */
+interface Work {
+  pairs: Pairs;
+  out: Buffers;
+}
+
+type Works = Record<"plain" | "relaxed" | "own", Work>;
+
+const PAIRS = 1_000_000;
+const SMALL = { pairs: 8, calls: 2000 };
+const BETA = 0.1;
+
+const plain = await createWasm({ relaxed: false, reserve: 64 << 20 });
+const relaxed = await createWasm({ relaxed: true, reserve: 64 << 20 });
+const peers = [
+  await plainJs.create(PAIRS, BETA),
+  await tfjsWasm.create(PAIRS, BETA, "Softplus"),
+  await tfjsWasm.create(PAIRS, BETA, "composed"),
+  await onnxruntimeWeb.create(PAIRS, BETA, "Softplus"),
+  await onnxruntimeWeb.create(PAIRS, BETA, "composed"),
+];
+const large = makeWorks(PAIRS);
+const ours = calls(large);
+
+const sigmoid = await timeSigmoid();
+const everyLoss = {
+  plain: await timeLosses(plain, large.plain),
+  relaxed: await timeLosses(relaxed, large.relaxed),
+};
+const smallCalls = await timeSmallCalls();
+print();
+save();
+
+/** The sigmoid loss by everyone, ns per pair. */
+async function timeSigmoid(): Promise<Map<string, Timing>> {
+  const candidates = [
+    ...Object.entries(ours).map(([name, run]) => ({ name, run })),
+    { name: "js, own arrays", run: call(createJs(), large.own) },
+    ...peers.map(({ name, run }) => ({ name, run: () => run(large.own.pairs, large.own.out) })),
+  ];
+  for (const { name, run } of candidates) {
+    for (const array of Object.values(large.own.out)) array.fill(Number.NaN);
+    check(name, large.own.pairs, BETA, await run());
+  }
+  return interleave([...candidates, { name: "copy of as many bytes", run: copy }], {
+    rounds: 20,
+    runs: 3,
+    units: PAIRS,
+  });
+}
+
+/** Every loss with its default hyperparameters, arrays of `allocate`, ns per pair. */
+function timeLosses(backend: Backend, { pairs, out }: Work): Promise<Map<string, Timing>> {
+  const lengths = backend.allocate("i32", PAIRS).fill(200);
+  const withLengths = { ...pairs, chosenLengths: lengths, rejectedLengths: lengths };
+  const candidates = lossTypes.map((lossType) => {
+    const loss = losses[lossType];
+    const needsLengths = "normalised" in loss || "likelihood" in loss;
+    return { name: lossType, run: call(backend, { pairs: needsLengths ? withLengths : pairs, out }, { lossType }) };
+  });
+  return interleave(candidates, { rounds: 10, runs: 2, units: PAIRS });
+}
+
+/** Calls with a few pairs, ns per call. */
+function timeSmallCalls(): Promise<Map<string, Timing>> {
+  const candidates = Object.entries(calls(makeWorks(SMALL.pairs))).map(([name, run]) => ({
+    name,
+    run: () => {
+      for (let i = 0; i < SMALL.calls; i++) run();
+    },
+  }));
+  return interleave(candidates, { rounds: 20, runs: 5, units: SMALL.calls });
+}
+
+/** The library's ways to compute the sigmoid loss that are compared with others. */
+function calls({ plain: inPlain, relaxed: inRelaxed, own }: Works): Record<string, () => Results> {
+  return {
+    "plain, allocate": call(plain, inPlain),
+    "relaxed, allocate": call(relaxed, inRelaxed),
+    "plain, own arrays": call(plain, own),
+    "relaxed, own arrays": call(relaxed, own),
+  };
+}
+
+function call(backend: Backend, { pairs, out }: Work, options: PairLossOptions = {}): () => Results {
+  const all = { lossType: "sigmoid", beta: BETA, ...options, out };
+  return () => backend.pairLoss(pairs, all);
+}
+
+/** The same inputs in the memory of each module, and in arrays of the caller's own. */
+function makeWorks(n: number): Works {
+  const work = (make: (n: number) => Float32Array) => ({
+    pairs: makePairs(n, make),
+    out: { losses: make(n), gradChosen: make(n), gradRejected: make(n) },
+  });
+  return {
+    plain: work((n) => plain.allocate("f32", n)),
+    relaxed: work((n) => relaxed.allocate("f32", n)),
+    own: work((n) => new Float32Array(n)),
+  };
+}
+
+/** Moves the 28 bytes a pair that the loss moves; they are half read and half written, the loss reads 16 and writes 12. */
+function copy(): void {
+  const { pairs, out } = large.own;
+  out.losses.set(pairs.policyChosen);
+  out.gradChosen.set(pairs.policyRejected);
+  out.gradRejected.set(pairs.referenceChosen);
+  out.losses.set(pairs.referenceRejected.subarray(PAIRS / 2));
+}
+
+/** What each candidate takes, and how many times as long as each of ours that is. */
+function sigmoidRows() {
+  return Array.from(sigmoid, ([name, timing]) => {
+    const times = (other: string) => timing.median / (sigmoid.get(other) as Timing).median;
+    return {
+      name,
+      ...timing,
+      timesAsLongAs: Object.fromEntries(Object.keys(ours).map((other) => [other, times(other)])),
+    };
+  });
+}
+
+/** What each loss takes, and how many times as long as sigmoid that is. */
+function lossRows() {
+  const against = (timings: Map<string, Timing>, name: string) => {
+    const { median, min } = timings.get(name) as Timing;
+    return { median, min, timesSigmoid: median / (timings.get("sigmoid") as Timing).median };
+  };
+  return lossTypes.map((name) => ({
+    name,
+    plain: against(everyLoss.plain, name),
+    relaxed: against(everyLoss.relaxed, name),
+  }));
+}
+
+function print(): void {
+  console.log(`Sigmoid loss, ${PAIRS} pairs: ns per pair, and how many times as long as ours\n`);
+  console.log(
+    table(
+      ["", "median", "min", ...Object.keys(ours)],
+      sigmoidRows().map(({ name, median, min, timesAsLongAs }) => [name, median, min, ...Object.values(timesAsLongAs)]),
+    ),
+  );
+  console.log(
+    `\nEvery loss, ${PAIRS} pairs in arrays of allocate: ns per pair, and how many times as long as sigmoid\n`,
+  );
+  console.log(
+    table(
+      ["", "plain", "times sigmoid", "relaxed", "times sigmoid"],
+      lossRows().map(({ name, plain, relaxed }) => [
+        name,
+        plain.median,
+        plain.timesSigmoid,
+        relaxed.median,
+        relaxed.timesSigmoid,
+      ]),
+    ),
+  );
+  console.log(`\nOne call with ${SMALL.pairs} pairs: ns\n`);
+  console.log(
+    table(
+      ["", "median", "min"],
+      Array.from(smallCalls, ([name, { median, min }]) => [name, median, min]),
+    ),
+  );
+}
+
+function save(): void {
+  const { node, v8 } = process.versions;
+  const report = {
+    date: new Date().toISOString().slice(0, 10),
+    machine: { cpu: os.cpus()[0]?.model, cores: os.availableParallelism(), platform: `${os.platform()} ${os.arch()}` },
+    versions: {
+      node,
+      v8,
+      "dpo-kernels": readPackage("../package.json").version,
+      ...readPackage("package.json").dependencies,
+    },
+    pairs: PAIRS,
+    sigmoid: { unit: "ns per pair", rows: sigmoidRows() },
+    everyLoss: { unit: "ns per pair", rows: lossRows() },
+    smallCall: {
+      unit: "ns per call",
+      pairs: SMALL.pairs,
+      rows: Array.from(smallCalls, ([name, timing]) => ({ name, ...timing })),
+    },
+  };
+  const file = `results/pairs-node${node.split(".")[0]}.json`;
+  const rounded = (_key: string, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(4)) : value);
+  writeFileSync(new URL(file, import.meta.url), `${JSON.stringify(report, rounded, 2)}\n`);
+  console.log(`\nbench/${file} written`);
+}
+
+function readPackage(path: string): { version?: string; dependencies?: Record<string, string> } {
+  return JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8"));
+}

@@ -1,0 +1,80 @@
+// The SIMD backend of this thread: loads a module and gives it memory.
+
+import { BackendError, ParamError } from "../errors.ts";
+import type { Plan } from "../plan.ts";
+import type { Backend } from "../types.ts";
+import { createHeap } from "../wasm/heap.ts";
+import { builtInModule, compileSource, hasRelaxedSimd, instantiate, type WasmSource } from "../wasm/load.ts";
+import { makePairLoss } from "./pair-loss.ts";
+import { kernelOf, pairComputer, stagingBytes } from "./wasm-pairs.ts";
+import { createSorter } from "./wasm-sort.ts";
+
+export interface WasmOptions {
+  /** A compiled module, its bytes or a Response, in place of the one built in: `dpo-kernels/kernels.wasm`. */
+  module?: WasmSource | Promise<WasmSource> | undefined;
+  /** Relaxed SIMD (fused multiply-add). Default: where the engine has it; `false` for the same bits on every machine. */
+  relaxed?: boolean | undefined;
+  /** Bytes of memory for `allocate`, fixed for the life of the backend. Default 0. */
+  reserve?: number | undefined;
+}
+
+const PAGE = 65536;
+
+/** The first page is the module's own data: a few KB (test/wasm/load.test.ts holds that). */
+export const STATIC_BYTES = PAGE;
+
+/**
+ * A backend on WebAssembly SIMD in this thread: calls return at once.
+ *
+ * Throws    BackendError if this place cannot compile the module; ParamError if `reserve` is out of range
+ * @example  const wasm = await createWasm();
+ *           const { loss, gradChosen, gradRejected } = wasm.pairLoss(pairs, { lossType: "sigmoid", beta: 0.1 });
+ */
+export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
+  const { reserve = 0 } = options;
+  const most = 65000 * PAGE;
+  if (!Number.isSafeInteger(reserve) || reserve < 0 || reserve > most) {
+    throw new ParamError("out-of-range", `reserve: expected bytes in 0..${most}, got ${reserve}`);
+  }
+  const relaxed = options.relaxed ?? hasRelaxedSimd();
+  if (options.module) {
+    return wasmBackend(await compileSource(await options.module), reserve, "the module given");
+  }
+  return wasmBackend(await builtInModule(relaxed), reserve, relaxed ? "relaxed SIMD, fused multiply-add" : "SIMD");
+}
+
+function wasmBackend(module: WebAssembly.Module, reserve: number, kind: string): Backend {
+  const heapStart = STATIC_BYTES + stagingBytes;
+  const memory = createMemory(heapStart + reserve);
+  const kernels = instantiate(module, memory);
+  const { allocate, free } = createHeap(memory.buffer, heapStart);
+  let disposed = false;
+  const check = (plan: Plan): void => {
+    if (disposed) throw new BackendError("disposed", "pairLoss: the backend was disposed of");
+    for (const { loss } of plan.terms) {
+      if ("likelihood" in loss || kernelOf(loss)) continue;
+      throw new BackendError("unavailable", `${loss.id}: no kernel of this loss is built in; createJs() runs any loss`);
+    }
+  };
+  const dispose = (): void => {
+    disposed = true;
+  };
+  return {
+    name: "wasm",
+    reason: `WebAssembly in this thread: ${kind}`,
+    pairLoss: makePairLoss(pairComputer(kernels, memory, STATIC_BYTES, createSorter(module)), check),
+    allocate,
+    free,
+    dispose,
+    [Symbol.dispose]: dispose,
+  };
+}
+
+function createMemory(bytes: number): WebAssembly.Memory {
+  const pages = Math.ceil(bytes / PAGE);
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+  } catch (cause) {
+    throw new BackendError("out-of-memory", `reserve: expected ${bytes} bytes of memory, got none`, { cause });
+  }
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+// The command line: what `npx dpo-kernels` runs. Exit status 0: done; 2: wrong usage or wrong input; 1: anything else.
+
+import { Command, CommanderError } from "commander";
+import packageJson from "../../package.json" with { type: "json" };
+import { BackendError, DpoError } from "../errors.ts";
+import { addDoctor } from "./doctor.ts";
+import { addLoss } from "./loss.ts";
+
+const program = new Command("dpo-kernels")
+  .description("Preference-tuning losses and their gradients, with TRL's numbers.")
+  .version(packageJson.version, "-V, --version", "print the version")
+  .helpOption("-h, --help", "print this help")
+  .showHelpAfterError("(--help lists the options)")
+  .exitOverride();
+addLoss(program);
+addDoctor(program);
+
+// A reader that has seen enough, such as `head`, is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** Prints what has not been printed yet, and says with which status to end. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const isRefusal = error instanceof Error && "exitCode" in error;
+  if (!isRefusal && !(error instanceof DpoError)) {
+    console.error(error);
+    return 1;
+  }
+  console.error(`error: ${error.message}`);
+  return error instanceof BackendError ? 1 : 2;
+}

@@ -1,0 +1,10 @@
+// Errors of the user's making: the message is all that is printed, and the exit status is 2.
+
+/** An error that names what is wrong with the input or with the command: `throw refusal("pairs.jsonl:17: not JSON")`. */
+export const refusal = (message: string): Error => Object.assign(new Error(message), { exitCode: 2 });
+
+/** Why the system could not open or read a file, without its code and call: "no such file or directory". */
+export function fileProblem(path: string, error: unknown): Error {
+  const text = error instanceof Error ? error.message : String(error);
+  return refusal(`${path}: ${text.replace(/^E[A-Z]+: ([^,]*).*$/s, "$1")}`);
+}

@@ -1,0 +1,86 @@
+// TRL's DPOConfig, any version's spelling, as options of this package. docs/from-trl.md has the table in words.
+
+import { KindError, ParamError } from "./errors.ts";
+import { readCollate, type TrlCollate } from "./from-trl/collate.ts";
+import { readEntries, warnOfChanges } from "./from-trl/losses.ts";
+import { readOptions } from "./from-trl/options.ts";
+import { reader, type TrlConfig } from "./from-trl/read.ts";
+import type { Reading } from "./from-trl/reading.ts";
+import { readTrain, type TrlTrain } from "./from-trl/train.ts";
+import { warnOfKeys } from "./from-trl/unread.ts";
+import { before, parseVersion } from "./from-trl/version.ts";
+import { kindOf } from "./plan.ts";
+import type { LossOptions } from "./types.ts";
+
+export type { TrlCollate, TrlConfig, TrlTrain };
+
+export interface FromTrlOptions {
+  /** Reads the configuration as this TRL version would, where meanings changed. Default: current, 1.9. */
+  version?: string | undefined;
+}
+
+export interface FromTrlResult {
+  /** For `pairLoss`, `logitsLoss`, `linearLoss`: holds only what the losses asked for use. */
+  loss: LossOptions;
+  collate: TrlCollate;
+  train: TrlTrain;
+  /** What was renamed, left out, read in another way or not understood: a sentence each, the key first. */
+  warnings: string[];
+}
+
+/**
+ * Reads a TRL DPOConfig, given as a plain object in any TRL version's spelling; null is absent.
+ *
+ * Defaults are not filled in, except where a version's default differs from today's and changes what a given key means.
+ * A running mean for `bco_pair` is never made: a warning says where it belongs.
+ *
+ * Throws    KindError for a value of another kind; ParamError for one outside its range, an unknown loss, no version
+ * @example  const { loss, train, warnings } = fromTrl({ loss_type: "robust", beta: 0.01, label_smoothing: 0.1, seed: 7 });
+ *           // loss { lossType: "robust", beta: 0.01, labelSmoothing: 0.1 }, train { seed: 7 }, no warnings
+ *           createJs().pairLoss(pairs, loss);
+ */
+export function fromTrl(config: TrlConfig, options: FromTrlOptions = {}): FromTrlResult {
+  requireObject("config", config);
+  requireObject("options", options);
+  for (const name of Object.keys(options)) {
+    if (name !== "version") throw new ParamError("unknown-option", `${name}: not an option; known: version`);
+  }
+  const named = options.version ?? undefined;
+  const version = parseVersion(named ?? "1.9.0");
+  const warnings: string[] = [];
+  const reading: Reading = {
+    get: reader(config),
+    before: (release) => before(version, release),
+    trl: `TRL v${version.text}`,
+    versioned: named !== undefined,
+    warn: (key, text) => {
+      const warning = `${key}: ${text}`;
+      if (!warnings.includes(warning)) warnings.push(warning);
+    },
+  };
+  const entries = readEntries(reading);
+  warnOfChanges(entries, reading);
+  const { types, weights, given } = entries;
+  const loss: LossOptions = {
+    lossType: !given ? undefined : types.length === 1 ? types[0] : types,
+    lossWeights: weights,
+    ...readOptions(entries, reading),
+  };
+  const collate = readCollate(reading);
+  const train = readTrain(reading.get);
+  warnOfKeys(config, reading);
+  return { loss: present(loss), collate: present(collate), train: present(train), warnings };
+}
+
+function requireObject(name: string, value: unknown): void {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  throw new KindError(`${name}: expected an object, got ${kindOf(value)}`);
+}
+
+type Fields<T> = { [K in keyof T]?: T[K] | undefined };
+
+/** The same object without its undefined fields. */
+function present<T extends object>(fields: Fields<T>): Fields<T> {
+  for (const key in fields) if (fields[key] === undefined) delete fields[key];
+  return fields;
+}

@@ -1,0 +1,46 @@
+// How tokens are cut and padded (losses.md §7).
+
+import type { TruncationMode } from "./read.ts";
+import type { Reading } from "./reading.ts";
+
+/** How tokens are cut and padded: what the configuration says, and nothing else. */
+export interface TrlCollate {
+  maxLength?: number | undefined;
+  maxPromptLength?: number | undefined;
+  maxCompletionLength?: number | undefined;
+  truncationMode?: TruncationMode | undefined;
+  padToMultipleOf?: number | undefined;
+  padTokenId?: number | undefined;
+}
+
+export function readCollate(reading: Reading): TrlCollate {
+  const { get, before, warn } = reading;
+  for (const key of ["max_prompt_length", "max_completion_length"] as const) {
+    if (get(key) === undefined || before("0.29")) continue;
+    warn(key, "gone since TRL v0.29, which cuts prompt and completion together to max_length; read as before");
+  }
+  return {
+    maxLength: get("max_length"),
+    maxPromptLength: get("max_prompt_length"),
+    maxCompletionLength: get("max_completion_length"),
+    truncationMode: readTruncation(reading),
+    padToMultipleOf: get("pad_to_multiple_of"),
+    padTokenId: get("padding_value"),
+  };
+}
+
+/** Which end `max_length` keeps: v0.14 – v0.28 the last tokens by default, v0.12 and v0.13 always the first ones. */
+function readTruncation({ get, before, trl, warn }: Reading): TruncationMode | undefined {
+  const mode = get("truncation_mode");
+  if (get("max_length") === undefined || !before("0.29")) return mode;
+  if (before("0.12")) {
+    warn("max_length", `${trl} cuts the prompt first, as truncation_mode says, then the completion; not followed`);
+    return mode;
+  }
+  if (before("0.14")) {
+    if (mode === "keep_end") warn("truncation_mode", `${trl} ignores it and keeps the start: read as keep_start`);
+    return "keep_start";
+  }
+  if (mode === undefined) warn("truncation_mode", `${trl} keeps the end by default: written out as keep_end`);
+  return mode ?? "keep_end";
+}

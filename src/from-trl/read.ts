@@ -1,0 +1,110 @@
+// Reading one key of a configuration: its value, checked, or undefined where it is absent or null.
+
+import { KindError, ParamError } from "../errors.ts";
+import { kindOf } from "../plan.ts";
+import type { FDivergence } from "../types.ts";
+import { formerKeys, type Key, readKeys } from "./keys.ts";
+
+export type TrlConfig = Readonly<Record<string, unknown>>;
+export type TruncationMode = "keep_start" | "keep_end";
+
+interface Values {
+  number: number;
+  count: number;
+  integer: number;
+  id: number;
+  flag: boolean;
+  text: string;
+  names: string | readonly string[];
+  numbers: readonly number[];
+  divergence: string;
+  truncation: TruncationMode;
+  object: object;
+}
+
+export type Kind = keyof Values;
+export type Get = <K extends Key>(key: K) => Values[(typeof readKeys)[K]] | undefined;
+
+const isNumber = (value: unknown): value is number => typeof value === "number";
+const isText = (value: unknown): value is string => typeof value === "string";
+const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText);
+const isNumbers = (value: unknown): value is number[] => Array.isArray(value) && value.every(isNumber);
+const isInteger = (value: unknown): value is number => Number.isSafeInteger(value);
+const isReal = (value: unknown): value is number => Number.isFinite(value);
+
+const divergences: Readonly<Record<string, FDivergence>> = {
+  reverse_kl: "reverse_kl",
+  forward_kl: "forward_kl",
+  js_divergence: "js_divergence",
+  alpha_divergence: "alpha_divergence",
+};
+
+/** The divergence of a name, or of what Python prints for an enum's member: `FDivergenceType.JS_DIVERGENCE`. */
+export const divergenceOf = (name: string): FDivergence | undefined => {
+  const plain = name.replace(/^FDivergenceType\./, "").toLowerCase();
+  return Object.hasOwn(divergences, plain) ? divergences[plain] : undefined;
+};
+
+interface Check<T> {
+  readonly expected: string;
+  readonly holds: (value: unknown) => value is T;
+  /** Right in kind where only the value may be wrong: the error is then a ParamError. */
+  readonly kind: (value: unknown) => boolean;
+}
+
+const checks: { readonly [K in Kind]: Check<Values[K]> } = {
+  number: { expected: "a number", holds: isReal, kind: isNumber },
+  count: { expected: "a positive integer", holds: (v): v is number => isInteger(v) && v > 0, kind: isNumber },
+  integer: { expected: "an integer", holds: isInteger, kind: isNumber },
+  id: { expected: "a token id", holds: (v): v is number => isInteger(v) && v >= 0, kind: isNumber },
+  flag: { expected: "true or false", holds: (v): v is boolean => typeof v === "boolean", kind: () => false },
+  text: { expected: "a string", holds: isText, kind: () => false },
+  names: {
+    expected: "the name of a loss, or a list of them",
+    holds: (v): v is string | string[] => isText(v) || (isTexts(v) && v.length > 0),
+    kind: isTexts,
+  },
+  numbers: {
+    expected: "a list of finite numbers",
+    holds: (v): v is number[] => isNumbers(v) && v.every(isReal),
+    kind: isNumbers,
+  },
+  divergence: {
+    expected: `one of ${Object.keys(divergences).join(", ")}`,
+    holds: (v): v is string => isText(v) && divergenceOf(v) !== undefined,
+    kind: isText,
+  },
+  truncation: {
+    expected: '"keep_start" or "keep_end"',
+    holds: (v): v is TruncationMode => v === "keep_start" || v === "keep_end",
+    kind: isText,
+  },
+  object: {
+    expected: "an object",
+    holds: (v): v is object => typeof v === "object" && v !== null && !Array.isArray(v),
+    kind: () => false,
+  },
+};
+
+const show = (value: unknown): string => {
+  if (Array.isArray(value)) return `[${value.map(show).join(", ")}]`;
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
+};
+
+/** The name under which a key is given: itself, or its former name where only that one is. */
+export function spelling(config: TrlConfig, key: Key): string {
+  const former = formerKeys[key];
+  return former !== undefined && (config[key] ?? null) === null && (config[former] ?? null) !== null ? former : key;
+}
+
+/** A reader of a configuration. */
+export const reader =
+  (config: TrlConfig): Get =>
+  (key) => {
+    const name = spelling(config, key);
+    const value = config[name] ?? undefined;
+    const { expected, holds, kind } = checks[readKeys[key]];
+    if (value === undefined || holds(value)) return value;
+    if (!kind(value)) throw new KindError(`config.${name}: expected ${expected}, got ${kindOf(value)}`);
+    throw new ParamError("out-of-range", `config.${name}: expected ${expected}, got ${show(value)}`);
+  };

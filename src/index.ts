@@ -1,0 +1,21 @@
+// dpo-kernels: preference-tuning losses and their gradients, with TRL's numbers, wherever JavaScript runs.
+
+export { createJs } from "./backend/js.ts";
+export { type BackendOptions, createBackend } from "./backend/select.ts";
+export { createWasm, type WasmOptions } from "./backend/wasm.ts";
+export {
+  AbortError,
+  BackendError,
+  DpoError,
+  type ErrorCode,
+  errorCodes,
+  KindError,
+  ParamError,
+  ShapeError,
+  WorkerError,
+} from "./errors.ts";
+export { fromTrl } from "./from-trl.ts";
+export { defineLoss, type LikelihoodLoss, type Loss, type MarginLoss, type Param, type PairLoss } from "./losses/define.ts";
+export { type LossType, losses, lossTypes } from "./losses/index.ts";
+export { createRunningMean, type RunningMean } from "./running-mean.ts";
+export type * from "./types.ts";

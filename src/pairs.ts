@@ -1,0 +1,243 @@
+// The inputs and results of pairLoss: checked once, before anything is computed or written.
+
+import { AbortError, KindError, ParamError, ShapeError } from "./errors.ts";
+import { arrayKind, checkNumber, kindOf, type Plan } from "./plan.ts";
+import type { FloatArray, LengthArray, PairBuffers, PairLogps, PairLossOptions } from "./types.ts";
+
+type Floats = Float32Array<ArrayBufferLike>;
+
+/** A checked call, ready to compute. */
+export interface PairJob {
+  readonly plan: Plan;
+  readonly pairs: number;
+  readonly policyChosen: FloatArray;
+  readonly policyRejected: FloatArray;
+  readonly referenceChosen: FloatArray | undefined;
+  readonly referenceRejected: FloatArray | undefined;
+  readonly chosenLengths: LengthArray | undefined;
+  readonly rejectedLengths: LengthArray | undefined;
+  readonly weights: FloatArray | undefined;
+  /** Whether a length is 0, so that gradients have to be cleared. */
+  readonly hasEmpty: boolean;
+  /** [loss, slope] of the likelihood losses, which are one number for the batch; the slope bears mean pair weight. */
+  readonly likelihood: (at: number) => readonly [loss: number, slope: number];
+  /** gradScale / pairs. */
+  readonly scale: number;
+  readonly losses: Floats;
+  readonly gradChosen: Floats;
+  readonly gradRejected: Floats;
+  readonly chosenRewards: Floats | undefined;
+  readonly rejectedRewards: Floats | undefined;
+}
+
+/** Sums over the pairs, in float64. */
+export interface PairSums {
+  losses: number;
+  policyChosen: number;
+  policyRejected: number;
+  chosenRatio: number;
+  rejectedRatio: number;
+  /** Pairs whose chosen log-ratio is the greater. */
+  wins: number;
+}
+
+const inputNames = [
+  "policyChosen",
+  "policyRejected",
+  "referenceChosen",
+  "referenceRejected",
+  "chosenLengths",
+  "rejectedLengths",
+  "pairWeights",
+] as const;
+const floatKinds: readonly string[] = ["Float32Array", "Float64Array"];
+const lengthKinds: readonly string[] = [...floatKinds, "Int32Array", "Uint32Array"];
+const bufferNames = ["losses", "gradChosen", "gradRejected", "chosenRewards", "rejectedRewards"] as const;
+
+/**
+ * Checks a call of pairLoss against its plan and makes the buffers that were not given.
+ *
+ * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
+ */
+export function checkPairs(pairs: PairLogps, plan: Plan, options: PairLossOptions): PairJob {
+  checkCall(options);
+  if (typeof pairs !== "object" || pairs === null) throw new KindError(`pairs: expected an object, got ${kindOf(pairs)}`);
+  const count = checkArrays(pairs);
+  checkNeeds(pairs, plan);
+  const hasEmpty = checkLengths(pairs.chosenLengths, "chosenLengths") || checkLengths(pairs.rejectedLengths, "rejectedLengths");
+  if (options.validate === "finite") checkFinite(pairs);
+  const out = checkBuffers(options.out, pairs, count);
+  const { gradScale = 1 } = options;
+  checkNumber(gradScale, "gradScale");
+  const full = options.metrics === "full";
+  const { pairWeights } = pairs;
+  return {
+    plan,
+    pairs: count,
+    policyChosen: pairs.policyChosen,
+    policyRejected: pairs.policyRejected,
+    referenceChosen: pairs.referenceChosen,
+    referenceRejected: pairs.referenceRejected,
+    chosenLengths: pairs.chosenLengths,
+    rejectedLengths: pairs.rejectedLengths,
+    weights: pairWeights,
+    hasEmpty,
+    likelihood: likelihoods(pairs, plan),
+    scale: gradScale / count,
+    losses: out?.losses ?? new Float32Array(count),
+    gradChosen: out?.gradChosen ?? new Float32Array(count),
+    gradRejected: out?.gradRejected ?? new Float32Array(count),
+    chosenRewards: out?.chosenRewards ?? (full ? new Float32Array(count) : undefined),
+    rejectedRewards: out?.rejectedRewards ?? (full ? new Float32Array(count) : undefined),
+  };
+}
+
+function checkCall(options: PairLossOptions & { inPlace?: unknown; accumulate?: unknown; gradType?: unknown }): void {
+  const { metrics, validate, signal, onProgress, inPlace, accumulate, gradType, ldAlpha, weighting } = options;
+  if (metrics !== undefined) checkOneOf(metrics, "metrics", ["basic", "full"]);
+  if (validate !== undefined) checkOneOf(validate, "validate", ["ids", "finite"]);
+  if (gradType !== undefined) checkOneOf(gradType, "gradType", ["same", "f32"]);
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw new KindError(`onProgress: expected a function, got ${kindOf(onProgress)}`);
+  }
+  if (inPlace) throw new ParamError("unused-option", "inPlace: pairLoss has no logits");
+  if (accumulate) throw new ParamError("unused-option", "accumulate: pairLoss has no weight gradients");
+  if (ldAlpha !== undefined) throw new ParamError("unused-option", "ldAlpha: pairLoss sees no tokens");
+  if (weighting !== undefined) throw new ParamError("unused-option", "weighting: pairLoss sees no logits");
+  if (signal?.aborted) throw new AbortError(signal.reason);
+}
+
+function checkOneOf(value: unknown, name: string, known: readonly string[]): void {
+  if (typeof value === "string" && known.includes(value)) return;
+  throw new ParamError("out-of-range", `${name}: expected ${known.join(" or ")}, got ${JSON.stringify(value)}`);
+}
+
+function checkArrays(pairs: PairLogps): number {
+  const { policyChosen } = pairs;
+  const count = policyChosen?.length ?? 0;
+  for (const name of inputNames) {
+    const array = pairs[name];
+    if (array === undefined) {
+      if (name === "policyChosen" || name === "policyRejected") {
+        throw new KindError(`${name}: expected a Float32Array or Float64Array, got undefined`);
+      }
+      continue;
+    }
+    const kinds = name === "chosenLengths" || name === "rejectedLengths" ? lengthKinds : floatKinds;
+    if (!kinds.includes(arrayKind(array))) {
+      throw new KindError(`${name}: expected a ${kinds.join(" or ")}, got ${kindOf(array)}`);
+    }
+    if (array.length !== count) {
+      throw new ShapeError("wrong-length", `${name}: expected ${count} values (pairs), got ${array.length}`);
+    }
+  }
+  if (count === 0) throw new ShapeError("wrong-length", "policyChosen: expected at least one pair, got 0");
+  return count;
+}
+
+function checkNeeds(pairs: PairLogps, plan: Plan): void {
+  const both = (first: keyof PairLogps, second: keyof PairLogps, who: string | undefined): void => {
+    const missing = pairs[first] === undefined ? first : pairs[second] === undefined ? second : undefined;
+    if (missing && (who || pairs[first] !== undefined || pairs[second] !== undefined)) {
+      const other = missing === first ? second : first;
+      throw new ParamError("missing-input", `${missing}: expected with ${who ?? other}, got nothing`);
+    }
+  };
+  const ratio = plan.terms.find(({ loss }) => !("likelihood" in loss));
+  both("referenceChosen", "referenceRejected", plan.referenceFree ? undefined : ratio?.loss.id);
+  const normalised = plan.terms.find(({ loss }) => "margin" in loss && loss.normalised);
+  if (normalised) both("chosenLengths", "rejectedLengths", normalised.loss.id);
+  const likelihood = plan.terms.find(({ loss }) => "likelihood" in loss);
+  if (likelihood) both("chosenLengths", "chosenLengths", likelihood.loss.id);
+  const sorted = plan.terms.find(({ loss }) => "margin" in loss && loss.sorted);
+  if (sorted && pairs.pairWeights !== undefined) {
+    throw new ParamError("unused-option", `pairWeights: ${sorted.loss.id} has ranks, not pairs, to weigh`);
+  }
+}
+
+// Lengths are checked always: a NaN or a negative one would divide silently.
+function checkLengths(lengths: LengthArray | undefined, name: string): boolean {
+  if (lengths === undefined) return false;
+  let hasEmpty = false;
+  for (let i = 0; i < lengths.length; i++) {
+    const length = lengths[i] as number;
+    if (!(length > 0 && length < Infinity)) {
+      if (length !== 0) throw new ParamError("out-of-range", `${name}[${i}]: expected tokens ≥ 0, got ${length}`);
+      hasEmpty = true;
+    }
+  }
+  return hasEmpty;
+}
+
+function checkFinite(pairs: PairLogps): void {
+  for (const name of inputNames) {
+    const at = pairs[name]?.findIndex((value) => !Number.isFinite(value)) ?? -1;
+    if (at < 0) continue;
+    throw new ParamError("not-finite", `${name}[${at}]: expected a finite number, got ${pairs[name]?.[at]}`);
+  }
+}
+
+// A result may be written over the very input it came from, since a pair is read whole before it is written; any other
+// sharing of memory would mix results with inputs still to be read.
+function checkBuffers(out: PairBuffers | undefined, pairs: PairLogps, count: number): PairBuffers | undefined {
+  if (out === undefined) return undefined;
+  if (typeof out !== "object" || out === null) throw new KindError(`out: expected an object, got ${kindOf(out)}`);
+  for (const name in out) {
+    if (out[name as keyof PairBuffers] === undefined) continue;
+    if (!(bufferNames as readonly string[]).includes(name)) {
+      throw new ParamError("unknown-option", `out.${name}: not a result; known: ${bufferNames.join(", ")}`);
+    }
+  }
+  for (let k = 0; k < bufferNames.length; k++) {
+    const name = bufferNames[k] as (typeof bufferNames)[number];
+    const array = out[name];
+    if (array === undefined) continue;
+    if (arrayKind(array) !== "Float32Array") {
+      throw new KindError(`out.${name}: expected a Float32Array, got ${kindOf(array)}`);
+    }
+    if (array.length !== count) {
+      throw new ShapeError("wrong-length", `out.${name}: expected ${count} values (pairs), got ${array.length}`);
+    }
+    for (let j = 0; j < k; j++) {
+      const other = out[bufferNames[j] as (typeof bufferNames)[number]];
+      if (other && overlap(array, other)) {
+        throw new ShapeError("overlap", `out.${name}: expected memory of its own, got that of out.${bufferNames[j]}`);
+      }
+    }
+    for (const input of inputNames) {
+      const other = pairs[input];
+      if (other && overlap(array, other) && !same(array, other)) {
+        throw new ShapeError("overlap", `out.${name}: expected all of ${input} or none of it, got a part`);
+      }
+    }
+  }
+  return out;
+}
+
+/** Whether two views share a byte. */
+export const overlap = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
+  a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
+
+const same = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
+  a.byteOffset === b.byteOffset && a.byteLength === b.byteLength;
+
+// Likelihood losses are one number for the batch, so they are known before the first pair is written.
+function likelihoods(pairs: PairLogps, plan: Plan): PairJob["likelihood"] {
+  if (!plan.terms.some(({ loss }) => "likelihood" in loss)) return () => [0, 0];
+  const sum = total(pairs.policyChosen);
+  const tokens = total(pairs.chosenLengths ?? new Float64Array());
+  const meanWeight = pairs.pairWeights ? total(pairs.pairWeights) / pairs.pairWeights.length : 1;
+  return (at) => {
+    const loss = plan.terms[at]?.loss;
+    if (!loss || !("likelihood" in loss)) return [0, 0];
+    const [value, slope] = loss.likelihood(sum, tokens);
+    return [value, slope * meanWeight];
+  };
+}
+
+/** The sum in float64. */
+export function total(values: LengthArray): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] as number;
+  return sum;
+}

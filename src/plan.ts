@@ -1,0 +1,208 @@
+// From the options of a call to what is to be computed: which losses, with which weights and hyperparameters.
+
+import { jsDivergence, type Margin, powerDivergence } from "./divergences.ts";
+import { KindError, ParamError } from "./errors.ts";
+import { inRange, type Loss, rangeText } from "./losses/define.ts";
+import { losses, lossTypes } from "./losses/index.ts";
+import { oldNames } from "./losses/old-names.ts";
+import { beta, sharedParams } from "./losses/params.ts";
+import type { RunningMean } from "./running-mean.ts";
+import type { LossOptions } from "./types.ts";
+
+/** How the margin of a pair is formed: the printed kernel's name, the function, its constants. */
+export interface Divergence {
+  readonly id: "js" | "power";
+  readonly margin: Margin;
+  readonly constants: readonly number[];
+}
+
+/** One entry of the list of losses. */
+export interface Term {
+  readonly loss: Loss;
+  readonly weight: number;
+  /** The hyperparameters in the order of the loss's table. */
+  readonly params: number[];
+  /** Where the running mean goes among the parameters. */
+  readonly shiftAt: number;
+  /** Undefined for the reverse KL, whose margin is the difference of log-ratios. */
+  readonly divergence: Divergence | undefined;
+}
+
+export interface Plan {
+  readonly terms: readonly Term[];
+  readonly beta: number;
+  readonly referenceFree: boolean;
+  readonly shift: RunningMean | undefined;
+}
+
+// Loss options that are not hyperparameters of a formula.
+const plainOptions: ReadonlySet<string> = new Set(["fDivergence", "fAlpha", "referenceFree", "ldAlpha", "weighting"]);
+
+/** Options of every call, which the losses leave to the backend. */
+export const callOptions: ReadonlySet<string> = new Set([
+  "out",
+  "inPlace",
+  "gradType",
+  "gradScale",
+  "accumulate",
+  "metrics",
+  "validate",
+  "signal",
+  "onProgress",
+]);
+
+/**
+ * Reads the loss options of a call.
+ *
+ * Throws    ParamError for unknown losses and options, values out of range, options that no loss asked for uses
+ */
+export function planLosses(options: LossOptions): Plan {
+  const chosen = readLosses(options.lossType ?? "sigmoid");
+  const weights = readWeights(options.lossWeights, chosen.length);
+  const shift = isRunningMean(options.rewardShift) ? options.rewardShift : undefined;
+  checkNames(options, chosen);
+  const divergence = readDivergence(options, chosen);
+  const terms: Term[] = [];
+  for (let j = 0; j < chosen.length; j++) {
+    const loss = chosen[j] as Loss;
+    const params: number[] = [];
+    let shiftAt = -1;
+    for (const name in loss.params) {
+      if (name === "rewardShift" && shift) shiftAt = params.length;
+      params.push(name === "rewardShift" && shift ? 0 : readParam(options, name, loss));
+    }
+    const takesMargin = "margin" in loss && !loss.sorted;
+    terms.push({ loss, weight: weights?.[j] ?? 1, params, shiftAt, divergence: takesMargin ? divergence : undefined });
+  }
+    return { terms, beta: options.beta ?? beta.default, referenceFree: options.referenceFree ?? false, shift };
+}
+
+function readLosses(lossType: NonNullable<LossOptions["lossType"]>): Loss[] {
+  const list = Array.isArray(lossType) ? (lossType as readonly (string | Loss)[]) : [lossType as string | Loss];
+  if (list.length === 0) throw new ParamError("out-of-range", "lossType: expected at least one loss, got an empty list");
+  return list.map(readLoss);
+}
+
+const warned = new Set<string>();
+
+function readLoss(name: string | Loss): Loss {
+  if (typeof name === "object" && name !== null && typeof name.id === "string") return name;
+  if (typeof name !== "string") throw new KindError(`lossType: expected a name or a loss, got ${kindOf(name)}`);
+  if (Object.hasOwn(losses, name)) return losses[name as keyof typeof losses];
+  if (Object.hasOwn(oldNames, name)) {
+    const old = oldNames[name] as (typeof oldNames)[string];
+    if (!warned.has(name)) console.warn(`dpo-kernels: ${old.meaning}`);
+    warned.add(name);
+    return losses[old.id];
+  }
+  throw new ParamError("unknown-loss", `lossType: expected one of ${lossTypes.join(", ")}, got "${name}"`);
+}
+
+function readWeights(weights: readonly number[] | undefined, count: number): readonly number[] | undefined {
+  if (weights === undefined) return undefined;
+  if (weights === null || typeof weights !== "object" || typeof weights.length !== "number") {
+    throw new KindError(`lossWeights: expected a list of numbers, got ${kindOf(weights)}`);
+  }
+  if (weights.length !== count) {
+    throw new ParamError("out-of-range", `lossWeights: expected ${count} numbers (one per loss), got ${weights.length}`);
+  }
+  for (let j = 0; j < count; j++) checkNumber(weights[j], `lossWeights[${j}]`);
+  return weights;
+}
+
+/** A finite number, or an error that names it. */
+export function checkNumber(value: unknown, name: string): asserts value is number {
+  if (typeof value !== "number") throw new KindError(`${name}: expected a number, got ${kindOf(value)}`);
+  if (!Number.isFinite(value)) throw new ParamError("out-of-range", `${name}: expected a finite number, got ${value}`);
+}
+
+function readParam(options: LossOptions, name: string, loss: Loss): number {
+  const param = loss.params[name];
+  const given = (options as Record<string, unknown>)[name];
+  if (!param) throw new KindError(`${loss.id}: no parameter ${name}`);
+  if (given === undefined) return param.default;
+  if (typeof given !== "number") throw new KindError(`${name}: expected a number, got ${kindOf(given)}`);
+  if (!inRange(given, param)) {
+    throw new ParamError("out-of-range", `${name}: expected a number in ${rangeText(param)} (${loss.id}), got ${given}`);
+  }
+  return given;
+}
+
+// An option that nothing uses is refused: ignored, it would train another loss than the one asked for.
+function checkNames(options: LossOptions, chosen: readonly Loss[]): void {
+  for (const name in options) {
+    const value = (options as Record<string, unknown>)[name];
+    if (value === undefined || name === "lossType" || name === "lossWeights" || callOptions.has(name)) continue;
+    if (plainOptions.has(name)) continue;
+    if (chosen.some((loss) => Object.hasOwn(loss.params, name))) continue;
+    const shared = Object.hasOwn(sharedParams, name) ? sharedParams[name] : undefined;
+    if (!shared) {
+      throw new ParamError("unknown-option", `${name}: not an option; known: ${knownOptions(chosen).join(", ")}`);
+    }
+    if (value === shared.default) continue;
+    const users = lossTypes.filter((id) => Object.hasOwn(losses[id].params, name));
+    throw unused(name, chosen, `used by ${users.join(", ")}`);
+  }
+}
+
+const unused = (name: string, chosen: readonly Loss[], why: string): ParamError =>
+  new ParamError("unused-option", `${name}: not used by ${chosen.map((loss) => loss.id).join(", ")} (${why})`);
+
+function knownOptions(chosen: readonly Loss[]): string[] {
+  const own = chosen.flatMap((loss) => Object.keys(loss.params));
+  return [...new Set(["lossType", "lossWeights", ...Object.keys(sharedParams), ...own, ...plainOptions, ...callOptions])];
+}
+
+function readDivergence(options: LossOptions, chosen: readonly Loss[]): Divergence | undefined {
+  const { fDivergence = "reverse_kl", fAlpha, referenceFree = false } = options;
+  if (typeof referenceFree !== "boolean") {
+    throw new KindError(`referenceFree: expected true or false, got ${kindOf(referenceFree)}`);
+  }
+  if (referenceFree && chosen.every((loss) => "likelihood" in loss)) {
+    throw unused("referenceFree", chosen, "it has no reference");
+  }
+  if (fAlpha !== undefined) checkNumber(fAlpha, "fAlpha");
+  if (fAlpha !== undefined && fAlpha !== 0.5 && fDivergence !== "alpha_divergence") {
+    throw new ParamError("unused-option", `fAlpha: not used by ${fDivergence} (used by alpha_divergence)`);
+  }
+  const make = Object.hasOwn(divergences, fDivergence) ? divergences[fDivergence] : undefined;
+  if (!make) {
+    const known = Object.keys(divergences).join(", ");
+    throw new ParamError("out-of-range", `fDivergence: expected one of ${known}, got ${JSON.stringify(fDivergence)}`);
+  }
+  if (fDivergence === "reverse_kl") return undefined;
+  const other = chosen.find((loss) => !("likelihood" in loss) && !("margin" in loss && !loss.sorted));
+  if (other || chosen.every((loss) => "likelihood" in loss)) {
+    const takers = lossTypes.filter((id) => "margin" in losses[id] && !("sorted" in losses[id]));
+    const name = (other ?? chosen[0])?.id;
+    throw new ParamError(
+      "unused-option",
+      `fDivergence: ${fDivergence} has no meaning for ${name} (used by ${takers.join(", ")})`,
+    );
+  }
+  return make(fAlpha ?? 0.5);
+}
+
+// TRL's caps on the exponent of the α-divergence in float32; its fall-back to the log-ratio near α = 1.
+const divergences: Record<string, (alpha: number) => Divergence | undefined> = {
+  reverse_kl: () => undefined,
+  forward_kl: () => ({ id: "power", margin: powerDivergence, constants: [-1, Infinity] }),
+  js_divergence: () => ({ id: "js", margin: jsDivergence, constants: [] }),
+  alpha_divergence: (alpha) =>
+    Math.abs(alpha - 1) < 1e-6 ? undefined : { id: "power", margin: powerDivergence, constants: [alpha - 1, 80] },
+};
+
+const isRunningMean = (value: unknown): value is RunningMean =>
+  typeof value === "object" && value !== null && "update" in value && typeof value.update === "function";
+
+/** What a value is, in words, for messages. */
+export function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a plain array";
+  if (ArrayBuffer.isView(value)) return `a ${arrayKind(value)}`;
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+/** The name of a typed array's class, also when it comes from another realm. */
+export const arrayKind = (value: unknown): string =>
+  ArrayBuffer.isView(value) ? ((value as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? "DataView") : "";

@@ -1,0 +1,84 @@
+// The two modules as bytes, and which of them this engine takes.
+
+import { BackendError } from "../errors.ts";
+import type { KernelName } from "../backend/constants.gen.ts";
+import { base64 as plain } from "./kernels.gen.ts";
+
+/** What the modules export; pointers and counts are numbers, arrays are float32 unless a name says otherwise. */
+export type KernelExports = {
+  readonly [name in `${KernelName}_f32`]: (
+    policyChosen: number,
+    policyRejected: number,
+    referenceChosen: number,
+    referenceRejected: number,
+    chosenLengths: number,
+    rejectedLengths: number,
+    loss: number,
+    gradChosen: number,
+    gradRejected: number,
+    n: number,
+    constants: number,
+  ) => void;
+} & {
+  readonly HEAP_BASE: WebAssembly.Global;
+  readonly SORT_COUNTS_BYTES: WebAssembly.Global;
+  pair_stats_f32(pc: number, pr: number, rc: number, rr: number, n: number, sums: number): void;
+  sum_f32(x: number, n: number): number;
+  add_f32(x: number, y: number, n: number): void;
+  multiply_f32(x: number, y: number, n: number): void;
+  scale_f32(y: number, n: number, factor: number): void;
+  chain_f32(slope: number, x: number, out: number, n: number): void;
+  clear_empty_f32(length: number, y: number, n: number): void;
+  scaled_difference_f32(x: number, y: number, out: number, n: number, factor: number): void;
+  likelihood_f32(pc: number, loss: number, gc: number, gr: number, n: number, value: number, slope: number): void;
+  argsort_f64(keys: number, order: number, keys2: number, order2: number, counts: number, n: number): void;
+  difference_f64(x: number, y: number, out: number, n: number): void;
+  scatter_f32(x: number, order: number, out: number, n: number): void;
+};
+
+/** What `createWasm({ module })` takes. */
+export type WasmSource = WebAssembly.Module | BufferSource | Response;
+
+// (func (param v128) (result v128) local.get 0 local.get 0 local.get 0 f32x4.relaxed_madd), and the same with f32x4.add.
+const probeStart = [0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 123, 1, 123, 3, 2, 1, 0];
+const relaxedProbe = [10, 13, 1, 11, 0, 32, 0, 32, 0, 32, 0, 253, 133, 2, 11];
+const simdProbe = [10, 11, 1, 9, 0, 32, 0, 32, 0, 253, 228, 1, 11];
+
+const accepts = (body: readonly number[]): boolean =>
+  typeof WebAssembly === "object" && WebAssembly.validate(new Uint8Array([...probeStart, ...body]));
+
+/** Whether this engine has fixed-width SIMD. */
+export const hasSimd = (): boolean => accepts(simdProbe);
+
+/** Whether this engine has relaxed SIMD. */
+export const hasRelaxedSimd = (): boolean => accepts(relaxedProbe);
+
+/** The module built into the package: the relaxed one is a chunk of its own, loaded only where it is used. */
+export async function builtInModule(relaxed: boolean): Promise<WebAssembly.Module> {
+  const base64 = relaxed ? (await import("./kernels-relaxed.gen.ts")).base64 : plain;
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  try {
+    return await WebAssembly.compile(bytes);
+  } catch (cause) {
+    throw new BackendError(
+      "unavailable",
+      `wasm: this place forbids compiling WebAssembly (${(cause as Error).message}); allow 'wasm-unsafe-eval', pass a compiled module, or use createJs()`,
+      { cause },
+    );
+  }
+}
+
+/** Compiles what the caller gave. A module of another realm is no instance of ours, so it is known by elimination. */
+export async function compileSource(source: WasmSource): Promise<WebAssembly.Module> {
+  if (ArrayBuffer.isView(source) || isArrayBuffer(source)) return WebAssembly.compile(source as BufferSource);
+  if ("arrayBuffer" in source) return WebAssembly.compile(await source.arrayBuffer());
+  return source as WebAssembly.Module;
+}
+
+const isArrayBuffer = (source: object): source is ArrayBuffer => "byteLength" in source;
+
+/** An instance over a memory of its own. */
+export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): KernelExports {
+  const { exports } = new WebAssembly.Instance(module, { env: { memory, abort: () => {} } });
+  return exports as KernelExports;
+}
