@@ -60,7 +60,15 @@ export function scaled_difference_f32(x: usize, y: usize, out: usize, n: usize, 
 
 /** The loss and slope of the batch's likelihood for each pair; a pair whose log-prob is NaN gets a NaN gradient. */
 export function likelihood_f32(pc: usize, loss: usize, gc: usize, gr: usize, n: usize, value: f32, slope: f32): void {
-  for (let i: usize = 0, all = n << 2; i < all; i += 4) {
+  const end = (n & ~3) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 16) {
+    const p = v128.load(pc + i);
+    v128.store(loss + i, f32x4.splat(value));
+    v128.store(gc + i, v128.or(f32x4.splat(slope), f32x4.ne(p, p)));
+    v128.store(gr + i, f32x4.splat(0));
+  }
+  for (const all = n << 2; i < all; i += 4) {
     const p = load<f32>(pc + i);
     store<f32>(loss + i, value);
     store<f32>(gc + i, p == p ? slope : p);

@@ -10,7 +10,7 @@ export {
   scaled_difference_f32,
 } from "./combine";
 export * from "./losses.gen";
-export { sum_f32 } from "./reduce";
+export { scan_f32, sum_f32 } from "./reduce";
 export { argsort_f64, difference_f64, SORT_COUNTS_BYTES, scatter_f32 } from "./sort";
 export { pair_stats_f32 } from "./stats";
 

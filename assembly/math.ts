@@ -100,11 +100,11 @@ function scale_x4(bits: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function twice_expm1_x4(r: v128): v128 {
-  let q = madd_x4(r, constant(10), constant(9));
-  q = madd_x4(r, q, constant(8));
-  q = madd_x4(r, q, constant(7));
-  q = madd_x4(r, q, constant(6));
-  return f32x4.mul(r, madd_x4(r, q, constant(11)));
+  const r2 = f32x4.mul(r, r);
+  const high = madd_x4(r2, constant(10), madd_x4(r, constant(9), constant(8)));
+  const low = madd_x4(r, constant(7), constant(6));
+  const q = madd_x4(r2, high, low);
+  return madd_x4(r2, q, f32x4.add(r, r));
 }
 
 /** log(1 + e) for e in [0, 1], as 2·atanh(e / (2 + e)). Error ≤ 2 ulp. */
@@ -113,9 +113,7 @@ function twice_expm1_x4(r: v128): v128 {
 export function log1p_x4(e: v128): v128 {
   const s = f32x4.div(e, f32x4.add(e, constant(11)));
   const t = f32x4.mul(s, s);
-  let p = madd_x4(t, constant(15), constant(14));
-  p = madd_x4(t, p, constant(13));
-  p = madd_x4(t, p, constant(12));
-  p = madd_x4(t, p, constant(11));
-  return f32x4.mul(s, p);
+  const t2 = f32x4.mul(t, t);
+  const high = madd_x4(t2, constant(15), madd_x4(t, constant(14), constant(13)));
+  return f32x4.mul(s, madd_x4(t2, high, madd_x4(t, constant(12), constant(11))));
 }

@@ -18,3 +18,21 @@ export function sum_f32(x: usize, n: usize): f64 {
   for (const all = n << 2; i < all; i += 4) sum += load<f32>(x + i);
   return sum;
 }
+
+/**
+ * Stores the least of n float32 values and their sum (float64). A NaN is no least value, but makes the sum NaN.
+ * Call it on a few thousand at most.
+ */
+export function scan_f32(x: usize, n: usize, out: usize): void {
+  let least = f32x4.splat(f32.MAX_VALUE);
+  const end = (n & ~3) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 16) least = f32x4.pmin(least, v128.load(x + i));
+  let min = Mathf.min(
+    Mathf.min(f32x4.extract_lane(least, 0), f32x4.extract_lane(least, 1)),
+    Mathf.min(f32x4.extract_lane(least, 2), f32x4.extract_lane(least, 3)),
+  );
+  for (const all = n << 2; i < all; i += 4) if (load<f32>(x + i) < min) min = load<f32>(x + i);
+  store<f64>(out, min);
+  store<f64>(out, sum_f32(x, n), 8);
+}

@@ -10,7 +10,8 @@ import { type Kernel, lossKernel, marginKernel } from "./generate/kernel.ts";
 import { printWgsl } from "./generate/wgsl.ts";
 
 // The sorted losses and sft have no kernel of their own: AOT's is that of the margin loss around which it sorts.
-const hasKernel = (loss: Loss): loss is MarginLoss | PairLoss => !("likelihood" in loss || ("margin" in loss && loss.sorted));
+const hasKernel = (loss: Loss): loss is MarginLoss | PairLoss =>
+  !("likelihood" in loss || ("margin" in loss && loss.sorted));
 const pairwise = (Object.values(losses) as Loss[]).filter(hasKernel);
 
 const kernels: Kernel[] = [

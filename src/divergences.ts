@@ -25,11 +25,7 @@ export const reverseKl: Margin = (a, c, chosenLength, rejectedLength) => {
 export const jsDivergence: Margin = (a, c, chosenLength, rejectedLength) => {
   const perChosen = 1 / Math.max(chosenLength, 1);
   const perRejected = 1 / Math.max(rejectedLength, 1);
-  return [
-    softplus(-c) * perRejected - softplus(-a) * perChosen,
-    sigmoid(-a) * perChosen,
-    -sigmoid(-c) * perRejected,
-  ];
+  return [softplus(-c) * perRejected - softplus(-a) * perChosen, sigmoid(-a) * perChosen, -sigmoid(-c) * perRejected];
 };
 
 /**
@@ -44,8 +40,7 @@ export const powerDivergence: Margin = (a, c, chosenLength, rejectedLength, k, c
   const s = Math.min(k * a, cap);
   const t = Math.min(k * c, cap);
   const most = Math.max(s, t);
-  const rest =
-    Math.expm1(s - most) * perChosen - Math.expm1(t - most) * perRejected + (perChosen - perRejected);
+  const rest = Math.expm1(s - most) * perChosen - Math.expm1(t - most) * perRejected + (perChosen - perRejected);
   const es = Math.exp(s);
   const et = Math.exp(t);
   return [

@@ -35,8 +35,8 @@ export interface FromTrlResult {
  * A running mean for `bco_pair` is never made: a warning says where it belongs.
  *
  * Throws    KindError for a value of another kind; ParamError for one outside its range, an unknown loss, no version
- * @example  const { loss, train, warnings } = fromTrl({ loss_type: "robust", beta: 0.01, label_smoothing: 0.1, seed: 7 });
- *           // loss { lossType: "robust", beta: 0.01, labelSmoothing: 0.1 }, train { seed: 7 }, no warnings
+ * @example  const { loss, train } = fromTrl({ loss_type: "robust", beta: 0.01, label_smoothing: 0.1, seed: 7 });
+ *           // loss { lossType: "robust", beta: 0.01, labelSmoothing: 0.1 }, train { seed: 7 }
  *           createJs().pairLoss(pairs, loss);
  */
 export function fromTrl(config: TrlConfig, options: FromTrlOptions = {}): FromTrlResult {

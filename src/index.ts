@@ -14,8 +14,22 @@ export {
   ShapeError,
   WorkerError,
 } from "./errors.ts";
-export { fromTrl } from "./from-trl.ts";
-export { defineLoss, type LikelihoodLoss, type Loss, type MarginLoss, type Param, type PairLoss } from "./losses/define.ts";
+export {
+  type FromTrlOptions,
+  type FromTrlResult,
+  fromTrl,
+  type TrlCollate,
+  type TrlConfig,
+  type TrlTrain,
+} from "./from-trl.ts";
+export {
+  defineLoss,
+  type LikelihoodLoss,
+  type Loss,
+  type MarginLoss,
+  type PairLoss,
+  type Param,
+} from "./losses/define.ts";
 export { type LossType, losses, lossTypes } from "./losses/index.ts";
 export { createRunningMean, type RunningMean } from "./running-mean.ts";
 export type * from "./types.ts";

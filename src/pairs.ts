@@ -59,12 +59,14 @@ const bufferNames = ["losses", "gradChosen", "gradRejected", "chosenRewards", "r
  *
  * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
  */
-export function checkPairs(pairs: PairLogps, plan: Plan, options: PairLossOptions): PairJob {
+export function checkPairs(pairs: PairLogps, plan: Plan, options: PairLossOptions, scan: Scan): PairJob {
   checkCall(options);
-  if (typeof pairs !== "object" || pairs === null) throw new KindError(`pairs: expected an object, got ${kindOf(pairs)}`);
+  if (typeof pairs !== "object" || pairs === null)
+    throw new KindError(`pairs: expected an object, got ${kindOf(pairs)}`);
   const count = checkArrays(pairs);
   checkNeeds(pairs, plan);
-  const hasEmpty = checkLengths(pairs.chosenLengths, "chosenLengths") || checkLengths(pairs.rejectedLengths, "rejectedLengths");
+  const chosen = checkLengths(pairs.chosenLengths, "chosenLengths", scan);
+  const rejected = checkLengths(pairs.rejectedLengths, "rejectedLengths", scan);
   if (options.validate === "finite") checkFinite(pairs);
   const out = checkBuffers(options.out, pairs, count);
   const { gradScale = 1 } = options;
@@ -81,8 +83,8 @@ export function checkPairs(pairs: PairLogps, plan: Plan, options: PairLossOption
     chosenLengths: pairs.chosenLengths,
     rejectedLengths: pairs.rejectedLengths,
     weights: pairWeights,
-    hasEmpty,
-    likelihood: likelihoods(pairs, plan),
+    hasEmpty: chosen?.least === 0 || rejected?.least === 0,
+    likelihood: likelihoods(pairs, plan, chosen?.sum ?? 0, scan),
     scale: gradScale / count,
     losses: out?.losses ?? new Float32Array(count),
     gradChosen: out?.gradChosen ?? new Float32Array(count),
@@ -156,17 +158,12 @@ function checkNeeds(pairs: PairLogps, plan: Plan): void {
 }
 
 // Lengths are checked always: a NaN or a negative one would divide silently.
-function checkLengths(lengths: LengthArray | undefined, name: string): boolean {
-  if (lengths === undefined) return false;
-  let hasEmpty = false;
-  for (let i = 0; i < lengths.length; i++) {
-    const length = lengths[i] as number;
-    if (!(length > 0 && length < Infinity)) {
-      if (length !== 0) throw new ParamError("out-of-range", `${name}[${i}]: expected tokens ≥ 0, got ${length}`);
-      hasEmpty = true;
-    }
-  }
-  return hasEmpty;
+function checkLengths(lengths: LengthArray | undefined, name: string, scan: Scan): ReturnType<Scan> | undefined {
+  if (lengths === undefined) return undefined;
+  const result = scan(lengths);
+  if (result.least >= 0 && result.sum < Infinity) return result;
+  const at = lengths.findIndex((length) => !(length >= 0 && length < Infinity));
+  throw new ParamError("out-of-range", `${name}[${at}]: expected tokens ≥ 0, got ${lengths[at]}`);
 }
 
 function checkFinite(pairs: PairLogps): void {
@@ -222,11 +219,10 @@ const same = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
   a.byteOffset === b.byteOffset && a.byteLength === b.byteLength;
 
 // Likelihood losses are one number for the batch, so they are known before the first pair is written.
-function likelihoods(pairs: PairLogps, plan: Plan): PairJob["likelihood"] {
+function likelihoods(pairs: PairLogps, plan: Plan, tokens: number, scan: Scan): PairJob["likelihood"] {
   if (!plan.terms.some(({ loss }) => "likelihood" in loss)) return () => [0, 0];
-  const sum = total(pairs.policyChosen);
-  const tokens = total(pairs.chosenLengths ?? new Float64Array());
-  const meanWeight = pairs.pairWeights ? total(pairs.pairWeights) / pairs.pairWeights.length : 1;
+  const { sum } = scan(pairs.policyChosen);
+  const meanWeight = pairs.pairWeights ? scan(pairs.pairWeights).sum / pairs.pairWeights.length : 1;
   return (at) => {
     const loss = plan.terms[at]?.loss;
     if (!loss || !("likelihood" in loss)) return [0, 0];
@@ -235,9 +231,17 @@ function likelihoods(pairs: PairLogps, plan: Plan): PairJob["likelihood"] {
   };
 }
 
-/** The sum in float64. */
-export function total(values: LengthArray): number {
+/** The least value and the sum of an array; a NaN shows in the sum. */
+export type Scan = (values: LengthArray) => { readonly least: number; readonly sum: number };
+
+/** The scan in plain JavaScript, in float64. */
+export const scanValues: Scan = (values) => {
+  let least = Infinity;
   let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i] as number;
-  return sum;
-}
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    if (value < least) least = value;
+    sum += value;
+  }
+  return { least, sum };
+};

@@ -74,12 +74,13 @@ export function planLosses(options: LossOptions): Plan {
     const takesMargin = "margin" in loss && !loss.sorted;
     terms.push({ loss, weight: weights?.[j] ?? 1, params, shiftAt, divergence: takesMargin ? divergence : undefined });
   }
-    return { terms, beta: options.beta ?? beta.default, referenceFree: options.referenceFree ?? false, shift };
+  return { terms, beta: options.beta ?? beta.default, referenceFree: options.referenceFree ?? false, shift };
 }
 
 function readLosses(lossType: NonNullable<LossOptions["lossType"]>): Loss[] {
   const list = Array.isArray(lossType) ? (lossType as readonly (string | Loss)[]) : [lossType as string | Loss];
-  if (list.length === 0) throw new ParamError("out-of-range", "lossType: expected at least one loss, got an empty list");
+  if (list.length === 0)
+    throw new ParamError("out-of-range", "lossType: expected at least one loss, got an empty list");
   return list.map(readLoss);
 }
 
@@ -104,7 +105,10 @@ function readWeights(weights: readonly number[] | undefined, count: number): rea
     throw new KindError(`lossWeights: expected a list of numbers, got ${kindOf(weights)}`);
   }
   if (weights.length !== count) {
-    throw new ParamError("out-of-range", `lossWeights: expected ${count} numbers (one per loss), got ${weights.length}`);
+    throw new ParamError(
+      "out-of-range",
+      `lossWeights: expected ${count} numbers (one per loss), got ${weights.length}`,
+    );
   }
   for (let j = 0; j < count; j++) checkNumber(weights[j], `lossWeights[${j}]`);
   return weights;
@@ -123,7 +127,10 @@ function readParam(options: LossOptions, name: string, loss: Loss): number {
   if (given === undefined) return param.default;
   if (typeof given !== "number") throw new KindError(`${name}: expected a number, got ${kindOf(given)}`);
   if (!inRange(given, param)) {
-    throw new ParamError("out-of-range", `${name}: expected a number in ${rangeText(param)} (${loss.id}), got ${given}`);
+    throw new ParamError(
+      "out-of-range",
+      `${name}: expected a number in ${rangeText(param)} (${loss.id}), got ${given}`,
+    );
   }
   return given;
 }
@@ -150,7 +157,9 @@ const unused = (name: string, chosen: readonly Loss[], why: string): ParamError 
 
 function knownOptions(chosen: readonly Loss[]): string[] {
   const own = chosen.flatMap((loss) => Object.keys(loss.params));
-  return [...new Set(["lossType", "lossWeights", ...Object.keys(sharedParams), ...own, ...plainOptions, ...callOptions])];
+  return [
+    ...new Set(["lossType", "lossWeights", ...Object.keys(sharedParams), ...own, ...plainOptions, ...callOptions]),
+  ];
 }
 
 function readDivergence(options: LossOptions, chosen: readonly Loss[]): Divergence | undefined {
@@ -197,7 +206,7 @@ const isRunningMean = (value: unknown): value is RunningMean =>
 
 /** What a value is, in words, for messages. */
 export function kindOf(value: unknown): string {
-  if (value === null) return "null";
+  if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return "a plain array";
   if (ArrayBuffer.isView(value)) return `a ${arrayKind(value)}`;
   return typeof value === "object" ? "an object" : `a ${typeof value}`;

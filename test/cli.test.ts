@@ -1,61 +1,13 @@
-// The command line as a child process: what it prints, what it refuses, and with which status it ends.
+// The command line as a child process: what it computes and prints. What it refuses: cli-refusals.test.ts.
 
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { parquetWriteBuffer } from "hyparquet-writer";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import packageJson from "../package.json" with { type: "json" };
-
-const root = fileURLToPath(new URL("..", import.meta.url));
-const dataPath = "examples/data/hh-stories260k-logps.jsonl";
-const dataLines = readFileSync(join(root, dataPath), "utf8").trim().split("\n");
-const folder = mkdtempSync(join(tmpdir(), "dpo-kernels-cli-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-interface Run {
-  status: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-function run(args: readonly string[], { input = "", flags = [] as string[] } = {}): Run {
-  const command = [...flags, "--disable-warning=ExperimentalWarning", "src/cli/main.ts", ...args];
-  return spawnSync(process.execPath, command, { cwd: root, input, encoding: "utf8" });
-}
-
-/** What `loss` prints with --json. */
-interface Printed {
-  file: string;
-  pairs: number;
-  batches: number;
-  loss: number | string;
-  gradNorm: number;
-  metrics: Record<string, number>;
-  losses: { id: string; weight: number }[];
-  options: Record<string, unknown>;
-  backend: { name: string; reason: string };
-  notes: string[];
-}
-
-function loss(args: readonly string[], options?: { input?: string; flags?: string[] }): Printed {
-  const { stdout, stderr, status } = run(["loss", ...args, "--json"], options);
-  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-  expect(stdout.trim().split("\n")).toHaveLength(1);
-  return JSON.parse(stdout) as Printed;
-}
-
-function write(name: string, content: string | Uint8Array): string {
-  const path = join(folder, name);
-  writeFileSync(path, content);
-  return path;
-}
-
-const pair = { policy_chosen_logps: -10, policy_rejected_logps: -20, ref_chosen_logps: -12, ref_rejected_logps: -19 };
-const lines = (...pairs: unknown[]): string => pairs.map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join("\n");
+import { dataLines, dataPath, folder, lines, loss, pair, root, run, write } from "./cli-run.ts";
 
 /** To five digits, where the numbers are float32's. */
 const near = (got: unknown, expected: unknown): void => expect(Number(got) / Number(expected)).toBeCloseTo(1, 5);
@@ -71,25 +23,29 @@ describe("loss of the file in examples/data", () => {
     loss: number;
     metrics: Record<string, number>;
   }
-  const golden = JSON.parse(readFileSync(join(root, "test/golden/training.json"), "utf8")) as { logps: { cases: Case[] } };
+  const golden = JSON.parse(readFileSync(join(root, "test/golden/training.json"), "utf8")) as {
+    logps: { cases: Case[] };
+  };
 
-  it.each(golden.logps.cases.map((one) => [`${one.loss_types.join(" + ")} ${JSON.stringify(one.hyper)}`, one] as const))(
-    "%s is TRL's",
-    (_, { loss_types, loss_weights, hyper, loss: expected, metrics }) => {
-      const config = write("config.json", JSON.stringify({ loss_type: loss_types, loss_weights, ...hyper }));
-      const got = loss([dataPath, "--config", config]);
-      expect(got.pairs).toBe(2312);
-      near(got.loss, expected);
-      for (const [name, value] of Object.entries(metrics)) near(got.metrics[name], value);
-    },
-  );
+  it.each(
+    golden.logps.cases.map((one) => [`${one.loss_types.join(" + ")} ${JSON.stringify(one.hyper)}`, one] as const),
+  )("%s is TRL's", (_, { loss_types, loss_weights, hyper, loss: expected, metrics }) => {
+    const config = write("config.json", JSON.stringify({ loss_type: loss_types, loss_weights, ...hyper }));
+    const got = loss([dataPath, "--config", config]);
+    expect(got.pairs).toBe(2312);
+    near(got.loss, expected);
+    for (const [name, value] of Object.entries(metrics)) near(got.metrics[name], value);
+  });
 
   it("is the same in batches, the gradient's norm too", () => {
     const options = [dataPath, "--loss-type", "sigmoid", "ipo", "--loss-weights", "0.7", "0.3", "--beta", "0.5"];
     const whole = loss(options);
     const parts = loss([...options, "--batch-size", "100"]);
     expect([whole.batches, parts.batches]).toEqual([1, 24]);
-    expect(whole.losses).toEqual([{ id: "sigmoid", weight: 0.7 }, { id: "ipo", weight: 0.3 }]);
+    expect(whole.losses).toEqual([
+      { id: "sigmoid", weight: 0.7 },
+      { id: "ipo", weight: 0.3 },
+    ]);
     near(parts.loss, whole.loss);
     near(parts.gradNorm, whole.gradNorm);
     expect(parts.notes).toEqual([]);
@@ -97,7 +53,7 @@ describe("loss of the file in examples/data", () => {
 
   it("depends on the batch where the loss does, and says so", () => {
     const parts = loss([dataPath, "--loss-type", "aot", "--batch-size", "1000"]);
-    expect(parts.notes).toEqual([expect.stringMatching(/^aot: depends on .* 3 batches of 1000 pairs/)]);
+    expect(parts.notes).toEqual([expect.stringMatching(/^aot: depends on .* 3 batches of up to 1000 pairs/)]);
     const whole = loss([dataPath, "--loss-type", "aot", "--batch-size", "all"]);
     expect(whole.notes).toEqual([expect.stringContaining("all pairs were one batch")]);
     near(whole.loss, 0.567988050465);
@@ -142,7 +98,9 @@ describe("loss", () => {
   it("reads only what the losses need", () => {
     const policy = { policy_chosen_logps: -10, policy_rejected_logps: -20 };
     expect(loss(["-", "--reference-free"], { input: lines(policy) }).pairs).toBe(1);
-    const sft = loss(["-", "--loss-type", "sft"], { input: lines({ ...policy, chosen_length: 5, rejected_length: 4 }) });
+    const sft = loss(["-", "--loss-type", "sft"], {
+      input: lines({ ...policy, chosen_length: 5, rejected_length: 4 }),
+    });
     near(sft.loss, 2);
     expect(loss(["-"], { input: lines(pair, { ...pair, chosen_length: 5 }) }).pairs).toBe(2);
   });
@@ -151,11 +109,14 @@ describe("loss", () => {
     const got = loss(["-", "--loss-type", "bco_pair", "--reward-shift", "running", "--batch-size", "1"], {
       input: lines(pair, pair),
     });
-    expect(got.options["rewardShift"]).toEqual({ mean: expect.closeTo(0.05, 6) as number, count: 2 });
+    expect(got.options.rewardShift).toEqual({ mean: expect.closeTo(0.05, 6) as number, count: 2 });
   });
 
   it("reads a TRL configuration; options prevail, what the losses do not use becomes a note", () => {
-    const config = write("trl.json", JSON.stringify({ loss_type: "robust", beta: 0.05, label_smoothing: 0.1, lerning_rate: 1 }));
+    const config = write(
+      "trl.json",
+      JSON.stringify({ loss_type: "robust", beta: 0.05, label_smoothing: 0.1, lerning_rate: 1 }),
+    );
     const robust = loss([dataPath, "--config", config]);
     expect(robust.options).toMatchObject({ lossType: "robust", beta: 0.05, labelSmoothing: 0.1 });
     expect(robust.notes.join("\n")).toContain("lerning_rate");
@@ -198,62 +159,6 @@ describe("loss", () => {
   });
 });
 
-describe("refusals end with status 2 and one message", () => {
-  const refused = (args: readonly string[], input?: string): string => {
-    const { stdout, stderr, status } = run(["loss", ...args], { input: input ?? "" });
-    expect({ stdout, status }).toEqual({ stdout: "", status: 2 });
-    return stderr;
-  };
-  const without = (name: string): object => Object.fromEntries(Object.entries(pair).filter(([key]) => key !== name));
-
-  it.each([
-    ["a string", { ...pair, ref_chosen_logps: "-1" }, [], "ref_chosen_logps: expected a number, got a string"],
-    ["null", { ...pair, ref_chosen_logps: null }, [], "ref_chosen_logps: expected a number, got null"],
-    ["a missing field", without("ref_chosen_logps"), [], "ref_chosen_logps: missing (needed by sigmoid)"],
-    ["missing lengths", pair, ["--loss-type", "ipo"], "chosen_length: missing (needed by ipo)"],
-    ["half a token", { ...pair, chosen_length: 1.5 }, [], "chosen_length: expected a number of tokens, got 1.5"],
-    ["NaN", { ...pair, policyChosen: 1, policy_chosen_logps: "NaN" }, ["--finite"], "policy_chosen_logps: expected a finite number, got NaN"],
-    ["another value", [1, 2], [], "expected an object"],
-    ["no JSON", '{"prompt": "secret', [], "not JSON"],
-    ["a long line", "x".repeat(2 ** 21), [], "longer than 1048576 characters"],
-  ])("%s names file, line and field", (_, wrong, args, message) => {
-    const path = write("wrong.jsonl", lines({ ...pair, chosen_length: 5, rejected_length: 4 }, "", wrong));
-    expect(refused([path, ...args])).toBe(`error: ${path}:3: ${message}\n`);
-  });
-
-  it("of standard input names it", () => {
-    expect(refused(["-"], lines(pair, "{}"))).toBe("error: stdin:2: policy_chosen_logps: missing (needed by every loss)\n");
-  });
-
-  it("of a Parquet file names the row", () => {
-    const columnData = Object.keys(pair).map((name) => ({ name, type: "DOUBLE" as const, data: [-1, name.startsWith("ref") ? null : -2] }));
-    const path = write("wrong.parquet", new Uint8Array(parquetWriteBuffer({ columnData })));
-    expect(refused([path])).toBe(`error: ${path}: row 2: ref_chosen_logps: expected a number, got null\n`);
-    const other = write("other.parquet", "no Parquet at all");
-    expect(refused([other])).toContain(`error: ${other}: parquet file invalid`);
-  });
-
-  it.each([
-    [["missing.jsonl"], "error: missing.jsonl: no such file or directory\n"],
-    [["src"], "error: src: is a directory\n"],
-    [["-"], "error: stdin: no pairs\n"],
-    [["/dev/null"], "error: /dev/null: no pairs\n"],
-    [[], "error: missing FILE"],
-    [["-", "--bta", "1"], "error: unknown option '--bta'\n(Did you mean --beta?)"],
-    [["-", "--beta", "x"], "Expected a number."],
-    [["-", "--beta", "-1"], "error: --beta: expected a number in (0, ∞) (sigmoid), got -1\n"],
-    [["-", "--loss-type", "dpo"], "error: --loss-type: expected one of sigmoid, sigmoid_norm"],
-    [["-", "--discopop-tau", "1"], "error: --discopop-tau: not used by sigmoid"],
-    [["-", "--batch-size", "0"], 'Expected a number of pairs, or "all".'],
-    [["-", "--backend", "gpu"], "Allowed choices are auto, wasm, js"],
-    [["-", "--trl-version", "0.9.6"], "error: --trl-version: needs --config\n"],
-    [["-", "--config", "missing.json"], "error: missing.json: no such file or directory\n"],
-    [["-", "--config", "README.md"], "error: README.md: not JSON\n"],
-  ])("%j", (args, message) => {
-    expect(refused(args)).toContain(message);
-  });
-});
-
 describe("doctor and help", () => {
   it("says which backends run", () => {
     const { stdout, status } = run(["doctor"]);
@@ -273,4 +178,18 @@ describe("doctor and help", () => {
     expect(run([])).toMatchObject({ status: 2, stdout: "" });
     expect(run(["train"]).stderr).toContain("error: unknown command 'train'");
   });
+});
+
+describe("docs/command-line.md", () => {
+  const text = readFileSync(join(root, "docs/command-line.md"), "utf8");
+  const examples = [...text.matchAll(/^\$ npx dpo-kernels (loss examples\S+[^|\n]*)\n([^`]*)```/gm)];
+  // Time and backend differ from machine to machine.
+  const steady = (output: string): string => output.replace(/\d+\.\d\d s .*/g, "").trim();
+
+  it.each(examples.map(([, command = "", output = ""]) => [command, output] as const))(
+    "%s prints that",
+    (command, output) => {
+      expect(steady(run(command.split(/\s+/)).stdout)).toBe(steady(output));
+    },
+  );
 });

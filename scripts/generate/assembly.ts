@@ -1,7 +1,7 @@
 // Prints kernels as AssemblyScript: four pairs at a time, the last one to three through a padded copy.
 
-import { hostText, type Kernel } from "./kernel.ts";
 import { isNumber, type Node, type Op } from "./expression.ts";
+import { hostText, type Kernel } from "./kernel.ts";
 
 const operators: Record<Op, string> = {
   "+": "f32x4.add",

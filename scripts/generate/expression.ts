@@ -69,7 +69,13 @@ export class Graph {
     const [uniform, varying] = this.#factors(x);
     const constant = uniform.reduce((product, f) => this.op("*", product, f), factor);
     const [first, ...others] = varying;
-    return first ? this.op("*", constant, others.reduce((p, f) => this.op("*", p, f), first)) : constant;
+    return first
+      ? this.op(
+          "*",
+          constant,
+          others.reduce((p, f) => this.op("*", p, f), first),
+        )
+      : constant;
   }
 
   #factors(x: Node): [uniform: Node[], varying: Node[]] {
@@ -82,7 +88,10 @@ export class Graph {
     const [u0, v0] = this.#factors(x.args[0]);
     const [u1, v1] = this.#factors(x.args[1]);
     if (u0.length + u1.length === 0) return [[], [x]];
-    return [[...u0, ...u1], [...v0, ...v1]];
+    return [
+      [...u0, ...u1],
+      [...v0, ...v1],
+    ];
   }
 
   /** e^-|x|, the one exponential that sigmoid(±x), softplus(±x) and logsigmoid(±x) share. */
@@ -127,7 +136,9 @@ export function carriesNaN(node: Node, input: Node): boolean {
   if (node.kind === "select") {
     const [test, then, otherwise] = node.args;
     const otherwiseCarries = carriesNaN(otherwise, input);
-    return argsOf(test).some((x) => carriesNaN(x, input)) ? otherwiseCarries : otherwiseCarries && carriesNaN(then, input);
+    return argsOf(test).some((x) => carriesNaN(x, input))
+      ? otherwiseCarries
+      : otherwiseCarries && carriesNaN(then, input);
   }
   if (node.kind === "call") return node.args[0] !== undefined && carriesNaN(node.args[0], input);
   return argsOf(node).some((arg) => carriesNaN(arg, input));

@@ -144,7 +144,10 @@ export function hostText(node: Node): string {
     case "call":
       return `Math.${node.fn}(${node.args.map(hostText).join(", ")})`;
     case "select":
-      return `${node.args.map(wrapped).join(" ? ").replace(/ \? (?=[^?]*$)/, " : ")}`;
+      return `${node.args
+        .map(wrapped)
+        .join(" ? ")
+        .replace(/ \? (?=[^?]*$)/, " : ")}`;
   }
 }
 

@@ -10,7 +10,12 @@ const functions: readonly string[] = ["abs", "exp", "expm1", "log", "log1p", "ma
 type Scope = Map<string, Node>;
 
 /** The expressions that `fn` returns, given the nodes of its arguments. */
-export function parseFunction(fn: (...args: never[]) => unknown, graph: Graph, args: readonly Node[], of: string): Node[] {
+export function parseFunction(
+  fn: (...args: never[]) => unknown,
+  graph: Graph,
+  args: readonly Node[],
+  of: string,
+): Node[] {
   const refuse = (what: string): never => {
     throw new Error(`${of}: ${what} cannot be printed as a kernel (const, + - * /, comparisons, ?:, Math functions)`);
   };

@@ -58,4 +58,3 @@ function printKernel(kernel: Kernel): string {
     "",
   ].join("\n");
 }
-

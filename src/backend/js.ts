@@ -2,7 +2,7 @@
 
 import { reverseKl } from "../divergences.ts";
 import type { MarginLoss } from "../losses/define.ts";
-import type { PairJob, PairSums } from "../pairs.ts";
+import { type PairJob, type PairSums, scanValues } from "../pairs.ts";
 import type { Term } from "../plan.ts";
 import type { Backend, ElementTypes } from "../types.ts";
 import { makePairLoss } from "./pair-loss.ts";
@@ -22,7 +22,7 @@ export function createJs(): Backend {
   return {
     name: "js",
     reason: "plain JavaScript in this thread, float64; needs no WebAssembly",
-    pairLoss: makePairLoss(computePairs),
+    pairLoss: makePairLoss({ compute: computePairs, scan: scanValues }),
     allocate: (type, n) => new arrayTypes[type](n) as ElementTypes[typeof type],
     free: () => {},
     dispose: () => {},

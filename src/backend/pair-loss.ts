@@ -1,23 +1,29 @@
 // pairLoss as every backend of this thread does it: plan, check, compute, metrics.
 
-import { checkPairs, type PairJob, type PairSums, total } from "../pairs.ts";
+import { checkPairs, type PairJob, type PairSums, type Scan } from "../pairs.ts";
 import { type Plan, planLosses } from "../plan.ts";
 import { nextMean } from "../running-mean.ts";
-import type { PairLogps, PairLossOptions, PairLossResult } from "../types.ts";
+import type { FloatArray, PairLogps, PairLossOptions, PairLossResult } from "../types.ts";
 
-/** Fills the job's buffers; the sums it returns become loss and metrics. */
-export type PairEngine = (job: PairJob) => PairSums;
+/** What a backend computes with. */
+export interface PairEngine {
+  /** Fills the job's buffers; the sums it returns become loss and metrics. */
+  compute(job: PairJob): PairSums;
+  scan: Scan;
+  /** Sees the plan before the inputs are read: refuses what the backend has no kernel for. */
+  check?(plan: Plan): void;
+}
 
 const noOptions: PairLossOptions = {};
 
-/** `check` sees the plan before the inputs are: a backend refuses there what it has no kernel for. */
-export function makePairLoss(compute: PairEngine, check?: (plan: Plan) => void) {
+/** The call `pairLoss` of a backend. */
+export function makePairLoss({ compute, scan, check }: PairEngine) {
   return (pairs: PairLogps, options: PairLossOptions = noOptions): PairLossResult => {
     const plan = planLosses(options);
     check?.(plan);
-    const job = checkPairs(pairs, plan, options);
+    const job = checkPairs(pairs, plan, options, scan);
     const { shift } = plan;
-    const batchMean = shift ? meanReward(job) : 0;
+    const batchMean = shift ? meanReward(job, scan) : 0;
     if (shift) setShift(plan, nextMean(shift, batchMean));
     const sums = compute(job);
     shift?.update(batchMean);
@@ -27,9 +33,11 @@ export function makePairLoss(compute: PairEngine, check?: (plan: Plan) => void) 
 }
 
 // TRL up to v0.28: the mean over calls, the current one included, of the mean of all 2B rewards.
-function meanReward({ plan, pairs, policyChosen, policyRejected, referenceChosen, referenceRejected }: PairJob): number {
-  const reference = referenceChosen && referenceRejected ? total(referenceChosen) + total(referenceRejected) : 0;
-  return (plan.beta * (total(policyChosen) + total(policyRejected) - reference)) / (2 * pairs);
+function meanReward(job: PairJob, scan: Scan): number {
+  const sum = (values: FloatArray | undefined): number => (values ? scan(values).sum : 0);
+  const ratios =
+    sum(job.policyChosen) + sum(job.policyRejected) - sum(job.referenceChosen) - sum(job.referenceRejected);
+  return (job.plan.beta * ratios) / (2 * job.pairs);
 }
 
 function setShift(plan: Plan, shift: number): void {

@@ -87,6 +87,8 @@ function grow(memory: WebAssembly.Memory, bytes: number): void {
   try {
     memory.grow(pages);
   } catch (cause) {
-    throw new BackendError("out-of-memory", `aot: expected ${bytes} bytes to sort the batch, got no more memory`, { cause });
+    throw new BackendError("out-of-memory", `aot: expected ${bytes} bytes to sort the batch, got no more memory`, {
+      cause,
+    });
   }
 }

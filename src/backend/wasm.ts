@@ -6,7 +6,7 @@ import type { Backend } from "../types.ts";
 import { createHeap } from "../wasm/heap.ts";
 import { builtInModule, compileSource, hasRelaxedSimd, instantiate, type WasmSource } from "../wasm/load.ts";
 import { makePairLoss } from "./pair-loss.ts";
-import { kernelOf, pairComputer, stagingBytes } from "./wasm-pairs.ts";
+import { kernelOf, pairEngine, stagingBytes } from "./wasm-pairs.ts";
 import { createSorter } from "./wasm-sort.ts";
 
 export interface WasmOptions {
@@ -62,7 +62,7 @@ function wasmBackend(module: WebAssembly.Module, reserve: number, kind: string):
   return {
     name: "wasm",
     reason: `WebAssembly in this thread: ${kind}`,
-    pairLoss: makePairLoss(pairComputer(kernels, memory, STATIC_BYTES, createSorter(module)), check),
+    pairLoss: makePairLoss({ ...pairEngine(kernels, memory, STATIC_BYTES, createSorter(module)), check }),
     allocate,
     free,
     dispose,

@@ -17,10 +17,14 @@ interface Finding {
 }
 
 const candidates: Readonly<Record<string, () => Backend | Promise<Backend>>> = {
-  "wasm, relaxed SIMD": () => createWasm({ relaxed: true }),
-  "wasm, SIMD": () => createWasm({ relaxed: false }),
+  "wasm, relaxed SIMD": () => (hasRelaxedSimd() ? createWasm({ relaxed: true }) : lacking("relaxed SIMD")),
+  "wasm, SIMD": () => (hasSimd() ? createWasm({ relaxed: false }) : lacking("WebAssembly SIMD")),
   js: createJs,
 };
+
+function lacking(feature: string): never {
+  throw new Error(`this engine has no ${feature}`);
+}
 
 /** Adds the command `doctor`. */
 export function addDoctor(program: Command): void {

@@ -9,12 +9,16 @@ import type { Row, Source } from "./source.ts";
 /** A pair with its prompt and answers may take some space, but a file without line ends must not fill the memory. */
 const longestLine = 2 ** 20;
 
-/** The rows of a stream of JSON lines; blank lines are skipped, but count. */
-export function readJsonl(name: string, input: Readable & { bytesRead?: number }, total: number | undefined): Source {
+type Input = Readable & { bytesRead?: number };
+
+/** The rows of a stream of JSON lines, opened when the first is asked for; blank lines are skipped, but count. */
+export function readJsonl(name: string, open: () => Input, total: number | undefined): Source {
   const place = (line: number): string => `${name}:${line}`;
+  let input: Input | undefined;
   let line = 0;
 
   async function* rows(): AsyncGenerator<Row[]> {
+    input = open();
     // An error of the input ends the gunzip stream with the same error: there is nothing to add in the callback.
     const text = name.endsWith(".gz") ? pipeline(input, createGunzip(), () => {}) : input;
     text.setEncoding("utf8");
@@ -42,7 +46,7 @@ export function readJsonl(name: string, input: Readable & { bytesRead?: number }
     return block;
   }
 
-  return { name, rows: rows(), place, done: () => (total === undefined ? line : (input.bytesRead ?? 0)), total };
+  return { name, rows: rows(), place, done: () => (total === undefined ? line : (input?.bytesRead ?? 0)), total };
 }
 
 /** Opening, reading and unzipping fail with a code. */
@@ -50,7 +54,7 @@ const isSystemError = (error: unknown): boolean => error instanceof Error && "co
 
 function parseObject(line: string, place: string): Record<string, unknown> {
   // Python's json writes NaN and Infinity bare.
-  const value = parseJson(line) ?? parseJson(line.replace(/(?<=:\s*)-?(?:NaN|Infinity)\b/g, '"$&"'));
+  const value = parseJson(line) ?? parseJson(line.replace(/(:\s*)(-?(?:NaN|Infinity))\b/g, '$1"$2"'));
   if (value === undefined) throw refusal(`${place}: not JSON`);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw refusal(`${place}: expected an object`);

@@ -2,8 +2,8 @@
 
 import { readFile } from "node:fs/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { createBackend, createJs, createRunningMean, createWasm, DpoError, fromTrl, lossTypes } from "../index.ts";
 import type { TrlConfig } from "../from-trl.ts";
+import { createBackend, createJs, createRunningMean, createWasm, DpoError, fromTrl, lossTypes } from "../index.ts";
 import { type Plan, planLosses } from "../plan.ts";
 import type { Backend, LossOptions } from "../types.ts";
 import { lossOfBatches } from "./mean-loss.ts";
@@ -131,9 +131,12 @@ function needsOf({ terms, referenceFree }: Plan): Needs {
 function batchNote({ terms, shift }: Plan, batches: number, size: number): string[] {
   const coupled = terms
     .map(({ loss }) => loss)
-    .filter((loss) => "likelihood" in loss || "sorted" in loss || (shift !== undefined && "rewardShift" in loss.params));
+    .filter(
+      (loss) => "likelihood" in loss || "sorted" in loss || (shift !== undefined && "rewardShift" in loss.params),
+    );
   if (coupled.length === 0) return [];
-  const how = batches === 1 ? "all pairs were one batch" : `${batches} batches of ${size} pairs (--batch-size all: one)`;
+  const how =
+    batches === 1 ? "all pairs were one batch" : `${batches} batches of up to ${size} pairs (--batch-size all: one)`;
   return [`${coupled.map((loss) => loss.id).join(", ")}: depends on which pairs share a batch; here ${how}`];
 }
 

@@ -16,7 +16,7 @@ export interface FileLoss {
 /**
  * Means over all pairs from the means over batches, each weighted with its pairs.
  *
- *   loss = Σ n·loss_batch / N      gradient of a pair = n/N × its gradient in the batch      n pairs in the batch, N in all
+ *   loss = Σ n·loss(batch) / N,  gradient of a pair = n/N · its gradient in the batch    (n of N pairs in the batch)
  *
  * Exact for losses of single pairs. Of losses that couple the pairs of a batch it is the mean over the batches.
  */

@@ -1,8 +1,8 @@
 // Parquet: the columns of log-probabilities and lengths, one row group at a time.
 
 import * as zlib from "node:zlib";
-import { asyncBufferFromFile, parquetMetadataAsync, parquetScan, parquetSchema } from "hyparquet";
 import type { Compressors } from "hyparquet";
+import { asyncBufferFromFile, parquetMetadataAsync, parquetScan, parquetSchema } from "hyparquet";
 import { fileProblem } from "./refusal.ts";
 import type { Row, Source } from "./source.ts";
 
@@ -27,7 +27,9 @@ export async function readParquet(path: string, columns: readonly string[]): Pro
   };
   const file = await asyncBufferFromFile(path);
   const metadata = await parquetMetadataAsync(file).catch(refuse);
-  const names = parquetSchema(metadata).children.map((child) => child.element.name).filter((name) => columns.includes(name));
+  const names = parquetSchema(metadata)
+    .children.map((child) => child.element.name)
+    .filter((name) => columns.includes(name));
   let done = 0;
 
   async function* rows(): AsyncGenerator<Row[]> {

@@ -7,7 +7,8 @@ import type { Source } from "./source.ts";
 export async function withProgress<T>(source: Source, work: () => Promise<T>): Promise<T> {
   if (!process.stderr.isTTY) return work();
   const bar = new SingleBar({
-    format: source.total === undefined ? "{value} lines, {duration_formatted}" : "{bar} {percentage} %, {eta_formatted} left",
+    format:
+      source.total === undefined ? "{value} lines, {duration_formatted}" : "{bar} {percentage} %, {eta_formatted} left",
     barCompleteChar: "█",
     barIncompleteChar: "░",
     clearOnComplete: true,

@@ -11,17 +11,19 @@ interface Field {
   readonly names: readonly string[];
 }
 
+const field = (key: Field["key"], group: Field["group"], ...names: string[]): Field => ({
+  key,
+  group,
+  names: [...names, key],
+});
+
 const fields: readonly Field[] = [
-  { key: "policyChosen", group: "policy", names: ["policy_chosen_logps", "policyChosen"] },
-  { key: "policyRejected", group: "policy", names: ["policy_rejected_logps", "policyRejected"] },
-  { key: "referenceChosen", group: "reference", names: ["ref_chosen_logps", "reference_chosen_logps", "referenceChosen"] },
-  {
-    key: "referenceRejected",
-    group: "reference",
-    names: ["ref_rejected_logps", "reference_rejected_logps", "referenceRejected"],
-  },
-  { key: "chosenLengths", group: "lengths", names: ["chosen_length", "chosen_lengths", "chosenLengths"] },
-  { key: "rejectedLengths", group: "lengths", names: ["rejected_length", "rejected_lengths", "rejectedLengths"] },
+  field("policyChosen", "policy", "policy_chosen_logps"),
+  field("policyRejected", "policy", "policy_rejected_logps"),
+  field("referenceChosen", "reference", "ref_chosen_logps", "reference_chosen_logps"),
+  field("referenceRejected", "reference", "ref_rejected_logps", "reference_rejected_logps"),
+  field("chosenLengths", "lengths", "chosen_length", "chosen_lengths"),
+  field("rejectedLengths", "lengths", "rejected_length", "rejected_lengths"),
 ];
 
 /** Every name that a column may bear. */

@@ -1,6 +1,6 @@
-// Errors of the user's making: the message is all that is printed, and the exit status is 2.
+// Errors of the user's making: their message alone is printed, and the exit status is 2.
 
-/** An error that names what is wrong with the input or with the command: `throw refusal("pairs.jsonl:17: not JSON")`. */
+/** Says what is wrong with the input or the command: `throw refusal("pairs.jsonl:17: not JSON")`. */
 export const refusal = (message: string): Error => Object.assign(new Error(message), { exitCode: 2 });
 
 /** Why the system could not open or read a file, without its code and call: "no such file or directory". */

@@ -37,8 +37,13 @@ export function toTable({ file, losses, options, loss, gradNorm, metrics, ...res
   const { pairs, seconds, pairsPerSecond, backend, notes } = rest;
   const sum = losses.map(({ id, weight }) => (weight === 1 ? id : `${weight} ${id}`)).join(" + ");
   const { lossType: _type, lossWeights: _weights, ...others } = options;
-  const settings = Object.entries(others).flatMap(([name, value]) => (value === undefined ? [] : `${name} ${toJson(value)}`));
-  const rows = [["loss", digits(loss)], ["gradient norm", digits(gradNorm)]];
+  const settings = Object.entries(others).flatMap(([name, value]) =>
+    value === undefined ? [] : `${name} ${typeof value === "string" ? value : toJson(value)}`,
+  );
+  const rows = [
+    ["loss", digits(loss)],
+    ["gradient norm", digits(gradNorm)],
+  ];
   for (const [name, mean] of Object.entries(metrics)) rows.push([name, digits(mean)]);
   const count = (n: number): string => Math.round(n).toLocaleString("en-US");
   return [

@@ -28,11 +28,11 @@ export interface Source {
  * Throws    a refusal that names the file, if it cannot be opened
  */
 export async function openSource(path: string): Promise<Source> {
-  if (path === "-") return readJsonl("stdin", process.stdin, undefined);
+  if (path === "-") return readJsonl("stdin", () => process.stdin, undefined);
   const info = await stat(path).catch((error: unknown) => {
     throw fileProblem(path, error);
   });
   if (info.isDirectory()) throw refusal(`${path}: is a directory`);
   if (path.endsWith(".parquet")) return readParquet(path, fieldNames);
-  return readJsonl(path, createReadStream(path), info.isFile() ? info.size : undefined);
+  return readJsonl(path, () => createReadStream(path), info.isFile() ? info.size : undefined);
 }

@@ -73,8 +73,9 @@ export function warnOfChanges({ types }: Entries, { before, trl, warn, get }: Re
     warn("loss_type", `sft in ${trl} leaves out tokens whose id is 0; here they count`);
   }
   if (!types.includes("ipo") || !before("0.29")) return;
-  if (before("0.7.11")) return warn("loss_type", `ipo in ${trl} does not divide by completion length; here it does`);
-  if (types.some((type) => type !== "ipo" && type !== "sft")) {
+  if (before("0.7.11")) {
+    warn("loss_type", `ipo in ${trl} does not divide by completion length; here it does`);
+  } else if (types.some((type) => type !== "ipo" && type !== "sft")) {
     warn(
       "loss_type",
       `in a list with ipo, ${trl} divides the log-probabilities by completion length for all losses of the list, and ` +

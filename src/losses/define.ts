@@ -60,7 +60,12 @@ export type Loss = MarginLoss | PairLoss | LikelihoodLoss;
 export const positive = (byDefault: number): Param => ({ default: byDefault, min: 0, max: Infinity, open: "both" });
 
 /** Any finite number. */
-export const finite = (byDefault: number): Param => ({ default: byDefault, min: -Infinity, max: Infinity, open: "both" });
+export const finite = (byDefault: number): Param => ({
+  default: byDefault,
+  min: -Infinity,
+  max: Infinity,
+  open: "both",
+});
 
 /** A number in an interval; `open` names the ends that do not belong to it. */
 export const between = (min: number, max: number, byDefault: number, open?: Param["open"]): Param =>

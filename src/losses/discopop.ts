@@ -21,9 +21,6 @@ export const discopop = defineLoss({
     const logistic = Math.min(softplus(-z), 1e30);
     const exponential = Math.exp(z >= 0 ? -z : z * (1 / discopopTau - 1)) / (1 + Math.exp(-Math.abs(u)));
     const blend = (1 / discopopTau) * (sigmoid(-u) * exponential - sigmoid(u) * sigmoid(-u) * logistic);
-    return [
-      sigmoid(-u) * logistic + exponential,
-      beta * (blend - sigmoid(-u) * sigmoid(-z) - exponential),
-    ];
+    return [sigmoid(-u) * logistic + exponential, beta * (blend - sigmoid(-u) * sigmoid(-z) - exponential)];
   },
 });

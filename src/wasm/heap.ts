@@ -1,7 +1,7 @@
 // The part of a backend's memory that `allocate` hands out: first fit over a list of free blocks, merged as they return.
 
-import { BackendError, KindError, ParamError } from "../errors.ts";
 import { arrayTypes } from "../backend/js.ts";
+import { BackendError, KindError, ParamError } from "../errors.ts";
 import type { ElementTypes } from "../types.ts";
 
 export interface Heap {
@@ -44,7 +44,8 @@ export function createHeap(buffer: ArrayBuffer, start: number): Heap {
     },
     free(array) {
       const size = array.buffer === buffer ? taken.get(array.byteOffset) : undefined;
-      if (size === undefined) throw new KindError("free: expected an array that `allocate` gave and that is still held");
+      if (size === undefined)
+        throw new KindError("free: expected an array that `allocate` gave and that is still held");
       taken.delete(array.byteOffset);
       const next = free.findIndex(({ at }) => at > array.byteOffset);
       free.splice(next < 0 ? free.length : next, 0, { at: array.byteOffset, size });

@@ -1,7 +1,7 @@
 // The two modules as bytes, and which of them this engine takes.
 
-import { BackendError } from "../errors.ts";
 import type { KernelName } from "../backend/constants.gen.ts";
+import { BackendError } from "../errors.ts";
 import { base64 as plain } from "./kernels.gen.ts";
 
 /** What the modules export; pointers and counts are numbers, arrays are float32 unless a name says otherwise. */
@@ -24,6 +24,7 @@ export type KernelExports = {
   readonly SORT_COUNTS_BYTES: WebAssembly.Global;
   pair_stats_f32(pc: number, pr: number, rc: number, rr: number, n: number, sums: number): void;
   sum_f32(x: number, n: number): number;
+  scan_f32(x: number, n: number, out: number): void;
   add_f32(x: number, y: number, n: number): void;
   multiply_f32(x: number, y: number, n: number): void;
   scale_f32(y: number, n: number, factor: number): void;

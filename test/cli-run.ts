@@ -1,0 +1,66 @@
+// Runs the command line as a child process, for cli*.test.ts.
+
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, expect } from "vitest";
+
+export const root = fileURLToPath(new URL("..", import.meta.url));
+export const dataPath = "examples/data/hh-stories260k-logps.jsonl";
+export const dataLines = readFileSync(join(root, dataPath), "utf8").trim().split("\n");
+/** Of this test file; gone when it ends. */
+export const folder = mkdtempSync(join(tmpdir(), "dpo-kernels-cli-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Run {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Node itself runs the sources: the bundle is tested with the package. */
+export function run(args: readonly string[], { input = "", flags = [] as string[] } = {}): Run {
+  const command = [...flags, "--disable-warning=ExperimentalWarning", "src/cli/main.ts", ...args];
+  return spawnSync(process.execPath, command, { cwd: root, input, encoding: "utf8" });
+}
+
+/** What `loss` prints with --json. */
+export interface Printed {
+  file: string;
+  pairs: number;
+  batches: number;
+  loss: number | string;
+  gradNorm: number;
+  metrics: Record<string, number>;
+  losses: { id: string; weight: number }[];
+  options: { rewardShift?: unknown };
+  backend: { name: string; reason: string };
+  notes: string[];
+}
+
+/** `loss` with --json, which must succeed. */
+export function loss(args: readonly string[], options?: { input?: string; flags?: string[] }): Printed {
+  const { stdout, stderr, status } = run(["loss", ...args, "--json"], options);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  expect(stdout.trim().split("\n")).toHaveLength(1);
+  return JSON.parse(stdout) as Printed;
+}
+
+/** Writes a file into the folder and returns its path. */
+export function write(name: string, content: string | Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+export const pair = {
+  policy_chosen_logps: -10,
+  policy_rejected_logps: -20,
+  ref_chosen_logps: -12,
+  ref_rejected_logps: -19,
+};
+/** JSON lines; strings stand as they are. */
+export const lines = (...pairs: unknown[]): string =>
+  pairs.map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join("\n");
