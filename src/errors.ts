@@ -27,12 +27,12 @@ const brand: unique symbol = Symbol.for("dpo-kernels.error");
 
 /** The base of all errors of this package: `error instanceof DpoError` holds for each of them, and `code` is stable. */
 export class DpoError extends Error {
+  override readonly name: string = "DpoError";
   readonly code: ErrorCode;
   readonly [brand] = true;
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
-    this.name = new.target.name;
     this.code = code;
   }
 
@@ -42,9 +42,7 @@ export class DpoError extends Error {
   }
 }
 
-/** An array of the wrong length, or arrays that overlap. */
-export class ShapeError extends RangeError {
-  override readonly name = "ShapeError";
+class CodedRangeError extends RangeError {
   readonly code: ErrorCode;
   readonly [brand] = true;
 
@@ -54,16 +52,14 @@ export class ShapeError extends RangeError {
   }
 }
 
-/** An option or a number outside what the call accepts. */
-export class ParamError extends RangeError {
-  override readonly name = "ParamError";
-  readonly code: ErrorCode;
-  readonly [brand] = true;
+/** An array of the wrong length, or arrays that overlap. */
+export class ShapeError extends CodedRangeError {
+  override readonly name = "ShapeError";
+}
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
+/** An option or a number outside what the call accepts. */
+export class ParamError extends CodedRangeError {
+  override readonly name = "ParamError";
 }
 
 /** A value of the wrong kind. */
@@ -74,10 +70,14 @@ export class KindError extends TypeError {
 }
 
 /** A backend that cannot do what was asked of it here. */
-export class BackendError extends DpoError {}
+export class BackendError extends DpoError {
+  override readonly name = "BackendError";
+}
 
 /** A worker that failed. */
 export class WorkerError extends DpoError {
+  override readonly name = "WorkerError";
+
   constructor(message: string, options?: ErrorOptions) {
     super("worker-failed", message, options);
   }
@@ -85,6 +85,8 @@ export class WorkerError extends DpoError {
 
 /** The caller aborted; `cause` is the signal's reason. */
 export class AbortError extends DpoError {
+  override readonly name = "AbortError";
+
   constructor(cause: unknown) {
     super("aborted", "the call was aborted by its signal", { cause });
   }

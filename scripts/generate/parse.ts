@@ -1,7 +1,7 @@
 // Reads the text of a definition's function into expressions. Refuses, with the definition's name, whatever cannot be
 // printed in every target.
 
-import { type Expression, type Pattern, type Program, parse } from "acorn";
+import { type Expression, type Program, parse } from "acorn";
 import type { Fn, Graph, Node, Op } from "./expression.ts";
 
 const operators: readonly string[] = ["+", "-", "*", "/", ">", ">=", "<", "<=", "==="] satisfies Op[];
@@ -26,11 +26,11 @@ export function parseFunction(
   }
   const { params, body } = statement.expression;
   const scope: Scope = new Map();
-  params.forEach((param: Pattern, i) => {
+  for (const [i, param] of params.entries()) {
     const arg = args[i];
     if (param.type !== "Identifier" || !arg) return refuse(`argument ${i}`);
     scope.set(param.name, arg);
-  });
+  }
 
   const read = (node: Expression): Node => {
     switch (node.type) {

@@ -6,7 +6,7 @@ import type { Backend } from "../types.ts";
 import { createHeap } from "../wasm/heap.ts";
 import { builtInModule, compileSource, hasRelaxedSimd, instantiate, type WasmSource } from "../wasm/load.ts";
 import { makePairLoss } from "./pair-loss.ts";
-import { kernelOf, pairEngine, stagingBytes } from "./wasm-pairs.ts";
+import { kernelOf, pairBytes, pairEngine } from "./wasm-pairs.ts";
 import { createSorter } from "./wasm-sort.ts";
 
 export interface WasmOptions {
@@ -44,7 +44,7 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
 }
 
 function wasmBackend(module: WebAssembly.Module, reserve: number, kind: string): Backend {
-  const heapStart = STATIC_BYTES + stagingBytes;
+  const heapStart = STATIC_BYTES + pairBytes;
   const memory = createMemory(heapStart + reserve);
   const kernels = instantiate(module, memory);
   const { allocate, free } = createHeap(memory.buffer, heapStart);
@@ -62,7 +62,7 @@ function wasmBackend(module: WebAssembly.Module, reserve: number, kind: string):
   return {
     name: "wasm",
     reason: `WebAssembly in this thread: ${kind}`,
-    pairLoss: makePairLoss({ ...pairEngine(kernels, memory, STATIC_BYTES, createSorter(module)), check }),
+    pairLoss: makePairLoss({ ...pairEngine(kernels, memory.buffer, STATIC_BYTES, createSorter(module)), check }),
     allocate,
     free,
     dispose,

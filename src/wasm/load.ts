@@ -2,7 +2,7 @@
 
 import type { KernelName } from "../backend/constants.gen.ts";
 import { BackendError } from "../errors.ts";
-import { base64 as plain } from "./kernels.gen.ts";
+import { deflated as plain } from "./kernels.gen.ts";
 
 /** What the modules export; pointers and counts are numbers, arrays are float32 unless a name says otherwise. */
 export type KernelExports = {
@@ -56,14 +56,16 @@ export const hasRelaxedSimd = (): boolean => accepts(relaxedProbe);
 
 /** The module built into the package: the relaxed one is a chunk of its own, loaded only where it is used. */
 export async function builtInModule(relaxed: boolean): Promise<WebAssembly.Module> {
-  const base64 = relaxed ? (await import("./kernels-relaxed.gen.ts")).base64 : plain;
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const base64 = relaxed ? (await import("./kernels-relaxed.gen.ts")).deflated : plain;
+  const deflated = new Blob([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))]);
+  const bytes = deflated.stream().pipeThrough(new DecompressionStream("deflate-raw"));
   try {
-    return await WebAssembly.compile(bytes);
+    return await WebAssembly.compile(await new Response(bytes).arrayBuffer());
   } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
     throw new BackendError(
       "unavailable",
-      `wasm: this place forbids compiling WebAssembly (${(cause as Error).message}); allow 'wasm-unsafe-eval', pass a compiled module, or use createJs()`,
+      `wasm: this place does not compile WebAssembly (${why}); allow 'wasm-unsafe-eval', pass a module, or use createJs()`,
       { cause },
     );
   }

@@ -1,0 +1,25 @@
+// Set-up for `npm start` and `npm test` on a fresh machine: installs the exact dependencies, the pinned Node among them, when
+// they are missing or older than the lock file. Runs on Node 20, which is all such a machine has.
+
+import { spawnSync } from "node:child_process";
+import { statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const modified = (file, folder) => statSync(new URL(file, folder), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+function install(folder) {
+  // npm writes the second file last, so it tells a finished install.
+  if (modified("package-lock.json", folder) <= modified("node_modules/.package-lock.json", folder)) return;
+  console.log(`Installing dependencies in ${fileURLToPath(folder)} (once; a minute or two) …`);
+  // The npm that runs us: under `npm run`, plain `npm` may be an old one that a dependency brings.
+  const npm = process.env.npm_execpath;
+  const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
+  const options = { cwd: fileURLToPath(folder), stdio: "inherit" };
+  const { status } = npm
+    ? spawnSync(process.execPath, [npm, ...args], options)
+    : spawnSync("npm", args, { ...options, shell: process.platform === "win32" });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+// `node scripts/setup.mjs bench` sets up that folder too.
+for (const folder of ["", ...process.argv.slice(2)]) install(new URL(`../${folder && `${folder}/`}`, import.meta.url));
