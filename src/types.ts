@@ -97,6 +97,43 @@ export interface PairLossOptions extends LossOptions, CallOptions {
   out?: PairBuffers | undefined;
 }
 
+/** Token ids, offsets: ONNX Runtime and transformers.js give BigInt64Array. */
+export type Ids = Int32Array<ArrayBufferLike> | BigInt64Array<ArrayBufferLike>;
+
+/** 1 where a token counts, 0 elsewhere. */
+export type Mask = Uint8Array<ArrayBufferLike> | Int32Array<ArrayBufferLike> | BigInt64Array<ArrayBufferLike>;
+
+/** Logits, hidden states, weights: float32, float16 (as such or as bits), bfloat16 (as bits). */
+export type Floats =
+  | Float32Array<ArrayBufferLike>
+  | Float16Array<ArrayBufferLike>
+  | { f16: Uint16Array<ArrayBufferLike> }
+  | { bf16: Uint16Array<ArrayBufferLike> };
+
+/** Padded rows: 2B sequences of T positions, the B chosen first, then the B rejected. */
+export interface Tokens {
+  /** B */
+  pairs: number;
+  /** T */
+  length: number;
+  /** [2B·T] */
+  inputIds: Ids;
+  /** [2B·T] 1 on completion tokens; holes allowed. */
+  completionMask: Mask;
+}
+
+/** No padding and no prompts: the tokens that count, already shifted. */
+export interface PackedTokens {
+  /** B */
+  pairs: number;
+  /** [2B+1] ascending; row r owns tokens offsets[r] .. offsets[r+1]−1. */
+  offsets: Ids;
+  /** [offsets[2B]] the token id predicted at each position. */
+  targets: Ids;
+  /** [2B] completion lengths for length-normalised losses; default: the row's tokens. */
+  lengths?: Ids | undefined;
+}
+
 export interface ElementTypes {
   f32: Float32Array;
   f16: Uint16Array;

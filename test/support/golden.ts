@@ -1,6 +1,9 @@
-// The golden vectors (test/golden/README.md) and the bound within which they must be met.
+// The golden vectors (test/golden/README.md) as calls of this package.
 
 import { readFileSync } from "node:fs";
+import { fromTrl } from "../../src/index.ts";
+import type { LossOptions, PairLogps } from "../../src/types.ts";
+import type { Want } from "./bound.ts";
 
 export interface Batch {
   policy_chosen_logps: number[];
@@ -13,10 +16,13 @@ export interface Batch {
 
 export interface Block {
   loss: number;
+  /** One list per loss, unweighted. */
   per_pair: number[][];
   grad_chosen: number[];
   grad_rejected: number[];
   metrics?: Record<string, number>;
+  rewards_chosen?: number[];
+  rewards_rejected?: number[];
 }
 
 export interface Case {
@@ -29,6 +35,13 @@ export interface Case {
   stable_f64?: Block;
 }
 
+/** Consecutive steps that share one running mean. */
+export interface Run {
+  id: string;
+  hyper: { beta: number };
+  steps: ({ inputs: Batch; delta: number; count: number } & Omit<Block, "per_pair"> & { per_pair: number[] })[];
+}
+
 const special: Record<string, number> = { NaN: Number.NaN, Infinity, "-Infinity": -Infinity };
 
 /** A file of golden vectors; the strings that stand for NaN and the infinities become numbers. */
@@ -37,20 +50,38 @@ export function readGolden<T>(name: string): T {
   return JSON.parse(text, (_key, value) => (typeof value === "string" && value in special ? special[value] : value));
 }
 
-export interface Tolerance {
-  /** The largest magnitude of the vector that the value belongs to. */
-  scale: number;
-  /** What the float64 answer moves when inputs move by 2^-22, relative. */
-  sensitivity: number;
-  /** 2e-7·β/B. */
-  floor: number;
+/** A batch as float32 arrays. The old `dpo_loss` took log-probs that were averages already: lengths of 1. */
+export function pairsOfBatch(batch: Batch, legacy: boolean): PairLogps {
+  const ones = batch.policy_chosen_logps.map(() => 1);
+  return {
+    policyChosen: Float32Array.from(batch.policy_chosen_logps),
+    policyRejected: Float32Array.from(batch.policy_rejected_logps),
+    referenceChosen: Float32Array.from(batch.ref_chosen_logps),
+    referenceRejected: Float32Array.from(batch.ref_rejected_logps),
+    chosenLengths: Float32Array.from((!legacy && batch.chosen_lengths) || ones),
+    rejectedLengths: Float32Array.from((!legacy && batch.rejected_lengths) || ones),
+  };
 }
 
-/** |got − want| in units of what docs/numerics.md allows: 1e-5·max(|want|, scale) + 6·sensitivity + floor. */
-export function excess(got: number, want: number, { scale, sensitivity, floor }: Tolerance): number {
-  if (Object.is(got, want) || got === want || (Number.isNaN(got) && Number.isNaN(want))) return 0;
-  if (Math.abs(want) > 3.4e38) return 0; // beyond float32: exempt
-  const bound = 1e-5 * Math.max(Math.abs(want), Number.isFinite(scale) ? scale : 0) + 6 * sensitivity + floor;
-  const error = Math.abs(got - want);
-  return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error / bound;
+/** The loss options of a case, read as the TRL version that made it would. */
+export function optionsOf({ loss_types, loss_weights, hyper }: Case, version?: string): LossOptions {
+  const weights = loss_weights ? { loss_weights } : {};
+  return fromTrl({ loss_type: loss_types, ...weights, ...hyper }, { version }).loss;
+}
+
+/** What the case expects: `stable_f64` where it is present. */
+export function wantOf({ loss_types, loss_weights, f64, stable_f64 }: Case): Want {
+  const { loss, per_pair, grad_chosen, grad_rejected } = stable_f64 ?? f64;
+  const weights = loss_weights ?? loss_types.map(() => 1);
+  const pairs = (per_pair[0] as number[]).map((_, i) => i);
+  const losses = pairs.map((i) =>
+    per_pair.reduce((sum, list, j) => sum + (weights[j] as number) * (list[i] as number), 0),
+  );
+  return {
+    loss,
+    losses,
+    gradChosen: grad_chosen,
+    gradRejected: grad_rejected,
+    ...(f64.metrics ? { metrics: f64.metrics } : {}),
+  };
 }
