@@ -5,6 +5,7 @@ import { jsDivergence, powerDivergence } from "../src/divergences.ts";
 import type { Loss, MarginLoss, PairLoss } from "../src/losses/define.ts";
 import { losses } from "../src/losses/index.ts";
 import { printAssembly } from "./generate/assembly.ts";
+import { printErrors, printLosses } from "./generate/docs.ts";
 import { printHost } from "./generate/host.ts";
 import { type Kernel, lossKernel, marginKernel } from "./generate/kernel.ts";
 import { printWgsl } from "./generate/wgsl.ts";
@@ -24,6 +25,8 @@ const files: Record<string, string> = {
   "assembly/losses.gen.ts": printAssembly(kernels),
   "src/backend/constants.gen.ts": printHost(kernels),
   "src/webgpu/losses.gen.ts": printWgsl(kernels),
+  "docs/losses.md": printLosses(),
+  "docs/errors.md": printErrors(),
 };
 
 const root = new URL("../", import.meta.url);

@@ -80,7 +80,7 @@ describe("the golden files", () => {
   it("leave no reference value open but five under forward_kl", () => {
     const all = prepared.flatMap(({ cases }) => cases);
     const nans = all.flatMap(({ golden, want }) =>
-      [...want.losses, ...Array.from(want.gradChosen), ...Array.from(want.gradRejected)].flatMap((value) =>
+      [...want.losses, ...want.gradChosen, ...want.gradRejected].flatMap((value) =>
         Number.isNaN(value) ? [golden.id] : [],
       ),
     );

@@ -7,12 +7,14 @@ import type { PairLogps, PairLossOptions, PairLossResult } from "../../src/types
 import { excessOver, magnitude, meanMagnitude, misses, vectorNames } from "./compare.ts";
 import { type LogpName, logpNames, mapPairs, wide } from "./pairs.ts";
 
+type Vector = ArrayLike<number> & Iterable<number>;
+
 /** What a result is compared with. */
 export interface Want {
   loss: number;
-  losses: ArrayLike<number>;
-  gradChosen: ArrayLike<number>;
-  gradRejected: ArrayLike<number>;
+  losses: Vector;
+  gradChosen: Vector;
+  gradRejected: Vector;
   metrics?: Record<string, number>;
 }
 

@@ -1,0 +1,164 @@
+// The table of losses: hyperparameters, their defaults and ranges as documented, what each of them does.
+
+import { describe, expect, it } from "vitest";
+import { type LossType, lossTypes, ParamError } from "../src/index.ts";
+import type { Backend, PairLogps, PairLossOptions } from "../src/types.ts";
+import { onEachBackend } from "./support/backends.ts";
+import { missesBits } from "./support/compare.ts";
+import { nextDown, nextUp } from "./support/float64.ts";
+import { randomPairs, withValue } from "./support/pairs.ts";
+import { divergences, isLikelihood, isNormalised, isSorted, otherValue, table, takesDivergence } from "./support/variants.ts";
+
+// docs/losses.md, "Hyperparameters": name, default, range, by loss. An open end at infinity excludes infinity itself.
+const beta = { default: 0.1, least: Number.MIN_VALUE, most: Number.MAX_VALUE };
+const labelSmoothing = { default: 0, least: 0, most: 0.5 };
+const documented: Record<LossType, Record<string, { default: number; least: number; most: number }>> = {
+  sigmoid: { beta, labelSmoothing },
+  sigmoid_norm: { beta },
+  hinge: { beta },
+  ipo: { beta },
+  exo_pair: { beta, labelSmoothing: { default: 1e-3, least: Number.MIN_VALUE, most: nextDown(0.5) } },
+  nca_pair: { beta },
+  robust: { beta, labelSmoothing: { default: 0, least: 0, most: nextDown(0.5) } },
+  bco_pair: { beta, rewardShift: { default: 0, least: -Number.MAX_VALUE, most: Number.MAX_VALUE } },
+  sppo_hard: { beta },
+  aot: { beta, labelSmoothing },
+  aot_unpaired: { beta, labelSmoothing },
+  apo_zero: { beta },
+  apo_down: { beta },
+  discopop: { beta, discopopTau: { default: 0.05, least: Number.MIN_VALUE, most: Number.MAX_VALUE } },
+  sft: {},
+};
+const rows = lossTypes.flatMap((id) =>
+  Object.entries(documented[id]).map(([name, range]) => ({ id, name, ...range, param: table[id].params[name] })),
+);
+
+/** A value for each shared hyperparameter that no loss has as its default. */
+const unusual: Record<string, number> = { beta: 0.3, labelSmoothing: 0.25, discopopTau: 0.5, rewardShift: 0.5 };
+const unused = lossTypes.flatMap((lossType) =>
+  Object.entries(unusual).flatMap(([name, value]) => (name in documented[lossType] ? [] : [{ lossType, name, value }])),
+);
+const byDefault: Record<string, number> = { beta: 0.1, labelSmoothing: 0, discopopTau: 0.05, rewardShift: 0 };
+
+const pairs = randomPairs(9, 3);
+
+function expectOther(backend: Backend, one: PairLossOptions, other: PairLossOptions, inputs: PairLogps = pairs): void {
+  const [first, second] = [backend.pairLoss(pairs, one), backend.pairLoss(inputs, other)];
+  expect(second.loss).not.toBeCloseTo(first.loss, 6);
+  expect(Array.from(second.gradChosen)).not.toEqual(Array.from(first.gradChosen));
+}
+
+describe("the table of losses", () => {
+  it("has the hyperparameters that are documented, with their defaults", () => {
+    for (const id of lossTypes) {
+      const defaults = Object.entries(table[id].params).map(([name, param]) => [name, param.default]);
+      const expected = Object.entries(documented[id]).map(([name, param]) => [name, param.default]);
+      expect({ id, defaults }).toEqual({ id, defaults: expected });
+    }
+  });
+
+  it("says of each loss what it is and where it was published", () => {
+    for (const id of lossTypes) {
+      const { title, paper, note } = table[id];
+      expect({ id, own: table[id].id }).toEqual({ id, own: id });
+      expect(paper).toMatch(/^arXiv:\d{4}\.\d{5}/);
+      expect(Math.min(title.length, note.length)).toBeGreaterThan(10);
+    }
+  });
+});
+
+onEachBackend((backend) => {
+  const call = (options: PairLossOptions) => () => backend.pairLoss(pairs, options);
+
+  describe("hyperparameters", () => {
+    it.each(rows)("$name of $id is $default unless given", ({ id: lossType, name, default: value }) => {
+      const given = backend.pairLoss(pairs, { lossType, [name]: value });
+      expect(missesBits(backend.pairLoss(pairs, { lossType }), given)).toEqual([]);
+    });
+
+    it.each(rows)("$name of $id changes loss and gradients", ({ id: lossType, name, param }) => {
+      expect(param).toBeDefined();
+      if (param) expectOther(backend, { lossType }, { lossType, [name]: otherValue(param) });
+    });
+
+    it.each(rows)("$name of $id is accepted from $least to $most", ({ id: lossType, name, least, most }) => {
+      for (const value of [least, most]) expect(call({ lossType, [name]: value })).not.toThrow();
+    });
+
+    it.each(rows)("$name of $id is refused just outside its range", ({ id: lossType, name, least, most }) => {
+      for (const value of [nextDown(least), nextUp(most), -Infinity, Infinity, Number.NaN]) {
+        const refusal = { code: "out-of-range", message: expect.stringMatching(`${name}: expected a number in `) };
+        expect(call({ lossType, [name]: value }), `${value}`).toThrow(expect.objectContaining(refusal));
+      }
+    });
+
+    it.each(unused)("$name $value is refused with $lossType, which does not use it", ({ lossType, name, value }) => {
+      const act = call({ lossType, [name]: value });
+      expect(act).toThrow(ParamError);
+      const message = expect.stringMatching(`${name}: not used by ${lossType} \\(used by `);
+      expect(act).toThrow(expect.objectContaining({ code: "unused-option", message }));
+    });
+
+    it.each(unused)("$name at its default is accepted with $lossType", ({ lossType, name }) => {
+      const given = backend.pairLoss(pairs, { lossType, [name]: byDefault[name] });
+      expect(missesBits(given, backend.pairLoss(pairs, { lossType }))).toEqual([]);
+    });
+  });
+
+  describe("the reference", () => {
+    it.each(lossTypes.filter((id) => !isLikelihood(table[id])))("counts as 0 under referenceFree in %s", (lossType) => {
+      expectOther(backend, { lossType }, { lossType, referenceFree: true });
+    });
+
+    it("is refused to be free in sft, which has none", () => {
+      const refusal = { code: "unused-option", message: expect.stringMatching(/^referenceFree: not used by sft/) };
+      expect(call({ lossType: "sft", referenceFree: true })).toThrow(expect.objectContaining(refusal));
+    });
+  });
+
+  describe("f-divergences", () => {
+    const takers = lossTypes.filter((id) => takesDivergence(table[id]));
+
+    it("are taken by the losses of a score difference", () => {
+      const known = ["sigmoid", "sigmoid_norm", "hinge", "ipo", "exo_pair", "robust", "discopop"];
+      expect([...takers].sort()).toEqual(known.sort());
+    });
+
+    it.each(takers)("change %s, each in its own way", (lossType) => {
+      const losses = divergences.map((options) => backend.pairLoss(pairs, { lossType, ...options }).loss);
+      const plain = backend.pairLoss(pairs, { lossType }).loss;
+      // The last two fall back to the log-ratio: α within 1e-6 of 1. The forward KL is the α-divergence of α 0.
+      expect(losses.slice(-2)).toEqual([plain, plain]);
+      expect(losses[0]).toBe(losses[divergences.findIndex(({ fAlpha }) => fAlpha === 0)]);
+      expect(new Set([...losses, plain]).size).toBe(losses.length - 2);
+    });
+
+    it("have α 0.5 unless it is given", () => {
+      const options = { lossType: "sigmoid", fDivergence: "alpha_divergence" } as const;
+      const given = backend.pairLoss(pairs, { ...options, fAlpha: 0.5 });
+      expect(missesBits(backend.pairLoss(pairs, options), given)).toEqual([]);
+    });
+  });
+
+  describe("lengths", () => {
+    const longer = withValue(pairs, "chosenLengths", 2, 77);
+    const dividing = lossTypes.filter((id) => isNormalised(table[id]) || isLikelihood(table[id]));
+    const summing = lossTypes.filter((id) => !dividing.includes(id));
+
+    it("divide in ipo, sigmoid_norm and sft", () => expect([...dividing]).toEqual(["sigmoid_norm", "ipo", "sft"]));
+
+    it.each(dividing)("change %s", (lossType) => expectOther(backend, { lossType }, { lossType }, longer));
+
+    it.each(summing)("are accepted by %s and change nothing", (lossType) => {
+      const [got, want] = [backend.pairLoss(longer, { lossType }), backend.pairLoss(pairs, { lossType })];
+      expect(missesBits(got, want)).toEqual([]);
+    });
+  });
+
+  it("pairWeights change every loss but the sorted ones", () => {
+    const pairWeights = Float32Array.from(pairs.policyChosen, (_, i) => i);
+    for (const lossType of lossTypes.filter((id) => !isSorted(table[id]))) {
+      expectOther(backend, { lossType }, { lossType }, { ...pairs, pairWeights });
+    }
+  });
+});

@@ -1,0 +1,85 @@
+// The package as users get it: manifest, sizes, and a call from a folder that has nothing but the published files.
+
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const gzipped = (file: string): number => gzipSync(readFileSync(join(root, file)), { level: 9 }).length;
+
+describe("manifest", () => {
+  test("the library needs nothing at run time", () => {
+    expect(manifest.dependencies).toBeUndefined();
+  });
+
+  test("every development dependency has an exact version", () => {
+    for (const version of Object.values(manifest.devDependencies)) expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+
+  test("every exported file is built, with its types first", () => {
+    for (const [subpath, target] of Object.entries<string | Record<string, string>>(manifest.exports)) {
+      const files = typeof target === "string" ? [target] : Object.values(target);
+      for (const file of files) expect(existsSync(join(root, file)), `${subpath} -> ${file}`).toBe(true);
+      if (typeof target === "object") expect(Object.keys(target)[0]).toBe("types");
+    }
+  });
+
+  test("the lock file names no registry", () => {
+    expect(readFileSync(join(root, "package-lock.json"), "utf8")).not.toMatch(/"resolved"|https?:\/\/[^"]*registry/);
+  });
+});
+
+describe("sizes, gzip -9", () => {
+  test.each([
+    ["dist/kernels.wasm", 10],
+    ["dist/kernels-relaxed.wasm", 10],
+    ["dist/index.js", 25],
+  ])("%s is at most %i KB", (file, limit) => {
+    expect(gzipped(file)).toBeLessThanOrEqual(limit * 1024);
+  });
+});
+
+// The pinned Node that runs the tests, and the machine's own, which may be as old as Node 20.
+const systemNode = (process.env["PATH"] ?? "")
+  .split(delimiter)
+  .filter((folder) => !folder.includes("node_modules") && !folder.includes("node-gyp-bin"))
+  .map((folder) => join(folder, "node"))
+  .find((file) => existsSync(file));
+
+describe("installed from what `npm pack` publishes", () => {
+  let folder = "";
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "dpo-kernels-"));
+    for (const path of ["package.json", ...manifest.files]) {
+      cpSync(join(root, path), join(folder, "node_modules/dpo-kernels", path), { recursive: true });
+    }
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    writeFileSync(join(folder, "use.js"), program);
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const program = `
+    import { readFile } from "node:fs/promises";
+    import { createBackend, createJs, createWasm } from "dpo-kernels";
+    const file = new URL(import.meta.resolve("dpo-kernels/kernels.wasm"));
+    const f32 = (...values) => Float32Array.from(values);
+    const pairs = { policyChosen: f32(-10, -12), policyRejected: f32(-11, -9), referenceChosen: f32(-10, -11), referenceRejected: f32(-10, -10) };
+    const fromFile = await createWasm({ module: WebAssembly.compile(await readFile(file)) });
+    const backends = [createJs(), await createWasm(), await createBackend(), fromFile];
+    console.log(JSON.stringify(backends.map((b) => [b.name, b.pairLoss(pairs, { lossType: "sigmoid", beta: 1 }).loss.toFixed(5)])));
+  `;
+
+  const runtimes = [["the pinned Node", process.execPath] as const, ["the machine's Node", systemNode] as const];
+  for (const [name, executable] of runtimes) {
+    test.skipIf(!executable)(`every backend gives the same loss in ${name}${executable ? "" : " (none found)"}`, () => {
+      const output = execFileSync(executable ?? "", ["use.js"], { cwd: folder, encoding: "utf8" });
+      // softplus(-1) and softplus(2), averaged
+      expect(JSON.parse(output)).toEqual(["js", "wasm", "wasm", "wasm"].map((backend) => [backend, "1.22009"]));
+    });
+  }
+});

@@ -1,0 +1,54 @@
+// Every loss of the table in every form: with its defaults, with each hyperparameter at another value, under each
+// f-divergence that it takes. Tests run over this list, so that a new loss is tested without a line of its own.
+
+import type { Loss, Param } from "../../src/losses/define.ts";
+import { type LossType, losses, lossTypes } from "../../src/losses/index.ts";
+import type { FDivergence, LossOptions } from "../../src/types.ts";
+
+export interface Variant {
+  name: string;
+  id: LossType;
+  loss: Loss;
+  options: LossOptions;
+}
+
+export const table = losses as Readonly<Record<LossType, Loss>>;
+
+/** What kind of formula a loss is; a sorted loss couples the pairs, a likelihood is one number for the batch. */
+export const isSorted = (loss: Loss): boolean => "margin" in loss && loss.sorted !== undefined;
+export const isLikelihood = (loss: Loss): boolean => "likelihood" in loss;
+export const isNormalised = (loss: Loss): boolean => "margin" in loss && loss.normalised === true;
+export const takesDivergence = (loss: Loss): boolean => "margin" in loss && !isSorted(loss);
+
+/** Another value than the default, inside every range of the table. */
+export const otherValue = (param: Param): number => param.default + 0.2;
+
+/** The f-divergences; α near 1, where scores are large and differences small, and nearer, where TRL falls back to r. */
+export const divergences: readonly { fDivergence: FDivergence; fAlpha?: number }[] = [
+  { fDivergence: "forward_kl" },
+  { fDivergence: "js_divergence" },
+  ...[0.5, 0, 2, 1 - 1e-3, 1 + 1e-3, 1 - 1e-7, 1 + 1e-7].map((fAlpha) => ({
+    fDivergence: "alpha_divergence" as const,
+    fAlpha,
+  })),
+];
+
+const variant = (id: LossType, options: LossOptions): Variant => {
+  const words = Object.entries(options).map(([key, value]) => `${key} ${value}`);
+  return { name: [id, ...words].join(", "), id, loss: table[id], options: { lossType: id, ...options } };
+};
+
+/** Each loss with its defaults. */
+export const plainVariants: readonly Variant[] = lossTypes.map((id) => variant(id, {}));
+
+/** Each loss with one hyperparameter at another value. */
+export const tunedVariants: readonly Variant[] = lossTypes.flatMap((id) =>
+  Object.entries(table[id].params).map(([name, param]) => variant(id, { [name]: otherValue(param) })),
+);
+
+/** Each loss of a score difference under each f-divergence. */
+export const divergedVariants: readonly Variant[] = lossTypes
+  .filter((id) => takesDivergence(table[id]))
+  .flatMap((id) => divergences.map((divergence) => variant(id, divergence)));
+
+export const variants: readonly Variant[] = [...plainVariants, ...tunedVariants, ...divergedVariants];
