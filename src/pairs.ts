@@ -2,7 +2,7 @@
 
 import { AbortError, KindError, ParamError, ShapeError } from "./errors.ts";
 import { arrayKind, checkNumber, kindOf, type Plan } from "./plan.ts";
-import type { FloatArray, LengthArray, PairBuffers, PairLogps, PairLossOptions } from "./types.ts";
+import type { CallOptions, FloatArray, LengthArray, PairLogps, PairLossOptions } from "./types.ts";
 
 type Floats = Float32Array<ArrayBufferLike>;
 
@@ -59,18 +59,23 @@ const bufferNames = ["losses", "gradChosen", "gradRejected", "chosenRewards", "r
  *
  * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
  */
-export function checkPairs(pairs: PairLogps, plan: Plan, options: PairLossOptions, scan: Scan): PairJob {
-  checkCall(options);
-  if (typeof pairs !== "object" || pairs === null)
-    throw new KindError(`pairs: expected an object, got ${kindOf(pairs)}`);
+export function checkPairs(
+  pairs: PairLogps,
+  plan: Plan,
+  options: PairLossOptions,
+  scan: Scan,
+  likelihood?: PairJob["likelihood"],
+): PairJob {
+  if (!pairs || typeof pairs !== "object") throw new KindError(`pairs: expected an object, got ${kindOf(pairs)}`);
   const count = checkArrays(pairs);
   checkNeeds(pairs, plan);
   const chosen = checkLengths(pairs.chosenLengths, "chosenLengths", scan);
   const rejected = checkLengths(pairs.rejectedLengths, "rejectedLengths", scan);
   if (options.validate === "finite") checkFinite(pairs);
-  const out = checkBuffers(options.out, pairs, count);
+  const { out } = options;
+  const inputs: Named = inputNames.map((name) => [name, pairs[name]]);
+  if (out !== undefined) checkOut(out, pairResults(count), inputs);
   const { gradScale = 1 } = options;
-  checkNumber(gradScale, "gradScale");
   const full = options.metrics === "full";
   const { pairWeights } = pairs;
   return {
@@ -84,7 +89,7 @@ export function checkPairs(pairs: PairLogps, plan: Plan, options: PairLossOption
     rejectedLengths: pairs.rejectedLengths,
     weights: pairWeights,
     hasEmpty: chosen?.least === 0 || rejected?.least === 0,
-    likelihood: likelihoods(pairs, plan, chosen?.sum ?? 0, scan),
+    likelihood: likelihood ?? likelihoods(pairs, plan, chosen?.sum ?? 0, scan),
     scale: gradScale / count,
     losses: out?.losses ?? new Float32Array(count),
     gradChosen: out?.gradChosen ?? new Float32Array(count),
@@ -94,22 +99,30 @@ export function checkPairs(pairs: PairLogps, plan: Plan, options: PairLossOption
   };
 }
 
-function checkCall(options: PairLossOptions & { inPlace?: unknown; accumulate?: unknown; gradType?: unknown }): void {
-  const { metrics, validate, signal, onProgress, inPlace, accumulate, gradType, ldAlpha, weighting } = options;
+/** Checks the options that every call takes. */
+export function checkCall(options: CallOptions): void {
+  const { gradScale, metrics, validate, signal, onProgress } = options;
+  if (gradScale !== undefined) checkNumber(gradScale, "gradScale");
   if (metrics !== undefined) checkOneOf(metrics, "metrics", ["basic", "full"]);
   if (validate !== undefined) checkOneOf(validate, "validate", ["ids", "finite"]);
-  if (gradType !== undefined) checkOneOf(gradType, "gradType", ["same", "f32"]);
   if (onProgress !== undefined && typeof onProgress !== "function") {
     throw new KindError(`onProgress: expected a function, got ${kindOf(onProgress)}`);
   }
+  if (signal?.aborted) throw new AbortError(signal.reason);
+}
+
+/** Options of calls that see tokens, which pairLoss could only ignore. */
+export function refuseTokenOptions(options: object): void {
+  const { inPlace, accumulate, gradType, ldAlpha, weighting } = options as Record<string, unknown>;
+  if (gradType !== undefined) checkOneOf(gradType, "gradType", ["same", "f32"]);
   if (inPlace) throw new ParamError("unused-option", "inPlace: pairLoss has no logits");
   if (accumulate) throw new ParamError("unused-option", "accumulate: pairLoss has no weight gradients");
   if (ldAlpha !== undefined) throw new ParamError("unused-option", "ldAlpha: pairLoss sees no tokens");
   if (weighting !== undefined) throw new ParamError("unused-option", "weighting: pairLoss sees no logits");
-  if (signal?.aborted) throw new AbortError(signal.reason);
 }
 
-function checkOneOf(value: unknown, name: string, known: readonly string[]): void {
+/** One of a few words, or an error that lists them. */
+export function checkOneOf(value: unknown, name: string, known: readonly string[]): void {
   if (typeof value === "string" && known.includes(value)) return;
   throw new ParamError("out-of-range", `${name}: expected ${known.join(" or ")}, got ${JSON.stringify(value)}`);
 }
@@ -174,42 +187,56 @@ function checkFinite(pairs: PairLogps): void {
   }
 }
 
-// A result may be written over the very input it came from, since a pair is read whole before it is written; any other
-// sharing of memory would mix results with inputs still to be read.
-function checkBuffers(out: PairBuffers | undefined, pairs: PairLogps, count: number): PairBuffers | undefined {
-  if (out === undefined) return undefined;
+/** Arrays by the names that messages call them. */
+export type Named = readonly (readonly [name: string, array: ArrayBufferView | undefined])[];
+
+/**
+ * Checks buffers for results. A result may be written over the very input it came from, since what it needs is read before
+ * it is written; any other sharing of memory would mix results with inputs still to be read.
+ *
+ * Throws    ParamError for unknown names, KindError, ShapeError
+ */
+export function checkOut(out: object, wanted: readonly Wanted[], inputs: Named): void {
   if (typeof out !== "object" || out === null) throw new KindError(`out: expected an object, got ${kindOf(out)}`);
-  for (const name in out) {
-    if (out[name as keyof PairBuffers] === undefined) continue;
-    if (!(bufferNames as readonly string[]).includes(name)) {
-      throw new ParamError("unknown-option", `out.${name}: not a result; known: ${bufferNames.join(", ")}`);
-    }
+  const given = out as Record<string, ArrayBufferView & { length: number }>;
+  for (const name in given) {
+    if (given[name] === undefined || wanted.some((result) => result.name === name)) continue;
+    const known = wanted.map((result) => result.name).join(", ");
+    throw new ParamError("unknown-option", `out.${name}: not a result; known: ${known}`);
   }
-  for (let k = 0; k < bufferNames.length; k++) {
-    const name = bufferNames[k] as (typeof bufferNames)[number];
-    const array = out[name];
+  for (let k = 0; k < wanted.length; k++) {
+    const { name, kinds, length } = wanted[k] as Wanted;
+    const array = given[name];
     if (array === undefined) continue;
-    if (arrayKind(array) !== "Float32Array") {
-      throw new KindError(`out.${name}: expected a Float32Array, got ${kindOf(array)}`);
+    if (!kinds.includes(arrayKind(array))) {
+      throw new KindError(`out.${name}: expected a ${kinds.join(" or ")}, got ${kindOf(array)}`);
     }
-    if (array.length !== count) {
-      throw new ShapeError("wrong-length", `out.${name}: expected ${count} values (pairs), got ${array.length}`);
+    if (array.length !== length) {
+      throw new ShapeError("wrong-length", `out.${name}: expected ${length} values, got ${array.length}`);
     }
     for (let j = 0; j < k; j++) {
-      const other = out[bufferNames[j] as (typeof bufferNames)[number]];
-      if (other && overlap(array, other)) {
-        throw new ShapeError("overlap", `out.${name}: expected memory of its own, got that of out.${bufferNames[j]}`);
-      }
+      const other = (wanted[j] as Wanted).name;
+      if (given[other] === undefined || !overlap(array, given[other])) continue;
+      throw new ShapeError("overlap", `out.${name}: expected memory of its own, got that of out.${other}`);
     }
-    for (const input of inputNames) {
-      const other = pairs[input];
-      if (other && overlap(array, other) && !same(array, other)) {
-        throw new ShapeError("overlap", `out.${name}: expected all of ${input} or none of it, got a part`);
-      }
+    for (const [input, other] of inputs) {
+      if (other === undefined || !overlap(array, other) || same(array, other)) continue;
+      throw new ShapeError("overlap", `out.${name}: expected all of ${input} or none of it, got a part`);
     }
   }
-  return out;
 }
+
+/** A result that `out` may name. */
+export interface Wanted {
+  readonly name: string;
+  readonly kinds: readonly string[];
+  readonly length: number;
+}
+
+const float32 = ["Float32Array"];
+
+/** The results of pairLoss for so many pairs. */
+export const pairResults = (length: number): Wanted[] => bufferNames.map((name) => ({ name, kinds: float32, length }));
 
 /** Whether two views share a byte. */
 export const overlap = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
@@ -224,11 +251,15 @@ function likelihoods(pairs: PairLogps, plan: Plan, tokens: number, scan: Scan): 
   const { sum } = scan(pairs.policyChosen);
   const meanWeight = pairs.pairWeights ? scan(pairs.pairWeights).sum / pairs.pairWeights.length : 1;
   return (at) => {
-    const loss = plan.terms[at]?.loss;
-    if (!loss || !("likelihood" in loss)) return [0, 0];
-    const [value, slope] = loss.likelihood(sum, tokens);
+    const [value, slope] = likelihoodOf(plan, at, sum, tokens);
     return [value, slope * meanWeight];
   };
+}
+
+/** Value and slope of the plan's entry `at`, if it is a likelihood loss. */
+export function likelihoodOf(plan: Plan, at: number, sum: number, tokens: number): readonly [number, number] {
+  const loss = plan.terms[at]?.loss;
+  return loss && "likelihood" in loss ? loss.likelihood(sum, tokens) : [0, 0];
 }
 
 /** The least value and the sum of an array; a NaN shows in the sum. */

@@ -30,6 +30,10 @@ const saturated = (beta: number): PairLogps[] =>
     ])
     .map((row) => narrow(pairsOf([row])));
 
+// The score of the forward KL is e^−r: where the loss of a pair leaves float32 through it, its gradients are ∞·0.
+const overflows = ({ options }: Variant, { base }: Movements): boolean =>
+  options.fDivergence === "forward_kl" && Math.abs(base.losses[0] as number) === Infinity;
+
 describe.each(variants)("$name", (variant) => {
   const { options } = variant;
   const batches = saturated(betaOf(variant));
@@ -40,6 +44,7 @@ describe.each(variants)("$name", (variant) => {
       movements ??= batches.map((pairs) => exactly(pairs, options));
       const lines = batches.flatMap((pairs, i) => {
         const moved = (movements as Movements[])[i] as Movements;
+        if (overflows(variant, moved)) return [];
         const found = missesOfBound(backend.pairLoss(pairs, options), moved.base, moved, betaOf(variant));
         return found.map((line) => `${logpNames.map((name) => pairs[name]?.[0])}: ${line}`);
       });

@@ -1,6 +1,6 @@
 // pairLoss as every backend of this thread does it: plan, check, compute, metrics.
 
-import { checkPairs, type PairJob, type PairSums, type Scan } from "../pairs.ts";
+import { checkCall, checkPairs, type PairJob, type PairSums, refuseTokenOptions, type Scan } from "../pairs.ts";
 import { type Plan, planLosses } from "../plan.ts";
 import { nextMean } from "../running-mean.ts";
 import type { FloatArray, PairLogps, PairLossOptions, PairLossResult } from "../types.ts";
@@ -17,19 +17,26 @@ export interface PairEngine {
 const noOptions: PairLossOptions = {};
 
 /** The call `pairLoss` of a backend. */
-export function makePairLoss({ compute, scan, check }: PairEngine) {
+export function makePairLoss(engine: PairEngine) {
   return (pairs: PairLogps, options: PairLossOptions = noOptions): PairLossResult => {
     const plan = planLosses(options);
-    check?.(plan);
-    const job = checkPairs(pairs, plan, options, scan);
-    const { shift } = plan;
-    const batchMean = shift ? meanReward(job, scan) : 0;
-    if (shift) setShift(plan, nextMean(shift, batchMean));
-    const sums = compute(job);
-    shift?.update(batchMean);
-    options.onProgress?.(job.pairs, job.pairs);
-    return toResult(job, sums);
+    engine.check?.(plan);
+    checkCall(options);
+    refuseTokenOptions(options);
+    const { result, commit } = runPairs(engine, checkPairs(pairs, plan, options, engine.scan));
+    commit();
+    options.onProgress?.(result.losses.length, result.losses.length);
+    return result;
   };
+}
+
+/** The pair stage of every call; `commit` takes the batch into the running mean, once the call has succeeded. */
+export function runPairs({ compute, scan }: PairEngine, job: PairJob): { result: PairLossResult; commit: () => void } {
+  const { shift, terms } = job.plan;
+  if (!shift) return { result: toResult(job, compute(job)), commit: () => {} };
+  const batchMean = meanReward(job, scan);
+  for (const { params, shiftAt } of terms) if (shiftAt >= 0) params[shiftAt] = nextMean(shift, batchMean);
+  return { result: toResult(job, compute(job)), commit: () => shift.update(batchMean) };
 }
 
 // TRL up to v0.28: the mean over calls, the current one included, of the mean of all 2B rewards.
@@ -38,10 +45,6 @@ function meanReward(job: PairJob, scan: Scan): number {
   const ratios =
     sum(job.policyChosen) + sum(job.policyRejected) - sum(job.referenceChosen) - sum(job.referenceRejected);
   return (job.plan.beta * ratios) / (2 * job.pairs);
-}
-
-function setShift(plan: Plan, shift: number): void {
-  for (const { params, shiftAt } of plan.terms) if (shiftAt >= 0) params[shiftAt] = shift;
 }
 
 function toResult(job: PairJob, sums: PairSums): PairLossResult {

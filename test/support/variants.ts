@@ -21,7 +21,7 @@ export const isNormalised = (loss: Loss): boolean => "margin" in loss && loss.no
 export const takesDivergence = (loss: Loss): boolean => "margin" in loss && !isSorted(loss);
 
 /** Another value than the default, inside every range of the table. */
-export const otherValue = (param: Param): number => param.default + 0.2;
+export const otherValue = (param: Param): number => Math.round(1000 * (param.default + 0.2)) / 1000;
 
 /** The f-divergences; α near 1, where scores are large and differences small, and nearer, where TRL falls back to r. */
 export const divergences: readonly { fDivergence: FDivergence; fAlpha?: number }[] = [
@@ -34,17 +34,22 @@ export const divergences: readonly { fDivergence: FDivergence; fAlpha?: number }
 ];
 
 const variant = (id: LossType, options: LossOptions): Variant => {
-  const words = Object.entries(options).map(([key, value]) => `${key} ${value}`);
+  const { fDivergence, fAlpha = "", ...params } = options;
+  const words = Object.entries(params).map(([key, value]) => `${key} ${value}`);
+  if (fDivergence) words.push(`${fDivergence} ${fAlpha}`.trim());
   return { name: [id, ...words].join(", "), id, loss: table[id], options: { lossType: id, ...options } };
 };
 
 /** Each loss with its defaults. */
 export const plainVariants: readonly Variant[] = lossTypes.map((id) => variant(id, {}));
 
-/** Each loss with one hyperparameter at another value. */
-export const tunedVariants: readonly Variant[] = lossTypes.flatMap((id) =>
-  Object.entries(table[id].params).map(([name, param]) => variant(id, { [name]: otherValue(param) })),
-);
+/** Each loss with one hyperparameter at another value; discopop beyond τ = 1, where it grows exponentially, too. */
+export const tunedVariants: readonly Variant[] = [
+  ...lossTypes.flatMap((id) =>
+    Object.entries(table[id].params).map(([name, param]) => variant(id, { [name]: otherValue(param) })),
+  ),
+  variant("discopop", { discopopTau: 2 }),
+];
 
 /** Each loss of a score difference under each f-divergence. */
 export const divergedVariants: readonly Variant[] = lossTypes

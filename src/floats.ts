@@ -1,0 +1,95 @@
+// Element types: float32, float16, bfloat16, and the scalar conversions between them (twins of assembly/inline/half.ts).
+
+import { KindError, ShapeError } from "./errors.ts";
+import { arrayKind, kindOf } from "./plan.ts";
+import type { Floats } from "./types.ts";
+
+export type FloatType = "f32" | "f16" | "bf16";
+
+/** Floats as kernels see them: the type, and the numbers or their bits. */
+export interface FloatData {
+  readonly type: FloatType;
+  readonly data: Float32Array<ArrayBufferLike> | Uint16Array<ArrayBufferLike>;
+}
+
+/**
+ * Recognises an array of floats and checks its length.
+ *
+ * Throws    KindError, ShapeError
+ */
+export function readFloats(value: Floats, name: string, length: number): FloatData {
+  const floats = recognise(value);
+  if (!floats) {
+    const expected = "a Float32Array, a Float16Array, { f16: Uint16Array } or { bf16: Uint16Array }";
+    throw new KindError(`${name}: expected ${expected}, got ${kindOf(value)}`);
+  }
+  if (floats.data.length === length) return floats;
+  throw new ShapeError("wrong-length", `${name}: expected ${length} values, got ${floats.data.length}`);
+}
+
+function recognise(value: Floats): FloatData | undefined {
+  const kind = arrayKind(value);
+  if (kind === "Float32Array") return { type: "f32", data: value as Float32Array };
+  if (kind === "Float16Array") {
+    const { buffer, byteOffset, length } = value as Float16Array;
+    return { type: "f16", data: new Uint16Array(buffer, byteOffset, length) };
+  }
+  if (kind !== "" || typeof value !== "object" || value === null) return undefined;
+  if ("f16" in value && arrayKind(value.f16) === "Uint16Array") return { type: "f16", data: value.f16 };
+  if ("bf16" in value && arrayKind(value.bf16) === "Uint16Array") return { type: "bf16", data: value.bf16 };
+  return undefined;
+}
+
+const bits = new Uint32Array(1);
+const number = new Float32Array(bits.buffer);
+
+/** The number that bfloat16 bits stand for. */
+export function fromBf16(half: number): number {
+  bits[0] = half << 16;
+  return number[0] as number;
+}
+
+/** The number that float16 bits stand for. */
+export function fromF16(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >> 10) & 31;
+  const mantissa = half & 1023;
+  if (exponent === 31) return mantissa ? Number.NaN : sign * Infinity;
+  return exponent === 0 ? sign * mantissa * 2 ** -24 : sign * (1024 + mantissa) * 2 ** (exponent - 25);
+}
+
+/** The bits of the bfloat16 nearest to a float32, ties to even. */
+export function toBf16(value: number): number {
+  number[0] = value;
+  const word = bits[0] as number;
+  if (Number.isNaN(value)) return 0x7fc0;
+  return (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+}
+
+/** The bits of the float16 nearest to a float32, ties to even. */
+export function toF16(value: number): number {
+  number[0] = value;
+  const word = bits[0] as number;
+  const sign = (word >>> 16) & 0x8000;
+  const size = Math.abs(number[0] as number);
+  if (Number.isNaN(size)) return 0x7e00;
+  if (size >= 65520) return sign | 0x7c00;
+  const exponent = Math.max(((word >>> 23) & 255) - 127, -14);
+  const ulp = 2 ** (exponent - 10);
+  const steps = roundToEven(size / ulp);
+  return sign | (exponent === -14 ? steps : ((exponent + 14) << 10) + steps);
+}
+
+function roundToEven(x: number): number {
+  const down = Math.floor(x);
+  const rest = x - down;
+  return rest > 0.5 || (rest === 0.5 && down % 2 === 1) ? down + 1 : down;
+}
+
+/** All numbers of a half type, by their bits: decoding by table is what makes the js backend's half types as fast as float32. */
+export function decodeTable(type: "f16" | "bf16"): Float32Array {
+  tables[type] ??= Float32Array.from({ length: 65536 }, (_, half) => (type === "f16" ? fromF16(half) : fromBf16(half)));
+  return tables[type];
+}
+
+const tables: Partial<Record<"f16" | "bf16", Float32Array>> = {};

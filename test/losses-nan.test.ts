@@ -1,0 +1,107 @@
+// A NaN stays in its pair: loss and both gradients of that pair are NaN, and every other pair keeps its bits.
+
+import { describe, expect, it } from "vitest";
+import type { PairLogps, PairLossOptions, PairLossResult } from "../src/types.ts";
+import { onEachBackend } from "./support/backends.ts";
+import { misses, missesNear, vectorNames } from "./support/compare.ts";
+import { logpNames, randomPairs, wide, withValue } from "./support/pairs.ts";
+import { isLikelihood, isSorted, type Variant, variants } from "./support/variants.ts";
+
+// Five pairs: four in a register and one in the tail. The NaN stands in either.
+const COUNT = 5;
+const spots = [2, 4];
+const pairs: PairLogps = randomPairs(COUNT, 21, 6);
+const weighted: PairLogps = { ...pairs, pairWeights: Float32Array.of(1, -2, 0.5, 3, 0.25) };
+
+const isOwn = ({ loss }: Variant): boolean => !isSorted(loss) && !isLikelihood(loss);
+const own = variants.filter(isOwn);
+
+/** All vectors NaN at one place, with the bits of `clean` elsewhere. */
+function missesAround(at: number, got: PairLossResult, clean: PairLossResult): string[] {
+  return vectorNames.flatMap((name) => {
+    const want = clean[name].map((value, i) => (i === at ? Number.NaN : value));
+    return misses(name, got[name], want, (g, w) => (Object.is(g, w) ? 0 : Infinity));
+  });
+}
+
+onEachBackend((backend) => {
+  describe.each([
+    ["float32", (p: PairLogps) => p],
+    ["float64", wide],
+  ] as const)("a NaN among %s inputs stays in its pair", (_type, convert) => {
+    const run = (inputs: PairLogps, options: PairLossOptions): string[] => {
+      const clean = backend.pairLoss(convert(inputs), options);
+      const names = inputs.pairWeights ? ([...logpNames, "pairWeights"] as const) : logpNames;
+      return names.flatMap((name) =>
+        spots.flatMap((at) => {
+          const got = backend.pairLoss(convert(withValue(inputs, name, at, Number.NaN)), options);
+          return missesAround(at, got, clean).map((line) => `${name}[${at}] NaN: ${line}`);
+        }),
+      );
+    };
+
+    it.each(own)("$name", ({ options }) => expect(run(pairs, options)).toEqual([]));
+
+    it.each(own)("$name, weighted pairs", ({ options }) => expect(run(weighted, options)).toEqual([]));
+
+    it("three losses, a gradient scale", () => {
+      const options = { lossType: ["hinge", "apo_zero", "ipo"], lossWeights: [1, 0, -2], gradScale: 64 };
+      expect(run(weighted, options)).toEqual([]);
+    });
+  });
+
+  it.each(own)("a NaN in an unused reference does no harm: $name, referenceFree", ({ options }) => {
+    const free = { ...options, referenceFree: true };
+    const clean = backend.pairLoss(pairs, free);
+    for (const inputs of [pairs, wide(pairs)]) {
+      const got = backend.pairLoss(withValue(inputs, "referenceChosen", 2, Number.NaN), free);
+      expect(vectorNames.flatMap((name) => missesNear(name, got[name], clean[name], 1e-6))).toEqual([]);
+      expect(missesNear("loss", [got.loss], [clean.loss], 1e-6)).toEqual([]);
+    }
+  });
+
+  it("the loss of a batch with a NaN is NaN", () => {
+    expect(backend.pairLoss(withValue(pairs, "policyRejected", 1, Number.NaN)).loss).toBeNaN();
+  });
+
+  it("a NaN counts as no win", () => {
+    const { metrics } = backend.pairLoss(withValue(pairs, "policyChosen", 0, Number.NaN));
+    const wins = backend.pairLoss(pairs).metrics["rewards/accuracies"] as number;
+    const first = (pairs.policyChosen[0] as number) - (pairs.referenceChosen?.[0] as number);
+    const other = (pairs.policyRejected[0] as number) - (pairs.referenceRejected?.[0] as number);
+    expect(metrics["rewards/accuracies"]).toBeCloseTo(wins - (first > other ? 1 : 0) / COUNT, 6);
+    expect(metrics["rewards/chosen"]).toBeNaN();
+    expect(metrics["rewards/rejected"]).not.toBeNaN();
+  });
+
+  describe("losses that couple the pairs", () => {
+    it.each(["aot", "aot_unpaired"])("%s sorts a NaN last: one rank of the losses, one pair of the gradients", (id) => {
+      const clean = backend.pairLoss(pairs, { lossType: id });
+      for (const name of ["policyChosen", "policyRejected"] as const) {
+        const got = backend.pairLoss(withValue(pairs, name, 2, Number.NaN), { lossType: id });
+        expect(Array.from(got.losses, Number.isNaN)).toEqual([false, false, false, false, true]);
+        expect(clean.losses.every(Number.isFinite)).toBe(true);
+        const grads = [...got.gradChosen, ...got.gradRejected].filter(Number.isNaN);
+        expect(grads).toHaveLength(2);
+      }
+    });
+
+    it("sft: a NaN makes the loss NaN and the gradient of its pair, not of the others", () => {
+      for (const inputs of [pairs, wide(pairs)]) {
+        const got = backend.pairLoss(withValue(inputs, "policyChosen", 1, Number.NaN), { lossType: "sft" });
+        expect(got.losses.every(Number.isNaN)).toBe(true);
+        expect(Array.from(got.gradChosen, Number.isNaN)).toEqual([false, true, false, false, false]);
+        expect(Array.from(got.gradRejected)).toEqual([0, 0, 0, 0, 0]);
+      }
+    });
+
+    it.each(["referenceChosen", "referenceRejected", "policyRejected"] as const)("sft does not look at %s", (name) => {
+      for (const inputs of [pairs, wide(pairs)]) {
+        const clean = backend.pairLoss(inputs, { lossType: "sft" });
+        const got = backend.pairLoss(withValue(inputs, name, 1, Number.NaN), { lossType: "sft" });
+        expect(Array.from(got.gradChosen)).toEqual(Array.from(clean.gradChosen));
+        expect(got.loss).toBe(clean.loss);
+      }
+    });
+  });
+});
