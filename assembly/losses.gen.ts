@@ -20,8 +20,9 @@ export function pair_sigmoid_f32(
 ): void {
   const beta = v128.load32_splat(constants, 0);
   const labelSmoothing = v128.load32_splat(constants, 4);
-  const chosenScale = v128.load32_splat(constants, 8); // gradScale * beta
-  const one = v128.load32_splat(constants, 12); // 1
+  const k = v128.load32_splat(constants, 8); // -3e+38
+  const chosenScale = v128.load32_splat(constants, 12); // gradScale * beta
+  const one = v128.load32_splat(constants, 16); // 1
   const zero = f32x4.splat(0);
   const when = f32x4.gt(labelSmoothing, zero);
   const end = (n & ~3) << 2;
@@ -33,10 +34,11 @@ export function pair_sigmoid_f32(
     const z = f32x4.mul(beta, d);
     const e_z = exp_neg_abs_x4(z);
     const log1p_z = log1p_x4(e_z);
+    const smoothing = v128.and(f32x4.mul(labelSmoothing, f32x4.pmax(z, k)), when);
     const inverse_z = f32x4.div(one, f32x4.add(one, e_z));
     const sigmoid_neg_z = f32x4.mul(v128.bitselect(e_z, one, f32x4.ge(z, zero)), inverse_z);
     const t = f32x4.mul(chosenScale, f32x4.sub(labelSmoothing, sigmoid_neg_z));
-    v128.store(loss + i, f32x4.add(f32x4.sub(log1p_z, f32x4.pmin(z, zero)), v128.and(f32x4.mul(labelSmoothing, z), when)));
+    v128.store(loss + i, f32x4.add(f32x4.sub(log1p_z, f32x4.pmin(z, zero)), smoothing));
     v128.store(gc + i, t);
     v128.store(gr + i, neg_x4(t));
   }
@@ -580,12 +582,12 @@ export function pair_discopop_f32(
   constants: usize,
 ): void {
   const beta = v128.load32_splat(constants, 0);
-  const k = v128.load32_splat(constants, 4); // -1e+30
-  const k1 = v128.load32_splat(constants, 8); // 1 / discopopTau
-  const one = v128.load32_splat(constants, 12); // 1
-  const k2 = v128.load32_splat(constants, 16); // 1e+30
-  const k3 = v128.load32_splat(constants, 20); // (1 / discopopTau) - 1
-  const chosenScale = v128.load32_splat(constants, 24); // gradScale * beta
+  const k = v128.load32_splat(constants, 4); // 1 / discopopTau
+  const one = v128.load32_splat(constants, 8); // 1
+  const k1 = v128.load32_splat(constants, 12); // -1e+30
+  const k2 = v128.load32_splat(constants, 16); // (1 / discopopTau) - 1
+  const chosenScale = v128.load32_splat(constants, 20); // gradScale * beta
+  const k3 = v128.load32_splat(constants, 24); // 1e+30
   const zero = f32x4.splat(0);
   const end = (n & ~3) << 2;
   let i: usize = 0;
@@ -593,8 +595,8 @@ export function pair_discopop_f32(
     const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
     const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
     const d = f32x4.sub(a, c);
-    const z = f32x4.pmax(f32x4.mul(beta, d), k);
-    const u = f32x4.mul(z, k1);
+    const z = f32x4.mul(beta, d);
+    const u = f32x4.mul(z, k);
     const t = f32x4.ge(u, zero);
     const e_u = exp_neg_abs_x4(u);
     const t1 = f32x4.add(one, e_u);
@@ -602,14 +604,15 @@ export function pair_discopop_f32(
     const sigmoid_neg_u = f32x4.mul(v128.bitselect(e_u, one, t), inverse_u);
     const e_z = exp_neg_abs_x4(z);
     const log1p_z = log1p_x4(e_z);
-    const logistic = f32x4.pmin(f32x4.sub(log1p_z, f32x4.pmin(z, zero)), k2);
+    const logistic = f32x4.sub(log1p_z, f32x4.pmin(z, zero));
     const t2 = f32x4.ge(z, zero);
-    const exponential = f32x4.div(exp_x4(v128.bitselect(neg_x4(z), f32x4.mul(z, k3), t2)), t1);
+    const power = v128.bitselect(neg_x4(z), f32x4.mul(f32x4.pmax(z, k1), k2), t2);
+    const exponential = f32x4.div(exp_x4(power), t1);
     const sigmoid_u = f32x4.mul(v128.bitselect(one, e_u, t), inverse_u);
-    const blend = f32x4.mul(k1, f32x4.sub(f32x4.mul(sigmoid_neg_u, exponential), f32x4.mul(f32x4.mul(sigmoid_u, sigmoid_neg_u), logistic)));
     const inverse_z = f32x4.div(one, f32x4.add(one, e_z));
     const sigmoid_neg_z = f32x4.mul(v128.bitselect(e_z, one, t2), inverse_z);
-    const t3 = f32x4.mul(chosenScale, f32x4.sub(f32x4.sub(blend, f32x4.mul(sigmoid_neg_u, sigmoid_neg_z)), exponential));
+    const slope = f32x4.sub(f32x4.sub(f32x4.mul(exponential, f32x4.sub(f32x4.mul(k, sigmoid_neg_u), one)), f32x4.mul(f32x4.mul(k, f32x4.mul(sigmoid_u, sigmoid_neg_u)), f32x4.pmin(logistic, k3))), f32x4.mul(sigmoid_neg_u, sigmoid_neg_z));
+    const t3 = f32x4.mul(chosenScale, slope);
     v128.store(loss + i, madd_x4(sigmoid_neg_u, logistic, exponential));
     v128.store(gc + i, t3);
     v128.store(gr + i, neg_x4(t3));
@@ -692,9 +695,11 @@ export function margin_power_f32(
   constants: usize,
 ): void {
   const k = v128.load32_splat(constants, 0);
-  const cap = v128.load32_splat(constants, 4);
-  const one = v128.load32_splat(constants, 8); // 1
-  const k1 = v128.load32_splat(constants, 12); // 1 / k
+  const k1 = v128.load32_splat(constants, 4); // Math.min(cap, 1e+30)
+  const k2 = v128.load32_splat(constants, 8); // -1e+30
+  const one = v128.load32_splat(constants, 12); // 1
+  const k3 = v128.load32_splat(constants, 16); // 1 / k
+  const cap = v128.load32_splat(constants, 20);
   const zero = f32x4.splat(0);
   const end = (n & ~3) << 2;
   let i: usize = 0;
@@ -704,18 +709,16 @@ export function margin_power_f32(
     const chosenLength = v128.load(nw + i);
     const rejectedLength = v128.load(nl + i);
     const t = f32x4.mul(k, a);
-    const s = f32x4.pmin(t, cap);
+    const s = f32x4.pmax(f32x4.pmin(t, k1), k2);
     const t1 = f32x4.mul(k, c);
-    const t2 = f32x4.pmin(t1, cap);
+    const t2 = f32x4.pmax(f32x4.pmin(t1, k1), k2);
     const most = f32x4.pmax(s, t2);
     const perChosen = f32x4.div(one, f32x4.pmax(chosenLength, one));
     const perRejected = f32x4.div(one, f32x4.pmax(rejectedLength, one));
     const rest1 = f32x4.add(f32x4.sub(f32x4.mul(expm1_x4(f32x4.sub(s, most)), perChosen), f32x4.mul(expm1_x4(f32x4.sub(t2, most)), perRejected)), f32x4.sub(perChosen, perRejected));
-    const es = exp_x4(s);
-    const et = exp_x4(t2);
-    v128.store(loss + i, v128.bitselect(zero, f32x4.mul(f32x4.mul(exp_x4(most), rest1), k1), f32x4.eq(rest1, zero)));
-    v128.store(gc + i, v128.bitselect(zero, f32x4.mul(es, perChosen), f32x4.gt(t, cap)));
-    v128.store(gr + i, v128.bitselect(zero, f32x4.mul(neg_x4(et), perRejected), f32x4.gt(t1, cap)));
+    v128.store(loss + i, v128.bitselect(zero, f32x4.mul(f32x4.mul(exp_x4(most), rest1), k3), f32x4.eq(rest1, zero)));
+    v128.store(gc + i, v128.bitselect(zero, f32x4.mul(exp_x4(s), perChosen), f32x4.gt(t, cap)));
+    v128.store(gr + i, v128.bitselect(zero, f32x4.mul(neg_x4(exp_x4(t2)), perRejected), f32x4.gt(t1, cap)));
   }
   const rest = n & 3;
   if (rest == 0) return;

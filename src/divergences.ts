@@ -33,19 +33,18 @@ export const jsDivergence: Margin = (a, c, chosenLength, rejectedLength) => {
  *
  * The larger power is taken out of the difference, e^M·(e^(s−M)/n − e^(t−M)/m), and the rest formed from expm1: no digits
  * are lost near α = 1 or where a ≈ c, and an overflow is ±∞, not ∞ − ∞. The slope is 0 where the cap is active.
+ * The bounds of ±1e30 change no power, e^±1e30 being ∞ and 0 already; they keep ∞ − ∞ out of the exponents.
  */
 export const powerDivergence: Margin = (a, c, chosenLength, rejectedLength, k, cap) => {
   const perChosen = 1 / Math.max(chosenLength, 1);
   const perRejected = 1 / Math.max(rejectedLength, 1);
-  const s = Math.min(k * a, cap);
-  const t = Math.min(k * c, cap);
+  const s = Math.max(Math.min(k * a, Math.min(cap, 1e30)), -1e30);
+  const t = Math.max(Math.min(k * c, Math.min(cap, 1e30)), -1e30);
   const most = Math.max(s, t);
   const rest = Math.expm1(s - most) * perChosen - Math.expm1(t - most) * perRejected + (perChosen - perRejected);
-  const es = Math.exp(s);
-  const et = Math.exp(t);
   return [
     rest === 0 ? 0 : (Math.exp(most) * rest) / k,
-    k * a > cap ? 0 : es * perChosen,
-    k * c > cap ? 0 : -et * perRejected,
+    k * a > cap ? 0 : Math.exp(s) * perChosen,
+    k * c > cap ? 0 : -Math.exp(t) * perRejected,
   ];
 };

@@ -52,7 +52,6 @@ const inputNames = [
 ] as const;
 const floatKinds: readonly string[] = ["Float32Array", "Float64Array"];
 const lengthKinds: readonly string[] = [...floatKinds, "Int32Array", "Uint32Array"];
-const bufferNames = ["losses", "gradChosen", "gradRejected", "chosenRewards", "rejectedRewards"] as const;
 
 /**
  * Checks a call of pairLoss against its plan and makes the buffers that were not given.
@@ -73,8 +72,7 @@ export function checkPairs(
   const rejected = checkLengths(pairs.rejectedLengths, "rejectedLengths", scan);
   if (options.validate === "finite") checkFinite(pairs);
   const { out } = options;
-  const inputs: Named = inputNames.map((name) => [name, pairs[name]]);
-  if (out !== undefined) checkOut(out, pairResults(count), inputs);
+  if (out !== undefined) checkOut(out, pairResults, () => count, pairs, inputNames);
   const { gradScale = 1 } = options;
   const full = options.metrics === "full";
   const { pairWeights } = pairs;
@@ -187,8 +185,22 @@ function checkFinite(pairs: PairLogps): void {
   }
 }
 
-/** Arrays by the names that messages call them. */
-export type Named = readonly (readonly [name: string, array: ArrayBufferView | undefined])[];
+/** A result that `out` may name. */
+export interface Wanted {
+  readonly name: string;
+  readonly kinds: readonly string[];
+}
+
+const float32 = ["Float32Array"];
+
+/** The results of pairLoss. */
+export const pairResults: readonly Wanted[] = [
+  { name: "losses", kinds: float32 },
+  { name: "gradChosen", kinds: float32 },
+  { name: "gradRejected", kinds: float32 },
+  { name: "chosenRewards", kinds: float32 },
+  { name: "rejectedRewards", kinds: float32 },
+];
 
 /**
  * Checks buffers for results. A result may be written over the very input it came from, since what it needs is read before
@@ -196,47 +208,44 @@ export type Named = readonly (readonly [name: string, array: ArrayBufferView | u
  *
  * Throws    ParamError for unknown names, KindError, ShapeError
  */
-export function checkOut(out: object, wanted: readonly Wanted[], inputs: Named): void {
+export function checkOut(
+  out: object,
+  wanted: readonly Wanted[],
+  lengthOf: (name: string) => number,
+  inputs: object,
+  names: readonly string[],
+): void {
   if (typeof out !== "object" || out === null) throw new KindError(`out: expected an object, got ${kindOf(out)}`);
-  const given = out as Record<string, ArrayBufferView & { length: number }>;
+  const given = out as Views;
   for (const name in given) {
     if (given[name] === undefined || wanted.some((result) => result.name === name)) continue;
     const known = wanted.map((result) => result.name).join(", ");
     throw new ParamError("unknown-option", `out.${name}: not a result; known: ${known}`);
   }
   for (let k = 0; k < wanted.length; k++) {
-    const { name, kinds, length } = wanted[k] as Wanted;
+    const { name, kinds } = wanted[k] as Wanted;
     const array = given[name];
     if (array === undefined) continue;
     if (!kinds.includes(arrayKind(array))) {
       throw new KindError(`out.${name}: expected a ${kinds.join(" or ")}, got ${kindOf(array)}`);
     }
-    if (array.length !== length) {
-      throw new ShapeError("wrong-length", `out.${name}: expected ${length} values, got ${array.length}`);
+    if (array.length !== lengthOf(name)) {
+      throw new ShapeError("wrong-length", `out.${name}: expected ${lengthOf(name)} values, got ${array.length}`);
     }
     for (let j = 0; j < k; j++) {
       const other = (wanted[j] as Wanted).name;
       if (given[other] === undefined || !overlap(array, given[other])) continue;
       throw new ShapeError("overlap", `out.${name}: expected memory of its own, got that of out.${other}`);
     }
-    for (const [input, other] of inputs) {
+    for (const input of names) {
+      const other = (inputs as Views)[input];
       if (other === undefined || !overlap(array, other) || same(array, other)) continue;
       throw new ShapeError("overlap", `out.${name}: expected all of ${input} or none of it, got a part`);
     }
   }
 }
 
-/** A result that `out` may name. */
-export interface Wanted {
-  readonly name: string;
-  readonly kinds: readonly string[];
-  readonly length: number;
-}
-
-const float32 = ["Float32Array"];
-
-/** The results of pairLoss for so many pairs. */
-export const pairResults = (length: number): Wanted[] => bufferNames.map((name) => ({ name, kinds: float32, length }));
+type Views = Record<string, (ArrayBufferView & { readonly length: number }) | undefined>;
 
 /** Whether two views share a byte. */
 export const overlap = (a: ArrayBufferView, b: ArrayBufferView): boolean =>

@@ -2,7 +2,7 @@
 
 import { jsDivergence, type Margin, powerDivergence } from "./divergences.ts";
 import { KindError, ParamError } from "./errors.ts";
-import { inRange, type Loss, rangeText } from "./losses/define.ts";
+import { inRange, isLoss, type Loss, rangeText } from "./losses/define.ts";
 import { losses, lossTypes } from "./losses/index.ts";
 import { oldNames } from "./losses/old-names.ts";
 import { beta, sharedParams } from "./losses/params.ts";
@@ -57,7 +57,11 @@ export const callOptions: ReadonlySet<string> = new Set([
  * Throws    ParamError for unknown losses and options, values out of range, options that no loss asked for uses
  */
 export function planLosses(options: LossOptions): Plan {
-  const chosen = readLosses(options.lossType ?? "sigmoid");
+  if (typeof options !== "object" || options === null) {
+    throw new KindError(`options: expected an object, got ${kindOf(options)}`);
+  }
+  const { lossType = "sigmoid" } = options;
+  const chosen = readLosses(lossType);
   const weights = readWeights(options.lossWeights, chosen.length);
   const shift = isRunningMean(options.rewardShift) ? options.rewardShift : undefined;
   checkNames(options, chosen);
@@ -79,15 +83,14 @@ export function planLosses(options: LossOptions): Plan {
 
 function readLosses(lossType: NonNullable<LossOptions["lossType"]>): Loss[] {
   const list = Array.isArray(lossType) ? (lossType as readonly (string | Loss)[]) : [lossType as string | Loss];
-  if (list.length === 0)
-    throw new ParamError("out-of-range", "lossType: expected at least one loss, got an empty list");
+  if (list.length === 0) throw new ParamError("out-of-range", "lossType: expected a loss, got an empty list");
   return list.map(readLoss);
 }
 
 const warned = new Set<string>();
 
 function readLoss(name: string | Loss): Loss {
-  if (typeof name === "object" && name !== null && typeof name.id === "string") return name;
+  if (isLoss(name)) return name;
   if (typeof name !== "string") throw new KindError(`lossType: expected a name or a loss, got ${kindOf(name)}`);
   if (Object.hasOwn(losses, name)) return losses[name as keyof typeof losses];
   if (Object.hasOwn(oldNames, name)) {
@@ -105,10 +108,7 @@ function readWeights(weights: readonly number[] | undefined, count: number): rea
     throw new KindError(`lossWeights: expected a list of numbers, got ${kindOf(weights)}`);
   }
   if (weights.length !== count) {
-    throw new ParamError(
-      "out-of-range",
-      `lossWeights: expected ${count} numbers (one per loss), got ${weights.length}`,
-    );
+    throw new ParamError("out-of-range", `lossWeights: expected one number per loss (${count}), got ${weights.length}`);
   }
   for (let j = 0; j < count; j++) checkNumber(weights[j], `lossWeights[${j}]`);
   return weights;

@@ -55,9 +55,10 @@ describe.each(variants)("$name", (variant) => {
       const lines = infinite.flatMap((row) => {
         const pairs = pairsOf([row]);
         const got = backend.pairLoss(type === "float32" ? narrow(pairs) : wide(pairs), options);
-        return missesOfLimits(got, limitsAt(row, (finite) => js.pairLoss(pairsOf([finite]), options))).map(
-          (line) => `${row}: ${line}`,
-        );
+        return missesOfLimits(
+          got,
+          limitsAt(row, (finite) => js.pairLoss(pairsOf([finite]), options)),
+        ).map((line) => `${row}: ${line}`);
       });
       expect(lines).toEqual([]);
     });

@@ -7,7 +7,15 @@ import { onEachBackend } from "./support/backends.ts";
 import { missesBits } from "./support/compare.ts";
 import { nextDown, nextUp } from "./support/float64.ts";
 import { randomPairs, withValue } from "./support/pairs.ts";
-import { divergences, isLikelihood, isNormalised, isSorted, otherValue, table, takesDivergence } from "./support/variants.ts";
+import {
+  divergences,
+  isLikelihood,
+  isNormalised,
+  isSorted,
+  otherValue,
+  table,
+  takesDivergence,
+} from "./support/variants.ts";
 
 // docs/losses.md, "Hyperparameters": name, default, range, by loss. An open end at infinity excludes infinity itself.
 const beta = { default: 0.1, least: Number.MIN_VALUE, most: Number.MAX_VALUE };

@@ -50,7 +50,8 @@ export function printLosses(): string {
 
 function section(loss: Loss): string[] {
   const code = "margin" in loss ? loss.margin : "pair" in loss ? loss.pair : loss.likelihood;
-  const returns = "margin" in loss ? "[loss, dLoss/dd]" : "pair" in loss ? "[loss, dLoss/da, dLoss/dc]" : "[loss, dLoss/dsum]";
+  const returns =
+    "margin" in loss ? "[loss, dLoss/dd]" : "pair" in loss ? "[loss, dLoss/da, dLoss/dc]" : "[loss, dLoss/dsum]";
   return [
     `## ${loss.id}`,
     "",
@@ -108,13 +109,20 @@ export function printErrors(): string {
     "",
     "Messages say *what, expected, got, where*: `chosenLengths[17]: expected tokens ≥ 0, got -1`.",
     "",
-    table(["`code`", "meaning"], Object.entries(errorCodes).map(([code, meaning]) => [`\`${code}\``, meaning])),
+    table(
+      ["`code`", "meaning"],
+      Object.entries(errorCodes).map(([code, meaning]) => [`\`${code}\``, meaning]),
+    ),
     "",
     table(
       ["class", "also a", "thrown for"],
       [
         ["`ShapeError`", "`RangeError`", "arrays of the wrong length, arrays that overlap"],
-        ["`ParamError`", "`RangeError`", "options: unknown, unused, out of range; inputs that are missing or not finite"],
+        [
+          "`ParamError`",
+          "`RangeError`",
+          "options: unknown, unused, out of range; inputs that are missing or not finite",
+        ],
         ["`KindError`", "`TypeError`", "values of the wrong kind"],
         ["`BackendError`", "`DpoError`", "a backend that cannot do what was asked of it here"],
         ["`WorkerError`", "`DpoError`", "a worker that failed"],

@@ -5,6 +5,7 @@ export const kernelConstants = {
   pair_sigmoid: (gradScale: number, beta: number, labelSmoothing: number) => [
     beta,
     labelSmoothing,
+    -3e+38,
     gradScale * beta,
     1,
   ],
@@ -76,21 +77,23 @@ export const kernelConstants = {
   ],
   pair_discopop: (gradScale: number, beta: number, discopopTau: number) => [
     beta,
-    -1e+30,
     1 / discopopTau,
     1,
-    1e+30,
+    -1e+30,
     (1 / discopopTau) - 1,
     gradScale * beta,
+    1e+30,
   ],
   margin_js: () => [
     1,
   ],
   margin_power: (k: number, cap: number) => [
     k,
-    cap,
+    Math.min(cap, 1e+30),
+    -1e+30,
     1,
     1 / k,
+    cap,
   ],
 } as const;
 

@@ -1,10 +1,12 @@
 // The backend that is the definitions themselves, in float64: for places where WebAssembly may not run, and as reference.
 
+import { arrayTypeOf } from "../arrays.ts";
 import { reverseKl } from "../divergences.ts";
 import type { MarginLoss } from "../losses/define.ts";
 import { type PairJob, type PairSums, scanValues } from "../pairs.ts";
 import type { Term } from "../plan.ts";
 import type { Backend, ElementTypes } from "../types.ts";
+import { untilDisposed } from "./dispose.ts";
 import { makePairLoss } from "./pair-loss.ts";
 
 type Triple = readonly [number, number, number];
@@ -22,16 +24,13 @@ export function createJs(): Backend {
   return {
     name: "js",
     reason: "plain JavaScript in this thread, float64; needs no WebAssembly",
-    pairLoss: makePairLoss({ compute: computePairs, scan: scanValues }),
-    allocate: (type, n) => new arrayTypes[type](n) as ElementTypes[typeof type],
-    free: () => {},
-    dispose: () => {},
-    [Symbol.dispose]: () => {},
+    ...untilDisposed({
+      pairLoss: makePairLoss({ compute: computePairs, scan: scanValues }),
+      allocate: (type, n) => new (arrayTypeOf(type, n))(n) as ElementTypes[typeof type],
+      free: () => {},
+    }),
   };
 }
-
-/** The typed array of each element type; float16 and bfloat16 as their bits. */
-export const arrayTypes = { f32: Float32Array, f16: Uint16Array, bf16: Uint16Array, i32: Int32Array, u8: Uint8Array };
 
 function computePairs(job: PairJob): PairSums {
   const { plan, pairs, scale, weights, hasEmpty, chosenLengths, rejectedLengths } = job;
@@ -83,7 +82,7 @@ function evaluator(term: Term, at: number, job: PairJob): Evaluate {
     };
   }
   if ("pair" in loss) {
-    const [p0, p1, p2, p3] = four(term);
+    const [p0, p1, p2, p3] = four(term.params);
     const { pair } = loss;
     return (_i, a, c) => withNaN(pair(a, c, p0, p1, p2, p3));
   }
@@ -91,7 +90,7 @@ function evaluator(term: Term, at: number, job: PairJob): Evaluate {
 }
 
 function marginEvaluator(loss: MarginLoss, { params, divergence }: Term): Evaluate {
-  const [p0, p1, p2, p3] = four({ params });
+  const [p0, p1, p2, p3] = four(params);
   const { margin, normalised } = loss;
   if (!divergence && !normalised) {
     return (_i, a, c) => {
@@ -111,7 +110,7 @@ function marginEvaluator(loss: MarginLoss, { params, divergence }: Term): Evalua
 
 // AOT: margins between sorted vectors; losses stay by rank, gradients go back through the sort.
 function sortedEvaluator({ margin, sorted }: MarginLoss, term: Term, job: PairJob): Evaluate {
-  const [p0, p1, p2, p3] = four(term);
+  const [p0, p1, p2, p3] = four(term.params);
   const [u, v] = sortKeys(sorted, job);
   const uOrder = argsort(u);
   const vOrder = argsort(v);
@@ -160,10 +159,5 @@ function withNaN(result: Triple): Triple {
   return Number.isNaN(result[0]) ? [Number.NaN, Number.NaN, Number.NaN] : result;
 }
 
-// Spread into the call they would make an array per pair.
-const four = ({ params }: { params: readonly number[] }): [number, number, number, number] => [
-  params[0] ?? 0,
-  params[1] ?? 0,
-  params[2] ?? 0,
-  params[3] ?? 0,
-];
+// Spread into the call they would make an array per pair; defineLoss takes no more.
+const four = ([p0 = 0, p1 = 0, p2 = 0, p3 = 0]: readonly number[]) => [p0, p1, p2, p3] as const;

@@ -32,6 +32,8 @@ const slots = [
   "margin",
   "marginChosen",
   "marginRejected",
+  // The policy's own log-probs, where the kernels are given log-ratios.
+  "policy",
   "zeros",
   "ones",
 ] as const;
@@ -62,6 +64,7 @@ export function kernelOf(loss: Loss): KernelName | undefined {
 interface Piece {
   readonly start: number;
   readonly n: number;
+  readonly policy: number;
   readonly pc: number;
   readonly pr: number;
   readonly rc: number;
@@ -123,7 +126,7 @@ export function pairEngine(
     const isLikelihood = "likelihood" in loss;
     if (isLikelihood) {
       const [value, slope] = job.likelihood(j);
-      kernels.likelihood_f32(piece.pc, ...out, n, value, slope * gradScale * job.pairs);
+      kernels.likelihood_f32(piece.policy, ...out, n, value, slope * gradScale * job.pairs);
     } else if (sorted) {
       for (const k of [0, 1, 2] as const) copy(sorted[k], start, heap, out[k] / 4, n);
     } else if (kernel) {
@@ -170,7 +173,8 @@ export function pairEngine(
       const nl = rejectedLengths ? place(rejectedLengths, "rejectedLengths", start, n) : at.ones;
       const out: Outputs = [address(0, start), address(1, start), address(2, start)];
       const reference = plan.referenceFree ? { rc: at.zeros, rr: at.zeros } : { rc, rr };
-      runTerms(job, sorted, { start, n, pc, pr, ...reference, nw, nl }, out);
+      const policy = wide ? at.policy : pc;
+      runTerms(job, sorted, { start, n, policy, pc, pr, ...reference, nw, nl }, out);
       // Metrics after the losses, not before: measured 10 % faster at 1e6 pairs from memory.
       if (!wide) {
         kernels.pair_stats_f32(pc, pr, rc, rr, n, sumsAt);
@@ -209,7 +213,7 @@ function widen(
   job: PairJob,
   start: number,
   n: number,
-  to: Record<"policyChosen" | "policyRejected" | "chosenRewards" | "rejectedRewards", Float32Array>,
+  to: Record<"policy" | "policyChosen" | "policyRejected" | "chosenRewards" | "rejectedRewards", Float32Array>,
   sums: Float64Array,
 ): void {
   const { policyChosen, policyRejected, referenceChosen, referenceRejected } = job;
@@ -226,6 +230,7 @@ function widen(
     const pr = policyRejected[i] as number;
     const a = pc - (referenceChosen ? (referenceChosen[i] as number) : 0);
     const c = pr - (referenceRejected ? (referenceRejected[i] as number) : 0);
+    to.policy[k] = pc;
     to.policyChosen[k] = referenceFree ? pc : a;
     to.policyRejected[k] = referenceFree ? pr : c;
     to.chosenRewards[k] = beta * a;

@@ -5,6 +5,7 @@ import type { Plan } from "../plan.ts";
 import type { Backend } from "../types.ts";
 import { createHeap } from "../wasm/heap.ts";
 import { builtInModule, compileSource, hasRelaxedSimd, instantiate, type WasmSource } from "../wasm/load.ts";
+import { untilDisposed } from "./dispose.ts";
 import { makePairLoss } from "./pair-loss.ts";
 import { kernelOf, pairBytes, pairEngine } from "./wasm-pairs.ts";
 import { createSorter } from "./wasm-sort.ts";
@@ -47,27 +48,22 @@ function wasmBackend(module: WebAssembly.Module, reserve: number, kind: string):
   const heapStart = STATIC_BYTES + pairBytes;
   const memory = createMemory(heapStart + reserve);
   const kernels = instantiate(module, memory);
-  const { allocate, free } = createHeap(memory.buffer, heapStart);
-  let disposed = false;
-  const check = (plan: Plan): void => {
-    if (disposed) throw new BackendError("disposed", "pairLoss: the backend was disposed of");
-    for (const { loss } of plan.terms) {
-      if ("likelihood" in loss || kernelOf(loss)) continue;
-      throw new BackendError("unavailable", `${loss.id}: no kernel of this loss is built in; createJs() runs any loss`);
-    }
-  };
-  const dispose = (): void => {
-    disposed = true;
-  };
+  const engine = pairEngine(kernels, memory.buffer, STATIC_BYTES, createSorter(module));
   return {
     name: "wasm",
     reason: `WebAssembly in this thread: ${kind}`,
-    pairLoss: makePairLoss({ ...pairEngine(kernels, memory.buffer, STATIC_BYTES, createSorter(module)), check }),
-    allocate,
-    free,
-    dispose,
-    [Symbol.dispose]: dispose,
+    ...untilDisposed({
+      pairLoss: makePairLoss({ ...engine, check: checkKernels }),
+      ...createHeap(memory.buffer, heapStart),
+    }),
   };
+}
+
+function checkKernels(plan: Plan): void {
+  for (const { loss } of plan.terms) {
+    if ("likelihood" in loss || kernelOf(loss)) continue;
+    throw new BackendError("unavailable", `${loss.id}: no kernel of this loss is built in; createJs() runs any loss`);
+  }
 }
 
 function createMemory(bytes: number): WebAssembly.Memory {

@@ -1,6 +1,6 @@
 // What collate is given, checked: options and token ids.
 
-import type { CollateOptions, TokenPair, TrlTokenPair } from "../collate.ts";
+import type { CollateOptions } from "../collate.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../plan.ts";
 
@@ -64,12 +64,8 @@ function readName<T extends string>(
  *
  * Throws    KindError for what is no list of numbers; ParamError for what is no 32-bit id
  */
-export function readIds(
-  example: TokenPair | TrlTokenPair,
-  side: "prompt" | "chosen" | "rejected",
-  where: string,
-): Int32Array {
-  const lists: { readonly [name: string]: unknown } = { ...example };
+export function readIds(example: object, side: "prompt" | "chosen" | "rejected", where: string): Int32Array {
+  const lists = example as Readonly<Record<string, unknown>>;
   const name = lists[`${side}_ids`] === undefined ? side : `${side}_ids`;
   const list = lists[name];
   if (!isList(list)) {

@@ -87,31 +87,49 @@ export function inRange(value: unknown, { min, max, open }: Param): value is num
   return aboveMin && belowMax;
 }
 
+/** Hyperparameters that a loss may have beside the log-ratios. */
+const MOST_PARAMS = 4;
+
+/** Whether a value has the parts of a loss. */
+export function isLoss(value: unknown): value is Loss {
+  if (typeof value !== "object" || value === null) return false;
+  const { id, params, margin, pair, likelihood } = value as Record<string, unknown>;
+  const functions = [margin, pair, likelihood].filter((part) => part !== undefined);
+  const named = typeof id === "string" && id !== "" && typeof params === "object" && params !== null;
+  return named && functions.length === 1 && typeof functions[0] === "function";
+}
+
 /**
  * Defines a loss of your own. It runs as it stands on the `js` backend.
  *
  * The function may use `const`, `+ - * /`, comparisons, `?:`, numbers, `Math.abs exp expm1 log log1p max min`, and
  * `sigmoid`, `softplus`, `logsigmoid`: what can be printed in every language that kernels are made in.
  *
- * Throws    KindError if the id is empty or there is no function; ParamError if a default lies outside its range
+ * Throws    KindError if it has no id, no params or not one function; ParamError for more than four hyperparameters or a
+ *           default outside its range
  * @example  const squared = defineLoss({
  *             id: "squared", title: "squared distance to a margin of one", paper: "", note: "",
  *             params: { beta: { default: 0.1, min: 0, max: 10 } },
- *             margin: (d, beta) => [(beta * d - 1) ** 2 / 2, beta * (beta * d - 1)],
+ *             margin: (d, beta) => {
+ *               const error = beta * d - 1;
+ *               return [error * error, 2 * beta * error];
+ *             },
  *           });
  *           createJs().pairLoss(pairs, { lossType: squared, beta: 0.5 });
  */
 export function defineLoss<const L extends Loss>(loss: L): L {
-  if (typeof loss?.id !== "string" || loss.id === "") throw new KindError("id: expected a name, got an empty one");
-  if (!["margin", "pair", "likelihood"].some((form) => form in loss)) {
-    throw new KindError(`${loss.id}: expected a function \`margin\` or \`pair\`, got neither`);
+  if (!isLoss(loss)) {
+    throw new KindError("loss: expected { id, params, and one function margin or pair }, got something else");
   }
-  for (const [name, param] of Object.entries(loss.params)) {
+  const { id, params } = loss;
+  const names = Object.keys(params);
+  if (names.length > MOST_PARAMS) {
+    throw new ParamError("out-of-range", `${id}.params: expected at most ${MOST_PARAMS}, got ${names.length}`);
+  }
+  for (const [name, param] of Object.entries(params)) {
     if (inRange(param.default, param)) continue;
-    throw new ParamError(
-      "out-of-range",
-      `${loss.id}.params.${name}.default: expected a number in ${rangeText(param)}, got ${param.default}`,
-    );
+    const expected = `expected a number in ${rangeText(param)}, got ${param.default}`;
+    throw new ParamError("out-of-range", `${id}.params.${name}.default: ${expected}`);
   }
   return Object.freeze(loss);
 }

@@ -5,7 +5,8 @@ import { beta, labelSmoothing } from "./params.ts";
 /**
  * Direct preference optimization: −(1−ε)·log σ(z) − ε·log σ(−z), z = β·d, with cDPO's label smoothing ε.
  *
- * Written as softplus(−z) + ε·z: the slope keeps its digits at both ends. Without the test for ε = 0, z = ∞ gives 0·∞.
+ * Written as softplus(−z) + ε·z, so that the slope keeps its digits at both ends; the test keeps 0·∞ out at z = ∞, the
+ * floor ∞ − ∞ at z = −∞.
  * Paper     Rafailov et al. 2023, arXiv:2305.18290, eq. 7; smoothing: Mitchell 2023, "A note on DPO with noisy preferences"
  */
 export const sigmoidLoss = defineLoss({
@@ -16,6 +17,7 @@ export const sigmoidLoss = defineLoss({
   params: { beta, labelSmoothing },
   margin: (d, beta, labelSmoothing) => {
     const z = beta * d;
-    return [softplus(-z) + (labelSmoothing > 0 ? labelSmoothing * z : 0), beta * (labelSmoothing - sigmoid(-z))];
+    const smoothing = labelSmoothing > 0 ? labelSmoothing * Math.max(z, -3e38) : 0;
+    return [softplus(-z) + smoothing, beta * (labelSmoothing - sigmoid(-z))];
   },
 });

@@ -1,7 +1,7 @@
 // The part of a backend's memory that `allocate` hands out: first fit over a list of free blocks, merged as they return.
 
-import { arrayTypes } from "../backend/js.ts";
-import { BackendError, KindError, ParamError } from "../errors.ts";
+import { arrayTypeOf } from "../arrays.ts";
+import { BackendError, KindError } from "../errors.ts";
 import type { ElementTypes } from "../types.ts";
 
 export interface Heap {
@@ -17,14 +17,7 @@ export function createHeap(buffer: ArrayBuffer, start: number): Heap {
   const taken = new Map<number, number>();
   return {
     allocate(type, n) {
-      const ArrayType = arrayTypes[type];
-      if (!ArrayType) {
-        const known = Object.keys(arrayTypes).join(", ");
-        throw new ParamError("out-of-range", `type: expected one of ${known}, got ${JSON.stringify(type)}`);
-      }
-      if (!Number.isSafeInteger(n) || n < 0) {
-        throw new ParamError("out-of-range", `n: expected a count of elements, got ${n}`);
-      }
+      const ArrayType = arrayTypeOf(type, n);
       const size = Math.max(align(n * ArrayType.BYTES_PER_ELEMENT), ALIGN);
       const block = free.find((candidate) => candidate.size >= size);
       if (!block) {
@@ -43,7 +36,7 @@ export function createHeap(buffer: ArrayBuffer, start: number): Heap {
       return new ArrayType(buffer, at, n) as ElementTypes[typeof type];
     },
     free(array) {
-      const size = array.buffer === buffer ? taken.get(array.byteOffset) : undefined;
+      const size = ArrayBuffer.isView(array) && array.buffer === buffer ? taken.get(array.byteOffset) : undefined;
       if (size === undefined)
         throw new KindError("free: expected an array that `allocate` gave and that is still held");
       taken.delete(array.byteOffset);

@@ -2,17 +2,18 @@
 
 /** One WGSL function per kernel: (log-ratios, lengths, constants) -> (loss or margin, d/da, d/dc). */
 export const lossesWgsl = /* wgsl */ `
-// src/losses/sigmoid.ts; k: beta, labelSmoothing, gradScale * beta, 1
-fn pair_sigmoid(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, 4>) -> vec3f {
+// src/losses/sigmoid.ts; k: beta, labelSmoothing, -3e+38, gradScale * beta, 1
+fn pair_sigmoid(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, 5>) -> vec3f {
   let d = (a - c);
   let z = (k[0] * d);
   let e_z = exp_neg_abs(z);
   let log1p_z = log1p(e_z);
   let when = (k[1] > 0.0);
-  let inverse_z = (k[3] / (k[3] + e_z));
-  let sigmoid_neg_z = (select(k[3], e_z, (z >= 0.0)) * inverse_z);
-  let t = (k[2] * (k[1] - sigmoid_neg_z));
-  return vec3f(((log1p_z - min(z, 0.0)) + select(0.0, (k[1] * z), when)), t, -(t));
+  let smoothing = select(0.0, (k[1] * max(z, k[2])), when);
+  let inverse_z = (k[4] / (k[4] + e_z));
+  let sigmoid_neg_z = (select(k[4], e_z, (z >= 0.0)) * inverse_z);
+  let t = (k[3] * (k[1] - sigmoid_neg_z));
+  return vec3f(((log1p_z - min(z, 0.0)) + smoothing), t, -(t));
 }
 
 // src/losses/sigmoid-norm.ts; k: beta, 1, gradScale * -beta, -(gradScale * -beta)
@@ -154,26 +155,27 @@ fn pair_apo_down(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: arra
   return vec3f((sigmoid_x + sigmoid_neg_z), (k[2] * da), (k[2] * (sigmoid_z * sigmoid_neg_z)));
 }
 
-// src/losses/discopop.ts; k: beta, -1e+30, 1 / discopopTau, 1, 1e+30, (1 / discopopTau) - 1, gradScale * beta
+// src/losses/discopop.ts; k: beta, 1 / discopopTau, 1, -1e+30, (1 / discopopTau) - 1, gradScale * beta, 1e+30
 fn pair_discopop(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, 7>) -> vec3f {
   let d = (a - c);
-  let z = max((k[0] * d), k[1]);
-  let u = (z * k[2]);
+  let z = (k[0] * d);
+  let u = (z * k[1]);
   let t = (u >= 0.0);
   let e_u = exp_neg_abs(u);
-  let t1 = (k[3] + e_u);
-  let inverse_u = (k[3] / t1);
-  let sigmoid_neg_u = (select(k[3], e_u, t) * inverse_u);
+  let t1 = (k[2] + e_u);
+  let inverse_u = (k[2] / t1);
+  let sigmoid_neg_u = (select(k[2], e_u, t) * inverse_u);
   let e_z = exp_neg_abs(z);
   let log1p_z = log1p(e_z);
-  let logistic = min((log1p_z - min(z, 0.0)), k[4]);
+  let logistic = (log1p_z - min(z, 0.0));
   let t2 = (z >= 0.0);
-  let exponential = (exp(select((z * k[5]), -(z), t2)) / t1);
-  let sigmoid_u = (select(e_u, k[3], t) * inverse_u);
-  let blend = (k[2] * ((sigmoid_neg_u * exponential) - ((sigmoid_u * sigmoid_neg_u) * logistic)));
-  let inverse_z = (k[3] / (k[3] + e_z));
-  let sigmoid_neg_z = (select(k[3], e_z, t2) * inverse_z);
-  let t3 = (k[6] * ((blend - (sigmoid_neg_u * sigmoid_neg_z)) - exponential));
+  let power = select((max(z, k[3]) * k[4]), -(z), t2);
+  let exponential = (exp(power) / t1);
+  let sigmoid_u = (select(e_u, k[2], t) * inverse_u);
+  let inverse_z = (k[2] / (k[2] + e_z));
+  let sigmoid_neg_z = (select(k[2], e_z, t2) * inverse_z);
+  let slope = (((exponential * ((k[1] * sigmoid_neg_u) - k[2])) - ((k[1] * (sigmoid_u * sigmoid_neg_u)) * min(logistic, k[6]))) - (sigmoid_neg_u * sigmoid_neg_z));
+  let t3 = (k[5] * slope);
   return vec3f(((sigmoid_neg_u * logistic) + exponential), t3, -(t3));
 }
 
@@ -192,19 +194,17 @@ fn margin_js(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f3
   return vec3f((((log1p_c - min(c, 0.0)) * perRejected) - ((log1p_a - min(a, 0.0)) * perChosen)), (sigmoid_neg_a * perChosen), (-(sigmoid_neg_c) * perRejected));
 }
 
-// src/divergences.ts; k: k, cap, 1, 1 / k
-fn margin_power(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, 4>) -> vec3f {
+// src/divergences.ts; k: k, Math.min(cap, 1e+30), -1e+30, 1, 1 / k, cap
+fn margin_power(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, 6>) -> vec3f {
   let t = (k[0] * a);
-  let s = min(t, k[1]);
+  let s = max(min(t, k[1]), k[2]);
   let t1 = (k[0] * c);
-  let t2 = min(t1, k[1]);
+  let t2 = max(min(t1, k[1]), k[2]);
   let most = max(s, t2);
-  let perChosen = (k[2] / max(chosenLength, k[2]));
-  let perRejected = (k[2] / max(rejectedLength, k[2]));
+  let perChosen = (k[3] / max(chosenLength, k[3]));
+  let perRejected = (k[3] / max(rejectedLength, k[3]));
   let rest1 = (((expm1((s - most)) * perChosen) - (expm1((t2 - most)) * perRejected)) + (perChosen - perRejected));
-  let es = exp(s);
-  let et = exp(t2);
-  return vec3f(select(((exp(most) * rest1) * k[3]), 0.0, (rest1 == 0.0)), select((es * perChosen), 0.0, (t > k[1])), select((-(et) * perRejected), 0.0, (t1 > k[1])));
+  return vec3f(select(((exp(most) * rest1) * k[4]), 0.0, (rest1 == 0.0)), select((exp(s) * perChosen), 0.0, (t > k[5])), select((-(exp(t2)) * perRejected), 0.0, (t1 > k[5])));
 }
 
 `;
