@@ -1,14 +1,15 @@
-// collate against TRL's own batches, and what must hold for any lists: both layouts count the same tokens, rows do not depend
-// on each other, what is refused says why, inputs stay as they were.
+// collate against TRL's own batches, and what must hold for any lists: both layouts count the same tokens, a row does not
+// depend on the others, inputs stay as they were.
 
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type CollateOptions, collate, type PaddedBatch, type TokenPair } from "../src/collate.ts";
-import { DpoError, fromTrl } from "../src/index.ts";
+import { collate, type PaddedBatch, type TokenPair } from "../src/collate.ts";
+import { fromTrl } from "../src/index.ts";
+import { cutColumns, type Lists, type Row } from "./support/columns.ts";
 import { readGolden } from "./support/golden.ts";
 
-interface Lists {
+interface Padded {
   input_ids: number[][];
   attention_mask: number[][];
   completion_mask: number[][];
@@ -20,7 +21,7 @@ interface Current {
   truncation_mode: string;
   pad_to_multiple_of: number | null;
   pad_token_id: number;
-  expected: Lists;
+  expected: Padded;
 }
 
 interface Tokenised {
@@ -36,13 +37,13 @@ interface Tokenised {
 type Side = "prompt" | "chosen" | "rejected";
 type Legacy = {
   tokens: Record<`${Side}_input_ids` | `${Side}_attention_mask`, number[][]>;
-  pipeline_cases: ({ id: string; hyper: Record<string, unknown> } & Lists)[];
+  pipeline_cases: ({ id: string; hyper: Record<string, unknown> } & Padded)[];
 };
 
 const rowsOf = (flat: ArrayLike<number>, length: number): number[][] =>
   Array.from({ length: flat.length / length }, (_, r) => Array.from(flat).slice(r * length, (r + 1) * length));
 
-const listsOf = ({ length, inputIds, attentionMask, completionMask }: PaddedBatch): Lists => ({
+const listsOf = ({ length, inputIds, attentionMask, completionMask }: PaddedBatch): Padded => ({
   input_ids: rowsOf(inputIds, length),
   attention_mask: rowsOf(attentionMask, length),
   completion_mask: rowsOf(completionMask, length),
@@ -89,7 +90,7 @@ describe("TRL's batches", () => {
 });
 
 /** The rows of a padded batch as lists again. */
-const tokensOf = (batch: PaddedBatch): { prompt: number[]; completion: number[] }[] => {
+const tokensOf = (batch: PaddedBatch): Row[] => {
   const { input_ids, attention_mask, completion_mask } = listsOf(batch);
   return input_ids.map((ids, r) => ({
     prompt: ids.filter((_, t) => attention_mask[r]?.[t] === 1 && completion_mask[r]?.[t] === 0),
@@ -194,44 +195,6 @@ describe("any lists", () => {
   });
 });
 
-// TRL v0.24 on the padded batch: prompts padded on the left, completions on the right, rows moved to the side that stays.
-function cutColumns(
-  examples: readonly TokenPair[],
-  options: CollateOptions,
-): { prompt: number[]; completion: number[] }[] {
-  const { maxLength = Infinity, maxPromptLength = Infinity, maxCompletionLength = Infinity } = options;
-  type Cell = { id: number; completion: boolean } | undefined;
-  const sides = (["chosen", "rejected"] as const).flatMap((side) =>
-    examples.map((example) => [example.prompt, example[side]]),
-  );
-  const parts = sides.map(([prompt = [], completion = []]) => ({
-    prompt: Array.from(prompt as number[]).slice(-maxPromptLength),
-    completion: Array.from(completion as number[]).slice(0, maxCompletionLength),
-  }));
-  const prompts = Math.max(...parts.map(({ prompt }) => prompt.length));
-  const completions = Math.max(...parts.map(({ completion }) => completion.length));
-  const blank = (n: number): Cell[] => Array.from({ length: n }, () => undefined);
-  const table = parts.map(({ prompt, completion }): Cell[] => [
-    ...blank(prompts - prompt.length),
-    ...prompt.map((id) => ({ id, completion: false })),
-    ...completion.map((id) => ({ id, completion: true })),
-    ...blank(completions - completion.length),
-  ]);
-  const left = (row: Cell[]): Cell[] => {
-    const first = row.findIndex((cell) => cell !== undefined);
-    return first < 0 ? row : [...row.slice(first), ...row.slice(0, first)];
-  };
-  const right = (row: Cell[]): Cell[] => left([...row].reverse()).reverse();
-  const cut = (row: Cell[]): Cell[] => {
-    if (row.length <= maxLength) return row;
-    return options.truncationMode === "keep_end" ? right(row).slice(-maxLength) : left(row).slice(0, maxLength);
-  };
-  return table.map(cut).map((row) => ({
-    prompt: row.flatMap((cell) => (cell && !cell.completion ? [cell.id] : [])),
-    completion: row.flatMap((cell) => (cell?.completion ? [cell.id] : [])),
-  }));
-}
-
 describe("names", () => {
   const lists = { prompt_ids: [1, 2], chosen_ids: [3], rejected_ids: [4] };
 
@@ -253,163 +216,5 @@ describe("names", () => {
       targets: new Int32Array(0),
       lengths: new Int32Array(2),
     });
-  });
-});
-
-describe("refusals", () => {
-  const good = { prompt: [1, 2], chosen: [3, 4], rejected: [5] };
-  const refusal = (examples: unknown, options?: unknown): unknown => {
-    try {
-      collate(examples as TokenPair[], options as CollateOptions);
-    } catch (error) {
-      if (!(error instanceof DpoError)) throw error;
-      return `${error.name} ${error.code} ${error.message}`;
-    }
-    return "accepted";
-  };
-  const refused: [examples: unknown, options: unknown, error: string][] = [
-    [undefined, {}, "KindError wrong-kind examples: expected a list of pairs, got undefined"],
-    [good, {}, "KindError wrong-kind examples: expected a list of pairs, got an object"],
-    [[], {}, "ShapeError wrong-length examples: expected at least one pair, got 0"],
-    [
-      [good, null],
-      {},
-      "KindError wrong-kind examples[1]: expected an object with prompt, chosen and rejected, got null",
-    ],
-    [
-      [{ ...good, chosen: "a" }],
-      {},
-      "KindError wrong-kind examples[0].chosen: expected token ids, in an array or a typed array, got a string",
-    ],
-    [
-      [{ prompt: [], chosen: [] }],
-      {},
-      "KindError wrong-kind examples[0].rejected: expected token ids, in an array or a typed array, got undefined",
-    ],
-    [
-      [{ ...good, prompt: { length: 2, 0: 1, 1: 2 } }],
-      {},
-      "KindError wrong-kind examples[0].prompt: expected token ids, in an array or a typed array, got an object",
-    ],
-    [
-      [{ ...good, prompt: new DataView(new ArrayBuffer(8)) }],
-      {},
-      "KindError wrong-kind examples[0].prompt: expected token ids, in an array or a typed array, got a DataView",
-    ],
-    [
-      [{ ...good, prompt: [1, "2"] }],
-      {},
-      "KindError wrong-kind examples[0].prompt[1]: expected a token id, got a string",
-    ],
-    // biome-ignore lint/suspicious/noSparseArray: a hole is what is tested
-    [
-      [{ ...good, prompt: [1, , 2] }],
-      {},
-      "KindError wrong-kind examples[0].prompt[1]: expected a token id, got undefined",
-    ],
-    [
-      [{ ...good, prompt: [[1]] }],
-      {},
-      "KindError wrong-kind examples[0].prompt[0]: expected a token id, got a plain array",
-    ],
-    [
-      [good, { ...good, rejected_ids: [1, 0.5] }],
-      {},
-      "ParamError bad-id examples[1].rejected_ids[1]: expected an id in 0..2147483647, got 0.5",
-    ],
-    [
-      [{ ...good, rejected: [-100] }],
-      {},
-      "ParamError bad-id examples[0].rejected[0]: expected an id in 0..2147483647, got -100",
-    ],
-    [
-      [{ ...good, rejected: [2 ** 31] }],
-      {},
-      "ParamError bad-id examples[0].rejected[0]: expected an id in 0..2147483647, got 2147483648",
-    ],
-    [
-      [{ ...good, chosen: [2n ** 63n] }],
-      {},
-      "ParamError bad-id examples[0].chosen[0]: expected an id in 0..2147483647, got 9223372036854775808",
-    ],
-    [
-      [{ ...good, prompt: [Number.NaN] }],
-      {},
-      "ParamError bad-id examples[0].prompt[0]: expected an id in -2147483648..2147483647, got NaN",
-    ],
-    [[good], null, "KindError wrong-kind options: expected an object, got null"],
-    [[good], { maxLength: 0 }, "ParamError out-of-range maxLength: expected an integer of at least 1, got 0"],
-    [
-      [good],
-      { maxLength: Infinity },
-      "ParamError out-of-range maxLength: expected an integer of at least 1, got Infinity",
-    ],
-    [[good], { maxLength: null }, "KindError wrong-kind maxLength: expected an integer, got null"],
-    [
-      [good],
-      { maxPromptLength: -1 },
-      "ParamError out-of-range maxPromptLength: expected an integer of at least 1, got -1",
-    ],
-    [
-      [good],
-      { maxCompletionLength: 1.5 },
-      "ParamError out-of-range maxCompletionLength: expected an integer of at least 1, got 1.5",
-    ],
-    [[good], { padToMultipleOf: "8" }, "KindError wrong-kind padToMultipleOf: expected an integer, got a string"],
-    [
-      [good],
-      { padToMultipleOf: 2 ** 40 },
-      "ShapeError wrong-length examples: expected at most 2147483647 tokens, padding included, got 2199023255552",
-    ],
-    [
-      [good],
-      { padTokenId: 2 ** 31 },
-      "ParamError out-of-range padTokenId: expected an integer in -2147483648..2147483647, got 2147483648",
-    ],
-    [
-      [good],
-      { truncationMode: "keep" },
-      'ParamError out-of-range truncationMode: expected "keep_start" or "keep_end", got "keep"',
-    ],
-    [[good], { layout: 1 }, 'KindError wrong-kind layout: expected "padded" or "packed", got a number'],
-    [
-      [good],
-      { layout: "packed", padToMultipleOf: 8 },
-      'ParamError unused-option padToMultipleOf: not used by layout "packed", which has no padding',
-    ],
-    [
-      [good],
-      { layout: "packed", padTokenId: 2 },
-      'ParamError unused-option padTokenId: not used by layout "packed", which has no padding',
-    ],
-    [
-      [good],
-      { max_length: 8 },
-      "ParamError unknown-option max_length: not an option; known: maxLength, truncationMode, maxPromptLength, maxCompletionLength, padToMultipleOf, padTokenId, layout",
-    ],
-  ];
-  for (const [examples, options, error] of refused) it(error, () => expect(refusal(examples, options)).toBe(error));
-
-  it("takes undefined as absent", () => {
-    expect(collate([good], { maxLength: undefined, layout: undefined, padTokenId: undefined })).toEqual(
-      collate([good]),
-    );
-  });
-
-  it("answers anything with a batch or a typed error", () => {
-    const odd = fc.anything({ withTypedArray: true, withBigInt: true, withSparseArray: true, withNullPrototype: true });
-    const list = fc.oneof(ids, odd);
-    const example = fc.oneof(fc.record({ prompt: list, chosen: list, rejected: list }, { requiredKeys: [] }), odd);
-    const number = fc.oneof(fc.double(), fc.integer({ max: 64 }), odd);
-    const settings = fc.record(
-      { maxLength: number, maxPromptLength: number, padTokenId: number, truncationMode: odd, layout: odd },
-      { requiredKeys: [] },
-    );
-    fc.assert(
-      fc.property(fc.oneof(fc.array(example), odd), fc.oneof(settings, odd), (examples, options) => {
-        expect(refusal(examples, options)).toBeTypeOf("string");
-      }),
-      { numRuns: 2000 },
-    );
   });
 });

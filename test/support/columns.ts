@@ -1,0 +1,55 @@
+// How TRL v0.24 cut a batch, restated: by columns, after padding prompts on the left and completions on the right.
+
+import type { CollateOptions } from "../../src/collate.ts";
+
+export interface Lists {
+  prompt: number[];
+  chosen: number[];
+  rejected: number[];
+}
+
+export interface Row {
+  prompt: number[];
+  completion: number[];
+}
+
+type Cell = { id: number; completion: boolean } | undefined;
+
+const blank = (n: number): Cell[] => Array.from({ length: n }, () => undefined);
+const widest = (lists: number[][]): number => Math.max(...lists.map((list) => list.length));
+
+// Every row is moved to the side that stays before columns are cut from the other one.
+const flushLeft = (row: Cell[]): Cell[] => {
+  const first = row.findIndex((cell) => cell !== undefined);
+  return first < 0 ? row : [...row.slice(first), ...row.slice(0, first)];
+};
+const flushRight = (row: Cell[]): Cell[] => flushLeft([...row].reverse()).reverse();
+
+/** The tokens that stay in each row, chosen rows first. */
+export function cutColumns(examples: readonly Lists[], options: CollateOptions): Row[] {
+  const { maxLength = Infinity, maxPromptLength = Infinity, maxCompletionLength = Infinity } = options;
+  const sides = (["chosen", "rejected"] as const).flatMap((side) =>
+    examples.map((example) => ({ prompt: example.prompt, completion: example[side] })),
+  );
+  const prompts = sides.map(({ prompt }) => prompt.slice(-maxPromptLength));
+  const completions = sides.map(({ completion }) => completion.slice(0, maxCompletionLength));
+  const table = sides.map((_, r): Cell[] => {
+    const prompt = prompts[r] ?? [];
+    const completion = completions[r] ?? [];
+    return [
+      ...blank(widest(prompts) - prompt.length),
+      ...prompt.map((id) => ({ id, completion: false })),
+      ...completion.map((id) => ({ id, completion: true })),
+      ...blank(widest(completions) - completion.length),
+    ];
+  });
+  const cut = (row: Cell[]): Cell[] => {
+    if (row.length <= maxLength) return row;
+    return options.truncationMode === "keep_end"
+      ? flushRight(row).slice(-maxLength)
+      : flushLeft(row).slice(0, maxLength);
+  };
+  const idsOf = (row: Cell[], completion: boolean): number[] =>
+    row.flatMap((cell) => (cell?.completion === completion ? [cell.id] : []));
+  return table.map(cut).map((row) => ({ prompt: idsOf(row, false), completion: idsOf(row, true) }));
+}
