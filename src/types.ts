@@ -142,6 +142,54 @@ export interface ElementTypes {
   u8: Uint8Array;
 }
 
+/** The reference of a call that sees tokens: its log-probs, or its logits in the layout of the policy's. */
+export type Reference = { logps: FloatArray } | { logits: Floats };
+
+/** Logits over tokens: [2B·T·V] padded, [N·V] packed, row-major. */
+export interface LogitsBatch {
+  tokens: Tokens | PackedTokens;
+  /** V */
+  vocab: number;
+  logits: Floats;
+}
+
+/** Buffers for the results of `sequenceLogps`. */
+export interface LogpsBuffers {
+  logps?: Float64Array<ArrayBufferLike> | undefined;
+  tokenLogps?: FloatArray | undefined;
+  logsumexp?: FloatArray | undefined;
+}
+
+export interface SequenceLogpsOptions extends CallOptions {
+  /** LD-DPO, [0, 1]: the weight of tokens beyond the shorter completion of the pair. */
+  ldAlpha?: number | undefined;
+  out?: LogpsBuffers | undefined;
+}
+
+export interface SequenceLogpsResult {
+  /** [2B] sums over completion tokens, the B chosen first; nats. */
+  logps: Float64Array<ArrayBufferLike>;
+  /** In the layout of the tokens: index t belongs to the logits row t; 0 where nothing counts. */
+  tokenLogps: FloatArray;
+  /** log Σ e^logit of each row that counts; 0 elsewhere. Float64: at logits of 1e4 float32 would lose 5e-4. */
+  logsumexp: FloatArray;
+  /** "entropy", "mean_token_accuracy", "logps/*"; with `metrics: "full"` also "logits/*". */
+  metrics: Record<string, number>;
+}
+
+export interface LogitsLossOptions extends LossOptions, CallOptions {
+  /** The gradient is written over `logits`. */
+  inPlace?: boolean | undefined;
+  /** The type of `gradLogits`: that of the logits, or float32. Default "same". */
+  gradType?: "same" | "f32" | undefined;
+  out?: (PairBuffers & LogpsBuffers & { gradLogits?: Floats | undefined }) | undefined;
+}
+
+export interface LogitsLossResult extends PairLossResult, SequenceLogpsResult {
+  /** dloss / d logits, in their layout; 0 where nothing counts. */
+  gradLogits: Floats;
+}
+
 /** What a backend of this thread offers: calls return at once. */
 export interface Backend {
   readonly name: string;
@@ -153,6 +201,18 @@ export interface Backend {
    * Throws    ShapeError, ParamError, KindError as docs/errors.md says; nothing is written then
    */
   pairLoss(pairs: PairLogps, options?: PairLossOptions): PairLossResult;
+  /**
+   * Token and sequence log-probabilities of a batch of logits.
+   *
+   * Throws    ShapeError, ParamError, KindError; ParamError "bad-id" with row and position
+   */
+  sequenceLogps(batch: LogitsBatch, options?: SequenceLogpsOptions): SequenceLogpsResult;
+  /**
+   * Losses from logits, and their gradient with respect to the logits. Only rows that count are read.
+   *
+   * Throws    as `pairLoss` and `sequenceLogps`
+   */
+  logitsLoss(batch: LogitsBatch & { reference?: Reference | undefined }, options?: LogitsLossOptions): LogitsLossResult;
   /** A zeroed typed array in the backend's own memory, which calls use without copying. */
   allocate<T extends keyof ElementTypes>(type: T, n: number): ElementTypes[T];
   /** Gives an array of `allocate` back. */

@@ -3,9 +3,10 @@
 import type { Node } from "./expression.ts";
 import { hostText, type Kernel } from "./kernel.ts";
 
+// The built-in `exp` loses digits as its argument grows.
 const functions = {
   abs: "abs",
-  exp: "exp",
+  exp: "exp_f32",
   expm1: "expm1",
   log: "log",
   log1p: "log1p",
@@ -13,6 +14,23 @@ const functions = {
   max: "max",
   min: "min",
 } as const;
+
+// Names that a definition may use and a WGSL function may not: WGSL's keywords and reserved words (§16), and what the
+// printed text itself refers to.
+const taken = new Set(
+  `NULL Self abstract active alias alignas alignof as asm asm_fragment async attribute auto await become break case cast catch
+  class co_await co_return co_yield coherent column_major common compile compile_fragment concept const const_assert const_cast
+  consteval constexpr constinit continue continuing crate debugger decltype default delete demote demote_to_helper diagnostic
+  discard do dynamic_cast else enable enum explicit export extends extern external fallthrough false filter final finally fn
+  for friend from fxgroup get goto groupshared highp if impl implements import inline instanceof interface layout let loop lowp
+  macro macro_rules match mediump meta mod module move mut mutable namespace new nil noexcept noinline nointerpolation
+  non_coherent noncoherent noperspective null nullptr of operator override package packoffset partition pass patch
+  pixelfragment precise precision premerge priv protected pub public readonly ref regardless register reinterpret_cast require
+  requires resource restrict return self set shared sizeof smooth snorm static static_assert static_cast std struct subroutine
+  super switch target template this thread_local throw trait true try type typedef typeid typename typeof union unless unorm
+  unsafe unsized use using var varying virtual volatile wgsl where while with writeonly yield
+  chosenLength k rejectedLength select vec3f ${Object.values(functions).join(" ")}`.split(/\s+/),
+);
 
 export function printWgsl(kernels: readonly Kernel[]): string {
   return [
@@ -27,10 +45,16 @@ export function printWgsl(kernels: readonly Kernel[]): string {
 }
 
 function printKernel(kernel: Kernel): string {
+  const names = new Set(kernel.steps.map(({ name }) => name));
+  const local = ({ name = "" }: Node): string => {
+    let free = name;
+    while (taken.has(free) || (free !== name && names.has(free))) free += "1";
+    return free;
+  };
   const print = (node: Node, top = false): string => {
     const index = kernel.constants.indexOf(node);
     if (node.uniform && index >= 0) return `k[${index}]`;
-    if (!top && kernel.steps.includes(node)) return node.name ?? "";
+    if (!top && kernel.steps.includes(node)) return local(node);
     const args = "args" in node ? node.args.map((arg) => print(arg)) : [];
     switch (node.kind) {
       case "number":
@@ -52,7 +76,7 @@ function printKernel(kernel: Kernel): string {
   return [
     `// ${kernel.source}; k: ${kernel.constants.map((node) => hostText(node)).join(", ")}`,
     `fn ${kernel.name}(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, ${size}>) -> vec3f {`,
-    ...kernel.steps.map((node) => `  let ${node.name} = ${print(node, true)};`),
+    ...kernel.steps.map((node) => `  let ${local(node)} = ${print(node, true)};`),
     `  return vec3f(${kernel.outputs.map((node) => print(node)).join(", ")});`,
     "}",
     "",

@@ -17,6 +17,8 @@ export function untilDisposed(calls: Calls): Omit<Backend, "name" | "reason"> {
   };
   return {
     pairLoss: (...args) => live.pairLoss(...args),
+    sequenceLogps: (...args) => live.sequenceLogps(...args),
+    logitsLoss: (...args) => live.logitsLoss(...args),
     allocate: (...args) => live.allocate(...args),
     free: (...args) => live.free(...args),
     dispose,

@@ -7,6 +7,8 @@ import { type PairJob, type PairSums, scanValues } from "../pairs.ts";
 import type { Term } from "../plan.ts";
 import type { Backend, ElementTypes } from "../types.ts";
 import { untilDisposed } from "./dispose.ts";
+import { createJsRows } from "./js-rows.ts";
+import { makeLogitsLoss, makeSequenceLogps } from "./logits-loss.ts";
 import { makePairLoss } from "./pair-loss.ts";
 
 type Triple = readonly [number, number, number];
@@ -21,11 +23,15 @@ type Evaluate = (i: number, a: number, c: number, chosenLength: number, rejected
  *           const { loss, gradChosen } = js.pairLoss(pairs, { lossType: "ipo", beta: 0.1 });
  */
 export function createJs(): Backend {
+  const pairs = { compute: computePairs, scan: scanValues };
+  const rows = createJsRows();
   return {
     name: "js",
     reason: "plain JavaScript in this thread, float64; needs no WebAssembly",
     ...untilDisposed({
-      pairLoss: makePairLoss({ compute: computePairs, scan: scanValues }),
+      pairLoss: makePairLoss(pairs),
+      sequenceLogps: makeSequenceLogps(rows),
+      logitsLoss: makeLogitsLoss(rows, pairs),
       allocate: (type, n) => new (arrayTypeOf(type, n))(n) as ElementTypes[typeof type],
       free: () => {},
     }),

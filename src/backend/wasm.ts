@@ -6,6 +6,8 @@ import type { Backend } from "../types.ts";
 import { createHeap } from "../wasm/heap.ts";
 import { builtInModule, compileSource, hasRelaxedSimd, instantiate, type WasmSource } from "../wasm/load.ts";
 import { untilDisposed } from "./dispose.ts";
+import { createJsRows } from "./js-rows.ts";
+import { makeLogitsLoss, makeSequenceLogps } from "./logits-loss.ts";
 import { makePairLoss } from "./pair-loss.ts";
 import { kernelOf, pairBytes, pairEngine } from "./wasm-pairs.ts";
 import { createSorter } from "./wasm-sort.ts";
@@ -48,12 +50,15 @@ function wasmBackend(module: WebAssembly.Module, reserve: number, kind: string):
   const heapStart = STATIC_BYTES + pairBytes;
   const memory = createMemory(heapStart + reserve);
   const kernels = instantiate(module, memory);
-  const engine = pairEngine(kernels, memory.buffer, STATIC_BYTES, createSorter(module));
+  const pairs = { ...pairEngine(kernels, memory.buffer, STATIC_BYTES, createSorter(module)), check: checkKernels };
+  const rows = createJsRows();
   return {
     name: "wasm",
     reason: `WebAssembly in this thread: ${kind}`,
     ...untilDisposed({
-      pairLoss: makePairLoss({ ...engine, check: checkKernels }),
+      pairLoss: makePairLoss(pairs),
+      sequenceLogps: makeSequenceLogps(rows),
+      logitsLoss: makeLogitsLoss(rows, pairs),
       ...createHeap(memory.buffer, heapStart),
     }),
   };

@@ -170,7 +170,7 @@ fn pair_discopop(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: arra
   let logistic = (log1p_z - min(z, 0.0));
   let t2 = (z >= 0.0);
   let power = select((max(z, k[3]) * k[4]), -(z), t2);
-  let exponential = (exp(power) / t1);
+  let exponential = (exp_f32(power) / t1);
   let sigmoid_u = (select(e_u, k[2], t) * inverse_u);
   let inverse_z = (k[2] / (k[2] + e_z));
   let sigmoid_neg_z = (select(k[2], e_z, t2) * inverse_z);
@@ -204,7 +204,7 @@ fn margin_power(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array
   let perChosen = (k[3] / max(chosenLength, k[3]));
   let perRejected = (k[3] / max(rejectedLength, k[3]));
   let rest1 = (((expm1((s - most)) * perChosen) - (expm1((t2 - most)) * perRejected)) + (perChosen - perRejected));
-  return vec3f(select(((exp(most) * rest1) * k[4]), 0.0, (rest1 == 0.0)), select((exp(s) * perChosen), 0.0, (t > k[5])), select((-(exp(t2)) * perRejected), 0.0, (t1 > k[5])));
+  return vec3f(select(((exp_f32(most) * rest1) * k[4]), 0.0, (rest1 == 0.0)), select((exp_f32(s) * perChosen), 0.0, (t > k[5])), select((-(exp_f32(t2)) * perRejected), 0.0, (t1 > k[5])));
 }
 
 `;

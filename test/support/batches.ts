@@ -1,6 +1,13 @@
-// How TRL v0.24 cut a batch, restated: by columns, after padding prompts on the left and completions on the right.
+// Padded batches as lists, and TRL v0.24's way to cut one, restated.
 
-import type { CollateOptions } from "../../src/collate.ts";
+import type { CollateOptions, PaddedBatch } from "../../src/collate.ts";
+
+/** As the golden vectors have it. */
+export interface Padded {
+  input_ids: number[][];
+  attention_mask: number[][];
+  completion_mask: number[][];
+}
 
 export interface Lists {
   prompt: number[];
@@ -11,6 +18,27 @@ export interface Lists {
 export interface Row {
   prompt: number[];
   completion: number[];
+}
+
+const rowsOf = (flat: Int32Array | Uint8Array, length: number): number[][] =>
+  Array.from({ length: flat.length / length }, (_, r) => [...flat.subarray(r * length, (r + 1) * length)]);
+
+export const listsOf = ({ length, inputIds, attentionMask, completionMask }: PaddedBatch): Padded => ({
+  input_ids: rowsOf(inputIds, length),
+  attention_mask: rowsOf(attentionMask, length),
+  completion_mask: rowsOf(completionMask, length),
+});
+
+/** The rows of a batch without their padding. */
+export function tokensOf(batch: PaddedBatch): Row[] {
+  return Array.from({ length: 2 * batch.pairs }, (_, r) => {
+    const row = { prompt: [] as number[], completion: [] as number[] };
+    for (let i = r * batch.length; i < (r + 1) * batch.length; i++) {
+      const part = batch.completionMask[i] === 1 ? row.completion : row.prompt;
+      if (batch.attentionMask[i] === 1) part.push(batch.inputIds[i] ?? Number.NaN);
+    }
+    return row;
+  });
 }
 
 type Cell = { id: number; completion: boolean } | undefined;
@@ -25,7 +53,10 @@ const flushLeft = (row: Cell[]): Cell[] => {
 };
 const flushRight = (row: Cell[]): Cell[] => flushLeft([...row].reverse()).reverse();
 
-/** The tokens that stay in each row, chosen rows first. */
+/**
+ * The tokens that stay in each row, chosen rows first: prompts are padded on the left, completions on the right, and where
+ * that is wider than `maxLength`, columns go.
+ */
 export function cutColumns(examples: readonly Lists[], options: CollateOptions): Row[] {
   const { maxLength = Infinity, maxPromptLength = Infinity, maxCompletionLength = Infinity } = options;
   const sides = (["chosen", "rejected"] as const).flatMap((side) =>

@@ -1,0 +1,74 @@
+// Rows of logits in plain JavaScript, in float64. Half types are decoded by table.
+
+import { decodeTable, type FloatData, toBf16, toF16 } from "../floats.ts";
+import type { RowEngine, RowSums } from "./logits-loss.ts";
+
+/** The engine behind `sequenceLogps` and `logitsLoss` of the js backend. */
+export function createJsRows(): RowEngine {
+  const sums: RowSums = { max: 0, sum: 0, weighted: 0, squares: 0, total: 0 };
+  return {
+    read(logits, row, vocab, full) {
+      const { data, decode } = decoded(logits);
+      const from = row * vocab;
+      readRow(data, decode, from, from + vocab, full, sums);
+      return sums;
+    },
+    logitAt: (logits, row, vocab, id) => logitAt(logits, row * vocab + id),
+    isFirst(logits, row, vocab, id, value) {
+      for (let at = row * vocab; at < row * vocab + id; at++) if (logitAt(logits, at) === value) return false;
+      return true;
+    },
+    gradient(logits, row, vocab, id, g, { max, sum }, out) {
+      const { data, decode } = decoded(logits);
+      const from = row * vocab;
+      const write = out.type === "f16" ? toF16 : toBf16;
+      for (let v = 0; v < vocab; v++) {
+        const x = decode ? (decode[data[from + v] as number] as number) : (data[from + v] as number);
+        const softmax = Math.exp(x - max) / sum;
+        const d = g === 0 ? 0 : g * ((v === id ? 1 : 0) - softmax);
+        out.data[from + v] = out.type === "f32" ? d : write(Math.fround(d));
+      }
+    },
+  };
+}
+
+/** One logit, as a number. */
+export function logitAt({ type, data }: FloatData, at: number): number {
+  const value = data[at] as number;
+  return type === "f32" ? value : (decodeTable(type)[value] as number);
+}
+
+const decoded = ({ type, data }: FloatData) => ({ data, decode: type === "f32" ? undefined : decodeTable(type) });
+
+function readRow(
+  data: FloatData["data"],
+  decode: Float32Array | undefined,
+  from: number,
+  to: number,
+  full: boolean,
+  into: RowSums,
+): void {
+  let max = -Infinity;
+  for (let at = from; at < to; at++) {
+    const x = decode ? (decode[data[at] as number] as number) : (data[at] as number);
+    // Written so that a NaN is kept.
+    if (!(x <= max)) max = x;
+    if (Number.isNaN(max)) break;
+  }
+  let [sum, weighted, squares, total] = [0, 0, 0, 0];
+  for (let at = from; at < to; at++) {
+    const x = decode ? (decode[data[at] as number] as number) : (data[at] as number);
+    const below = x - max;
+    const e = Math.exp(below);
+    sum += e;
+    if (e !== 0) weighted += e * below;
+    if (!full) continue;
+    squares += e * e;
+    total += x;
+  }
+  into.max = max;
+  into.sum = sum;
+  into.weighted = weighted;
+  into.squares = squares;
+  into.total = total;
+}

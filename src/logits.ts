@@ -1,0 +1,179 @@
+// The inputs of the calls that see logits, checked once, before anything is computed or written.
+
+import { KindError, ParamError, ShapeError } from "./errors.ts";
+import { type FloatData, readFloats } from "./floats.ts";
+import { checkCall, checkOneOf, checkOut, pairResults, type Wanted } from "./pairs.ts";
+import { arrayKind, checkNumber, kindOf, type Plan } from "./plan.ts";
+import { listTokens, type TokenList } from "./tokens.ts";
+import type { FloatArray, Floats, LogitsBatch, LogitsLossOptions, Reference, SequenceLogpsOptions } from "./types.ts";
+
+/** A checked batch of logits. */
+export interface LogitsJob {
+  readonly list: TokenList;
+  readonly vocab: number;
+  readonly logits: FloatData;
+  /** LD-DPO's α; 1 is off. */
+  readonly ldAlpha: number;
+}
+
+/** A checked call of logitsLoss. */
+export interface LogitsLossJob extends LogitsJob {
+  readonly reference: { readonly logps: FloatArray } | { readonly logits: FloatData } | undefined;
+  readonly wpo: boolean;
+  /** Where the gradient goes: as kernels see it, and as the result names it. */
+  readonly gradient: FloatData;
+  readonly gradLogits: Floats;
+  /** Whether the gradient's array is fresh, so that rows that do not count are 0 already. */
+  readonly fresh: boolean;
+}
+
+const sums = ["Float32Array", "Float64Array"];
+const logpResults: readonly Wanted[] = [
+  { name: "logps", kinds: ["Float64Array"] },
+  { name: "tokenLogps", kinds: sums },
+  { name: "logsumexp", kinds: sums },
+];
+
+/**
+ * Checks what `sequenceLogps` is given.
+ *
+ * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
+ */
+export function checkLogits(batch: LogitsBatch, options: SequenceLogpsOptions): LogitsJob {
+  checkCall(options);
+  const known = ["ldAlpha", "out", "gradScale", "metrics", "validate", "signal", "onProgress"];
+  for (const name in options) {
+    if (known.includes(name) || options[name as keyof SequenceLogpsOptions] === undefined) continue;
+    throw new ParamError("unknown-option", `${name}: not an option of sequenceLogps; known: ${known.join(", ")}`);
+  }
+  const job = readBatch(batch, options);
+  const { list, logits } = job;
+  if (options.out !== undefined) {
+    checkOut(options.out, logpResults, logpLengths(list), { logits: logits.data }, ["logits"]);
+  }
+  return job;
+}
+
+/**
+ * Checks what `logitsLoss` is given, and makes the array of the gradient if none was.
+ *
+ * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
+ */
+export function checkLogitsLoss(
+  batch: LogitsBatch & { reference?: Reference | undefined },
+  plan: Plan,
+  options: LogitsLossOptions & { accumulate?: boolean },
+): LogitsLossJob {
+  checkCall(options);
+  const { inPlace, gradType = "same", out, weighting, accumulate } = options;
+  checkOneOf(gradType, "gradType", ["same", "f32"]);
+  if (accumulate) throw new ParamError("unused-option", "accumulate: logitsLoss has no weight gradients");
+  if (weighting !== undefined) checkWeighting(weighting, plan);
+  const job = readBatch(batch, options);
+  const { list, logits, vocab } = job;
+  const reference = readReference(batch.reference, plan, list, vocab, options.validate === "finite");
+  const type = gradType === "f32" ? "f32" : logits.type;
+  if (inPlace && type !== logits.type) {
+    throw new ParamError("unused-option", `inPlace: expected gradType "same" for logits of ${logits.type}, got "f32"`);
+  }
+  if (inPlace && out?.gradLogits !== undefined) {
+    throw new ParamError("unused-option", "inPlace: expected no out.gradLogits beside it, got one");
+  }
+  const size = logits.data.length;
+  const given = inPlace ? batch.logits : out?.gradLogits;
+  const gradLogits = given ?? makeFloats(batch.logits, type, size);
+  const gradient = readFloats(gradLogits, "out.gradLogits", size);
+  if (gradient.type !== type) {
+    throw new KindError(`out.gradLogits: expected ${type} (gradType "${gradType}"), got ${gradient.type}`);
+  }
+  if (out !== undefined) {
+    const kinds = [arrayKind(gradient.data)];
+    const wanted = [...pairResults, ...logpResults, { name: "gradLogits", kinds }];
+    const inputs = { logits: logits.data, ...referenceArrays(reference) };
+    const buffers = out.gradLogits === undefined ? out : { ...out, gradLogits: gradient.data };
+    const lengthOf = (name: string): number => (name === "gradLogits" ? size : logpLengths(list)(name));
+    checkOut(buffers, wanted, lengthOf, inputs, Object.keys(inputs));
+  }
+  return { ...job, reference, wpo: weighting === "wpo", gradient, gradLogits, fresh: given === undefined };
+}
+
+function readBatch(batch: LogitsBatch, options: { ldAlpha?: number | undefined; validate?: unknown }): LogitsJob {
+  if (!batch || typeof batch !== "object") throw new KindError(`batch: expected an object, got ${kindOf(batch)}`);
+  const { tokens, vocab } = batch;
+  const list = listTokens(tokens, vocab);
+  const logits = readFloats(batch.logits, "logits", list.positions * vocab);
+  if (options.validate === "finite") checkFiniteRows(logits, "logits", list, vocab);
+  const { ldAlpha = 1 } = options;
+  checkNumber(ldAlpha, "ldAlpha");
+  if (ldAlpha < 0 || ldAlpha > 1) {
+    throw new ParamError("out-of-range", `ldAlpha: expected a number in [0, 1], got ${ldAlpha}`);
+  }
+  return { list, vocab, logits, ldAlpha };
+}
+
+function readReference(
+  reference: Reference | undefined,
+  plan: Plan,
+  list: TokenList,
+  vocab: number,
+  finite: boolean,
+): LogitsLossJob["reference"] {
+  if (reference === undefined) {
+    const ratio = plan.terms.find(({ loss }) => !("likelihood" in loss));
+    if (!ratio || plan.referenceFree) return undefined;
+    throw new ParamError("missing-input", `reference: expected with ${ratio.loss.id}, got nothing`);
+  }
+  if (!reference || typeof reference !== "object" || !("logps" in reference || "logits" in reference)) {
+    throw new KindError(`reference: expected { logps } or { logits }, got ${kindOf(reference)}`);
+  }
+  if ("logits" in reference) {
+    const logits = readFloats(reference.logits, "reference.logits", list.positions * vocab);
+    if (finite) checkFiniteRows(logits, "reference.logits", list, vocab);
+    return { logits };
+  }
+  const { logps } = reference;
+  if (!sums.includes(arrayKind(logps))) {
+    throw new KindError(`reference.logps: expected a ${sums.join(" or ")}, got ${kindOf(logps)}`);
+  }
+  if (logps.length !== 2 * list.pairs) {
+    throw new ShapeError("wrong-length", `reference.logps: expected ${2 * list.pairs} values, got ${logps.length}`);
+  }
+  return { logps };
+}
+
+const referenceArrays = (reference: LogitsLossJob["reference"]): Record<string, ArrayBufferView> => {
+  if (!reference) return {};
+  return "logps" in reference ? { "reference.logps": reference.logps } : { "reference.logits": reference.logits.data };
+};
+
+// Ranks are not pairs to weigh, and the likelihood of a batch has no pairs at all.
+function checkWeighting(weighting: unknown, plan: Plan): void {
+  checkOneOf(weighting, "weighting", ["wpo"]);
+  const other = plan.terms.find(({ loss }) => "likelihood" in loss || ("margin" in loss && loss.sorted));
+  if (other) throw new ParamError("unused-option", `weighting: "wpo" weighs pairs, which ${other.loss.id} has not`);
+}
+
+function logpLengths({ pairs, positions }: TokenList): (name: string) => number {
+  return (name) =>
+    name === "logps" ? 2 * pairs : logpResults.some((result) => result.name === name) ? positions : pairs;
+}
+
+// An array of the gradient's type, in the wrapper that the logits came in.
+function makeFloats(like: Floats, type: FloatData["type"], length: number): Floats {
+  if (type === "f32") return new Float32Array(length);
+  if (arrayKind(like) === "Float16Array") return new Float16Array(length);
+  const bits = new Uint16Array(length);
+  return type === "f16" ? { f16: bits } : { bf16: bits };
+}
+
+function checkFiniteRows({ type, data }: FloatData, name: string, { rows }: TokenList, vocab: number): void {
+  // All bits of the exponent set: an infinity or a NaN.
+  const mask = type === "f16" ? 0x7c00 : 0x7f80;
+  for (const row of rows) {
+    for (let at = row * vocab; at < (row + 1) * vocab; at++) {
+      const value = data[at] as number;
+      const finite = type === "f32" ? Number.isFinite(value) : (value & mask) !== mask;
+      if (!finite) throw new ParamError("not-finite", `${name}[${at}]: expected a finite number (row ${row})`);
+    }
+  }
+}

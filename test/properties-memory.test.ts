@@ -1,0 +1,121 @@
+// Where the arrays lie makes no difference: views at odd offsets, shared memory, the backend's own memory. And no call
+// changes its inputs.
+
+import { describe, expect, it } from "vitest";
+import type { Backend, LengthArray, PairBuffers, PairLogps } from "../src/types.ts";
+import { checkCalls } from "./support/arbitraries.ts";
+import { onEachBackend, onEachWasm } from "./support/backends.ts";
+import { missesBits } from "./support/compare.ts";
+import { mapPairs } from "./support/pairs.ts";
+
+type Constructor = new (buffer: ArrayBufferLike, offset: number, length: number) => LengthArray;
+
+/** The same numbers in the middle of a larger buffer, one element off every wider alignment. */
+function shifted(array: LengthArray, Buffer: new (bytes: number) => ArrayBufferLike, at: number): LengthArray {
+  const { BYTES_PER_ELEMENT: size, length } = array;
+  const buffer = new Buffer((length + at + 3) * size);
+  const whole = new (array.constructor as Constructor)(buffer, 0, length + at + 3);
+  whole.fill(Number.NaN);
+  const view = whole.subarray(at, at + length);
+  view.set(array);
+  return view;
+}
+
+onEachBackend((backend) => {
+  it.each([1, 2, 3, 5])("views %d elements into a larger buffer give the same bits", (at) => {
+    checkCalls({}, ({ pairs, options }) => {
+      const views = mapPairs(pairs, (array) => shifted(array, ArrayBuffer, at));
+      expect(missesBits(backend.pairLoss(views, options), backend.pairLoss(pairs, options))).toEqual([]);
+    });
+  });
+
+  it("views of a SharedArrayBuffer give the same bits", () => {
+    checkCalls({}, ({ pairs, options }) => {
+      const views = mapPairs(pairs, (array) => shifted(array, SharedArrayBuffer, 1));
+      expect(missesBits(backend.pairLoss(views, options), backend.pairLoss(pairs, options))).toEqual([]);
+    });
+  });
+
+  it("results in views at odd offsets and of a SharedArrayBuffer have the same bits, and nothing beside them", () => {
+    checkCalls({}, ({ pairs, options }) => {
+      const { length } = pairs.policyChosen;
+      const guarded = (): Float32Array<ArrayBufferLike> =>
+        shifted(new Float32Array(length), SharedArrayBuffer, 1) as Float32Array<ArrayBufferLike>;
+      const out = { losses: guarded(), gradChosen: guarded(), gradRejected: guarded() };
+      const got = backend.pairLoss(pairs, { ...options, out });
+      expect(missesBits(got, backend.pairLoss(pairs, options))).toEqual([]);
+      for (const { buffer } of Object.values(out)) {
+        const whole = new Float32Array(buffer);
+        expect([whole[0], whole[length + 1], whole[length + 2], whole[length + 3]]).toEqual(Array(4).fill(Number.NaN));
+      }
+    });
+  });
+
+  it("inputs are never modified", () => {
+    checkCalls({}, ({ pairs, options }) => {
+      const before = mapPairs(pairs, (array) => array.slice());
+      backend.pairLoss(pairs, { ...options, metrics: "full", validate: "finite" });
+      for (const [name, array] of Object.entries(before)) {
+        expect(Buffer.compare(bytesOf(array), bytesOf(pairs[name as keyof PairLogps] as LengthArray))).toBe(0);
+      }
+    });
+  });
+});
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: LengthArray): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
+/** The float32 arrays in the memory of the backend, each behind `gap` elements that are not its own. */
+function allocated(backend: Backend, pairs: PairLogps, gap: number): { inside: PairLogps; free: () => void } {
+  const blocks: Float32Array[] = [];
+  const inside = mapPairs(pairs, (array) => {
+    const block = backend.allocate("f32", array.length + gap);
+    blocks.push(block);
+    block.set(array, gap);
+    return block.subarray(gap);
+  });
+  return { inside, free: () => blocks.forEach(backend.free) };
+}
+
+onEachWasm((backend) => {
+  describe.each([0, 1])("arrays of `allocate`, %d elements in", (gap) => {
+    it("give the same bits as the caller's own, as inputs and as results", () => {
+      checkCalls({ float64: false }, ({ pairs, options }) => {
+        const { inside, free } = allocated(backend, pairs, gap);
+        const results = allocated(backend, { ...buffersFor(pairs) }, gap);
+        const want = backend.pairLoss(pairs, options);
+        expect(missesBits(backend.pairLoss(inside, options), want)).toEqual([]);
+        const out = results.inside as PairBuffers;
+        expect(missesBits(backend.pairLoss(inside, { ...options, out }), want)).toEqual([]);
+        expect(missesBits(backend.pairLoss(pairs, { ...options, out }), want)).toEqual([]);
+        free();
+        results.free();
+      });
+    });
+  });
+
+  it("results over the inputs in the backend's memory have the same bits", () => {
+    checkCalls({ float64: false }, ({ pairs, options }) => {
+      const want = backend.pairLoss(pairs, options);
+      const { inside, free } = allocated(backend, pairs, 0);
+      const { policyChosen, policyRejected, referenceChosen } = inside as { [K in keyof PairLogps]-?: Float32Array };
+      const out = { losses: policyRejected, gradChosen: referenceChosen, gradRejected: policyChosen };
+      expect(missesBits(backend.pairLoss(inside, { ...options, out }), want)).toEqual([]);
+      free();
+    });
+  });
+
+  it("has all of its memory back when every array is freed", () => {
+    const half = backend.allocate("u8", 1 << 19);
+    expect(() => backend.allocate("u8", (1 << 19) + (1 << 18))).toThrow(/contiguous/);
+    backend.free(half);
+    const most = backend.allocate("u8", 1 << 20);
+    backend.free(most);
+  });
+});
+
+/** Arrays of the size of the batch, under the names of results. */
+function buffersFor({ policyChosen: { length } }: PairLogps): PairLogps {
+  const buffer = (): Float32Array => new Float32Array(length);
+  return { losses: buffer(), gradChosen: buffer(), gradRejected: buffer() } as never as PairLogps;
+}
