@@ -93,3 +93,9 @@ export function decodeTable(type: "f16" | "bf16"): Float32Array {
 }
 
 const tables: Partial<Record<"f16" | "bf16", Float32Array>> = {};
+
+/** One element, as a number. */
+export function floatAt({ type, data }: FloatData, at: number): number {
+  const value = data[at] as number;
+  return type === "f32" ? value : type === "f16" ? fromF16(value) : fromBf16(value);
+}

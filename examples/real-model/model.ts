@@ -1,15 +1,16 @@
-// A Llama language model, forward only, in float64: the hidden states and logits of one row of tokens.
-// Reads llama2.c's first format: seven integers, then all weights as float32.
+// A Llama language model, forward pass only, in float64. Weights in llama2.c's first format: seven integers, then float32.
 
-/** Weights of the layers one after the other; matrices are [out, in], row by row. */
+type Vector = Float32Array | Float64Array;
+
+/** Matrices are [out, in], row by row; those of the layers follow one another. */
 export interface Model {
   dim: number;
-  hidden: number;
+  feed: number;
   layers: number;
   heads: number;
   kvHeads: number;
   vocab: number;
-  context: number;
+  /** [vocab, dim] also the head: hidden state × its transpose = logits. */
   embedding: Float32Array;
   attentionNorm: Float32Array;
   wq: Float32Array;
@@ -23,132 +24,116 @@ export interface Model {
   finalNorm: Float32Array;
   cos: Float32Array;
   sin: Float32Array;
-  /** Logits = hidden states × its transpose; here the embedding. */
-  head: Float32Array;
 }
 
 export function readModel(file: Uint8Array): Model {
-  const bytes = new Uint8Array(file).buffer;
-  const [dim = 0, hidden = 0, layers = 0, heads = 0, kvHeads = 0, vocab = 0, context = 0] = new Int32Array(bytes, 0, 7);
-  let at = 28;
-  const take = (...shape: number[]): Float32Array => {
-    const weights = new Float32Array(
-      bytes,
-      at,
-      shape.reduce((n, size) => n * size, 1),
-    );
-    at += weights.byteLength;
-    return weights;
-  };
+  const { buffer } = new Uint8Array(file);
+  const [dim = 0, feed = 0, layers = 0, heads = 0, kvHeads = 0, vocab = 0, context = 0] = new Int32Array(buffer, 0, 7);
   const kvDim = (dim / heads) * kvHeads;
-  const embedding = take(vocab, dim);
+  let at = 28;
+  const take = (length: number): Float32Array => {
+    at += 4 * length;
+    return new Float32Array(buffer, at - 4 * length, length);
+  };
   return {
-    ...{ dim, hidden, layers, heads, kvHeads, vocab, context, embedding, head: embedding },
-    attentionNorm: take(layers, dim),
-    wq: take(layers, dim, dim),
-    wk: take(layers, kvDim, dim),
-    wv: take(layers, kvDim, dim),
-    wo: take(layers, dim, dim),
-    feedNorm: take(layers, dim),
-    w1: take(layers, hidden, dim),
-    w2: take(layers, dim, hidden),
-    w3: take(layers, hidden, dim),
+    ...{ dim, feed, layers, heads, kvHeads, vocab },
+    embedding: take(vocab * dim),
+    attentionNorm: take(layers * dim),
+    wq: take(layers * dim * dim),
+    wk: take(layers * kvDim * dim),
+    wv: take(layers * kvDim * dim),
+    wo: take(layers * dim * dim),
+    feedNorm: take(layers * dim),
+    w1: take(layers * feed * dim),
+    w2: take(layers * dim * feed),
+    w3: take(layers * feed * dim),
     finalNorm: take(dim),
-    cos: take(context, dim / heads / 2),
-    sin: take(context, dim / heads / 2),
+    cos: take((context * dim) / heads / 2),
+    sin: take((context * dim) / heads / 2),
   };
 }
 
-/** [T, dim] what the head turns into logits: position t speaks of token t + 1. */
+/** [T, dim] for a row of T tokens; the state at t says what token t + 1 may be. */
 export function hiddenStates(model: Model, ids: ArrayLike<number>): Float64Array {
-  const { dim, hidden, layers, heads, kvHeads } = model;
-  const kvDim = (dim / heads) * kvHeads;
-  const x = new Float64Array(ids.length * dim);
+  const { dim, layers, embedding } = model;
+  let x = new Float64Array(ids.length * dim);
   for (let t = 0; t < ids.length; t++) {
-    const id = ids[t] as number;
-    x.set(model.embedding.subarray(id * dim, (id + 1) * dim), t * dim);
+    const from = (ids[t] as number) * dim;
+    x.set(embedding.subarray(from, from + dim), t * dim);
   }
   for (let layer = 0; layer < layers; layer++) {
-    const of = (weights: Float32Array, size: number): Float32Array =>
-      weights.subarray(layer * size, (layer + 1) * size);
-    const a = normalise(x, of(model.attentionNorm, dim));
-    const q = rotate(multiply(a, of(model.wq, dim * dim), dim), dim, model);
-    const k = rotate(multiply(a, of(model.wk, kvDim * dim), dim), kvDim, model);
-    const v = multiply(a, of(model.wv, kvDim * dim), dim);
-    add(x, multiply(attend(q, k, v, model), of(model.wo, dim * dim), dim));
-    const f = normalise(x, of(model.feedNorm, dim));
-    const gate = multiply(f, of(model.w1, hidden * dim), dim);
-    const up = multiply(f, of(model.w3, hidden * dim), dim);
-    for (let i = 0; i < up.length; i++) up[i]! *= gate[i]! / (1 + Math.exp(-gate[i]!));
-    add(x, multiply(up, of(model.w2, dim * hidden), hidden));
+    const own = (weights: Float32Array): Float32Array => {
+      const size = weights.length / layers;
+      return weights.subarray(layer * size, (layer + 1) * size);
+    };
+    const a = normalise(x, own(model.attentionNorm));
+    const q = rotate(multiply(a, own(model.wq), dim), dim, model);
+    const keys = multiply(a, own(model.wk), dim);
+    const k = rotate(keys, keys.length / ids.length, model);
+    const v = multiply(a, own(model.wv), dim);
+    x = add(x, multiply(attend(q, k, v, model), own(model.wo), dim));
+    const f = normalise(x, own(model.feedNorm));
+    const gate = multiply(f, own(model.w1), dim).map((g) => g / (1 + Math.exp(-g)));
+    const up = multiply(f, own(model.w3), dim).map((u, i) => u * (gate[i] as number));
+    x = add(x, multiply(up, own(model.w2), model.feed));
   }
   return normalise(x, model.finalNorm);
 }
 
-/** x [T, size] × transpose of weights [out, size] → [T, out]. */
+/** x [T, size] × transpose of weights [n, size] → [T, n]. */
 export function multiply(x: Float64Array, weights: Float32Array, size: number): Float64Array {
-  const rows = x.length / size;
-  const out = weights.length / size;
-  const y = new Float64Array(rows * out);
-  for (let t = 0; t < rows; t++) {
-    for (let j = 0; j < out; j++) {
-      let sum = 0;
-      for (let i = 0; i < size; i++) sum += x[t * size + i]! * weights[j * size + i]!;
-      y[t * out + j] = sum;
-    }
+  const n = weights.length / size;
+  const y = new Float64Array((x.length / size) * n);
+  for (let t = 0, i = 0; t < x.length; t += size) {
+    for (let w = 0; w < weights.length; w += size) y[i++] = dot(x, t, weights, w, size);
   }
   return y;
 }
 
-function add(x: Float64Array, y: Float64Array): void {
-  for (let i = 0; i < x.length; i++) x[i]! += y[i]!;
+function dot(a: Vector, atA: number, b: Vector, atB: number, size: number): number {
+  let sum = 0;
+  for (let i = 0; i < size; i++) sum += (a[atA + i] as number) * (b[atB + i] as number);
+  return sum;
 }
+
+const add = (x: Float64Array, y: Float64Array) => x.map((value, i) => value + (y[i] as number));
 
 // Root mean square norm.
-function normalise(x: Float64Array, weights: Float32Array): Float64Array {
+function normalise(x: Float64Array, weights: Float32Array) {
   const size = weights.length;
-  const y = new Float64Array(x.length);
-  for (let t = 0; t < x.length; t += size) {
-    let squares = 0;
-    for (let i = 0; i < size; i++) squares += x[t + i]! ** 2;
-    const scale = 1 / Math.sqrt(squares / size + 1e-5);
-    for (let i = 0; i < size; i++) y[t + i] = x[t + i]! * scale * weights[i]!;
-  }
-  return y;
+  const scales = Float64Array.from({ length: x.length / size }, (_, t) => {
+    return 1 / Math.sqrt(dot(x, t * size, x, t * size, size) / size + 1e-5);
+  });
+  return x.map((value, i) => value * (scales[Math.floor(i / size)] as number) * (weights[i % size] as number));
 }
 
-// Rotary embedding, in place: neighbouring components turn by an angle that grows with the position.
+// Rotary embedding: neighbouring components turn together, by an angle that grows with the position.
 function rotate(x: Float64Array, size: number, { dim, heads, cos, sin }: Model): Float64Array {
-  const half = dim / heads / 2;
-  for (let i = 0; i < x.length; i += 2) {
-    const angle = Math.floor(i / size) * half + ((i / 2) % half);
-    const [a, b, c, s] = [x[i]!, x[i + 1]!, cos[angle]!, sin[angle]!];
-    x[i] = a * c - b * s;
-    x[i + 1] = a * s + b * c;
-  }
-  return x;
+  const angles = dim / heads / 2;
+  return x.map((value, i) => {
+    const angle = Math.floor(i / size) * angles + (Math.floor(i / 2) % angles);
+    const turned = (x[i ^ 1] as number) * (sin[angle] as number);
+    return value * (cos[angle] as number) + (i % 2 === 0 ? -turned : turned);
+  });
 }
 
-// Causal attention; several heads of q share one head of k and v.
+// Causal attention; several heads of q share one of k and v.
 function attend(q: Float64Array, k: Float64Array, v: Float64Array, { dim, heads, kvHeads }: Model): Float64Array {
   const size = dim / heads;
   const kvDim = size * kvHeads;
   const y = new Float64Array(q.length);
-  for (let t = 0; t < q.length / dim; t++) {
-    for (let head = 0; head < heads; head++) {
-      const at = t * dim + head * size;
-      const shared = Math.floor((head * kvHeads) / heads) * size;
-      const scores = Array.from({ length: t + 1 }, (_, past) => {
-        let dot = 0;
-        for (let i = 0; i < size; i++) dot += q[at + i]! * k[past * kvDim + shared + i]!;
-        return dot / Math.sqrt(size);
-      });
-      const most = Math.max(...scores);
-      const weights = scores.map((score) => Math.exp(score - most));
-      const total = weights.reduce((sum, weight) => sum + weight, 0);
-      for (const [past, weight] of weights.entries()) {
-        for (let i = 0; i < size; i++) y[at + i]! += (weight / total) * v[past * kvDim + shared + i]!;
-      }
+  for (let at = 0; at < q.length; at += size) {
+    const t = Math.floor(at / dim);
+    const shared = Math.floor(((at % dim) / dim) * kvHeads) * size;
+    const scores = Float64Array.from({ length: t + 1 }, (_, past) => {
+      return dot(q, at, k, past * kvDim + shared, size) / Math.sqrt(size);
+    });
+    const most = Math.max(...scores);
+    const weights = scores.map((score) => Math.exp(score - most));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    for (let i = 0; i < size; i++) {
+      const values = weights.map((weight, past) => weight * (v[past * kvDim + shared + i] as number));
+      y[at + i] = values.reduce((sum, value) => sum + value, 0) / total;
     }
   }
   return y;

@@ -51,9 +51,7 @@ export function readTokenizer(file: Uint8Array): Tokenizer {
   const bytesOf = (text: string): number[] => Array.from(new TextEncoder().encode(text));
   return {
     encode: (text) =>
-      merge(
-        [...text].flatMap((character) => ids.get(character) ?? bytesOf(character).map((byte) => firstByte + byte)),
-      ),
+      merge([...text].flatMap((character) => ids.get(character) ?? bytesOf(character).map((byte) => firstByte + byte))),
     decode: (tokens) => {
       const bytes = tokens.flatMap((id) => (id < firstPiece ? id - firstByte : bytesOf(texts[id] ?? "")));
       return new TextDecoder().decode(Uint8Array.from(bytes.filter((byte) => byte >= 0)));

@@ -13,11 +13,6 @@ export function createJsRows(): RowEngine {
       readRow(data, decode, from, from + vocab, full, sums);
       return sums;
     },
-    logitAt: (logits, row, vocab, id) => logitAt(logits, row * vocab + id),
-    isFirst(logits, row, vocab, id, value) {
-      for (let at = row * vocab; at < row * vocab + id; at++) if (logitAt(logits, at) === value) return false;
-      return true;
-    },
     gradient(logits, row, vocab, id, g, { max, sum }, out) {
       const { data, decode } = decoded(logits);
       const from = row * vocab;
@@ -30,12 +25,6 @@ export function createJsRows(): RowEngine {
       }
     },
   };
-}
-
-/** One logit, as a number. */
-export function logitAt({ type, data }: FloatData, at: number): number {
-  const value = data[at] as number;
-  return type === "f32" ? value : (decodeTable(type)[value] as number);
 }
 
 const decoded = ({ type, data }: FloatData) => ({ data, decode: type === "f32" ? undefined : decodeTable(type) });

@@ -1,7 +1,7 @@
 // The calls that see logits, as every backend of this thread does them: log-probs row by row, the pair stage on B numbers,
 // then the gradient row by row. Losses of pairs know a row's gradient only once its whole sequence is summed.
 
-import type { FloatData } from "../floats.ts";
+import { type FloatData, floatAt } from "../floats.ts";
 import { checkLogits, checkLogitsLoss, type LogitsJob, type LogitsLossJob } from "../logits.ts";
 import { checkPairs, likelihoodOf } from "../pairs.ts";
 import { type Plan, planLosses } from "../plan.ts";
@@ -33,10 +33,6 @@ export interface RowSums {
 export interface RowEngine {
   /** `full` also fills `squares` and `total`. The result holds until the next call. */
   read(logits: FloatData, row: number, vocab: number, full: boolean): Readonly<RowSums>;
-  /** The logit of one id. */
-  logitAt(logits: FloatData, row: number, vocab: number, id: number): number;
-  /** Whether no id before this one has a logit as large. */
-  isFirst(logits: FloatData, row: number, vocab: number, id: number, value: number): boolean;
   /** Writes g·(1[v = id] − e^(x−max)/sum) for the row; `out` may be `logits`. */
   gradient(logits: FloatData, row: number, vocab: number, id: number, g: number, sums: RowPair, out: FloatData): void;
 }
@@ -129,7 +125,7 @@ function forward(
     for (let k = from; k < to; k++) {
       const [row, id] = [rows[k] as number, targets[k] as number];
       const sums = engine.read(logits, row, vocab, full);
-      const label = engine.logitAt(logits, row, vocab, id);
+      const label = floatAt(logits, row * vocab + id);
       const lse = sums.max + Math.log(sums.sum);
       const token = label - lse;
       max[k] = sums.max;
@@ -141,7 +137,7 @@ function forward(
       else if (ldAlpha > 0) logp += ldAlpha * token;
       entropy += Math.log(sums.sum) - sums.weighted / sums.sum;
       if (chosen) likelihood += token;
-      if (chosen && label === sums.max && engine.isFirst(logits, row, vocab, id, label)) hits++;
+      if (chosen && label === sums.max && isFirst(logits, row * vocab, id)) hits++;
       if (!full) continue;
       spread += token - (Math.log(sums.squares) - 2 * Math.log(sums.sum));
       means[chosen ? 0 : 1] = (means[chosen ? 0 : 1] as number) + sums.total / vocab;
@@ -161,6 +157,14 @@ function forward(
     metrics["logits/rejected"] = perToken(means[1] as number, ofAll - ofChosen);
   }
   return { logps, tokenLogps, logsumexp, max, sum, likelihood, weights, metrics };
+}
+
+// Whether no id before this one has a logit as large: the first index wins ties. Half types compare as bits, zeros as both.
+function isFirst({ type, data }: FloatData, from: number, id: number): boolean {
+  const before = data.subarray(from, from + id);
+  const value = data[from + id] as number;
+  const isHalfZero = type !== "f32" && (value & 0x7fff) === 0;
+  return !before.includes(value) && !(isHalfZero && before.includes(value ^ 0x8000));
 }
 
 function referenceLogps(engine: RowEngine, { list, vocab, reference, ldAlpha }: LogitsLossJob): FloatArray | undefined {

@@ -2,6 +2,7 @@
 
 import type { KernelName } from "../backend/constants.gen.ts";
 import { BackendError } from "../errors.ts";
+import type { FloatType } from "../floats.ts";
 import { deflated as plain } from "./kernels.gen.ts";
 
 /** What the modules export; pointers and counts are numbers, arrays are float32 unless a name says otherwise. */
@@ -18,6 +19,20 @@ export type KernelExports = {
     gradRejected: number,
     n: number,
     constants: number,
+  ) => void;
+} & {
+  /** Takes n more logits of a row into its state: maximum, Σe^(x−max), and with statistics Σe^(x−max)(x−max), Σe^2(x−max), Σx. */
+  readonly [name in `${"logsumexp" | "logits_stats"}_${FloatType}`]: (x: number, n: number, state: number) => void;
+} & {
+  /** out = g·(1[v = label] − e^(x−max)/sum); label −1 is none. */
+  readonly [name in `logits_grad_${FloatType | "f16_f32" | "bf16_f32"}`]: (
+    x: number,
+    out: number,
+    n: number,
+    label: number,
+    g: number,
+    max: number,
+    sum: number,
   ) => void;
 } & {
   readonly HEAP_BASE: WebAssembly.Global;
