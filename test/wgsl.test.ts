@@ -85,56 +85,85 @@ const cases: readonly Case[] = [
   ...[-0.5, -1, 1, -1e-3, 1e-3, 1e-5].map((k) => marginCase("margin_power", powerDivergence, k, 80)),
 ];
 
-// Random pairs, then every combination of edge values: β·a and β·c up to 1e4, ties, zeros, empty completions.
-const COUNT = 2000;
+// Random pairs, then every two of the edge values: β·a and β·c up to 1e4, ties, zeros, empty completions. With each pair go
+// an x and an e in [0, 1] for the elementary functions.
 const edges = [0, 1e-3, 0.5, 1, 10, 50, 88, 100, 710, 1e3, 1e4].flatMap((z) => [z / 0.1, -z / 0.1]);
+const special = [0, 17.4, 86.98, 87.0, 87.4, 88.722, 88.723, 88.9, 1e4, 3e38].flatMap((x) => [x, -x]);
 
-function makeInputs(): Float32Array<ArrayBuffer> {
+function makeInputs(): Input[] {
   const random = randomFrom(51);
-  const logRatio = (): number => (random() - 0.5) * 2 ** (11 * random());
+  const sign = (): number => (random() < 0.5 ? -1 : 1);
+  const logRatio = (): number => sign() * random() * 2 ** (10 * random());
   const length = (): number => Math.floor(random() * 2 ** (10 * random()));
-  const randoms = Array.from({ length: COUNT }, () => [logRatio(), logRatio(), length(), length()]);
+  const randoms = Array.from({ length: 2000 }, () => [logRatio(), logRatio(), length(), length()]);
   const crossed = edges.flatMap((a) => edges.map((c) => [a, c, length(), length()]));
-  return Float32Array.from([...randoms, ...crossed].flat());
+  return [...randoms, ...crossed].map((pair, i) => {
+    const x = special[i] ?? sign() * random() * 2 ** (7 - 30 * random() ** 2);
+    const e = i < 2 ? i : random() * 2 ** (-30 * random() ** 2);
+    return Array.from(Float32Array.from([...pair, x, e])) as never as Input;
+  });
 }
 
+type Input = readonly [a: number, c: number, chosenLength: number, rejectedLength: number, x: number, e: number];
 const inputs = makeInputs();
-const pairCount = inputs.length / 4;
 
-/** The results of a shader's `main(x) -> array<vec3f, N>` for every input vector x, N vectors for each. */
-async function run(code: string, count: number, input: Float32Array<ArrayBuffer>, k: readonly number[]) {
-  if (!device) throw new Error(missing);
+/** The elementary functions, what they are in float64, and how many units in the last place they may be off. */
+const elementary: readonly { call: string; exact: (x: number, e: number) => number; ulps: number }[] = [
+  { call: "exp_f32(it.x)", exact: Math.exp, ulps: 1 },
+  { call: "exp_neg_abs(it.x)", exact: (x) => Math.exp(-Math.abs(x)), ulps: 1 },
+  { call: "expm1(it.x)", exact: Math.expm1, ulps: 2 },
+  { call: "log1p(it.e)", exact: (_x, e) => Math.log1p(e), ulps: 2 },
+];
+
+// One invocation per input calls everything there is: one vector per case, one per elementary function.
+const outputs = cases.length + elementary.length;
+const shader = `
+${mathWgsl}
+${lossesWgsl}
+struct Input { a: f32, c: f32, chosenLength: f32, rejectedLength: f32, x: f32, e: f32 }
+struct Constants { ${cases.map(({ constants }, i) => `k${i}: array<f32, ${constants.length}>`).join(", ")} }
+@group(0) @binding(0) var<storage, read> inputs: array<Input>;
+@group(0) @binding(1) var<storage, read> constants: Constants;
+@group(0) @binding(2) var<storage, read_write> results: array<array<vec3f, ${outputs}>>;
+@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= arrayLength(&inputs)) { return; }
+  let it = inputs[id.x];
+  ${cases
+    .map(({ kernel }, i) => `${kernel}(it.a, it.c, it.chosenLength, it.rejectedLength, constants.k${i})`)
+    .concat(elementary.map(({ call }) => `vec3f(${call})`))
+    .map((value, i) => `results[id.x][${i}] = ${value};`)
+    .join("\n  ")}
+}`;
+
+/** What a compiler has to say about a shader, warnings too. */
+async function compile(gpuDevice: GPUDevice, code: string): Promise<{ module: GPUShaderModule; messages: string[] }> {
+  const module = gpuDevice.createShaderModule({ code });
+  const { messages } = await module.getCompilationInfo();
+  return { module, messages: messages.map(({ type, lineNum, message }) => `${type} in line ${lineNum}: ${message}`) };
+}
+
+/** Four floats per input and output, the last one padding. */
+async function dispatch(gpuDevice: GPUDevice, module: GPUShaderModule): Promise<Float32Array> {
   const { STORAGE = 0, COPY_SRC = 0, COPY_DST = 0, MAP_READ = 0 } = globals.GPUBufferUsage;
-  const buffer = (size: number, flags: number): GPUBuffer => device.createBuffer({ size, usage: flags });
-  const filled = (data: Float32Array<ArrayBuffer>): GPUBuffer => {
-    const made = buffer(data.byteLength, STORAGE | COPY_DST);
-    device.queue.writeBuffer(made, 0, data);
+  const buffer = (size: number, usage: number): GPUBuffer => gpuDevice.createBuffer({ size, usage });
+  const filled = (numbers: readonly number[]): GPUBuffer => {
+    const made = buffer(4 * numbers.length, STORAGE | COPY_DST);
+    gpuDevice.queue.writeBuffer(made, 0, Float32Array.from(numbers));
     return made;
   };
-  const vectors = input.length / 4;
-  const size = 16 * count * vectors;
+  const size = 16 * outputs * inputs.length;
   const [results, readable] = [buffer(size, STORAGE | COPY_SRC), buffer(size, COPY_DST | MAP_READ)];
-  const module = device.createShaderModule({
-    code: `${code}
-      @group(0) @binding(0) var<storage, read> inputs: array<vec4f>;
-      @group(0) @binding(1) var<storage, read> constants: Constants;
-      @group(0) @binding(2) var<storage, read_write> results: array<array<vec3f, ${count}>>;
-      @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
-        if (id.x < arrayLength(&inputs)) { results[id.x] = results_of(inputs[id.x]); }
-      }`,
-  });
-  expect((await module.getCompilationInfo()).messages.map(({ lineNum, message }) => `${lineNum}: ${message}`)).toEqual([]);
-  const pipeline = await device.createComputePipelineAsync({ layout: "auto", compute: { module } });
-  const bound = [filled(input), filled(Float32Array.from(k)), results];
+  const bound = [filled(inputs.flat()), filled(cases.flatMap(({ constants }) => constants)), results];
+  const pipeline = await gpuDevice.createComputePipelineAsync({ layout: "auto", compute: { module } });
   const entries = bound.map((buffer, binding) => ({ binding, resource: { buffer } }));
-  const encoder = device.createCommandEncoder();
+  const encoder = gpuDevice.createCommandEncoder();
   const pass = encoder.beginComputePass();
   pass.setPipeline(pipeline);
-  pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-  pass.dispatchWorkgroups(Math.ceil(vectors / 64));
+  pass.setBindGroup(0, gpuDevice.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+  pass.dispatchWorkgroups(Math.ceil(inputs.length / 64));
   pass.end();
   encoder.copyBufferToBuffer(results, 0, readable, 0, size);
-  device.queue.submit([encoder.finish()]);
+  gpuDevice.queue.submit([encoder.finish()]);
   await readable.mapAsync(globals.GPUMapMode["READ"] ?? 0);
   return new Float32Array(readable.getMappedRange().slice(0));
 }

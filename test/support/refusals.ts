@@ -10,7 +10,7 @@ export interface Refusal {
   /** Gives what is passed instead of the pairs. */
   instead?: () => unknown;
   options?: unknown;
-  error: "ShapeError" | "ParamError" | "KindError" | "AbortError";
+  error: "ShapeError" | "ParamError" | "KindError";
   code: ErrorCode;
   message: RegExp;
 }
@@ -49,7 +49,7 @@ const kinds: [string, unknown, string][] = [
 const wrongKinds: Refusal[] = [...inputNames, ...lengthNames].flatMap((name) =>
   [
     ...kinds,
-    ...(lengthNames.includes(name) ? [] : [["an Int32Array", new Int32Array(8), "an Int32Array"] as const]),
+    ...(lengthNames.includes(name) ? [] : [["an Int32Array", new Int32Array(8), "an? Int32Array"] as const]),
   ].map(([what, value, got]) => ({
     what: `${name} is ${what}`,
     pairs: { [name]: value },
