@@ -9,6 +9,21 @@ export {
   scale_f32,
   scaled_difference_f32,
 } from "./combine";
+export {
+  logits_stats_bf16,
+  logits_stats_f16,
+  logits_stats_f32,
+  logsumexp_bf16,
+  logsumexp_f16,
+  logsumexp_f32,
+} from "./logprob";
+export {
+  logits_grad_bf16,
+  logits_grad_bf16_f32,
+  logits_grad_f16,
+  logits_grad_f16_f32,
+  logits_grad_f32,
+} from "./logprob-grad";
 export * from "./losses.gen";
 export { scan_f32, sum_f32 } from "./reduce";
 export { argsort_f64, difference_f64, SORT_COUNTS_BYTES, scatter_f32 } from "./sort";

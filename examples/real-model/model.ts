@@ -1,7 +1,5 @@
 // A Llama language model, forward pass only, in float64. Weights in llama2.c's first format: seven integers, then float32.
 
-type Vector = Float32Array | Float64Array;
-
 /** Matrices are [out, in], row by row; those of the layers follow one another. */
 export interface Model {
   dim: number;
@@ -11,19 +9,19 @@ export interface Model {
   kvHeads: number;
   vocab: number;
   /** [vocab, dim] also the head: hidden state × its transpose = logits. */
-  embedding: Float32Array;
-  attentionNorm: Float32Array;
-  wq: Float32Array;
-  wk: Float32Array;
-  wv: Float32Array;
-  wo: Float32Array;
-  feedNorm: Float32Array;
-  w1: Float32Array;
-  w2: Float32Array;
-  w3: Float32Array;
-  finalNorm: Float32Array;
-  cos: Float32Array;
-  sin: Float32Array;
+  embedding: Float64Array;
+  attentionNorm: Float64Array;
+  wq: Float64Array;
+  wk: Float64Array;
+  wv: Float64Array;
+  wo: Float64Array;
+  feedNorm: Float64Array;
+  w1: Float64Array;
+  w2: Float64Array;
+  w3: Float64Array;
+  finalNorm: Float64Array;
+  cos: Float64Array;
+  sin: Float64Array;
 }
 
 export function readModel(file: Uint8Array): Model {
@@ -31,9 +29,9 @@ export function readModel(file: Uint8Array): Model {
   const [dim = 0, feed = 0, layers = 0, heads = 0, kvHeads = 0, vocab = 0, context = 0] = new Int32Array(buffer, 0, 7);
   const kvDim = (dim / heads) * kvHeads;
   let at = 28;
-  const take = (length: number): Float32Array => {
+  const take = (length: number): Float64Array => {
     at += 4 * length;
-    return new Float32Array(buffer, at - 4 * length, length);
+    return Float64Array.from(new Float32Array(buffer, at - 4 * length, length));
   };
   return {
     ...{ dim, feed, layers, heads, kvHeads, vocab },
@@ -62,7 +60,7 @@ export function hiddenStates(model: Model, ids: ArrayLike<number>): Float64Array
     x.set(embedding.subarray(from, from + dim), t * dim);
   }
   for (let layer = 0; layer < layers; layer++) {
-    const own = (weights: Float32Array): Float32Array => {
+    const own = (weights: Float64Array): Float64Array => {
       const size = weights.length / layers;
       return weights.subarray(layer * size, (layer + 1) * size);
     };
@@ -81,7 +79,7 @@ export function hiddenStates(model: Model, ids: ArrayLike<number>): Float64Array
 }
 
 /** x [T, size] × transpose of weights [n, size] → [T, n]. */
-export function multiply(x: Float64Array, weights: Float32Array, size: number): Float64Array {
+export function multiply(x: Float64Array, weights: Float64Array, size: number): Float64Array {
   const n = weights.length / size;
   const y = new Float64Array((x.length / size) * n);
   for (let t = 0, i = 0; t < x.length; t += size) {
@@ -90,7 +88,7 @@ export function multiply(x: Float64Array, weights: Float32Array, size: number): 
   return y;
 }
 
-function dot(a: Vector, atA: number, b: Vector, atB: number, size: number): number {
+function dot(a: Float64Array, atA: number, b: Float64Array, atB: number, size: number): number {
   let sum = 0;
   for (let i = 0; i < size; i++) sum += (a[atA + i] as number) * (b[atB + i] as number);
   return sum;
@@ -99,7 +97,7 @@ function dot(a: Vector, atA: number, b: Vector, atB: number, size: number): numb
 const add = (x: Float64Array, y: Float64Array) => x.map((value, i) => value + (y[i] as number));
 
 // Root mean square norm.
-function normalise(x: Float64Array, weights: Float32Array) {
+function normalise(x: Float64Array, weights: Float64Array) {
   const size = weights.length;
   const scales = Float64Array.from({ length: x.length / size }, (_, t) => {
     return 1 / Math.sqrt(dot(x, t * size, x, t * size, size) / size + 1e-5);
@@ -123,17 +121,16 @@ function attend(q: Float64Array, k: Float64Array, v: Float64Array, { dim, heads,
   const kvDim = size * kvHeads;
   const y = new Float64Array(q.length);
   for (let at = 0; at < q.length; at += size) {
-    const t = Math.floor(at / dim);
     const shared = Math.floor(((at % dim) / dim) * kvHeads) * size;
-    const scores = Float64Array.from({ length: t + 1 }, (_, past) => {
-      return dot(q, at, k, past * kvDim + shared, size) / Math.sqrt(size);
-    });
+    const scores = new Float64Array(Math.floor(at / dim) + 1);
+    for (let t = 0; t < scores.length; t++) scores[t] = dot(q, at, k, t * kvDim + shared, size) / Math.sqrt(size);
     const most = Math.max(...scores);
     const weights = scores.map((score) => Math.exp(score - most));
     const total = weights.reduce((sum, weight) => sum + weight, 0);
-    for (let i = 0; i < size; i++) {
-      const values = weights.map((weight, past) => weight * (v[past * kvDim + shared + i] as number));
-      y[at + i] = values.reduce((sum, value) => sum + value, 0) / total;
+    for (let t = 0; t < weights.length; t++) {
+      const weight = (weights[t] as number) / total;
+      const from = t * kvDim + shared;
+      for (let i = 0; i < size; i++) y[at + i] = (y[at + i] as number) + weight * (v[from + i] as number);
     }
   }
   return y;

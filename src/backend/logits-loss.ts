@@ -5,6 +5,7 @@ import { type FloatData, floatAt } from "../floats.ts";
 import { checkLogits, checkLogitsLoss, type LogitsJob, type LogitsLossJob } from "../logits.ts";
 import { checkPairs, likelihoodOf } from "../pairs.ts";
 import { type Plan, planLosses } from "../plan.ts";
+import type { TokenList } from "../tokens.ts";
 import type {
   FloatArray,
   LogitsBatch,
@@ -98,65 +99,91 @@ export function makeLogitsLoss(engine: RowEngine, pairEngine: PairEngine) {
   };
 }
 
-function forward(
+/** One token that counts: its place in the list, its sequence, and whether LD-DPO counts it in full. */
+type Visit = (k: number, r: number, full: boolean) => void;
+
+function eachToken({ pairs, start }: TokenList, visit: Visit): void {
+  for (let r = 0; r < 2 * pairs; r++) {
+    const [from, to] = [start[r] as number, start[r + 1] as number];
+    const partner = r < pairs ? r + pairs : r - pairs;
+    const common = (start[partner + 1] as number) - (start[partner] as number);
+    for (let k = from; k < to; k++) visit(k, r, k - from < common);
+  }
+}
+
+/** Reads every row that counts; returns the sums of log-probs per sequence. */
+function readRows(
   engine: RowEngine,
   { list, vocab, logits, ldAlpha }: LogitsJob,
-  options: SequenceLogpsOptions & { weighting?: unknown },
+  statistics: boolean,
+  logps: Float64Array,
+  onToken: (k: number, r: number, sums: Readonly<RowSums>, logp: number) => void,
+): Float64Array {
+  logps.fill(0);
+  eachToken(list, (k, r, full) => {
+    const row = list.rows[k] as number;
+    const sums = engine.read(logits, row, vocab, statistics);
+    const logp = floatAt(logits, row * vocab + (list.targets[k] as number)) - (sums.max + Math.log(sums.sum));
+    // A tail that does not count must not count as 0·∞ either.
+    if (full || ldAlpha > 0) logps[r] = (logps[r] as number) + (full ? logp : ldAlpha * logp);
+    onToken(k, r, sums, logp);
+  });
+  return logps;
+}
+
+function forward(
+  engine: RowEngine,
+  job: LogitsJob,
+  { out, metrics: wanted, weighting }: SequenceLogpsOptions & { weighting?: unknown },
 ): Forward {
-  const { pairs, start, rows, targets, positions } = list;
-  const { out } = options;
-  const full = options.metrics === "full" || options.weighting !== undefined;
-  const logps = out?.logps ?? new Float64Array(2 * pairs);
-  const tokenLogps = out?.tokenLogps ?? new Float32Array(positions);
-  const logsumexp = out?.logsumexp ?? new Float64Array(positions);
-  if (out?.tokenLogps) tokenLogps.fill(0);
-  if (out?.logsumexp) logsumexp.fill(0);
+  const { list, vocab, logits } = job;
+  const { pairs, rows, targets, positions, start } = list;
+  const statistics = wanted === "full" || weighting !== undefined;
+  const tokenLogps = cleared(out?.tokenLogps) ?? new Float32Array(positions);
+  const logsumexp = cleared(out?.logsumexp) ?? new Float64Array(positions);
   const max = new Float32Array(rows.length);
   const sum = new Float64Array(rows.length);
-  const weights = new Float64Array(pairs).fill(1);
-  const means = [0, 0];
-  let [entropy, hits, likelihood] = [0, 0, 0];
-  for (let r = 0; r < 2 * pairs; r++) {
-    const chosen = r < pairs;
-    const [from, to] = [start[r] as number, start[r + 1] as number];
-    const partner = chosen ? r + pairs : r - pairs;
-    const common = Math.min(to - from, (start[partner + 1] as number) - (start[partner] as number));
-    let [logp, spread] = [0, 0];
-    for (let k = from; k < to; k++) {
-      const [row, id] = [rows[k] as number, targets[k] as number];
-      const sums = engine.read(logits, row, vocab, full);
-      const label = floatAt(logits, row * vocab + id);
-      const lse = sums.max + Math.log(sums.sum);
-      const token = label - lse;
-      max[k] = sums.max;
-      sum[k] = sums.sum;
-      tokenLogps[row] = token;
-      logsumexp[row] = lse;
-      // A tail that does not count must not count as 0·∞ either.
-      if (k - from < common) logp += token;
-      else if (ldAlpha > 0) logp += ldAlpha * token;
-      entropy += Math.log(sums.sum) - sums.weighted / sums.sum;
-      if (chosen) likelihood += token;
-      if (chosen && label === sums.max && isFirst(logits, row * vocab, id)) hits++;
-      if (!full) continue;
-      spread += token - (Math.log(sums.squares) - 2 * Math.log(sums.sum));
-      means[chosen ? 0 : 1] = (means[chosen ? 0 : 1] as number) + sums.total / vocab;
+  const spread = new Float64Array(2 * pairs);
+  const tally = { entropy: 0, hits: 0, likelihood: 0, chosenLogits: 0, rejectedLogits: 0 };
+  const logps = readRows(engine, job, statistics, out?.logps ?? new Float64Array(2 * pairs), (k, r, sums, logp) => {
+    const row = rows[k] as number;
+    const id = targets[k] as number;
+    const logSum = Math.log(sums.sum);
+    max[k] = sums.max;
+    sum[k] = sums.sum;
+    tokenLogps[row] = logp;
+    logsumexp[row] = sums.max + logSum;
+    tally.entropy += logSum - sums.weighted / sums.sum;
+    if (r < pairs) {
+      tally.likelihood += logp;
+      const isMost = floatAt(logits, row * vocab + id) === sums.max;
+      if (isMost && isFirst(logits, row * vocab, id)) tally.hits++;
     }
-    logps[r] = logp;
-    const pair = chosen ? r : r - pairs;
-    if (full) weights[pair] = (weights[pair] as number) * Math.exp(spread / Math.max(to - from, 1));
-  }
-  const [ofChosen, ofAll] = [start[pairs] as number, rows.length];
+    if (!statistics) return;
+    spread[r] = (spread[r] as number) + logp - (Math.log(sums.squares) - 2 * logSum);
+    tally[r < pairs ? "chosenLogits" : "rejectedLogits"] += sums.total / vocab;
+  });
+  const chosen = start[pairs] as number;
   const perToken = (value: number, tokens: number): number => (tokens > 0 ? value / tokens : 0);
   const metrics: Record<string, number> = {
-    entropy: perToken(entropy, ofAll),
-    mean_token_accuracy: perToken(hits, ofChosen),
+    entropy: perToken(tally.entropy, rows.length),
+    mean_token_accuracy: perToken(tally.hits, chosen),
   };
-  if (options.metrics === "full") {
-    metrics["logits/chosen"] = perToken(means[0] as number, ofChosen);
-    metrics["logits/rejected"] = perToken(means[1] as number, ofAll - ofChosen);
+  if (wanted === "full") {
+    metrics["logits/chosen"] = perToken(tally.chosenLogits, chosen);
+    metrics["logits/rejected"] = perToken(tally.rejectedLogits, rows.length - chosen);
   }
-  return { logps, tokenLogps, logsumexp, max, sum, likelihood, weights, metrics };
+  const weights = wpoWeights(list, spread);
+  return { logps, tokenLogps, logsumexp, max, sum, likelihood: tally.likelihood, weights, metrics };
+}
+
+const cleared = <A extends FloatArray>(array: A | undefined): A | undefined => array?.fill(0) as A | undefined;
+
+// WPO: e to the mean over tokens of logp − log Σp², chosen times rejected; a constant for differentiation.
+function wpoWeights({ pairs, start }: TokenList, spread: Float64Array): Float64Array {
+  const mean = (r: number): number =>
+    (spread[r] as number) / Math.max((start[r + 1] as number) - (start[r] as number), 1);
+  return Float64Array.from({ length: pairs }, (_, i) => Math.exp(mean(i)) * Math.exp(mean(i + pairs)));
 }
 
 // Whether no id before this one has a logit as large: the first index wins ties. Half types compare as bits, zeros as both.
@@ -167,9 +194,11 @@ function isFirst({ type, data }: FloatData, from: number, id: number): boolean {
   return !before.includes(value) && !(isHalfZero && before.includes(value ^ 0x8000));
 }
 
-function referenceLogps(engine: RowEngine, { list, vocab, reference, ldAlpha }: LogitsLossJob): FloatArray | undefined {
+function referenceLogps(engine: RowEngine, job: LogitsLossJob): FloatArray | undefined {
+  const { reference, list } = job;
   if (!reference || "logps" in reference) return reference?.logps;
-  return forward(engine, { list, vocab, logits: reference.logits, ldAlpha }, none).logps;
+  const sums = new Float64Array(2 * list.pairs);
+  return readRows(engine, { ...job, logits: reference.logits }, false, sums, () => {});
 }
 
 // The pair stage: sequence sums stay in float64 until here, so that log-ratios are formed in it.
@@ -216,27 +245,22 @@ function backward(
   gradRejected: Float32Array<ArrayBufferLike>,
   slope: number,
 ): void {
-  const { pairs, start, rows, targets, positions } = list;
-  const pair = { max: 0, sum: 0 };
+  const { pairs, rows, targets, positions } = list;
+  const sums = { max: 0, sum: 0 };
   let next = 0;
+  // Rows that do not count, up to this one.
   const clearTo = (row: number): void => {
     if (!fresh && row > next) gradient.data.fill(0, next * vocab, row * vocab);
     next = row + 1;
   };
-  for (let r = 0; r < 2 * pairs; r++) {
-    const [from, to] = [start[r] as number, start[r + 1] as number];
-    const partner = r < pairs ? r + pairs : r - pairs;
-    const common = Math.min(to - from, (start[partner + 1] as number) - (start[partner] as number));
+  eachToken(list, (k, r, full) => {
+    const row = rows[k] as number;
     const g = (r < pairs ? gradChosen[r] : gradRejected[r - pairs]) as number;
-    for (let k = from; k < to; k++) {
-      const row = rows[k] as number;
-      clearTo(row);
-      const weighted = k - from < common ? g : ldAlpha > 0 ? ldAlpha * g : 0;
-      pair.max = max[k] as number;
-      pair.sum = sum[k] as number;
-      const coefficient = r < pairs ? weighted + slope : weighted;
-      engine.gradient(logits, row, vocab, targets[k] as number, coefficient, pair, gradient);
-    }
-  }
+    const ofSequence = full ? g : ldAlpha > 0 ? ldAlpha * g : 0;
+    clearTo(row);
+    sums.max = max[k] as number;
+    sums.sum = sum[k] as number;
+    engine.gradient(logits, row, vocab, targets[k] as number, ofSequence + (r < pairs ? slope : 0), sums, gradient);
+  });
   clearTo(positions);
 }

@@ -64,7 +64,10 @@ export function pairsOfBatch(batch: Batch, legacy: boolean): PairLogps {
 }
 
 /** The loss options of a case, read as the TRL version that made it would. */
-export function optionsOf({ loss_types, loss_weights, hyper }: Case, version?: string): LossOptions {
+export function optionsOf(
+  { loss_types, loss_weights, hyper }: Pick<Case, "loss_types" | "loss_weights" | "hyper">,
+  version?: string,
+): LossOptions {
   const weights = loss_weights ? { loss_weights } : {};
   return fromTrl({ loss_type: loss_types, ...weights, ...hyper }, { version }).loss;
 }

@@ -5,11 +5,14 @@ import { vectorNames } from "./compare.ts";
 
 type Row = readonly [number, number, number, number];
 
-// Ways to infinity: where two coordinates go there, none of them may outrun the other in all of them.
+// Ways to infinity: where two coordinates go there, either may outrun the other, or keep it company; and since the finite
+// ones of a row differ by 32, its two log-ratios may be the same all the way.
 const paths = [
   [1e8, 1e12, 1e9, 1e13],
   [1e12, 1e8, 1e13, 1e9],
   [1e10, 1e10, 1e10, 1e10],
+  [1e10, 1e10 + 32, 1e10, 1e10 + 32],
+  [1e10, 1e10 - 32, 1e10, 1e10 - 32],
 ] as const;
 
 /** Where finite numbers count as on the way to infinity: what linear and quadratic losses make of 1e8 and more. */
