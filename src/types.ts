@@ -173,7 +173,7 @@ export interface SequenceLogpsResult {
   tokenLogps: FloatArray;
   /** log Σ e^logit of each row that counts; 0 elsewhere. Float64: at logits of 1e4 float32 would lose 5e-4. */
   logsumexp: FloatArray;
-  /** "entropy", "mean_token_accuracy", "logps/*"; with `metrics: "full"` also "logits/*". */
+  /** "logps/*", "mean_token_accuracy"; with `metrics: "full"` also "entropy", "logits/*". */
   metrics: Record<string, number>;
 }
 

@@ -7,10 +7,10 @@ import type { RowEngine, RowSums } from "./logits-loss.ts";
 export function createJsRows(): RowEngine {
   const sums: RowSums = { max: 0, sum: 0, weighted: 0, squares: 0, total: 0 };
   return {
-    read(logits, row, vocab, full) {
+    read(logits, row, vocab, statistics) {
       const { data, decode } = decoded(logits);
       const from = row * vocab;
-      readRow(data, decode, from, from + vocab, full, sums);
+      readRow(data, decode, from, from + vocab, statistics, sums);
       return sums;
     },
     gradient(logits, row, vocab, id, g, { max, sum }, out) {
@@ -34,7 +34,7 @@ function readRow(
   decode: Float32Array | undefined,
   from: number,
   to: number,
-  full: boolean,
+  statistics: boolean,
   into: RowSums,
 ): void {
   let max = -Infinity;
@@ -50,8 +50,8 @@ function readRow(
     const below = x - max;
     const e = Math.exp(below);
     sum += e;
+    if (!statistics) continue;
     if (e !== 0) weighted += e * below;
-    if (!full) continue;
     squares += e * e;
     total += x;
   }

@@ -35,8 +35,8 @@ export function rowEngine(kernels: KernelExports, buffer: ArrayBuffer, base: num
   };
 
   return {
-    read(logits, row, vocab, full) {
-      const kernel = kernels[full ? (`logits_stats_${logits.type}` as const) : (`logsumexp_${logits.type}` as const)];
+    read(logits, row, vocab, statistics) {
+      const kernel = kernels[`${statistics ? "logits_stats" : "logsumexp"}_${logits.type}` as const];
       const block = holds(logits) ? vocab : BLOCK;
       state.set(fresh);
       for (let i = 0; i < vocab; i += block) {

@@ -6,10 +6,10 @@ import type { Backend } from "../types.ts";
 import { createHeap } from "../wasm/heap.ts";
 import { builtInModule, compileSource, hasRelaxedSimd, instantiate, type WasmSource } from "../wasm/load.ts";
 import { untilDisposed } from "./dispose.ts";
-import { createJsRows } from "./js-rows.ts";
 import { makeLogitsLoss, makeSequenceLogps } from "./logits-loss.ts";
 import { makePairLoss } from "./pair-loss.ts";
 import { kernelOf, pairBytes, pairEngine } from "./wasm-pairs.ts";
+import { rowBytes, rowEngine } from "./wasm-rows.ts";
 import { createSorter } from "./wasm-sort.ts";
 
 export interface WasmOptions {
@@ -47,11 +47,12 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
 }
 
 function wasmBackend(module: WebAssembly.Module, reserve: number, kind: string): Backend {
-  const heapStart = STATIC_BYTES + pairBytes;
+  const rowsStart = STATIC_BYTES + pairBytes;
+  const heapStart = rowsStart + rowBytes;
   const memory = createMemory(heapStart + reserve);
   const kernels = instantiate(module, memory);
   const pairs = { ...pairEngine(kernels, memory.buffer, STATIC_BYTES, createSorter(module)), check: checkKernels };
-  const rows = createJsRows();
+  const rows = rowEngine(kernels, memory.buffer, rowsStart);
   return {
     name: "wasm",
     reason: `WebAssembly in this thread: ${kind}`,
