@@ -64,7 +64,8 @@ interface Row {
 type Examples = readonly (TokenPair | TrlTokenPair)[];
 
 /**
- * Makes a batch of token lists: cuts prompt and completion as TRL does, then pads the rows or packs the tokens that count.
+ * Makes a batch of token lists: cuts prompt and completion as TRL does, then pads the rows, or packs the tokens that
+ * count.
  *
  *   row = last maxPromptLength tokens of the prompt + first maxCompletionLength of the completion, cut to maxLength
  *

@@ -3,7 +3,15 @@
 export { createJs } from "./backend/js.ts";
 export { type BackendOptions, createBackend } from "./backend/select.ts";
 export { createWasm, type WasmOptions } from "./backend/wasm.ts";
-export { type CollateOptions, collate, type PackedBatch, type PaddedBatch, type TokenPair } from "./collate.ts";
+export {
+  type CollateOptions,
+  collate,
+  type PackedBatch,
+  type PaddedBatch,
+  type TokenIds,
+  type TokenPair,
+  type TrlTokenPair,
+} from "./collate.ts";
 export {
   AbortError,
   BackendError,

@@ -1,11 +1,11 @@
-// A real language model on real preference pairs, from texts to log-probs: examples/real-model against the recorded figures.
+// A real language model on real preference pairs, from texts to log-probs: examples/real-model against the record.
 // The texts are offensive, so no assertion here may print them or their tokens: ids are compared to a truth value.
 
 import { existsSync, readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { hiddenOf, logitsOf, readTensor } from "../examples/real-model/logits.ts";
 import { hiddenStates, multiply, readModel } from "../examples/real-model/model.ts";
-import { readPairs, tokenise } from "../examples/real-model/pairs.ts";
+import { readPairs, type TokenLists, tokenise } from "../examples/real-model/pairs.ts";
 import { readTokenizer, start } from "../examples/real-model/tokenizer.ts";
 import { collate, createJs, type LogitsBatch, type PaddedBatch, type PairLogps } from "../src/index.ts";
 import { onEachBackend } from "./support/backends.ts";
@@ -37,12 +37,14 @@ const recorded = once((): Recorded[] =>
     .map((line) => JSON.parse(line)),
 );
 
+const pairs = once(() => readPairs(read("hh-rlhf-harmless-base-test.jsonl.gz")));
+const examplesOf = (indices: readonly number[]): TokenLists[] =>
+  indices.flatMap((i) => pairs()[i] ?? []).map((pair) => tokenise(pair, tokenizer()));
+
 // Every 64th pair of the file: 37 of them, some that the policy was trained on, most not.
-const chosenPairs = once(() => {
-  const pairs = readPairs(read("hh-rlhf-harmless-base-test.jsonl.gz"));
-  const indices = pairs.map((_, i) => i).filter((i) => i % 64 === 0);
-  const examples = indices.flatMap((i) => pairs[i] ?? []).map((pair) => tokenise(pair, tokenizer()));
-  return { indices, examples };
+const spread = once(() => {
+  const indices = pairs().flatMap((_, i) => (i % 64 === 0 ? i : []));
+  return { indices, examples: examplesOf(indices) };
 });
 
 /** The recorded sums of some pairs, in the order of rows: the chosen first. */
@@ -52,35 +54,23 @@ const rowsOf = (side: "policy" | "ref", indices: readonly number[]): number[] =>
   );
 
 const batches = once(() => {
-  const { indices, examples } = chosenPairs();
-  return batchesOf(indices, collate(examples), (tokens) => hiddenOf(model(), tokens));
+  const { indices, examples } = spread();
+  const tokens = collate(examples);
+  return batchesOf(indices, tokens, hiddenOf(model(), tokens));
 });
 
-// The first pairs again, from the hidden states that were recorded with them.
+// The first pairs, from the hidden states that were recorded with them: [2·512, 80, dim].
 const recordedBatches = once(() => {
   const indices = Array.from({ length: 24 }, (_, i) => i);
+  const states = new Float16Array(readTensor(tensors(), "hidden"));
+  const size = 80 * model().dim;
   const rows = [...indices, ...indices.map((i) => i + 512)];
-  const whole = (name: string): Float64Array => {
-    const buffer = readTensor(tensors(), name);
-    if (name === "hidden") return Float64Array.from(new Float16Array(buffer));
-    return Float64Array.from(name === "input_ids" ? new Int32Array(buffer) : new Uint8Array(buffer));
-  };
-  const take = (name: string, size: number): Float64Array => {
-    const all = whole(name);
-    return Float64Array.from(rows.flatMap((row) => [...all.subarray(row * size, (row + 1) * size)]));
-  };
-  const tokens = {
-    ...{ pairs: indices.length, length: 80 },
-    inputIds: Int32Array.from(take("input_ids", 80)),
-    completionMask: Uint8Array.from(take("completion_mask", 80)),
-    attentionMask: Uint8Array.from(take("attention_mask", 80)),
-  };
-  return batchesOf(indices, tokens, () => take("hidden", 80 * model().dim));
+  const hidden = Float64Array.from(rows.flatMap((row) => [...states.subarray(row * size, (row + 1) * size)]));
+  return batchesOf(indices, collate(examplesOf(indices), { padToMultipleOf: 80 }), hidden);
 });
 
-function batchesOf(indices: readonly number[], tokens: PaddedBatch, hidden: (tokens: PaddedBatch) => Float64Array) {
+function batchesOf(indices: readonly number[], tokens: PaddedBatch, states: Float64Array) {
   const { dim, vocab, embedding } = model();
-  const states = hidden(tokens);
   const batch = (head: Float64Array): LogitsBatch => ({ tokens, vocab, logits: logitsOf(states, head, dim) });
   return { indices, policy: batch(policyHead()), reference: batch(embedding) };
 }
@@ -95,6 +85,9 @@ function distances(got: Float64Array, side: "policy" | "ref", indices: readonly 
 }
 
 describe.skipIf(missing !== "")(`stories260K${missing}`, () => {
+  // The model takes seconds, on a busy machine many.
+  beforeAll(() => void [batches(), recordedBatches()], 120_000);
+
   it("tells the story that its README begins with", () => {
     const story = " Once upon a time, there was a little girl named Lily. She loved to play outside in the park.";
     const want = [start, ...tokenizer().encode(story)];
@@ -109,7 +102,7 @@ describe.skipIf(missing !== "")(`stories260K${missing}`, () => {
   });
 
   it("reads the pairs as the tokens that were recorded", () => {
-    const { indices, examples } = chosenPairs();
+    const { indices, examples } = spread();
     expect(examples.length).toBe(37);
     expect(examples.map(({ chosen, rejected }) => [chosen.length, rejected.length])).toEqual(
       indices.map((i) => [recorded()[i]?.chosen_length, recorded()[i]?.rejected_length]),
@@ -126,8 +119,8 @@ describe.skipIf(missing !== "")(`stories260K${missing}`, () => {
   });
 
   onEachBackend((backend) => {
-    // The recorded hidden states were computed in float32 before they were rounded to float16: of those computed here, one in
-    // 700 rounds the other way. Over the whole file that moves a sum by 2.6e-3 nats at most, and by 7e-5 on average.
+    // The recorded hidden states were computed in float32 before they were rounded to float16: of those computed here,
+    // one in 700 rounds the other way. Over the whole file that moves a sum by 2.6e-3 nats at most, by 7e-5 on average.
     it("gives the recorded log-probs", () => {
       const { indices, policy, reference } = batches();
       const before = backend.sequenceLogps(reference);
@@ -187,5 +180,5 @@ function pack({ tokens, vocab, logits }: LogitsBatch): LogitsBatch {
   for (const [k, row] of rows.entries()) {
     kept.set((logits as Float32Array).subarray(row * vocab, (row + 1) * vocab), k * vocab);
   }
-  return { tokens: collate(chosenPairs().examples, { layout: "packed" }), vocab, logits: kept };
+  return { tokens: collate(spread().examples, { layout: "packed" }), vocab, logits: kept };
 }

@@ -1,4 +1,4 @@
-// A Llama language model, forward pass only, in float64. Weights in llama2.c's first format: seven integers, then float32.
+// A Llama language model, forward pass only, in float64. Weights in llama2.c's first format: seven integers, floats.
 
 /** Matrices are [out, in], row by row; those of the layers follow one another. */
 export interface Model {

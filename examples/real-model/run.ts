@@ -1,5 +1,5 @@
-// From texts to a loss and its gradient: a real language model scores real preference pairs, before and after DPO, and the
-// summed log-probs are compared with the recorded ones.
+// From texts to a loss and its gradient: a real language model scores real preference pairs, before and after DPO, and
+// the summed log-probs are compared with the recorded ones.
 //
 //   node examples/real-model/run.ts [--pairs 64] [MODEL TOKENIZER PAIRS [HEAD]]
 

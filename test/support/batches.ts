@@ -54,8 +54,8 @@ const flushLeft = (row: Cell[]): Cell[] => {
 const flushRight = (row: Cell[]): Cell[] => flushLeft([...row].reverse()).reverse();
 
 /**
- * The tokens that stay in each row, chosen rows first: prompts are padded on the left, completions on the right, and where
- * that is wider than `maxLength`, columns go.
+ * The tokens that stay in each row, chosen rows first: prompts are padded on the left, completions on the right, and
+ * where that is wider than `maxLength`, columns go.
  */
 export function cutColumns(examples: readonly Lists[], options: CollateOptions): Row[] {
   const { maxLength = Infinity, maxPromptLength = Infinity, maxCompletionLength = Infinity } = options;
