@@ -24,18 +24,21 @@ export function scale_f32(y: usize, n: usize, factor: f32): void {
   for (const all = n << 2; i < all; i += 4) store<f32>(y + i, load<f32>(y + i) * factor);
 }
 
-/** out = slope·x, the chain rule; a zero slope gives zero, against an infinite x too. `out` may be `slope`. */
+/** out = slope·x, the chain rule; a zero factor gives zero, against an infinite one too. `out` may be `slope`. */
 export function chain_f32(slope: usize, x: usize, out: usize, n: usize): void {
   const zero = f32x4.splat(0);
   const end = (n & ~3) << 2;
   let i: usize = 0;
   for (; i < end; i += 16) {
     const s = v128.load(slope + i);
-    v128.store(out + i, v128.andnot(f32x4.mul(s, v128.load(x + i)), f32x4.eq(s, zero)));
+    const inner = v128.load(x + i);
+    const none = v128.or(f32x4.eq(s, zero), f32x4.eq(inner, zero));
+    v128.store(out + i, v128.andnot(f32x4.mul(s, inner), none));
   }
   for (const all = n << 2; i < all; i += 4) {
     const s = load<f32>(slope + i);
-    store<f32>(out + i, s == 0 ? 0 : s * load<f32>(x + i));
+    const inner = load<f32>(x + i);
+    store<f32>(out + i, s == 0 || inner == 0 ? 0 : s * inner);
   }
 }
 

@@ -697,9 +697,10 @@ export function margin_power_f32(
   const k = v128.load32_splat(constants, 0);
   const k1 = v128.load32_splat(constants, 4); // Math.min(cap, 1e+30)
   const k2 = v128.load32_splat(constants, 8); // -1e+30
-  const one = v128.load32_splat(constants, 12); // 1
-  const k3 = v128.load32_splat(constants, 16); // 1 / k
-  const cap = v128.load32_splat(constants, 20);
+  const k3 = v128.load32_splat(constants, 12); // 0.7
+  const one = v128.load32_splat(constants, 16); // 1
+  const k4 = v128.load32_splat(constants, 20); // 1 / k
+  const cap = v128.load32_splat(constants, 24);
   const zero = f32x4.splat(0);
   const end = (n & ~3) << 2;
   let i: usize = 0;
@@ -712,11 +713,17 @@ export function margin_power_f32(
     const s = f32x4.pmax(f32x4.pmin(t, k1), k2);
     const t1 = f32x4.mul(k, c);
     const t2 = f32x4.pmax(f32x4.pmin(t1, k1), k2);
-    const most = f32x4.pmax(s, t2);
+    const gap = f32x4.sub(s, t2);
+    const t3 = f32x4.abs(gap);
     const perChosen = f32x4.div(one, f32x4.pmax(chosenLength, one));
     const perRejected = f32x4.div(one, f32x4.pmax(rejectedLength, one));
-    const rest1 = f32x4.add(f32x4.sub(f32x4.mul(expm1_x4(f32x4.sub(s, most)), perChosen), f32x4.mul(expm1_x4(f32x4.sub(t2, most)), perRejected)), f32x4.sub(perChosen, perRejected));
-    v128.store(loss + i, v128.bitselect(zero, f32x4.mul(f32x4.mul(exp_x4(most), rest1), k3), f32x4.eq(rest1, zero)));
+    const t4 = f32x4.ge(gap, zero);
+    const drop = expm1_x4(neg_x4(t3));
+    const near = f32x4.add(f32x4.sub(perChosen, perRejected), v128.bitselect(f32x4.mul(neg_x4(drop), perRejected), f32x4.mul(drop, perChosen), t4));
+    const e_gap = exp_neg_abs_x4(gap);
+    const far = v128.bitselect(f32x4.sub(perChosen, f32x4.mul(e_gap, perRejected)), f32x4.sub(f32x4.mul(e_gap, perChosen), perRejected), t4);
+    const rest1 = v128.bitselect(near, far, f32x4.lt(t3, k3));
+    v128.store(loss + i, v128.bitselect(zero, f32x4.mul(f32x4.mul(exp_x4(f32x4.pmax(s, t2)), rest1), k4), f32x4.eq(rest1, zero)));
     v128.store(gc + i, v128.bitselect(zero, f32x4.mul(exp_x4(s), perChosen), f32x4.gt(t, cap)));
     v128.store(gr + i, v128.bitselect(zero, f32x4.mul(neg_x4(exp_x4(t2)), perRejected), f32x4.gt(t1, cap)));
   }

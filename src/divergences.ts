@@ -31,8 +31,9 @@ export const jsDivergence: Margin = (a, c, chosenLength, rejectedLength) => {
 /**
  * f(r) = e^t / k, t = min(k·r, cap): the α-divergence with k = α − 1, the forward KL with k = −1 and no cap.
  *
- * The larger power is taken out of the difference, e^M·(e^(s−M)/n − e^(t−M)/m), and the rest formed from expm1: no digits
- * are lost near α = 1 or where a ≈ c, and an overflow is ±∞, not ∞ − ∞. The slope is 0 where the cap is active.
+ * The larger power is taken out of the difference, e^M·(1/n − e^−|s−t|/m) or the mirror image: an overflow is ±∞, not ∞ − ∞.
+ * Where the powers are close, expm1 keeps the digits that the difference would lose (near α = 1, or a ≈ c); where they are
+ * far apart it would lose those of the smaller 1/n. The slope is 0 where the cap is active.
  * The bounds of ±1e30 change no power, e^±1e30 being ∞ and 0 already; they keep ∞ − ∞ out of the exponents.
  */
 export const powerDivergence: Margin = (a, c, chosenLength, rejectedLength, k, cap) => {
@@ -40,10 +41,14 @@ export const powerDivergence: Margin = (a, c, chosenLength, rejectedLength, k, c
   const perRejected = 1 / Math.max(rejectedLength, 1);
   const s = Math.max(Math.min(k * a, Math.min(cap, 1e30)), -1e30);
   const t = Math.max(Math.min(k * c, Math.min(cap, 1e30)), -1e30);
-  const most = Math.max(s, t);
-  const rest = Math.expm1(s - most) * perChosen - Math.expm1(t - most) * perRejected + (perChosen - perRejected);
+  const gap = s - t;
+  const fall = Math.exp(-Math.abs(gap));
+  const drop = Math.expm1(-Math.abs(gap));
+  const far = gap >= 0 ? perChosen - fall * perRejected : fall * perChosen - perRejected;
+  const near = perChosen - perRejected + (gap >= 0 ? -drop * perRejected : drop * perChosen);
+  const rest = Math.abs(gap) < 0.7 ? near : far;
   return [
-    rest === 0 ? 0 : (Math.exp(most) * rest) / k,
+    rest === 0 ? 0 : (Math.exp(Math.max(s, t)) * rest) / k,
     k * a > cap ? 0 : Math.exp(s) * perChosen,
     k * c > cap ? 0 : -Math.exp(t) * perRejected,
   ];

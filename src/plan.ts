@@ -78,8 +78,12 @@ export function planLosses(options: LossOptions): Plan {
     const takesMargin = "margin" in loss && !loss.sorted;
     terms.push({ loss, weight: weights?.[j] ?? 1, params, shiftAt, divergence: takesMargin ? divergence : undefined });
   }
-  return { terms, beta: options.beta ?? beta.default, referenceFree: options.referenceFree ?? false, shift };
+  return { terms, beta: options.beta ?? rewardBeta(chosen), referenceFree: options.referenceFree ?? false, shift };
 }
+
+// The β of the rewards is that of the losses; a loss of the user's may have its own default.
+const rewardBeta = (chosen: readonly Loss[]): number =>
+  chosen.find(({ params }) => Object.hasOwn(params, "beta"))?.params["beta"]?.default ?? beta.default;
 
 function readLosses(lossType: NonNullable<LossOptions["lossType"]>): Loss[] {
   const list = Array.isArray(lossType) ? (lossType as readonly (string | Loss)[]) : [lossType as string | Loss];

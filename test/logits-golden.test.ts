@@ -37,9 +37,19 @@ onEachBackend((backend) => {
       const ofGradient = 1e-5 * magnitude(gradient) + floor;
       const ofLosses = (want: number): number => 1e-5 * Math.max(Math.abs(want), magnitude(losses)) + floor;
       expect([
-        ...misses("loss", [got.loss], [f64.loss], within(() => 1e-5 * meanMagnitude(losses) + floor)),
+        ...misses(
+          "loss",
+          [got.loss],
+          [f64.loss],
+          within(() => 1e-5 * meanMagnitude(losses) + floor),
+        ),
         ...misses("losses", got.losses, losses, within(ofLosses)),
-        ...misses("gradLogits", unpack(got.gradLogits as Float32Array, vocab), gradient, within(() => ofGradient)),
+        ...misses(
+          "gradLogits",
+          unpack(got.gradLogits as Float32Array, vocab),
+          gradient,
+          within(() => ofGradient),
+        ),
         ...missesNear("tokenLogps", unpack(got.tokenLogps, 1), tokens, 2.5e-7, 2e-6),
         ...missesNear("logps", got.logps, sums, 2.5e-7, 2e-6),
         ...Object.entries(f64.metrics).flatMap(([key, want]) =>

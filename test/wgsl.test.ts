@@ -1,7 +1,7 @@
-// The printed WGSL on Dawn, against the definitions in float64: every function of losses.gen.ts and the math beneath them.
+// The printed WGSL on Dawn, against the definitions in float64: every function of losses.gen.ts and its math.
 //
-// No GPU is needed: SwiftShader, the driver in software that Debian's chromium brings, is correctly rounded. VK_ICD_FILENAMES
-// chooses another. Without a driver the tests are skipped; with CI set that is a failure.
+// No GPU is needed: SwiftShader, the software driver that comes with Debian's chromium, rounds correctly, never fuses.
+// VK_ICD_FILENAMES chooses another. Without a driver the tests are skipped; where CI is set that is a failure.
 
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -24,19 +24,23 @@ interface Dawn {
   globals: Record<"GPUBufferUsage" | "GPUMapMode", Record<string, number>>;
 }
 
+interface Opened extends Pick<Dawn, "globals"> {
+  device: GPUDevice;
+}
+
 // The package's types repeat those of lib.dom and clash with them: imported by a name that tsc does not follow.
-async function openDawn(name: string): Promise<{ globals: Dawn["globals"]; device: GPUDevice } | undefined> {
+async function openDawn(name: string): Promise<Opened | undefined> {
   if (!process.env["VK_ICD_FILENAMES"] && existsSync(SWIFTSHADER)) process.env["VK_ICD_FILENAMES"] = SWIFTSHADER;
   const { create, globals } = (await import(name)) as Dawn;
   const gpu = create([]);
   // A device whose GPU object is collected crashes the process.
   Object.assign(globalThis, { gpuOfTests: gpu });
-  const device = await (await gpu.requestAdapter())?.requestDevice();
-  return device && { globals, device };
+  const adapter = await gpu.requestAdapter();
+  return adapter ? { globals, device: await adapter.requestDevice() } : undefined;
 }
 
-const dawn = await openDawn("webgpu").catch(() => undefined);
-const missing = dawn ? "" : `no Vulkan driver: ${INSTALL}`;
+const dawn = await openDawn("webgpu").catch((error: unknown): undefined => void console.warn(error));
+const missing = dawn ? "" : `Dawn finds no Vulkan driver: ${INSTALL}`;
 afterAll(() => dawn?.device.destroy());
 
 type Pair = readonly [a: number, c: number, chosenLength: number, rejectedLength: number];
@@ -112,8 +116,8 @@ const elementary: readonly { call: string; exact: (x: number, e: number) => numb
   { call: "log1p(it.e)", exact: (_x, e) => Math.log1p(e), ulps: 1.5 },
 ];
 
-// Random pairs, then every two of the edge values: β·a and β·c up to 1e4, ties, zeros, empty completions. With each pair go
-// an x and an e in [0, 1] for the elementary functions.
+// Random pairs, then every two of the edge values: β·a and β·c up to 1e4, ties, zeros; some completions are empty. With
+// each pair go an x, and an e in [0, 1], for the elementary functions.
 const edges = [0, 1e-3, 0.5, 1, 10, 50, 88, 100, 710, 1e3, 1e4].flatMap((z) => [z / 0.1, -z / 0.1]);
 const special = [0, 17.4, 86.9, 87.1, 87.4, 88.722, 88.723, 88.9, 1e4, 3e38].flatMap((x) => [x, -x]);
 
@@ -165,7 +169,7 @@ async function compile(device: GPUDevice, code: string): Promise<{ module: GPUSh
 }
 
 /** Three numbers and one of padding for each output of each input. */
-async function dispatch({ device, globals }: NonNullable<typeof dawn>, module: GPUShaderModule): Promise<Float32Array> {
+async function dispatch({ device, globals }: Opened, module: GPUShaderModule): Promise<Float32Array<ArrayBuffer>> {
   const { STORAGE = 0, COPY_SRC = 0, COPY_DST = 0, MAP_READ = 0 } = globals.GPUBufferUsage;
   const filled = (numbers: readonly number[]): GPUBuffer => {
     const buffer = device.createBuffer({ size: 4 * numbers.length, usage: STORAGE | COPY_DST });
@@ -198,7 +202,7 @@ function sensitivity(exact: (a: number, c: number) => number, a: number, c: numb
   return Math.max(0, ...moved.map((answer) => Math.abs(answer - want)).filter(Number.isFinite));
 }
 
-// e^M overflows before it is divided by a length of up to 1024: near the end of float32, and beyond it, ∞ of that sign is right.
+// e^M overflows before it is divided by a length of up to 1024: so near the end of float32, and beyond, ∞ is right.
 const overflows = (got: number, want: number): boolean =>
   Math.abs(want) > FLOAT32_MAX / 1024 && Math.abs(got) === Infinity && Math.sign(got) === Math.sign(want);
 
@@ -221,33 +225,34 @@ const ulp = (x: number): number => 2 ** (Math.max(Math.floor(Math.log2(Math.abs(
 /** Below this the exponentials are an exact 0: no denormals. */
 const EXP_IS_ZERO = 2 ** -125.5;
 
+// Reporters fold a file that is skipped as a whole.
 const title = missing ? `WGSL (skipped: ${missing})` : "WGSL";
-
-describe.runIf(missing && process.env["CI"])("where CI is set", () => {
-  it("WGSL is tested", () => expect(missing).toBe(""));
-});
+if (missing) console.warn(title);
+if (missing && process.env["CI"]) it("WGSL is tested where CI is set", () => expect.fail(missing));
 
 describe.skipIf(missing)(title, () => {
-  const { device } = dawn as NonNullable<typeof dawn>;
-  let results: Float32Array;
+  // The body of a skipped suite runs too.
+  const opened = dawn as Opened;
+  let compiled: Awaited<ReturnType<typeof compile>>;
+  let results = new Float32Array();
 
   beforeAll(async () => {
-    const { module, messages } = await compile(device, shader);
-    expect(messages).toEqual([]);
-    results = await dispatch(dawn as NonNullable<typeof dawn>, module);
+    compiled = await compile(opened.device, shader);
+    if (compiled.messages.length === 0) results = await dispatch(opened, compiled.module);
   }, 60_000);
 
   /** One of the numbers of one output, for all inputs. */
   const column = (output: number, which: number): Float32Array =>
     Float32Array.from(inputs, (_, i) => results[4 * (i * outputs + output) + which] as number);
 
-  it("has a case for every function", () => {
+  it("compiles without a word, and has a case for every function", () => {
+    expect(compiled.messages).toEqual([]);
     expect([...new Set(cases.map(({ kernel }) => kernel))]).toEqual(Object.keys(kernelConstants));
     expect(cases.filter(({ kernel }) => !lossesWgsl.includes(`fn ${kernel}(`))).toEqual([]);
   });
 
   describe("keeps 1e-6 of a result or 4e-7 of its parts", () => {
-    // Measured: 0.69 of that (discopop, whose slope has parts of 1/(4τ) = 5), 0.35 or less elsewhere.
+    // Measured: 0.64 of that (discopop, whose slope has parts of 1/(4τ) = 5), 0.31 or less elsewhere.
     it.each(cases.map((one, output) => ({ ...one, output })))("$name", ({ output, ...one }) => {
       expect(([0, 1, 2] as const).flatMap((which) => missesOfCase(one, column(output, which), which))).toEqual([]);
     });
@@ -273,13 +278,13 @@ describe.skipIf(missing)(title, () => {
         const target = d * d;
         const target1 = target + d;
         const k = target * target1;
-        const exp_neg_abs = Math.exp(-Math.abs(k));
-        const select = exp_neg_abs > k ? target : k;
+        const expm1 = Math.exp(k);
+        const select = expm1 > k ? target : k;
         return [select * Math.expm1(target), target1 * k];
       },
     });
-    const [, text = ""] = printWgsl([lossKernel(hostile, "")]).match(/`(.*)`/s) ?? [];
+    const [, text = ""] = printWgsl([lossKernel(hostile, "")]).match(/wgsl \*\/ `(.*)`/s) ?? [];
     expect(text).toContain("fn pair_hostile");
-    expect((await compile(device, mathWgsl + text)).messages).toEqual([]);
+    expect((await compile(opened.device, mathWgsl + text)).messages).toEqual([]);
   });
 });

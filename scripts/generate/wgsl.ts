@@ -15,20 +15,21 @@ const functions = {
   min: "min",
 } as const;
 
-// Names that a definition may use and a WGSL function may not: WGSL's keywords and reserved words (§16), and what the
-// printed text itself refers to.
+// Names that a definition may give and a WGSL function may not: keywords and reserved words (WGSL §16), and what
+// the printed text itself refers to.
 const taken = new Set(
-  `NULL Self abstract active alias alignas alignof as asm asm_fragment async attribute auto await become break case cast catch
-  class co_await co_return co_yield coherent column_major common compile compile_fragment concept const const_assert const_cast
-  consteval constexpr constinit continue continuing crate debugger decltype default delete demote demote_to_helper diagnostic
-  discard do dynamic_cast else enable enum explicit export extends extern external fallthrough false filter final finally fn
-  for friend from fxgroup get goto groupshared highp if impl implements import inline instanceof interface layout let loop lowp
-  macro macro_rules match mediump meta mod module move mut mutable namespace new nil noexcept noinline nointerpolation
-  non_coherent noncoherent noperspective null nullptr of operator override package packoffset partition pass patch
-  pixelfragment precise precision premerge priv protected pub public readonly ref regardless register reinterpret_cast require
-  requires resource restrict return self set shared sizeof smooth snorm static static_assert static_cast std struct subroutine
-  super switch target template this thread_local throw trait true try type typedef typeid typename typeof union unless unorm
-  unsafe unsized use using var varying virtual volatile wgsl where while with writeonly yield
+  `NULL Self abstract active alias alignas alignof as asm asm_fragment async attribute auto await become break case
+  cast catch class co_await co_return co_yield coherent column_major common compile compile_fragment concept const
+  const_assert const_cast consteval constexpr constinit continue continuing crate debugger decltype default delete
+  demote demote_to_helper diagnostic discard do dynamic_cast else enable enum explicit export extends extern external
+  fallthrough false filter final finally fn for friend from fxgroup get goto groupshared highp if impl implements
+  import inline instanceof interface layout let loop lowp macro macro_rules match mediump meta mod module move mut
+  mutable namespace new nil noexcept noinline nointerpolation non_coherent noncoherent noperspective null nullptr of
+  operator override package packoffset partition pass patch pixelfragment precise precision premerge priv protected
+  pub public readonly ref regardless register reinterpret_cast require requires resource restrict return self set
+  shared sizeof smooth snorm static static_assert static_cast std struct subroutine super switch target template this
+  thread_local throw trait true try type typedef typeid typename typeof union unless unorm unsafe unsized use using
+  var varying virtual volatile wgsl where while with writeonly yield
   chosenLength k rejectedLength select vec3f ${Object.values(functions).join(" ")}`.split(/\s+/),
 );
 
@@ -46,6 +47,7 @@ export function printWgsl(kernels: readonly Kernel[]): string {
 
 function printKernel(kernel: Kernel): string {
   const names = new Set(kernel.steps.map(({ name }) => name));
+  // The name of a step, with as many 1s as make it free.
   const local = ({ name = "" }: Node): string => {
     let free = name;
     while (taken.has(free) || (free !== name && names.has(free))) free += "1";

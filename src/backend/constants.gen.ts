@@ -91,6 +91,7 @@ export const kernelConstants = {
     k,
     Math.min(cap, 1e+30),
     -1e+30,
+    0.7,
     1,
     1 / k,
     cap,

@@ -109,10 +109,12 @@ function marginEvaluator(loss: MarginLoss, { params, divergence }: Term): Evalua
   return (_i, a, c, chosenLength, rejectedLength) => {
     const [d, da, dc] = form(a, c, normalised ? chosenLength : 1, normalised ? rejectedLength : 1, k ?? 0, cap ?? 0);
     const [value, slope] = margin(d, p0, p1, p2, p3);
-    // A zero slope gives zero, against an infinite derivative of the score too.
-    return withNaN([value, slope === 0 ? 0 : slope * da, slope === 0 ? 0 : slope * dc]);
+    return withNaN([value, chain(slope, da), chain(slope, dc)]);
   };
 }
+
+// The chain rule; a zero factor gives zero, against an infinite one too.
+const chain = (slope: number, inner: number): number => (slope === 0 || inner === 0 ? 0 : slope * inner);
 
 // AOT: margins between sorted vectors; losses stay by rank, gradients go back through the sort.
 function sortedEvaluator({ margin, sorted }: MarginLoss, term: Term, job: PairJob): Evaluate {

@@ -23,7 +23,7 @@ export interface WasmOptions {
 
 const PAGE = 65536;
 
-/** The first page is the module's own data: a few KB (test/wasm/load.test.ts holds that). */
+/** The first page is the module's own data: a few KB (test/wasm-load.test.ts holds that). */
 export const STATIC_BYTES = PAGE;
 
 /**

@@ -194,17 +194,23 @@ fn margin_js(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f3
   return vec3f((((log1p_c - min(c, 0.0)) * perRejected) - ((log1p_a - min(a, 0.0)) * perChosen)), (sigmoid_neg_a * perChosen), (-(sigmoid_neg_c) * perRejected));
 }
 
-// src/divergences.ts; k: k, Math.min(cap, 1e+30), -1e+30, 1, 1 / k, cap
-fn margin_power(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, 6>) -> vec3f {
+// src/divergences.ts; k: k, Math.min(cap, 1e+30), -1e+30, 0.7, 1, 1 / k, cap
+fn margin_power(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, 7>) -> vec3f {
   let t = (k[0] * a);
   let s = max(min(t, k[1]), k[2]);
   let t1 = (k[0] * c);
   let t2 = max(min(t1, k[1]), k[2]);
-  let most = max(s, t2);
-  let perChosen = (k[3] / max(chosenLength, k[3]));
-  let perRejected = (k[3] / max(rejectedLength, k[3]));
-  let rest1 = (((expm1((s - most)) * perChosen) - (expm1((t2 - most)) * perRejected)) + (perChosen - perRejected));
-  return vec3f(select(((exp_f32(most) * rest1) * k[4]), 0.0, (rest1 == 0.0)), select((exp_f32(s) * perChosen), 0.0, (t > k[5])), select((-(exp_f32(t2)) * perRejected), 0.0, (t1 > k[5])));
+  let gap = (s - t2);
+  let t3 = abs(gap);
+  let perChosen = (k[4] / max(chosenLength, k[4]));
+  let perRejected = (k[4] / max(rejectedLength, k[4]));
+  let t4 = (gap >= 0.0);
+  let drop = expm1(-(t3));
+  let near = ((perChosen - perRejected) + select((drop * perChosen), (-(drop) * perRejected), t4));
+  let e_gap = exp_neg_abs(gap);
+  let far = select(((e_gap * perChosen) - perRejected), (perChosen - (e_gap * perRejected)), t4);
+  let rest1 = select(far, near, (t3 < k[3]));
+  return vec3f(select(((exp_f32(max(s, t2)) * rest1) * k[5]), 0.0, (rest1 == 0.0)), select((exp_f32(s) * perChosen), 0.0, (t > k[6])), select((-(exp_f32(t2)) * perRejected), 0.0, (t1 > k[6])));
 }
 
 `;

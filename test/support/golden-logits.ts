@@ -34,7 +34,7 @@ export function logitsOfRows({ input_ids, completion_mask, policy_logits, ref_lo
       inputIds: flatIds(input_ids),
       completionMask: flatMask(completion_mask),
     },
-    vocab: (policy_logits[0]?.[0] as number[]).length,
+    vocab: policy_logits.flat()[0]?.length ?? 0,
     logits: Float32Array.from(policy_logits.flat(2)),
     reference: { logits: Float32Array.from(ref_logits.flat(2)) },
   };

@@ -49,7 +49,7 @@ export function bitsOf(type: HalfType, x: number): number {
 }
 
 /** The number that the bits stand for. */
-export function valueOf(type: HalfType, half: number): number {
+export function numberOf(type: HalfType, half: number): number {
   const { mantissa, least, most } = formats[type];
   const sign = half & 0x8000 ? -1 : 1;
   const exponent = (half & 0x7fff) >> mantissa;
@@ -69,9 +69,13 @@ export const wrappers = {
 export const toBits = (type: HalfType, values: Float32Array): Uint16Array =>
   Uint16Array.from(values, (x) => bitsOf(type, roundTo(type, x)));
 
+/** Bits of halves as numbers. */
+export const fromBits = (type: HalfType, bits: Uint16Array): Float32Array =>
+  Float32Array.from(bits, (half) => numberOf(type, half));
+
 /** Any floats as numbers. */
 export function numbersOf(floats: Floats): Float32Array {
-  if ("f16" in floats) return Float32Array.from(floats.f16, (half) => valueOf("f16", half));
-  if ("bf16" in floats) return Float32Array.from(floats.bf16, (half) => valueOf("bf16", half));
+  if ("f16" in floats) return fromBits("f16", floats.f16 as Uint16Array);
+  if ("bf16" in floats) return fromBits("bf16", floats.bf16 as Uint16Array);
   return Float32Array.from(floats);
 }

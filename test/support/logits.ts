@@ -37,7 +37,9 @@ export function countingRows({ pairs, length, inputIds, completionMask }: Tokens
 /** Rows `rows` of `width` numbers, one after another. */
 export function gatherRows(values: Float32Array, rows: readonly number[], width: number): Float32Array {
   const gathered = new Float32Array(rows.length * width);
-  rows.forEach((row, k) => gathered.set(values.subarray(row * width, (row + 1) * width), k * width));
+  rows.forEach((row, k) => {
+    gathered.set(values.subarray(row * width, (row + 1) * width), k * width);
+  });
   return gathered;
 }
 
@@ -103,16 +105,20 @@ export function normalFrom(seed: number): () => number {
   return () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
-/** A plausible batch: prompts and completions of any length, none included, padding, reference near the policy. */
+/**
+ * A plausible batch: prompts and completions of any length, none included, padding, reference near the policy. In the first
+ * pair tokens count on both sides.
+ */
 export function randomLogits({ pairs, length, vocab, seed, spread = 2.5, holes = 0 }: Shape): PaddedLogits {
   const random = randomFrom(seed);
   const normal = normalFrom(seed ^ 0x5bd1e995);
   const positions = 2 * pairs * length;
   const completionMask = new Uint8Array(positions);
   for (let r = 0; r < 2 * pairs; r++) {
-    const from = Math.floor(random() * (length / 2 + 1));
-    const to = from + Math.floor(random() * (length - from + 1));
-    for (let t = from; t < to; t++) completionMask[r * length + t] = random() < holes ? 0 : 1;
+    const isFirst = r % pairs === 0;
+    const from = isFirst ? Math.min(1 + (r > 0 ? 1 : 0), length - 1) : Math.floor(random() * (length / 2 + 1));
+    const to = isFirst ? length : from + Math.floor(random() * (length - from + 1));
+    for (let t = from; t < to; t++) completionMask[r * length + t] = t > from && random() < holes ? 0 : 1;
   }
   const inputIds = Int32Array.from({ length: positions }, () => Math.floor(random() * vocab));
   const logits = Float32Array.from({ length: positions * vocab }, () => spread * normal());

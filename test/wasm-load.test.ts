@@ -1,0 +1,46 @@
+// The ways of handing over the module, and the memory that it claims for itself.
+
+import { inflateRawSync } from "node:zlib";
+import { expect, test } from "vitest";
+import { STATIC_BYTES } from "../src/backend/wasm.ts";
+import { createBackend, createWasm } from "../src/index.ts";
+import { deflated as plain } from "../src/wasm/kernels.gen.ts";
+import { deflated as relaxed } from "../src/wasm/kernels-relaxed.gen.ts";
+import { instantiate } from "../src/wasm/load.ts";
+
+const bytes = inflateRawSync(Buffer.from(plain, "base64"));
+const f32 = (...values: number[]): Float32Array => Float32Array.from(values);
+const pairs = { policyChosen: f32(-1), policyRejected: f32(-2), referenceChosen: f32(-2), referenceRejected: f32(-2) };
+
+test.each([
+  ["bytes", () => bytes],
+  ["an ArrayBuffer", () => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)],
+  ["a compiled module", () => new WebAssembly.Module(bytes)],
+  ["a promise of a module", () => WebAssembly.compile(bytes)],
+  ["a Response", () => new Response(bytes)],
+])("createWasm takes %s", async (_name, module) => {
+  const wasm = await createWasm({ module: module() });
+  expect(wasm.reason).toContain("the module given");
+  expect(wasm.pairLoss(pairs, { beta: 1 }).loss).toBeCloseTo(Math.log1p(Math.exp(-1)), 6);
+});
+
+test.each([
+  ["plain", plain],
+  ["relaxed", relaxed],
+])("the %s module's own data end within the first page", (_name, deflated) => {
+  const module = new WebAssembly.Module(inflateRawSync(Buffer.from(deflated, "base64")));
+  const { HEAP_BASE } = instantiate(module, new WebAssembly.Memory({ initial: 1 }));
+  expect(HEAP_BASE.value).toBeLessThanOrEqual(STATIC_BYTES);
+});
+
+test("createBackend falls back to plain JavaScript where compiling is forbidden, and says why", async () => {
+  const { compile } = WebAssembly;
+  WebAssembly.compile = () => Promise.reject(new Error("forbidden by policy"));
+  try {
+    const backend = await createBackend({ for: "pairs" });
+    expect([backend.name, backend.reason]).toEqual(["js", expect.stringContaining("forbidden by policy")]);
+    await expect(createWasm()).rejects.toMatchObject({ name: "BackendError", code: "unavailable" });
+  } finally {
+    WebAssembly.compile = compile;
+  }
+});
