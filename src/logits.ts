@@ -1,8 +1,8 @@
 // The inputs of the calls that see logits, checked once, before anything is computed or written.
 
 import { KindError, ParamError, ShapeError } from "./errors.ts";
-import { type FloatData, readFloats } from "./floats.ts";
-import { checkCall, checkOneOf, checkOut, pairResults, type Wanted } from "./pairs.ts";
+import { type FloatData, floatAt, readFloats } from "./floats.ts";
+import { checkCall, checkOneOf, checkOut, pairResults, refuseUnused, type Wanted } from "./pairs.ts";
 import { arrayKind, checkNumber, kindOf, type Plan } from "./plan.ts";
 import { listTokens, type TokenList } from "./tokens.ts";
 import type { FloatArray, Floats, LogitsBatch, LogitsLossOptions, Reference, SequenceLogpsOptions } from "./types.ts";
@@ -41,15 +41,19 @@ const logpResults: readonly Wanted[] = [
  */
 export function checkLogits(batch: LogitsBatch, options: SequenceLogpsOptions): LogitsJob {
   checkCall(options);
-  const known = ["ldAlpha", "out", "gradScale", "metrics", "validate", "signal", "onProgress"];
+  const unused = ["inPlace", "accumulate", "gradType", "gradScale"];
+  refuseUnused(options, unused, "sequenceLogps, which has no gradient");
+  const known = ["ldAlpha", "out", "metrics", "validate", "signal", "onProgress"];
   for (const name in options) {
-    if (known.includes(name) || options[name as keyof SequenceLogpsOptions] === undefined) continue;
+    if (known.includes(name) || unused.includes(name)) continue;
+    if (options[name as keyof SequenceLogpsOptions] === undefined) continue;
     throw new ParamError("unknown-option", `${name}: not an option of sequenceLogps; known: ${known.join(", ")}`);
   }
   const job = readBatch(batch, options);
   const { list, logits } = job;
   if (options.out !== undefined) {
-    checkOut(options.out, logpResults, logpLengths(list), { logits: logits.data }, ["logits"]);
+    const inputs = { logits: logits.data, ...tokenArrays(batch.tokens) };
+    checkOut(options.out, logpResults, logpLengths(list), inputs, Object.keys(inputs));
   }
   return job;
 }
@@ -62,12 +66,13 @@ export function checkLogits(batch: LogitsBatch, options: SequenceLogpsOptions): 
 export function checkLogitsLoss(
   batch: LogitsBatch & { reference?: Reference | undefined },
   plan: Plan,
-  options: LogitsLossOptions & { accumulate?: boolean },
+  options: LogitsLossOptions,
 ): LogitsLossJob {
   checkCall(options);
-  const { inPlace, gradType = "same", out, weighting, accumulate } = options;
+  const { inPlace = false, gradType = "same", out, weighting } = options;
   checkOneOf(gradType, "gradType", ["same", "f32"]);
-  if (accumulate) throw new ParamError("unused-option", "accumulate: logitsLoss has no weight gradients");
+  if (typeof inPlace !== "boolean") throw new KindError(`inPlace: expected true or false, got ${kindOf(inPlace)}`);
+  refuseUnused(options, ["accumulate"], "logitsLoss, which has no weight gradients");
   if (weighting !== undefined) checkWeighting(weighting, plan);
   const job = readBatch(batch, options);
   const { list, logits, vocab } = job;
@@ -81,7 +86,7 @@ export function checkLogitsLoss(
   }
   const size = logits.data.length;
   const given = inPlace ? batch.logits : out?.gradLogits;
-  const gradLogits = given ?? makeFloats(batch.logits, type, size);
+  const gradLogits = given === undefined ? makeFloats(batch.logits, type, size) : given;
   const gradient = readFloats(gradLogits, "out.gradLogits", size);
   if (gradient.type !== type) {
     throw new KindError(`out.gradLogits: expected ${type} (gradType "${gradType}"), got ${gradient.type}`);
@@ -89,7 +94,11 @@ export function checkLogitsLoss(
   if (out !== undefined) {
     const kinds = [arrayKind(gradient.data)];
     const wanted = [...pairResults, ...logpResults, { name: "gradLogits", kinds }];
-    const inputs = { logits: logits.data, ...referenceArrays(reference) };
+    const inputs = {
+      logits: logits.data,
+      ...referenceArrays(batch.reference, reference),
+      ...tokenArrays(batch.tokens),
+    };
     const buffers = out.gradLogits === undefined ? out : { ...out, gradLogits: gradient.data };
     const lengthOf = (name: string): number => (name === "gradLogits" ? size : logpLengths(list)(name));
     checkOut(buffers, wanted, lengthOf, inputs, Object.keys(inputs));
@@ -138,13 +147,26 @@ function readReference(
   if (logps.length !== 2 * list.pairs) {
     throw new ShapeError("wrong-length", `reference.logps: expected ${2 * list.pairs} values, got ${logps.length}`);
   }
-  return { logps };
+  const at = finite ? logps.findIndex((value) => !Number.isFinite(value)) : -1;
+  if (at >= 0) throw new ParamError("not-finite", `reference.logps[${at}]: expected a finite number, got ${logps[at]}`);
+  // A copy: the results may be written over the very array.
+  return { logps: Float64Array.from(logps) };
 }
 
-const referenceArrays = (reference: LogitsLossJob["reference"]): Record<string, ArrayBufferView> => {
-  if (!reference) return {};
-  return "logps" in reference ? { "reference.logps": reference.logps } : { "reference.logits": reference.logits.data };
-};
+function referenceArrays(given: Reference | undefined, checked: LogitsLossJob["reference"]): Record<string, Sized> {
+  if (!given || !checked) return {};
+  if ("logits" in checked) return { "reference.logits": checked.logits.data };
+  return "logps" in given ? { "reference.logps": given.logps } : {};
+}
+
+type Sized = ArrayBufferView & { readonly length: number };
+
+const tokenArrays = (tokens: object): Record<string, Sized> =>
+  Object.fromEntries(
+    Object.entries(tokens)
+      .filter(([, value]) => ArrayBuffer.isView(value))
+      .map(([name, value]) => [`tokens.${name}`, value]),
+  );
 
 // Ranks are not pairs to weigh, and the likelihood of a batch has no pairs at all.
 function checkWeighting(weighting: unknown, plan: Plan): void {
@@ -173,7 +195,9 @@ function checkFiniteRows({ type, data }: FloatData, name: string, { rows }: Toke
     for (let at = row * vocab; at < (row + 1) * vocab; at++) {
       const value = data[at] as number;
       const finite = type === "f32" ? Number.isFinite(value) : (value & mask) !== mask;
-      if (!finite) throw new ParamError("not-finite", `${name}[${at}]: expected a finite number (row ${row})`);
+      if (finite) continue;
+      const got = floatAt({ type, data }, at);
+      throw new ParamError("not-finite", `${name}[${at}]: expected a finite number, got ${got} (row ${row})`);
     }
   }
 }

@@ -99,6 +99,9 @@ export function checkPairs(
 
 /** Checks the options that every call takes. */
 export function checkCall(options: CallOptions): void {
+  if (typeof options !== "object" || options === null) {
+    throw new KindError(`options: expected an object, got ${kindOf(options)}`);
+  }
   const { gradScale, metrics, validate, signal, onProgress } = options;
   if (gradScale !== undefined) checkNumber(gradScale, "gradScale");
   if (metrics !== undefined) checkOneOf(metrics, "metrics", ["basic", "full"]);
@@ -109,14 +112,22 @@ export function checkCall(options: CallOptions): void {
   if (signal?.aborted) throw new AbortError(signal.reason);
 }
 
-/** Options of calls that see tokens, which pairLoss could only ignore. */
-export function refuseTokenOptions(options: object): void {
-  const { inPlace, accumulate, gradType, ldAlpha, weighting } = options as Record<string, unknown>;
-  if (gradType !== undefined) checkOneOf(gradType, "gradType", ["same", "f32"]);
-  if (inPlace) throw new ParamError("unused-option", "inPlace: pairLoss has no logits");
-  if (accumulate) throw new ParamError("unused-option", "accumulate: pairLoss has no weight gradients");
-  if (ldAlpha !== undefined) throw new ParamError("unused-option", "ldAlpha: pairLoss sees no tokens");
-  if (weighting !== undefined) throw new ParamError("unused-option", "weighting: pairLoss sees no logits");
+/** Options that ask for nothing where they have this value: any call accepts them so. */
+const neutral: Readonly<Record<string, unknown>> = {
+  inPlace: false,
+  accumulate: false,
+  gradType: "same",
+  gradScale: 1,
+  ldAlpha: 1,
+};
+
+/** Refuses options that a call could only ignore, unless they ask for nothing. */
+export function refuseUnused(options: object, names: readonly string[], why: string): void {
+  for (const name of names) {
+    const value = (options as Record<string, unknown>)[name];
+    if (value === undefined || value === neutral[name]) continue;
+    throw new ParamError("unused-option", `${name}: not used by ${why}`);
+  }
 }
 
 /** One of a few words, or an error that lists them. */

@@ -34,8 +34,11 @@ export function listTokens(tokens: Tokens | PackedTokens, vocab: number): TokenL
   }
   checkCount(vocab, "vocab");
   checkCount(tokens.pairs, "tokens.pairs");
-  return "offsets" in tokens ? listPacked(tokens, vocab) : listPadded(tokens, vocab);
+  return isPacked(tokens) ? listPacked(tokens, vocab) : listPadded(tokens, vocab);
 }
+
+const isPacked = (tokens: Tokens | PackedTokens): tokens is PackedTokens =>
+  "offsets" in tokens && tokens.offsets !== undefined;
 
 /** A positive integer, or an error that names it. */
 export function checkCount(value: unknown, name: string): asserts value is number {
@@ -47,7 +50,7 @@ export function checkCount(value: unknown, name: string): asserts value is numbe
 
 function checkArray(array: Ids | Mask, name: string, kinds: readonly string[], length: number): void {
   if (!kinds.includes(arrayKind(array))) {
-    throw new KindError(`${name}: expected a ${kinds.join(" or ")}, got ${kindOf(array)}`);
+    throw new KindError(`${name}: expected ${kinds.join(" or ")}, got ${kindOf(array)}`);
   }
   if (array.length !== length) {
     throw new ShapeError("wrong-length", `${name}: expected ${length} values, got ${array.length}`);
@@ -124,8 +127,8 @@ function packedLengths(lengths: Ids | undefined, start: Int32Array): Float64Arra
   return Float64Array.from({ length: sequences }, (_, r) => {
     const own = (start[r + 1] as number) - (start[r] as number);
     const given = lengths === undefined ? own : Number(lengths[r]);
-    if (given >= 0) return given;
-    throw new ParamError("out-of-range", `tokens.lengths[${r}]: expected tokens ≥ 0, got ${given}`);
+    if (given >= own) return given;
+    throw new ParamError("out-of-range", `tokens.lengths[${r}]: expected at least the row's ${own}, got ${given}`);
   });
 }
 

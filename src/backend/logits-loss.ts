@@ -116,14 +116,14 @@ function readRows(
   engine: RowEngine,
   { list, vocab, logits, ldAlpha }: LogitsJob,
   statistics: boolean,
-  logps: Float64Array,
   onToken: (k: number, r: number, sums: Readonly<RowSums>, logp: number) => void,
 ): Float64Array {
-  logps.fill(0);
+  const logps = new Float64Array(2 * list.pairs);
   eachToken(list, (k, r, full) => {
     const row = list.rows[k] as number;
     const sums = engine.read(logits, row, vocab, statistics);
-    const logp = floatAt(logits, row * vocab + (list.targets[k] as number)) - (sums.max + Math.log(sums.sum));
+    // In this order: max + log sum would lose the second where the first is large.
+    const logp = floatAt(logits, row * vocab + (list.targets[k] as number)) - sums.max - Math.log(sums.sum);
     // A tail that does not count must not count as 0·∞ either.
     if (full || ldAlpha > 0) logps[r] = (logps[r] as number) + (full ? logp : ldAlpha * logp);
     onToken(k, r, sums, logp);
@@ -139,13 +139,13 @@ function forward(
   const { list, vocab, logits } = job;
   const { pairs, rows, targets, positions, start } = list;
   const statistics = wanted === "full" || weighting !== undefined;
-  const tokenLogps = cleared(out?.tokenLogps) ?? new Float32Array(positions);
-  const logsumexp = cleared(out?.logsumexp) ?? new Float64Array(positions);
+  const tokenLogps = out?.tokenLogps ?? new Float32Array(positions);
+  const logsumexp = out?.logsumexp ?? new Float64Array(positions);
   const max = new Float32Array(rows.length);
   const sum = new Float64Array(rows.length);
   const spread = new Float64Array(2 * pairs);
   const tally = { entropy: 0, hits: 0, likelihood: 0, chosenLogits: 0, rejectedLogits: 0 };
-  const logps = readRows(engine, job, statistics, out?.logps ?? new Float64Array(2 * pairs), (k, r, sums, logp) => {
+  const sequenceSums = readRows(engine, job, statistics, (k, r, sums, logp) => {
     const row = rows[k] as number;
     const id = targets[k] as number;
     const logSum = Math.log(sums.sum);
@@ -163,6 +163,10 @@ function forward(
     spread[r] = (spread[r] as number) + logp - (Math.log(sums.squares) - 2 * logSum);
     tally[r < pairs ? "chosenLogits" : "rejectedLogits"] += sums.total / vocab;
   });
+  if (out?.tokenLogps) clearGaps(list, tokenLogps, 1);
+  if (out?.logsumexp) clearGaps(list, logsumexp, 1);
+  out?.logps?.set(sequenceSums);
+  const logps = out?.logps ?? sequenceSums;
   const chosen = start[pairs] as number;
   const perToken = (value: number, tokens: number): number => (tokens > 0 ? value / tokens : 0);
   const metrics: Record<string, number> = { mean_token_accuracy: perToken(tally.hits, chosen) };
@@ -176,7 +180,15 @@ function forward(
   return { logps, tokenLogps, logsumexp, max, sum, likelihood: tally.likelihood, weights, metrics };
 }
 
-const cleared = <A extends FloatArray>(array: A | undefined): A | undefined => array?.fill(0) as A | undefined;
+// Zeros for the rows that do not count, `width` elements each.
+function clearGaps({ rows, positions }: TokenList, data: FloatArray | FloatData["data"], width: number): void {
+  let next = 0;
+  for (let k = 0; k <= rows.length; k++) {
+    const row = k < rows.length ? (rows[k] as number) : positions;
+    if (row > next) data.fill(0, next * width, row * width);
+    next = row + 1;
+  }
+}
 
 // WPO: e to the mean over tokens of logp − log Σp², chosen times rejected; a constant for differentiation.
 function wpoWeights({ pairs, start }: TokenList, spread: Float64Array): Float64Array {
@@ -194,10 +206,9 @@ function isFirst({ type, data }: FloatData, from: number, id: number): boolean {
 }
 
 function referenceLogps(engine: RowEngine, job: LogitsLossJob): FloatArray | undefined {
-  const { reference, list } = job;
+  const { reference } = job;
   if (!reference || "logps" in reference) return reference?.logps;
-  const sums = new Float64Array(2 * list.pairs);
-  return readRows(engine, { ...job, logits: reference.logits }, false, sums, () => {});
+  return readRows(engine, { ...job, logits: reference.logits }, false, () => {});
 }
 
 // The pair stage: sequence sums stay in float64 until here, so that log-ratios are formed in it.
@@ -244,22 +255,15 @@ function backward(
   gradRejected: Float32Array<ArrayBufferLike>,
   slope: number,
 ): void {
-  const { pairs, rows, targets, positions } = list;
+  const { pairs, rows, targets } = list;
   const sums = { max: 0, sum: 0 };
-  let next = 0;
-  // Rows that do not count, up to this one.
-  const clearTo = (row: number): void => {
-    if (!fresh && row > next) gradient.data.fill(0, next * vocab, row * vocab);
-    next = row + 1;
-  };
   eachToken(list, (k, r, full) => {
     const row = rows[k] as number;
     const g = (r < pairs ? gradChosen[r] : gradRejected[r - pairs]) as number;
     const ofSequence = full ? g : ldAlpha > 0 ? ldAlpha * g : 0;
-    clearTo(row);
     sums.max = max[k] as number;
     sums.sum = sum[k] as number;
     engine.gradient(logits, row, vocab, targets[k] as number, ofSequence + (r < pairs ? slope : 0), sums, gradient);
   });
-  clearTo(positions);
+  if (!fresh) clearGaps(list, gradient.data, vocab);
 }

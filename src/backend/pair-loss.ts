@@ -1,6 +1,6 @@
 // pairLoss as every backend of this thread does it: plan, check, compute, metrics.
 
-import { checkCall, checkPairs, type PairJob, type PairSums, refuseTokenOptions, type Scan } from "../pairs.ts";
+import { checkCall, checkPairs, type PairJob, type PairSums, refuseUnused, type Scan } from "../pairs.ts";
 import { type Plan, planLosses } from "../plan.ts";
 import { nextMean } from "../running-mean.ts";
 import type { FloatArray, PairLogps, PairLossOptions, PairLossResult } from "../types.ts";
@@ -22,7 +22,11 @@ export function makePairLoss(engine: PairEngine) {
     const plan = planLosses(options);
     engine.check?.(plan);
     checkCall(options);
-    refuseTokenOptions(options);
+    refuseUnused(
+      options,
+      ["inPlace", "accumulate", "gradType", "ldAlpha", "weighting"],
+      "pairLoss, which sees no tokens",
+    );
     const { result, commit } = runPairs(engine, checkPairs(pairs, plan, options, engine.scan));
     commit();
     options.onProgress?.(result.losses.length, result.losses.length);
