@@ -41,9 +41,9 @@ const logpResults: readonly Wanted[] = [
  */
 export function checkLogits(batch: LogitsBatch, options: SequenceLogpsOptions): LogitsJob {
   checkCall(options);
-  const unused = ["inPlace", "accumulate", "gradType", "gradScale"];
+  const unused = ["inPlace", "accumulate", "gradScale"];
   refuseUnused(options, unused, "sequenceLogps, which has no gradient");
-  const known = ["ldAlpha", "out", "metrics", "validate", "signal", "onProgress"];
+  const known = ["ldAlpha", "gradType", "out", "metrics", "validate", "signal", "onProgress"];
   for (const name in options) {
     if (known.includes(name) || unused.includes(name)) continue;
     if (options[name as keyof SequenceLogpsOptions] === undefined) continue;
@@ -70,7 +70,6 @@ export function checkLogitsLoss(
 ): LogitsLossJob {
   checkCall(options);
   const { inPlace = false, gradType = "same", out, weighting } = options;
-  checkOneOf(gradType, "gradType", ["same", "f32"]);
   if (typeof inPlace !== "boolean") throw new KindError(`inPlace: expected true or false, got ${kindOf(inPlace)}`);
   refuseUnused(options, ["accumulate"], "logitsLoss, which has no weight gradients");
   if (weighting !== undefined) checkWeighting(weighting, plan);

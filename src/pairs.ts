@@ -102,7 +102,10 @@ export function checkCall(options: CallOptions): void {
   if (typeof options !== "object" || options === null) {
     throw new KindError(`options: expected an object, got ${kindOf(options)}`);
   }
-  const { gradScale, metrics, validate, signal, onProgress } = options;
+  const { gradScale, gradType, metrics, validate, signal, onProgress } = options as CallOptions & {
+    gradType?: unknown;
+  };
+  if (gradType !== undefined) checkOneOf(gradType, "gradType", ["same", "f32"]);
   if (gradScale !== undefined) checkNumber(gradScale, "gradScale");
   if (metrics !== undefined) checkOneOf(metrics, "metrics", ["basic", "full"]);
   if (validate !== undefined) checkOneOf(validate, "validate", ["ids", "finite"]);
@@ -116,7 +119,6 @@ export function checkCall(options: CallOptions): void {
 const neutral: Readonly<Record<string, unknown>> = {
   inPlace: false,
   accumulate: false,
-  gradType: "same",
   gradScale: 1,
   ldAlpha: 1,
 };

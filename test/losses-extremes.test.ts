@@ -84,3 +84,19 @@ function missesOfLimits(got: PairLossResult, limits: Record<string, number | und
     return near ? [] : [`${name}: got ${value}, the limit is ${limit}`];
   });
 }
+
+onEachBackend((backend) => {
+  it("hinge has no slope at its kink, z = 1 exactly, and all of it just below", () => {
+    // 1/8 and its multiples are exact, so that z is 1 and 1 − 2^-13.
+    const pairs = narrow(
+      pairsOf([
+        [-56, -32, -64, -32],
+        [-56 - 2 ** -10, -32, -64, -32],
+      ]),
+    );
+    const { losses, gradChosen, gradRejected } = backend.pairLoss(pairs, { lossType: "hinge", beta: 1 / 8 });
+    expect(Array.from(losses)).toEqual([0, 2 ** -13]);
+    expect(Array.from(gradChosen, (slope) => slope + 0)).toEqual([0, -1 / 16]);
+    expect(Array.from(gradRejected, (slope) => slope + 0)).toEqual([0, 1 / 16]);
+  });
+});

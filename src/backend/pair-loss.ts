@@ -22,11 +22,7 @@ export function makePairLoss(engine: PairEngine) {
     const plan = planLosses(options);
     engine.check?.(plan);
     checkCall(options);
-    refuseUnused(
-      options,
-      ["inPlace", "accumulate", "gradType", "ldAlpha", "weighting"],
-      "pairLoss, which sees no tokens",
-    );
+    refuseUnused(options, ["inPlace", "accumulate", "ldAlpha", "weighting"], "pairLoss, which sees no tokens");
     const { result, commit } = runPairs(engine, checkPairs(pairs, plan, options, engine.scan));
     commit();
     options.onProgress?.(result.losses.length, result.losses.length);

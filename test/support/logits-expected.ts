@@ -46,7 +46,8 @@ function readTokens({ tokens, vocab }: PaddedLogits, logits: Float32Array, ldAlp
     const exact = exactRow(logits, from, vocab);
     const logps = Float64Array.from({ length: vocab }, (_, v) => exactLogp(logits, from, v, exact));
     const partner = (sequence + tokens.pairs) % (2 * tokens.pairs);
-    const place = (seen[sequence] = (seen[sequence] as number) + 1);
+    const place = (seen[sequence] as number) + 1;
+    seen[sequence] = place;
     const values = logits.subarray(from, from + vocab);
     return {
       sequence,
@@ -91,7 +92,7 @@ export function expectedOf(batch: PaddedLogits, options: Options): Expected {
   const pairWeights = omega.subarray(0, pairs).map((w, i) => w * (omega[pairs + i] as number));
   const lengths = Float64Array.from({ length: 2 * pairs }, (_, r) => {
     const mask = tokens.completionMask.subarray(r * tokens.length, (r + 1) * tokens.length);
-    return Array.from(mask as Uint8Array, Number).reduce((sum, bit) => sum + bit, 0);
+    return mask.reduce((sum, bit) => sum + bit, 0);
   });
 
   // sft is of tokens, not of sequences: apart from the other losses, unless it is alone.
@@ -154,8 +155,10 @@ export function missesOfExpected(
   gradLogits: ArrayLike<number>,
   want: Expected,
 ): string[] {
-  const near = (name: string, values: ArrayLike<number>, wanted: ArrayLike<number>, floor: number): string[] =>
-    misses(name, values, wanted, (g, w) => excessOver(1e-5 * magnitude(wanted) + floor, g, w));
+  const near = (name: string, values: ArrayLike<number>, wanted: ArrayLike<number>, floor: number): string[] => {
+    const bound = 1e-5 * magnitude(wanted) + floor;
+    return misses(name, values, wanted, (g, w) => excessOver(bound, g, w));
+  };
   return [
     ...near("loss", [got.loss], [want.loss], 1e-6),
     ...near("losses", got.losses, want.pairs.losses, 1e-6),

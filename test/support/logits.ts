@@ -3,9 +3,15 @@
 import type { Ids, LogitsBatch, PackedTokens, Reference, Tokens } from "../../src/types.ts";
 import { randomFrom } from "./pairs.ts";
 
+/** Padded tokens in the plainest arrays. */
+export type PlainTokens = Tokens & { inputIds: Int32Array; completionMask: Uint8Array };
+
+/** Packed tokens in the plainest arrays. */
+export type PlainPacked = PackedTokens & { offsets: Int32Array; targets: Int32Array; lengths: Int32Array };
+
 /** Padded rows with the logits of policy and reference. */
 export interface PaddedLogits {
-  tokens: Tokens;
+  tokens: PlainTokens;
   vocab: number;
   logits: Float32Array;
   reference: { logits: Float32Array };
@@ -14,8 +20,12 @@ export interface PaddedLogits {
 export type Call = LogitsBatch & { reference?: Reference | undefined };
 
 /** A batch in one of the layouts. */
-export interface LaidOut {
-  batch: Call & { logits: Float32Array; reference: { logits: Float32Array } };
+export interface LaidOut<T extends PlainTokens | PlainPacked = PlainTokens | PlainPacked> {
+  batch: Call & {
+    tokens: T;
+    logits: Float32Array;
+    reference: { logits: Float32Array };
+  };
   /** Rows of `width` numbers as the padded layout has them; 0 where this layout has no row. */
   unpack(values: ArrayLike<number>, width: number): Float64Array;
   /** The row of the padded layout that each row of this one is. */
@@ -44,7 +54,7 @@ export function gatherRows(values: Float32Array, rows: readonly number[], width:
 }
 
 /** Padded tokens as packed ones: counting rows alone, and the unshifted number of completion tokens of each sequence. */
-export function packTokens(tokens: Tokens): PackedTokens {
+export function packTokens(tokens: PlainTokens): PlainPacked {
   const counting = countingRows(tokens);
   const offsets = new Int32Array(2 * tokens.pairs + 1);
   for (const { sequence } of counting) offsets[sequence + 1] = (offsets[sequence + 1] as number) + 1;
@@ -52,13 +62,16 @@ export function packTokens(tokens: Tokens): PackedTokens {
   const lengths = new Int32Array(2 * tokens.pairs);
   for (let at = 0; at < tokens.completionMask.length; at++) {
     const r = Math.floor(at / tokens.length);
-    lengths[r] = (lengths[r] as number) + Number(tokens.completionMask[at]);
+    lengths[r] = (lengths[r] as number) + (tokens.completionMask[at] as number);
   }
   return { pairs: tokens.pairs, offsets, targets: Int32Array.from(counting, ({ id }) => id), lengths };
 }
 
 /** The layouts that every batch can be given in. */
-export const layouts: Readonly<Record<"padded" | "packed", (batch: PaddedLogits) => LaidOut>> = {
+export const layouts: {
+  readonly padded: (batch: PaddedLogits) => LaidOut<PlainTokens>;
+  readonly packed: (batch: PaddedLogits) => LaidOut<PlainPacked>;
+} = {
   padded: (batch) => ({
     batch,
     unpack: (values) => Float64Array.from(values),

@@ -104,10 +104,10 @@ const unused: Refusal[] = (
       /^labelSmoothing: not used by ipo, hinge \(used by sigmoid, /,
     ],
     [{ lossType: "sft", beta: 0.2 }, /^beta: not used by sft \(used by sigmoid, /],
-    [{ ldAlpha: 0.5 }, /^ldAlpha: pairLoss sees no tokens$/],
-    [{ weighting: "wpo" }, /^weighting: pairLoss sees no logits$/],
-    [{ inPlace: true }, /^inPlace: pairLoss has no logits$/],
-    [{ accumulate: true }, /^accumulate: pairLoss has no weight gradients$/],
+    [{ ldAlpha: 0.5 }, /^ldAlpha: not used by pairLoss, which sees no tokens$/],
+    [{ weighting: "wpo" }, /^weighting: not used by pairLoss, which sees no tokens$/],
+    [{ inPlace: true }, /^inPlace: not used by pairLoss, which sees no tokens$/],
+    [{ accumulate: true }, /^accumulate: not used by pairLoss, which sees no tokens$/],
   ] as const
 ).map(([options, message]) => ({
   what: `options ${text(options)}`,
