@@ -2,7 +2,7 @@
 
 import { KindError, ParamError, ShapeError } from "./errors.ts";
 import { type FloatData, floatAt, readFloats } from "./floats.ts";
-import { checkCall, checkOneOf, checkOut, pairResults, refuseUnused, type Wanted } from "./pairs.ts";
+import { checkCall, checkOneOf, checkOut, overlap, pairResults, refuseUnused, type Wanted } from "./pairs.ts";
 import { arrayKind, checkNumber, kindOf, type Plan } from "./plan.ts";
 import { listTokens, type TokenList } from "./tokens.ts";
 import type { FloatArray, Floats, LogitsBatch, LogitsLossOptions, Reference, SequenceLogpsOptions } from "./types.ts";
@@ -70,6 +70,7 @@ export function checkLogitsLoss(
 ): LogitsLossJob {
   checkCall(options);
   const { inPlace = false, gradType = "same", out, weighting } = options;
+  if (out === null) throw new KindError("out: expected an object, got null");
   if (typeof inPlace !== "boolean") throw new KindError(`inPlace: expected true or false, got ${kindOf(inPlace)}`);
   refuseUnused(options, ["accumulate"], "logitsLoss, which has no weight gradients");
   if (weighting !== undefined) checkWeighting(weighting, plan);
@@ -101,6 +102,13 @@ export function checkLogitsLoss(
     const buffers = out.gradLogits === undefined ? out : { ...out, gradLogits: gradient.data };
     const lengthOf = (name: string): number => (name === "gradLogits" ? size : logpLengths(list)(name));
     checkOut(buffers, wanted, lengthOf, inputs, Object.keys(inputs));
+    // Logits are still to be read when the other results are written: only the gradient may go over them.
+    for (const [input, read] of Object.entries(inputs).filter(([input]) => input.endsWith("logits"))) {
+      for (const [name, array] of Object.entries(buffers)) {
+        if (name === "gradLogits" || array === undefined || !overlap(array as Sized, read)) continue;
+        throw new ShapeError("overlap", `out.${name}: expected memory apart from ${input}, got theirs`);
+      }
+    }
   }
   return { ...job, reference, wpo: weighting === "wpo", gradient, gradLogits, fresh: given === undefined };
 }
