@@ -108,6 +108,6 @@ onEachBackend((backend) => {
     const { buffer } = call.logits;
     const out = { tokenLogps: new Float32Array(buffer, 16, POSITIONS) };
     const message = /^out\.tokenLogps: expected all of logits or none of it, got a part$/;
-    expectRefused(call, { inPlace: true, out }, message, buffer);
+    expectRefused(call, { inPlace: true, out }, message, buffer as ArrayBuffer);
   });
 });

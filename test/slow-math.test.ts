@@ -1,5 +1,5 @@
-// Every float32 through the functions of assembly/math.ts: holds the error bounds that its comments state, on both builds,
-// each in a thread of its own. Three to five minutes; SLOW_STRIDE=1009 takes every 1009th number instead.
+// Every float32 through the functions of assembly/math.ts: holds the error bounds that its comments state, on both
+// builds, each in a thread of its own. Three to five minutes; SLOW_STRIDE=1009 takes every 1009th number instead.
 
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
