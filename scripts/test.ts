@@ -46,6 +46,7 @@ const steps: [title: string, command: string[], count: (status: number | null, o
   ["build", ["node", "scripts/build.ts", "--quiet"], check],
   ["format and lint", [bin("biome"), "ci", "--reporter=summary"], check],
   ["types", [bin("tsc"), "-p", "."], check],
+  ["types of the adapters' examples and tests", [bin("tsc"), "-p", "examples/adapters"], check],
   ["kernels in AssemblyScript (as-pect), SIMD", [bin("asp"), "--no-logo"], asPect],
   [
     "kernels in AssemblyScript (as-pect), relaxed SIMD",

@@ -9,7 +9,8 @@ import { countingRows, randomLogits } from "./support/logits.ts";
 import { divergedVariants, plainVariants, tunedVariants } from "./support/variants.ts";
 
 const js = createJs();
-const padded = randomLogits({ pairs: 3, length: 6, vocab: 11, seed: 143 });
+// No two log-ratios or margins nearer than 0.3: no step changes an order that a loss sorts by.
+const padded = randomLogits({ pairs: 3, length: 6, vocab: 11, seed: 237 });
 const { tokens, vocab, reference } = padded;
 // Multiples of 1/64, so that steps of powers of two are exact in float32.
 const logits = padded.logits.map((x) => Math.round(64 * x) / 64);

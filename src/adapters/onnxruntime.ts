@@ -1,0 +1,74 @@
+// onnxruntime-web, onnxruntime-node, transformers.js: what a session returns, as `logitsLoss` takes it. Nothing is copied.
+
+import { KindError, ShapeError } from "../errors.ts";
+import { arrayKind, kindOf } from "../plan.ts";
+import type { Floats, Ids, Mask, PackedTokens, Tokens } from "../types.ts";
+import { vocabOf } from "./batch.ts";
+
+/** What is read of an `ort.Tensor`. */
+export interface OrtTensor {
+  readonly type: string;
+  readonly dims: readonly number[];
+  readonly location: string;
+  readonly data: unknown;
+}
+
+// Older versions, and engines without Float16Array, hold float16 as bits.
+const floatKinds = { float32: ["Float32Array"], float16: ["Float16Array", "Uint16Array"] };
+const idKinds = { int64: ["BigInt64Array"], int32: ["Int32Array"] };
+const maskKinds = { ...idKinds, uint8: ["Uint8Array"], bool: ["Uint8Array"] };
+
+/**
+ * Logits of a session, to be spread into a batch of `sequenceLogps` or `logitsLoss`, or given as its `reference`.
+ *
+ * Shapes    padded tokens: [2B, T, V] or [2B·T, V]; packed tokens: [N, V] or [1, N, V]
+ * Returns   vocab, the last dimension; logits, the tensor's own array: `inPlace` writes into the tensor
+ * Throws    ShapeError if the dimensions are not those of the tokens; KindError unless float32 or float16 on the CPU
+ * @example  const { logits } = await session.run({ input_ids });
+ *           const batch = { tokens, ...ortLogits(logits, tokens), reference: { logps } };
+ *           const { loss, gradLogits } = wasm.logitsLoss(batch, { beta: 0.1, inPlace: true });
+ */
+export function ortLogits(tensor: OrtTensor, tokens: Tokens | PackedTokens): { vocab: number; logits: Floats } {
+  const data = dataOf(tensor, "logits", floatKinds);
+  const vocab = vocabOf(tensor.dims, tokens);
+  return { vocab, logits: arrayKind(data) === "Uint16Array" ? { f16: data as Uint16Array } : (data as Floats) };
+}
+
+/**
+ * Padded tokens from the tensors that a session is fed with.
+ *
+ * Shapes    inputIds, completionMask: [2B, T], the B chosen rows first; int64 or int32, the mask also uint8 or bool
+ * Throws    ShapeError, KindError
+ * @example  const tokens = ortTokens(input_ids, completion_mask);
+ */
+export function ortTokens(inputIds: OrtTensor, completionMask: OrtTensor): Tokens {
+  const ids = dataOf(inputIds, "inputIds", idKinds) as Ids;
+  const mask = dataOf(completionMask, "completionMask", maskKinds) as Mask;
+  const [rows = 0, length = 0, ...more] = inputIds.dims;
+  if (more.length > 0 || length < 1 || rows < 2 || rows % 2 === 1) {
+    throw new ShapeError("wrong-length", `inputIds: expected [2B, T], got [${inputIds.dims.join(", ")}]`);
+  }
+  if (`${completionMask.dims}` !== `${inputIds.dims}`) {
+    const [expected, got] = [inputIds, completionMask].map(({ dims }) => dims.join(", "));
+    throw new ShapeError("wrong-length", `completionMask: expected [${expected}] as inputIds, got [${got}]`);
+  }
+  return { pairs: rows / 2, length, inputIds: ids, completionMask: mask };
+}
+
+function dataOf(tensor: OrtTensor, name: string, kinds: Record<string, readonly string[]>): unknown {
+  if (typeof tensor !== "object" || tensor === null || !Array.isArray(tensor.dims)) {
+    throw new KindError(`${name}: expected an ort.Tensor, got ${kindOf(tensor)}`);
+  }
+  const { type, location } = tensor;
+  if (!Object.hasOwn(kinds, type)) {
+    throw new KindError(`${name}: expected a tensor of ${Object.keys(kinds).join(", ")}, got ${type}`);
+  }
+  // Asking a tensor elsewhere for its data throws.
+  if (location !== undefined && location !== "cpu" && location !== "cpu-pinned") {
+    const hint = location === "none" ? "a disposed one" : `one at "${location}": await its getData() first`;
+    throw new KindError(`${name}: expected a tensor on the CPU, got ${hint}`);
+  }
+  const { data } = tensor;
+  if (kinds[type]?.includes(arrayKind(data))) return data;
+  throw new KindError(`${name}: expected ${kinds[type]?.join(" or ")} in a tensor of ${type}, got ${kindOf(data)}`);
+}
