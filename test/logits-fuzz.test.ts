@@ -13,6 +13,7 @@ import { rawOf } from "./support/logits-results.ts";
 import { spoils } from "./support/logits-spoils.ts";
 
 const RUNS = 1500;
+const TIMEOUT = 30_000;
 const SEED = 20261122;
 
 const run = (property: (given: Hostile) => void): void =>
@@ -73,36 +74,48 @@ function check(backend: Backend, given: Hostile, place: (array: Typed) => Guarde
 }
 
 onEachBackend((backend) => {
-  it("hostile calls are refused or answered in shape, and nothing beside the results is written", () => {
-    run((given) => check(backend, given, (array) => guarded(array, 3)));
-  });
+  it(
+    "hostile calls are refused or answered in shape, and nothing beside the results is written",
+    () => {
+      run((given) => check(backend, given, (array) => guarded(array, 3)));
+    },
+    TIMEOUT,
+  );
 
-  it("sequenceLogps: refused or answered in shape", () => {
-    run((given) => {
-      const { batch, options } = spoiltCall(given);
-      const { ldAlpha, metrics, validate } = options;
-      try {
-        const { logps } = backend.sequenceLogps(batch as never, { ldAlpha, metrics, validate } as never);
-        expect(logps).toHaveLength(2 * (batch.tokens["pairs"] as number));
-      } catch (thrown) {
-        expectRefusal(thrown);
-      }
-    });
-  });
+  it(
+    "sequenceLogps: refused or answered in shape",
+    () => {
+      run((given) => {
+        const { batch, options } = spoiltCall(given);
+        const { ldAlpha, metrics, validate } = options;
+        try {
+          const { logps } = backend.sequenceLogps(batch as never, { ldAlpha, metrics, validate } as never);
+          expect(logps).toHaveLength(2 * (batch.tokens["pairs"] as number));
+        } catch (thrown) {
+          expectRefusal(thrown);
+        }
+      });
+    },
+    TIMEOUT,
+  );
 });
 
 onEachWasm((backend) => {
-  it("hostile calls on arrays of `allocate` write nothing beside them", () => {
-    const isPlaceable = (array: Typed) => array instanceof Float32Array || array instanceof Uint16Array;
-    run((given) => {
-      const memory = memoryOf(backend);
-      try {
-        check(backend, given, (array) => (isPlaceable(array) ? memory.place(array, 1) : guarded(array, 3)));
-      } finally {
-        memory.free();
-      }
-    });
-  });
+  it(
+    "hostile calls on arrays of `allocate` write nothing beside them",
+    () => {
+      const isPlaceable = (array: Typed) => array instanceof Float32Array || array instanceof Uint16Array;
+      run((given) => {
+        const memory = memoryOf(backend);
+        try {
+          check(backend, given, (array) => (isPlaceable(array) ? memory.place(array, 1) : guarded(array, 3)));
+        } finally {
+          memory.free();
+        }
+      });
+    },
+    TIMEOUT,
+  );
 });
 
 describe("the hostile calls", () => {

@@ -70,6 +70,15 @@ onEachBackend((backend) => {
       expect(run(masked(2)).metrics["entropy"]).toBeCloseTo(run(sound).metrics["entropy"] ?? 0, 0);
     });
 
+    it("where the slope is infinite, the tail that ldAlpha 0 drops has gradient 0, and not 0·∞", () => {
+      const row = (id: number) => ({ logits: [1, 2, -Infinity, 0.5], id });
+      const batch = batchOfRows([{ chosen: [row(2), row(0)], rejected: [row(1)] }]);
+      const options: LogitsLossOptions = { lossType: "sppo_hard", ldAlpha: 0 };
+      const got = backend.logitsLoss({ ...batch, reference: { logps: new Float64Array(2) } }, options);
+      expect(got.gradChosen[0]).toBe(-Infinity);
+      expect(rowOf(got.gradLogits as Float32Array, 1, 4).filter((x) => x !== 0)).toEqual([]);
+    });
+
     it("beyond the shorter completion is dropped by ldAlpha 0, and not 0·∞", () => {
       const row = (id: number) => ({ logits: [1, 2, -Infinity, 0.5], id });
       const batch = batchOfRows([{ chosen: [row(0), row(2)], rejected: [row(1)] }]);

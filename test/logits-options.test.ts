@@ -6,6 +6,7 @@ import { createRunningMean } from "../src/index.ts";
 import type { LogitsLossOptions } from "../src/types.ts";
 import { onEachBackend } from "./support/backends.ts";
 import { missesNear, missesSame } from "./support/compare.ts";
+import { bitsOf, toBits, wrappers } from "./support/half.ts";
 import { countingRows, packTokens, randomLogits } from "./support/logits.ts";
 import { missesOfBits } from "./support/logits-results.ts";
 import { batchOfRows } from "./support/logits-rows.ts";
@@ -149,6 +150,23 @@ onEachBackend((backend) => {
       expect(call).toThrow(new RegExp(`^reference\\.logps\\[5\\]: expected a finite number, got ${value}`));
       expect(() => backend.logitsLoss(policy)).not.toThrow();
     });
+
+    it.each(Object.entries(wrappers))(
+      "%s: infinities and NaN are refused, the largest numbers are not",
+      (_name, half) => {
+        const { type, wrap } = half;
+        const call = (value: number) => {
+          const bits = toBits(type, logits);
+          bits[at] = bitsOf(type, value);
+          return backend.sequenceLogps({ tokens, vocab, logits: wrap(bits) }, { validate: "finite" });
+        };
+        for (const value of [Number.NaN, Infinity, -Infinity]) {
+          expect(() => call(value)).toThrow(new RegExp(`^logits\\[${at}\\]: expected a finite number, got ${value}`));
+        }
+        const largest = type === "f16" ? 65504 : 3.3895313892515355e38;
+        for (const value of [largest, -largest]) expect(() => call(value)).not.toThrow();
+      },
+    );
 
     it("does not look at rows that do not count", () => {
       const counting = new Set(countingRows(tokens).map(({ row }) => row));
