@@ -10,9 +10,6 @@ export {
   scaled_difference_f32,
 } from "./combine";
 export {
-  logits_entropy_bf16,
-  logits_entropy_f16,
-  logits_entropy_f32,
   logits_stats_bf16,
   logits_stats_f16,
   logits_stats_f32,

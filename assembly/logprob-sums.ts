@@ -3,7 +3,7 @@
 import { hsum_f64 } from "./inline/hsum";
 import { hmax_f32 } from "./inline/lanes";
 import { madd_x4 } from "./inline/madd";
-import { ROW_EXP_UNIT, row_add_exp_x4, row_distance_x4, row_exp_x4, row_whole_exp_x4 } from "./inline/row-exp";
+import { ROW_EXP_UNIT, row_add_exp_x4, row_distance_x4, row_whole_exp_x4 } from "./inline/row-exp";
 
 // Bytes that are summed in float32 lanes before they go into a float64.
 // measured: all in float32 lanes, 5e-6 off where many logits are equal; the extra additions cost nothing.
@@ -57,33 +57,6 @@ export function add_exp(x: usize, n: usize, max: f32, state: usize): void {
     sum += hsum_f64(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
   }
   store<f64>(state, load<f64>(state, 8) + sum * ROW_EXP_UNIT, 8);
-}
-
-/** Adds Σ e^d and Σ e^d·d. */
-export function add_entropy(x: usize, n: usize, max: f32, state: usize): void {
-  const m = f32x4.splat(max);
-  let sum: f64 = 0;
-  let sum_d: f64 = 0;
-  for (const all = x + (n << 2); x < all; ) {
-    let s0 = f32x4.splat(0);
-    let s1 = s0;
-    let d0 = s0;
-    let d1 = s0;
-    for (const end = min(x + CHUNK, all); x < end; x += 32) {
-      const y0 = row_distance_x4(v128.load(x), m);
-      const y1 = row_distance_x4(v128.load(x, 16), m);
-      const e0 = row_exp_x4(y0);
-      const e1 = row_exp_x4(y1);
-      s0 = f32x4.add(s0, e0);
-      s1 = f32x4.add(s1, e1);
-      d0 = madd_x4(e0, y0, d0);
-      d1 = madd_x4(e1, y1, d1);
-    }
-    sum += hsum_f64(f32x4.add(s0, s1));
-    sum_d += hsum_f64(f32x4.add(d0, d1));
-  }
-  store<f64>(state, load<f64>(state, 8) + sum * ROW_EXP_UNIT, 8);
-  store<f64>(state, load<f64>(state, 16) + sum_d * ROW_EXP_UNIT, 16);
 }
 
 /** Adds Σ e^d, Σ e^d·d, Σ e^2d and Σ x. */

@@ -1,7 +1,7 @@
 // What `allocate` hands out, on every backend.
 
 import { KindError, ParamError } from "./errors.ts";
-import { kindOf } from "./plan.ts";
+import { kindOf, shown } from "./plan.ts";
 import type { ElementTypes } from "./types.ts";
 
 /** The typed array of each element type; float16 and bfloat16 as their bits. */
@@ -15,7 +15,7 @@ export const arrayTypes = { f32: Float32Array, f16: Uint16Array, bf16: Uint16Arr
 export function arrayTypeOf(type: keyof ElementTypes, n: number): (typeof arrayTypes)[keyof ElementTypes] {
   if (!Object.hasOwn(arrayTypes, type)) {
     const known = Object.keys(arrayTypes).join(", ");
-    throw new ParamError("out-of-range", `type: expected one of ${known}, got ${JSON.stringify(type)}`);
+    throw new ParamError("out-of-range", `type: expected one of ${known}, got ${shown(type)}`);
   }
   if (typeof n !== "number") throw new KindError(`n: expected a number, got ${kindOf(n)}`);
   if (!Number.isSafeInteger(n) || n < 0) throw new ParamError("out-of-range", `n: expected a count, got ${n}`);

@@ -35,6 +35,7 @@ function recognise(value: Floats): FloatData | undefined {
     return { type: "f16", data: new Uint16Array(buffer, byteOffset, length) };
   }
   if (kind !== "" || typeof value !== "object" || value === null) return undefined;
+  if ("f16" in value && "bf16" in value) return undefined;
   if ("f16" in value && arrayKind(value.f16) === "Uint16Array") return { type: "f16", data: value.f16 };
   if ("bf16" in value && arrayKind(value.bf16) === "Uint16Array") return { type: "bf16", data: value.bf16 };
   return undefined;

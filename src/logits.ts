@@ -139,7 +139,7 @@ function readReference(
     if (!ratio || plan.referenceFree) return undefined;
     throw new ParamError("missing-input", `reference: expected with ${ratio.loss.id}, got nothing`);
   }
-  if (!reference || typeof reference !== "object" || !("logps" in reference || "logits" in reference)) {
+  if (!reference || typeof reference !== "object" || "logps" in reference === "logits" in reference) {
     throw new KindError(`reference: expected { logps } or { logits }, got ${kindOf(reference)}`);
   }
   if ("logits" in reference) {

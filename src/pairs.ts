@@ -1,7 +1,7 @@
 // The inputs and results of pairLoss: checked once, before anything is computed or written.
 
 import { AbortError, KindError, ParamError, ShapeError } from "./errors.ts";
-import { arrayKind, checkNumber, kindOf, type Plan } from "./plan.ts";
+import { arrayKind, checkNumber, kindOf, type Plan, shown } from "./plan.ts";
 import type { CallOptions, FloatArray, LengthArray, PairLogps, PairLossOptions } from "./types.ts";
 
 type Floats = Float32Array<ArrayBufferLike>;
@@ -135,7 +135,7 @@ export function refuseUnused(options: object, names: readonly string[], why: str
 /** One of a few words, or an error that lists them. */
 export function checkOneOf(value: unknown, name: string, known: readonly string[]): void {
   if (typeof value === "string" && known.includes(value)) return;
-  throw new ParamError("out-of-range", `${name}: expected ${known.join(" or ")}, got ${JSON.stringify(value)}`);
+  throw new ParamError("out-of-range", `${name}: expected ${known.join(" or ")}, got ${shown(value)}`);
 }
 
 function checkArrays(pairs: PairLogps): number {

@@ -181,7 +181,7 @@ function readDivergence(options: LossOptions, chosen: readonly Loss[]): Divergen
   const make = Object.hasOwn(divergences, fDivergence) ? divergences[fDivergence] : undefined;
   if (!make) {
     const known = Object.keys(divergences).join(", ");
-    throw new ParamError("out-of-range", `fDivergence: expected one of ${known}, got ${JSON.stringify(fDivergence)}`);
+    throw new ParamError("out-of-range", `fDivergence: expected one of ${known}, got ${shown(fDivergence)}`);
   }
   if (fDivergence === "reverse_kl") return undefined;
   const other = chosen.find((loss) => !("likelihood" in loss) && !("margin" in loss && !loss.sorted));
@@ -207,6 +207,9 @@ const divergences: Record<string, (alpha: number) => Divergence | undefined> = {
 
 const isRunningMean = (value: unknown): value is RunningMean =>
   typeof value === "object" && value !== null && "update" in value && typeof value.update === "function";
+
+/** A word as it was given, or what was given in its place, for messages. */
+export const shown = (value: unknown): string => (typeof value === "string" ? `"${value}"` : kindOf(value));
 
 /** What a value is, in words, for messages. */
 export function kindOf(value: unknown): string {

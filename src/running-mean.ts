@@ -1,6 +1,7 @@
 // The running mean of rewards that BCO subtracts (`rewardShift`), as TRL's DPOTrainer kept it up to v0.28.
 
 import { KindError } from "./errors.ts";
+import { kindOf } from "./plan.ts";
 
 /** A mean over calls: each call counts once, whatever its batch size. */
 export interface RunningMean {
@@ -27,7 +28,7 @@ export const nextMean = ({ mean, count }: { mean: number; count: number }, batch
 export function createRunningMean(state?: { mean: number; count: number }): RunningMean {
   let { mean, count } = state ?? { mean: 0, count: 0 };
   if (typeof mean !== "number" || typeof count !== "number") {
-    throw new KindError(`state: expected { mean: number, count: number }, got ${JSON.stringify(state)}`);
+    throw new KindError(`state: expected { mean: number, count: number }, got ${kindOf(state)}`);
   }
   return {
     get mean() {

@@ -24,7 +24,7 @@ const CONSTANTS = memory.data<f32>([
   -2.38015636e19, // 11
 ]);
 
-/** The sum of `row_exp_x4` times this is the sum of e^y. */
+/** What `row_add_exp_x4` adds, times this, is e^y. */
 export const ROW_EXP_UNIT: f64 = 18446744073709551616.0 / 120.5;
 
 // @ts-ignore: decorator
@@ -47,15 +47,6 @@ export function row_add_exp_x4(y: v128, sum: v128): v128 {
   const bits = bits_x4(y);
   const r = reduced_x4(y, bits);
   return madd_x4(madd_x4(quartic_x4(r), f32x4.add(r, constant(7)), constant(8)), i32x4.shl(bits, 23), sum);
-}
-
-/** e^y / ROW_EXP_UNIT */
-// @ts-ignore: decorator
-@inline
-export function row_exp_x4(y: v128): v128 {
-  const bits = bits_x4(y);
-  const r = reduced_x4(y, bits);
-  return f32x4.mul(madd_x4(quartic_x4(r), f32x4.add(r, constant(7)), constant(8)), i32x4.shl(bits, 23));
 }
 
 /** e^y, for what is squared. */

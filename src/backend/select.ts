@@ -1,6 +1,7 @@
 // Which backend is the best one here, and why.
 
 import { BackendError, ParamError } from "../errors.ts";
+import { shown } from "../plan.ts";
 import type { Backend } from "../types.ts";
 import { hasSimd } from "../wasm/load.ts";
 import { createJs } from "./js.ts";
@@ -24,7 +25,7 @@ const works = ["pairs", "logits", "linear"] as const;
 export async function createBackend(options: BackendOptions = {}): Promise<Backend> {
   const { for: work = "pairs", ...wasmOptions } = options;
   if (!works.includes(work)) {
-    throw new ParamError("out-of-range", `for: expected ${works.join(", ")}, got ${JSON.stringify(work)}`);
+    throw new ParamError("out-of-range", `for: expected ${works.join(", ")}, got ${shown(work)}`);
   }
   if (!hasSimd()) return { ...createJs(), reason: "plain JavaScript: this engine has no WebAssembly SIMD" };
   try {

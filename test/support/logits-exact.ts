@@ -28,7 +28,7 @@ export const exactLogp = (logits: Float32Array, from: number, v: number, { max, 
 export const tokenBound = (logp: number): number => 2e-6 * Math.max(1, Math.abs(logp) / 8);
 
 /** What is allowed of a row's sum, against |g|: "zero within rounding". */
-export const ROW_SUM = 5e-7;
+const ROW_SUM = 5e-7;
 
 /**
  * Where a row of the gradient misses g·(1[v = id] − softmax) by more than 2e-7·|g|, or its sum misses 0; and exact zeros

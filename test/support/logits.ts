@@ -17,10 +17,10 @@ export interface PaddedLogits {
   reference: { logits: Float32Array };
 }
 
-export type Call = LogitsBatch & { reference?: Reference | undefined };
+type Call = LogitsBatch & { reference?: Reference | undefined };
 
 /** A batch in one of the layouts. */
-export interface LaidOut<T extends PlainTokens | PlainPacked = PlainTokens | PlainPacked> {
+interface LaidOut<T extends PlainTokens | PlainPacked = PlainTokens | PlainPacked> {
   batch: Call & {
     tokens: T;
     logits: Float32Array;
@@ -28,8 +28,6 @@ export interface LaidOut<T extends PlainTokens | PlainPacked = PlainTokens | Pla
   };
   /** Rows of `width` numbers as the padded layout has them; 0 where this layout has no row. */
   unpack(values: ArrayLike<number>, width: number): Float64Array;
-  /** The row of the padded layout that each row of this one is. */
-  rows: number[];
 }
 
 /** The rows of logits that predict a token that counts, and what they predict. */
@@ -45,7 +43,7 @@ export function countingRows({ pairs, length, inputIds, completionMask }: Tokens
 }
 
 /** Rows `rows` of `width` numbers, one after another. */
-export function gatherRows(values: Float32Array, rows: readonly number[], width: number): Float32Array {
+function gatherRows(values: Float32Array, rows: readonly number[], width: number): Float32Array {
   const gathered = new Float32Array(rows.length * width);
   rows.forEach((row, k) => {
     gathered.set(values.subarray(row * width, (row + 1) * width), k * width);
@@ -75,7 +73,6 @@ export const layouts: {
   padded: (batch) => ({
     batch,
     unpack: (values) => Float64Array.from(values),
-    rows: Array.from({ length: 2 * batch.tokens.pairs * batch.tokens.length }, (_, row) => row),
   }),
   packed: ({ tokens, vocab, logits, reference }) => {
     const rows = countingRows(tokens).map(({ row }) => row);
@@ -94,7 +91,6 @@ export const layouts: {
         });
         return padded;
       },
-      rows,
     };
   },
 };
