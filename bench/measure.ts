@@ -2,13 +2,32 @@
 
 export interface Candidate {
   name: string;
+  /** A result that has `elapsed`, milliseconds, speaks for itself: its work was done in another process. */
   run(): unknown;
+  /** Puts back what a run destroys; before every run, untimed. */
+  prepare?: (() => void) | undefined;
+  /** Takes part in one round of so many, none to warm up: for slow ones, whose last digit nobody asks for. Default 1. */
+  every?: number | undefined;
 }
 
 /** Nanoseconds per unit of work. */
 export interface Timing {
   median: number;
   min: number;
+}
+
+/**
+ * `BENCH_CLOCK=cpu` counts processor time instead, on one thread all but the same: for looks at a machine busy with other
+ * things, where the time of day says nothing.
+ */
+export const clock = process.env["BENCH_CLOCK"] === "cpu" ? "cpu" : "wall";
+
+const now = clock === "wall" ? () => performance.now() : cpuTime;
+
+/** Milliseconds of processor time of this process so far. */
+function cpuTime(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /**
@@ -22,19 +41,24 @@ export async function interleave(
 ): Promise<Map<string, Timing>> {
   const times = new Map<string, number[]>(candidates.map(({ name }) => [name, []]));
   for (let round = -1; round < rounds; round++) {
-    for (const { name, run } of candidates) {
+    for (const { name, run, prepare, every = 1 } of candidates) {
+      if (round % every !== 0) continue;
       for (let turn = -1; turn < runs; turn++) {
-        const start = performance.now();
-        const result = run();
+        prepare?.();
+        const start = now();
+        let result = run();
         // A candidate that returns at once is not made to wait for a microtask.
-        if (result instanceof Promise) await result;
-        const time = performance.now() - start;
+        if (result instanceof Promise) result = await result;
+        const time = isTimed(result) ? result.elapsed : now() - start;
         if (round >= 0 && turn >= 0) times.get(name)?.push((time * 1e6) / units);
       }
     }
   }
   return new Map(Array.from(times, ([name, values]) => [name, summary(values)]));
 }
+
+const isTimed = (result: unknown): result is { elapsed: number } =>
+  typeof result === "object" && result !== null && "elapsed" in result;
 
 function summary(times: number[]): Timing {
   const sorted = times.toSorted((a, b) => a - b);

@@ -1,7 +1,5 @@
 // Pairwise losses of dpo-kernels against plain JavaScript, tfjs-wasm and onnxruntime-web, all in one run. See README.md.
 
-import { readFileSync, writeFileSync } from "node:fs";
-import os from "node:os";
 import { type Backend, createJs, createWasm, losses, lossTypes, type PairLossOptions } from "../dist/index.js";
 import { interleave, type Timing, table } from "./measure.ts";
 import { check, makePairs } from "./pairs.ts";
@@ -9,6 +7,7 @@ import * as onnxruntimeWeb from "./peers/onnxruntime-web.ts";
 import type { Buffers, Pairs, Results } from "./peers/peer.ts";
 import * as plainJs from "./peers/plain-js.ts";
 import * as tfjsWasm from "./peers/tfjs-wasm.ts";
+import { save } from "./report.ts";
 
 /** The arrays of a call. */
 interface Work {
@@ -41,7 +40,7 @@ const everyLoss = {
 };
 const smallCalls = await timeSmallCalls();
 print();
-save();
+saveReport();
 
 /** The sigmoid loss by everyone, ns per pair. */
 async function timeSigmoid(): Promise<Map<string, Timing>> {
@@ -178,17 +177,8 @@ function print(): void {
   );
 }
 
-function save(): void {
-  const { node, v8 } = process.versions;
-  const report = {
-    date: new Date().toISOString().slice(0, 10),
-    machine: { cpu: os.cpus()[0]?.model, cores: os.availableParallelism(), platform: `${os.platform()} ${os.arch()}` },
-    versions: {
-      node,
-      v8,
-      "dpo-kernels": readPackage("../package.json").version,
-      ...readPackage("package.json").dependencies,
-    },
+function saveReport(): void {
+  save("pairs", {
     pairs: PAIRS,
     sigmoid: { unit: "ns per pair", rows: sigmoidRows() },
     everyLoss: { unit: "ns per pair", rows: lossRows() },
@@ -197,13 +187,5 @@ function save(): void {
       pairs: SMALL.pairs,
       rows: Array.from(smallCalls, ([name, timing]) => ({ name, ...timing })),
     },
-  };
-  const file = `results/pairs-node${node.split(".")[0]}.json`;
-  const rounded = (_key: string, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(4)) : value);
-  writeFileSync(new URL(file, import.meta.url), `${JSON.stringify(report, rounded, 2)}\n`);
-  console.log(`\nbench/${file} written`);
-}
-
-function readPackage(path: string): { version?: string; dependencies?: Record<string, string> } {
-  return JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8"));
+  });
 }

@@ -1,6 +1,7 @@
 // The inputs of the benchmark, and the answer in float64.
 
 import type { Pairs, Results } from "./peers/peer.ts";
+import { generator } from "./random.ts";
 
 /**
  * B pairs in arrays of any maker: reference log-probabilities between -350 and -50, the policy's within 20 of them, so
@@ -21,17 +22,6 @@ export function makePairs(n: number, make: (n: number) => Float32Array): Pairs {
   policyChosen[0] = -1500;
   policyRejected[1] = -1500;
   return { policyChosen, policyRejected, referenceChosen, referenceRejected };
-}
-
-/** Seeded, so that every run and every machine sees the same numbers (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /**
