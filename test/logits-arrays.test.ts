@@ -16,7 +16,7 @@ const shapes = [
   { pairs: 2, length: 5, vocab: 64, seed: 102 },
 ];
 /** One whose rows are longer than a block of the staging. */
-const wide = { pairs: 1, length: 3, vocab: 16391, seed: 103 };
+const wide = { pairs: 1, length: 3, vocab: 40_007, seed: 103 };
 
 type Bits = Float32Array | Uint16Array;
 const types: Record<string, { make: (logits: Float32Array) => Bits; wrap: (bits: Bits) => Floats }> = {
