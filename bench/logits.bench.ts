@@ -22,9 +22,9 @@ const shapes: readonly Shape[] = [
 ];
 const wanted = process.argv[2];
 const rounds = process.env["BENCH_ROUNDS"];
-const schedule = { rounds: Number(rounds ?? 6), runs: 2 };
+const schedule = { rounds: Number(rounds ?? 6), runs: 2, collect: true };
 /** Ratios among our own calls need fewer. */
-const shortSchedule = { rounds: Number(rounds ?? 4), runs: 2 };
+const shortSchedule = { ...schedule, rounds: Number(rounds ?? 4) };
 /** Peers within this of ours by time take part in every round; these are many times slower. */
 const slow = /^(plain JavaScript|tfjs-wasm|jax-js|PyTorch)|log of softmax/;
 const ourTolerance = { logp: 2e-6, gradient: 1e-5 };

@@ -1,5 +1,8 @@
 // Timing of several candidates in turn, and tables for people.
 
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+
 export interface Candidate {
   name: string;
   /** A result that has `elapsed`, milliseconds, speaks for itself: its work was done in another process. */
@@ -24,6 +27,9 @@ export const clock = process.env["BENCH_CLOCK"] === "cpu" ? "cpu" : "wall";
 
 const now = clock === "wall" ? () => performance.now() : cpuTime;
 
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
+
 /** Milliseconds of processor time of this process so far. */
 function cpuTime(): number {
   const { user, system } = process.cpuUsage();
@@ -34,16 +40,20 @@ function cpuTime(): number {
  * Times the candidates in turn, A B C A B C …, so that what else the machine does hits all alike. At each turn a candidate
  * runs once untimed, to have its data and code in the caches that it can have them in, then `runs` times. The first round
  * warms up. A run does `units` units of work.
+ *
+ * `collect` frees the garbage of runs before, untimed: where results are large fresh arrays, it is chance otherwise which run
+ * pays for memory that the system has to find (up to three times the work itself).
  */
 export async function interleave(
   candidates: readonly Candidate[],
-  { rounds, runs, units }: { rounds: number; runs: number; units: number },
+  { rounds, runs, units, collect = false }: { rounds: number; runs: number; units: number; collect?: boolean },
 ): Promise<Map<string, Timing>> {
   const times = new Map<string, number[]>(candidates.map(({ name }) => [name, []]));
   for (let round = -1; round < rounds; round++) {
     for (const { name, run, prepare, every = 1 } of candidates) {
       if (round % every !== 0) continue;
       for (let turn = -1; turn < runs; turn++) {
+        if (collect) collectGarbage();
         prepare?.();
         const start = now();
         let result = run();

@@ -5,7 +5,7 @@ import os from "node:os";
 import { clock } from "./measure.ts";
 
 /**
- * Writes `results/<name>-node<major>.json`: date, machine, versions, then the figures, to four digits. `versions` names what
+ * Writes `results/<name>-node<major>.json`: date, machine, versions, then the figures, fractions to four digits. `versions` names what
  * took part beside the dependencies.
  */
 export function save(name: string, figures: Record<string, unknown>, versions: Record<string, string> = {}): void {
@@ -27,7 +27,8 @@ export function save(name: string, figures: Record<string, unknown>, versions: R
     ...figures,
   };
   const file = `results/${name}-node${node.split(".")[0]}.json`;
-  const rounded = (_key: string, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(4)) : value);
+  const rounded = (_key: string, value: unknown) =>
+    typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
   mkdirSync(new URL("results/", import.meta.url), { recursive: true });
   writeFileSync(new URL(file, import.meta.url), `${JSON.stringify(report, rounded, 2)}\n`);
   console.log(`\nbench/${file} written`);

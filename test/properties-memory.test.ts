@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest";
 import type { Backend, LengthArray, PairBuffers, PairLogps } from "../src/types.ts";
 import { checkCalls } from "./support/arbitraries.ts";
-import { onEachBackend, onEachWasm } from "./support/backends.ts";
+import { onEachBackend, onEachWasm, RESERVE } from "./support/backends.ts";
 import { missesBits } from "./support/compare.ts";
 import { mapPairs } from "./support/pairs.ts";
 
@@ -106,10 +106,10 @@ onEachWasm((backend) => {
   });
 
   it("has all of its memory back when every array is freed", () => {
-    const half = backend.allocate("u8", 1 << 19);
-    expect(() => backend.allocate("u8", (1 << 19) + (1 << 18))).toThrow(/contiguous/);
+    const half = backend.allocate("u8", RESERVE / 2);
+    expect(() => backend.allocate("u8", (RESERVE / 4) * 3)).toThrow(/contiguous/);
     backend.free(half);
-    const most = backend.allocate("u8", 1 << 20);
+    const most = backend.allocate("u8", RESERVE);
     backend.free(most);
   });
 });

@@ -36,7 +36,7 @@ export async function timeVariants(
   backends: Record<Build, Backend>,
   shape: Shape,
   check: (calls: Calls, problem: Problem) => Promise<unknown>,
-  schedule: { rounds: number; runs: number },
+  schedule: { rounds: number; runs: number; collect: boolean },
 ): Promise<Variant[]> {
   const makers = builds.flatMap((build) =>
     (["own arrays", "allocate"] as const).map((place) => ({ build, place, make: makeCalls(backends[build], place) })),

@@ -13,7 +13,7 @@ export interface Candidate {
 }
 
 /** Bytes for `allocate` in each of the WebAssembly backends. */
-export const RESERVE = 1 << 20;
+export const RESERVE = 1 << 22;
 
 const noSimd = hasSimd() ? undefined : "this engine has no WebAssembly SIMD";
 const noRelaxed = hasRelaxedSimd() ? noSimd : "this engine has no relaxed SIMD";
