@@ -208,8 +208,11 @@ const divergences: Record<string, (alpha: number) => Divergence | undefined> = {
 const isRunningMean = (value: unknown): value is RunningMean =>
   typeof value === "object" && value !== null && "update" in value && typeof value.update === "function";
 
-/** A word as it was given, or what was given in its place, for messages. */
-export const shown = (value: unknown): string => (typeof value === "string" ? `"${value}"` : kindOf(value));
+/** What was given where a word was expected, for messages. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return `"${value}"`;
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : kindOf(value);
+}
 
 /** What a value is, in words, for messages. */
 export function kindOf(value: unknown): string {
