@@ -1,8 +1,10 @@
 // The inputs of the calls that see logits, checked once, before anything is computed or written.
 
+import { checkCall, checkOneOf, refuseUnused } from "./call-options.ts";
 import { KindError, ParamError, ShapeError } from "./errors.ts";
 import { type FloatData, floatAt, readFloats } from "./floats.ts";
-import { checkCall, checkOneOf, checkOut, overlap, pairResults, refuseUnused, type Wanted } from "./pairs.ts";
+import { checkOut, overlap, type Wanted } from "./out.ts";
+import { pairResults } from "./pairs.ts";
 import { arrayKind, checkNumber, kindOf, type Plan } from "./plan.ts";
 import { listTokens, type TokenList } from "./tokens.ts";
 import type { FloatArray, Floats, LogitsBatch, LogitsLossOptions, Reference, SequenceLogpsOptions } from "./types.ts";

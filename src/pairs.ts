@@ -1,8 +1,9 @@
 // The inputs and results of pairLoss: checked once, before anything is computed or written.
 
-import { AbortError, KindError, ParamError, ShapeError } from "./errors.ts";
-import { arrayKind, checkNumber, kindOf, type Plan, shown } from "./plan.ts";
-import type { CallOptions, FloatArray, LengthArray, PairLogps, PairLossOptions } from "./types.ts";
+import { KindError, ParamError, ShapeError } from "./errors.ts";
+import { checkOut, type Wanted } from "./out.ts";
+import { arrayKind, kindOf, type Plan } from "./plan.ts";
+import type { FloatArray, LengthArray, PairLogps, PairLossOptions } from "./types.ts";
 
 type Floats = Float32Array<ArrayBufferLike>;
 
@@ -53,6 +54,17 @@ const inputNames = [
 const floatKinds: readonly string[] = ["Float32Array", "Float64Array"];
 const lengthKinds: readonly string[] = [...floatKinds, "Int32Array", "Uint32Array"];
 
+const float32 = ["Float32Array"];
+
+/** The results of pairLoss. */
+export const pairResults: readonly Wanted[] = [
+  { name: "losses", kinds: float32 },
+  { name: "gradChosen", kinds: float32 },
+  { name: "gradRejected", kinds: float32 },
+  { name: "chosenRewards", kinds: float32 },
+  { name: "rejectedRewards", kinds: float32 },
+];
+
 /**
  * Checks a call of pairLoss against its plan and makes the buffers that were not given.
  *
@@ -95,47 +107,6 @@ export function checkPairs(
     chosenRewards: out?.chosenRewards ?? (full ? new Float32Array(count) : undefined),
     rejectedRewards: out?.rejectedRewards ?? (full ? new Float32Array(count) : undefined),
   };
-}
-
-/** Checks the options that every call takes. */
-export function checkCall(options: CallOptions): void {
-  if (typeof options !== "object" || options === null) {
-    throw new KindError(`options: expected an object, got ${kindOf(options)}`);
-  }
-  const { gradScale, gradType, metrics, validate, signal, onProgress } = options as CallOptions & {
-    gradType?: unknown;
-  };
-  if (gradType !== undefined) checkOneOf(gradType, "gradType", ["same", "f32"]);
-  if (gradScale !== undefined) checkNumber(gradScale, "gradScale");
-  if (metrics !== undefined) checkOneOf(metrics, "metrics", ["basic", "full"]);
-  if (validate !== undefined) checkOneOf(validate, "validate", ["ids", "finite"]);
-  if (onProgress !== undefined && typeof onProgress !== "function") {
-    throw new KindError(`onProgress: expected a function, got ${kindOf(onProgress)}`);
-  }
-  if (signal?.aborted) throw new AbortError(signal.reason);
-}
-
-/** Options that ask for nothing where they have this value: any call accepts them so. */
-const neutral: Readonly<Record<string, unknown>> = {
-  inPlace: false,
-  accumulate: false,
-  gradScale: 1,
-  ldAlpha: 1,
-};
-
-/** Refuses options that a call could only ignore, unless they ask for nothing. */
-export function refuseUnused(options: object, names: readonly string[], why: string): void {
-  for (const name of names) {
-    const value = (options as Record<string, unknown>)[name];
-    if (value === undefined || value === neutral[name]) continue;
-    throw new ParamError("unused-option", `${name}: not used by ${why}`);
-  }
-}
-
-/** One of a few words, or an error that lists them. */
-export function checkOneOf(value: unknown, name: string, known: readonly string[]): void {
-  if (typeof value === "string" && known.includes(value)) return;
-  throw new ParamError("out-of-range", `${name}: expected ${known.join(" or ")}, got ${shown(value)}`);
 }
 
 function checkArrays(pairs: PairLogps): number {
@@ -197,79 +168,6 @@ function checkFinite(pairs: PairLogps): void {
     throw new ParamError("not-finite", `${name}[${at}]: expected a finite number, got ${pairs[name]?.[at]}`);
   }
 }
-
-/** A result that `out` may name. */
-export interface Wanted {
-  readonly name: string;
-  readonly kinds: readonly string[];
-}
-
-const float32 = ["Float32Array"];
-
-/** The results of pairLoss. */
-export const pairResults: readonly Wanted[] = [
-  { name: "losses", kinds: float32 },
-  { name: "gradChosen", kinds: float32 },
-  { name: "gradRejected", kinds: float32 },
-  { name: "chosenRewards", kinds: float32 },
-  { name: "rejectedRewards", kinds: float32 },
-];
-
-/**
- * Checks buffers for results. A result may be written over the very input it came from, since what it needs is read before
- * it is written; any other sharing of memory would mix results with inputs still to be read.
- *
- * Throws    ParamError for unknown names, KindError, ShapeError
- */
-export function checkOut(
-  out: object,
-  wanted: readonly Wanted[],
-  lengthOf: (name: string) => number,
-  inputs: object,
-  names: readonly string[],
-): void {
-  if (typeof out !== "object" || out === null) throw new KindError(`out: expected an object, got ${kindOf(out)}`);
-  const given = out as Views;
-  for (const name in given) {
-    if (given[name] === undefined || wanted.some((result) => result.name === name)) continue;
-    const known = wanted.map((result) => result.name).join(", ");
-    throw new ParamError("unknown-option", `out.${name}: not a result; known: ${known}`);
-  }
-  for (let k = 0; k < wanted.length; k++) {
-    const { name, kinds } = wanted[k] as Wanted;
-    const array = given[name];
-    if (array === undefined) continue;
-    if (!kinds.includes(arrayKind(array))) {
-      throw new KindError(`out.${name}: expected a ${kinds.join(" or ")}, got ${kindOf(array)}`);
-    }
-    if (array.length !== lengthOf(name)) {
-      throw new ShapeError("wrong-length", `out.${name}: expected ${lengthOf(name)} values, got ${array.length}`);
-    }
-    // One look at each buffer: the getter is what a call of a few pairs spends its time on.
-    const { buffer } = array;
-    for (let j = 0; j < k; j++) {
-      const other = given[(wanted[j] as Wanted).name];
-      if (other === undefined || other.buffer !== buffer || !overlap(array, other)) continue;
-      const { name: earlier } = wanted[j] as Wanted;
-      throw new ShapeError("overlap", `out.${name}: expected memory of its own, got that of out.${earlier}`);
-    }
-    for (let j = 0; j < names.length; j++) {
-      const input = names[j] as string;
-      const other = (inputs as Views)[input];
-      if (other === undefined || other.buffer !== buffer || !overlap(array, other) || same(array, other)) continue;
-      throw new ShapeError("overlap", `out.${name}: expected all of ${input} or none of it, got a part`);
-    }
-  }
-}
-
-type Views = Record<string, (ArrayBufferView & { readonly length: number }) | undefined>;
-
-/** Whether two views share a byte. */
-export const overlap = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
-  a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
-
-const same = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
-  a.byteOffset === b.byteOffset && a.byteLength === b.byteLength;
 
 // Likelihood losses are one number for the batch, so they are known before the first pair is written.
 function likelihoods(pairs: PairLogps, plan: Plan, tokens: number, scan: Scan): PairJob["likelihood"] {

@@ -1,6 +1,7 @@
 // pairLoss as every backend of this thread does it: plan, check, compute, metrics.
 
-import { checkCall, checkPairs, type PairJob, type PairSums, refuseUnused, type Scan } from "../pairs.ts";
+import { checkCall, refuseUnused } from "../call-options.ts";
+import { checkPairs, type PairJob, type PairSums, type Scan } from "../pairs.ts";
 import { type Plan, planLosses } from "../plan.ts";
 import { nextMean } from "../running-mean.ts";
 import type { FloatArray, PairLogps, PairLossOptions, PairLossResult } from "../types.ts";

@@ -2,7 +2,8 @@
 
 import type { Loss } from "../losses/define.ts";
 import { losses } from "../losses/index.ts";
-import { overlap, type PairJob, type PairSums, type Scan, scanValues } from "../pairs.ts";
+import { overlap } from "../out.ts";
+import { type PairJob, type PairSums, type Scan, scanValues } from "../pairs.ts";
 import { arrayKind, type Term } from "../plan.ts";
 import type { LengthArray } from "../types.ts";
 import type { KernelExports } from "../wasm/load.ts";
