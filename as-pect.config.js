@@ -6,7 +6,7 @@ export default {
   include: [],
   disclude: [/node_modules/],
   async instantiate(_memory, createImports, instantiate, binary) {
-    return instantiate(binary, createImports({}));
+    return instantiate(binary, createImports({ env: { scratch: 1024 } }));
   },
   outputBinary: false,
 };

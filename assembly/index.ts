@@ -26,6 +26,7 @@ export {
 } from "./logprob-grad";
 export * from "./losses.gen";
 export { scan_f32, sum_f32 } from "./reduce";
+export { SCRATCH_BYTES } from "./scratch";
 export { argsort_f64, difference_f64, SORT_COUNTS_BYTES, scatter_f32 } from "./sort";
 export { pair_stats_f32 } from "./stats";
 

@@ -6,11 +6,9 @@
 import { scale_f32 } from "./combine";
 import { exp_row_f32, set_row } from "./logprob-exp";
 import { narrow_bf16, narrow_f16 } from "./narrow";
-import { BF16, block_of, F16, F32, padded_rest, shift_of, touch, WIDE } from "./row-blocks";
+import { BF16, block_of, F16, F32, padded_rest, shift_of, touch } from "./row-blocks";
+import { rest_out_scratch, wide_scratch } from "./scratch";
 import { widen_bf16, widen_scaled_f16 } from "./widen";
-
-// The gradient of a padded rest.
-const REST_OUT = memory.data(64, 16);
 
 /** Gradient of the type of the logits; `out` may be `x`. */
 export function logits_grad_f32(x: usize, out: usize, n: usize, label: usize, g: f64, max: f64, sum: f64): void {
@@ -65,8 +63,8 @@ function grad_row(
   const rest = n & 15;
   if (rest == 0) return;
   const padded = padded_rest(type, x + (whole << shift), rest);
-  grad_block(type, out_type, padded, REST_OUT, 16, label - whole, unit, <f32>scale);
-  memory.copy(out + (whole << out_shift), REST_OUT, rest << out_shift);
+  grad_block(type, out_type, padded, rest_out_scratch(), 16, label - whole, unit, <f32>scale);
+  memory.copy(out + (whole << out_shift), rest_out_scratch(), rest << out_shift);
 }
 
 // A label of another block wraps around and is beyond n.
@@ -81,15 +79,15 @@ function grad_block(
   scale: f32,
 ): void {
   touch(x, n << shift_of(type));
-  if (type == F16) widen_scaled_f16(x, WIDE, n);
-  else if (type == BF16) widen_bf16(x, WIDE, n);
-  const grad = out_type == F32 ? out : WIDE;
-  exp_row_f32(type == F32 ? x : WIDE, grad, n);
+  if (type == F16) widen_scaled_f16(x, wide_scratch(), n);
+  else if (type == BF16) widen_bf16(x, wide_scratch(), n);
+  const grad = out_type == F32 ? out : wide_scratch();
+  exp_row_f32(type == F32 ? x : wide_scratch(), grad, n);
   if (label < n) {
     const p = grad + (label << 2);
     store<f32>(p, <f32>(g + <f64>load<f32>(p)));
   }
   if (scale != 1) scale_f32(grad, n, scale);
-  if (out_type == F16) narrow_f16(WIDE, out, n);
-  else if (out_type == BF16) narrow_bf16(WIDE, out, n);
+  if (out_type == F16) narrow_f16(wide_scratch(), out, n);
+  else if (out_type == BF16) narrow_bf16(wide_scratch(), out, n);
 }

@@ -12,7 +12,8 @@
 
 import { add_all, add_exp, max_f32 } from "./logprob-sums";
 import { sum_f32 } from "./reduce";
-import { BF16, block_of, F16, F32, padded_rest, shift_of, touch, WIDE } from "./row-blocks";
+import { BF16, block_of, F16, F32, padded_rest, shift_of, touch } from "./row-blocks";
+import { wide_scratch } from "./scratch";
 import { widen_bf16, widen_f16 } from "./widen";
 
 // How much is summed.
@@ -57,7 +58,7 @@ function take_row(type: i32, x: usize, n: usize, state: usize, sums: i32): void 
   const total = load<f64>(state, 32);
   take_block(type, padded, 16, state, sums);
   // Σ x without the padding.
-  if (sums == ALL) store<f64>(state, total + sum_f32(type == F32 ? padded : WIDE, rest), 32);
+  if (sums == ALL) store<f64>(state, total + sum_f32(type == F32 ? padded : wide_scratch(), rest), 32);
 }
 
 // The first pass, maximum or widening, brings the block into the cache for the long arithmetic of the second.
@@ -67,8 +68,8 @@ function take_block(type: i32, x: usize, n: usize, state: usize, sums: i32): voi
     block_max = max_f32(x, n);
   } else {
     touch(x, n << 1);
-    block_max = type == F16 ? widen_f16(x, WIDE, n) : widen_bf16(x, WIDE, n);
-    x = WIDE;
+    block_max = type == F16 ? widen_f16(x, wide_scratch(), n) : widen_bf16(x, wide_scratch(), n);
+    x = wide_scratch();
   }
   const max = raise_max(state, <f64>block_max);
   if (sums == ALL) add_all(x, n, max, state);

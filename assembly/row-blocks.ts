@@ -1,17 +1,10 @@
 // Rows of logits of three element types, and the blocks in which the row kernels take them.
 
+import { rest_scratch, seen_scratch } from "./scratch";
+
 export const F32: i32 = 0;
 export const F16: i32 = 1;
 export const BF16: i32 = 2;
-
-/** One block of float32: widened halves, and gradients before they are narrowed. */
-export const WIDE = memory.data(32768, 16);
-
-/** Up to 15 elements, padded to 16, so that no kernel reads or writes outside the caller's arrays. */
-const REST = memory.data(64, 16);
-
-// Only keeps the loads of `touch` alive.
-const SEEN = memory.data(4, 4);
 
 /** log2 of the bytes of an element. */
 // @ts-ignore: decorator
@@ -33,9 +26,10 @@ export function block_of(type: i32): usize {
 /** The rest of a row, n < 16 elements, followed by -Infinity. */
 export function padded_rest(type: i32, x: usize, n: usize): usize {
   const infinity = i32x4.splat(type == F32 ? 0xff800000 : type == F16 ? 0xfc00fc00 : 0xff80ff80);
-  for (let i: usize = 0; i < 64; i += 16) v128.store(REST + i, infinity);
-  memory.copy(REST, x, n << shift_of(type));
-  return REST;
+  const rest = rest_scratch();
+  for (let i: usize = 0; i < 64; i += 16) v128.store(rest + i, infinity);
+  memory.copy(rest, x, n << shift_of(type));
+  return rest;
 }
 
 /**
@@ -50,5 +44,5 @@ export function touch(x: usize, bytes: usize): void {
   for (const end = x + quarter; x < end; x += 64) {
     seen ^= load<i32>(x) ^ load<i32>(x + quarter) ^ load<i32>(x + 2 * quarter) ^ load<i32>(x + 3 * quarter);
   }
-  store<i32>(SEEN, seen);
+  store<i32>(seen_scratch(), seen);
 }

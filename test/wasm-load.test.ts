@@ -2,11 +2,10 @@
 
 import { inflateRawSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { STATIC_BYTES } from "../src/backend/wasm.ts";
 import { createBackend, createWasm } from "../src/index.ts";
 import { deflated as plain } from "../src/wasm/kernels.gen.ts";
 import { deflated as relaxed } from "../src/wasm/kernels-relaxed.gen.ts";
-import { instantiate } from "../src/wasm/load.ts";
+import { instantiate, OWN_SCRATCH, STATIC_BYTES } from "../src/wasm/load.ts";
 
 const bytes = inflateRawSync(Buffer.from(plain, "base64"));
 const f32 = (...values: number[]): Float32Array => Float32Array.from(values);
@@ -27,10 +26,11 @@ test.each([
 test.each([
   ["plain", plain],
   ["relaxed", relaxed],
-])("the %s module's own data end within the first page", (_name, deflated) => {
+])("the %s module's constants and scratch memory keep within the first page", (_name, deflated) => {
   const module = new WebAssembly.Module(inflateRawSync(Buffer.from(deflated, "base64")));
-  const { HEAP_BASE } = instantiate(module, new WebAssembly.Memory({ initial: 1 }));
-  expect(HEAP_BASE.value).toBeLessThanOrEqual(STATIC_BYTES);
+  const { HEAP_BASE, SCRATCH_BYTES } = instantiate(module, new WebAssembly.Memory({ initial: 1, maximum: 1 }));
+  expect(HEAP_BASE.value).toBeLessThanOrEqual(OWN_SCRATCH);
+  expect(OWN_SCRATCH + SCRATCH_BYTES.value).toBeLessThanOrEqual(STATIC_BYTES);
 });
 
 test("createBackend falls back to plain JavaScript where compiling is forbidden, and says why", async () => {

@@ -1,13 +1,12 @@
-/**
- * The last one to three elements of an array, padded to a vector in a slot of our own, so that no kernel reads or writes
- * outside the caller's arrays:  [x, y, | beyond the end ]  =>  [x, y, 0, 0]
- */
-const SLOTS = memory.data(9 * 16, 16);
+// The last one to three elements of an array, padded to a vector in a slot of our own, so that no kernel reads or writes
+// outside the caller's arrays:  [x, y, | beyond the end ]  =>  [x, y, 0, 0]
+
+import { tail_scratch } from "../scratch";
 
 // @ts-ignore: decorator
 @inline
 export function tail_slot(slot: i32): usize {
-  return SLOTS + (<usize>slot << 4);
+  return tail_scratch() + (<usize>slot << 4);
 }
 
 /** Copies `rest` elements of float32 into the slot. */

@@ -5,7 +5,7 @@ import { BackendError } from "../errors.ts";
 import type { PairJob } from "../pairs.ts";
 import type { Term } from "../plan.ts";
 import { align } from "../wasm/heap.ts";
-import { instantiate, type KernelExports } from "../wasm/load.ts";
+import { instantiate, type KernelExports, STATIC_BYTES } from "../wasm/load.ts";
 import { kernelConstants } from "./constants.gen.ts";
 import { sortKeys } from "./js.ts";
 import { kernelOf } from "./wasm-pairs.ts";
@@ -29,7 +29,7 @@ export function createSorter(module: WebAssembly.Module): Sorter {
     const { loss, weight, params } = term;
     const kernel = "margin" in loss && loss.sorted ? kernelOf(loss) : undefined;
     if (!kernel || !("margin" in loss)) return undefined;
-    memory ??= new WebAssembly.Memory({ initial: 1 });
+    memory ??= new WebAssembly.Memory({ initial: 1, maximum: 65536 });
     kernels ??= instantiate(module, memory);
     const { pairs } = job;
     const terms = job.plan.terms.length;
@@ -65,7 +65,7 @@ export function createSorter(module: WebAssembly.Module): Sorter {
 
 // Scratch for one sort, then the results of each entry of the list of losses.
 function layout(kernels: KernelExports, pairs: number, terms: number) {
-  let end = align(kernels.HEAP_BASE.value);
+  let end = STATIC_BYTES;
   const take = (bytes: number): number => {
     const at = end;
     end += align(bytes);

@@ -4,7 +4,14 @@ import { BackendError, ParamError } from "../errors.ts";
 import type { Plan } from "../plan.ts";
 import type { Backend } from "../types.ts";
 import { createHeap } from "../wasm/heap.ts";
-import { builtInModule, compileSource, hasRelaxedSimd, instantiate, type WasmSource } from "../wasm/load.ts";
+import {
+  builtInModule,
+  compileSource,
+  hasRelaxedSimd,
+  instantiate,
+  STATIC_BYTES,
+  type WasmSource,
+} from "../wasm/load.ts";
 import { untilDisposed } from "./dispose.ts";
 import { makeLogitsLoss, makeSequenceLogps } from "./logits-loss.ts";
 import { makePairLoss } from "./pair-loss.ts";
@@ -22,9 +29,6 @@ export interface WasmOptions {
 }
 
 const PAGE = 65536;
-
-/** The first page is the module's own data: a few KB (test/wasm-load.test.ts holds that). */
-export const STATIC_BYTES = PAGE;
 
 /**
  * A backend on WebAssembly SIMD in this thread: calls return at once.

@@ -36,6 +36,7 @@ export type KernelExports = {
   ) => void;
 } & {
   readonly HEAP_BASE: WebAssembly.Global;
+  readonly SCRATCH_BYTES: WebAssembly.Global;
   readonly SORT_COUNTS_BYTES: WebAssembly.Global;
   pair_stats_f32(pc: number, pr: number, rc: number, rr: number, n: number, sums: number): void;
   sum_f32(x: number, n: number): number;
@@ -95,8 +96,16 @@ export async function compileSource(source: WasmSource): Promise<WebAssembly.Mod
 
 const isArrayBuffer = (source: object): source is ArrayBuffer => "byteLength" in source;
 
-/** An instance over a memory of its own. */
-export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): KernelExports {
-  const { exports } = new WebAssembly.Instance(module, { env: { memory, abort: () => {} } });
+/** The first page of a memory: the module's constants, and the scratch memory of an instance that has it for itself. */
+export const STATIC_BYTES = 65536;
+export const OWN_SCRATCH = 16384;
+
+/** An instance over a memory; `scratch` is the address of SCRATCH_BYTES that no other instance uses. */
+export function instantiate(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  scratch: number = OWN_SCRATCH,
+): KernelExports {
+  const { exports } = new WebAssembly.Instance(module, { env: { memory, scratch, abort: () => {} } });
   return exports as KernelExports;
 }
