@@ -9,8 +9,11 @@ export const breakEven = {
   sortedPairs: 1 << 15,
 };
 
-/** Logits of a shard: what a worker is given at a time, and where a call can be stopped. 4 MB, 2 to 3 ms. */
+/** Logits of a shard that is copied, and the least of any: 4 MB, 1 to 3 ms. */
 export const SHARD_LOGITS = 1 << 20;
+
+/** Logits of a shard at most: a call can be stopped between shards. */
+export const MOST_SHARD_LOGITS = 1 << 22;
 
 /** Pairs of a shard: fixed, since sums are added shard by shard, so that the number of workers does not change a bit. */
 export const SHARD_PAIRS = 1 << 16;

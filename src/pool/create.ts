@@ -14,6 +14,7 @@ import { createCopies } from "./copies.ts";
 import { createCrew } from "./crew.ts";
 import { givenAway, takeBack } from "./given.ts";
 import { createHand } from "./hand.ts";
+import { later } from "./later.ts";
 import { createLogitsEngine } from "./logits-engine.ts";
 import { createOrder } from "./order.ts";
 import { computeOnWorkers, pairShard } from "./pair-shards.ts";
@@ -36,7 +37,7 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
   const shares = refusal === undefined;
   const heap = shared && createHeap(shared.memory, STATIC_BYTES, true);
   const local = localEngines(module);
-  const copies = createCopies();
+  const copies = createCopies(heap);
   const calls = createCalls(Math.max(2, settings.workers), settings.maxQueue);
   const inOrder = createOrder();
   const crew = createCrew(settings.workers, (onEnd) => {
@@ -48,7 +49,14 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
       onEnd();
     });
   });
-  const means = { crew, copies, local: local.rows, isResident: heap ? heap.holds : () => false, shares };
+  const means = {
+    crew,
+    workers: settings.workers,
+    copies,
+    local: local.rows,
+    isResident: heap ? heap.holds : () => false,
+    shares,
+  };
 
   let disposed: BackendError | undefined;
   const live = (name: string): void => {
@@ -157,10 +165,4 @@ function localEngines(module: WebAssembly.Module) {
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const { pairs, rows } = createEngines(module, instantiate(module, memory), memory, STATIC_BYTES, () => false);
   return { pairs, rows: eachRow(rows) };
-}
-
-/** After so many milliseconds, without keeping the process for it. */
-function later(work: () => void, milliseconds: number): void {
-  const timer = setTimeout(work, milliseconds) as unknown as { unref?(): void };
-  timer.unref?.();
 }

@@ -1,8 +1,8 @@
 // The workers of a pool and the shards that wait for them: first come, first served, each to the worker with least to do.
 
 import { WorkerError } from "../errors.ts";
-import { breathe } from "./breathe.ts";
 import type { Hand } from "./hand.ts";
+import { breathe } from "./later.ts";
 
 /** What a shard asks of the worker it is given to. */
 export type Work<T> = (hand: Hand) => Promise<T>;

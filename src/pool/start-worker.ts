@@ -19,9 +19,11 @@ export interface NodeWorker {
 
 /** Starts the worker file that lies beside this one. Bundlers know these very forms. */
 export function startWorker(): AnyWorker {
-  if (typeof Worker === "function") return new Worker(new URL("../worker.ts", import.meta.url), { type: "module" });
-  const threads = globalThis.process?.getBuiltinModule?.("node:worker_threads");
+  // Node first: onnxruntime-web leaves a global Worker there that is none of the web's.
+  const { node, bun, deno } = globalThis.process?.versions ?? {};
+  const threads = node && !bun && !deno ? process.getBuiltinModule?.("node:worker_threads") : undefined;
   if (threads) return new threads.Worker(new URL("../worker.ts", import.meta.url));
+  if (typeof Worker === "function") return new Worker(new URL("../worker.ts", import.meta.url), { type: "module" });
   throw new BackendError("unavailable", "pool: this place has no workers; use createWasm()");
 }
 
