@@ -1,5 +1,7 @@
 // The file that a worker of a pool runs. It listens before anything else: a message that comes earlier would be lost.
 
+/// <reference path="./pool/comlink-node.d.ts" />
+
 import { type Endpoint, expose, transfer } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { serve } from "./pool/serve.ts";

@@ -21,6 +21,7 @@ import { computeOnWorkers, pairShard } from "./pair-shards.ts";
 import { AREA_BYTES } from "./serve.ts";
 import { type PoolOptions, readSettings } from "./settings.ts";
 import { createSharedMemory, sharingRefusal } from "./share.ts";
+import { hasWorkers, startWorker, workerCount } from "./start-worker.ts";
 
 /**
  * A pool of workers: the calls of a backend, promised, with the same bits whatever the number of workers.
@@ -28,11 +29,17 @@ import { createSharedMemory, sharingRefusal } from "./share.ts";
  * Throws    ParamError, KindError for its options; BackendError ("unavailable") where there are no workers, WebAssembly may not
  *           be compiled, or memory: "shared" is asked for and cannot be had
  * @example  const pool = await createPool({ workers: 2 });
- *           const { loss, gradLogits } = await pool.logitsLoss({ tokens, vocab, logits, reference }, { lossType: "ipo" });
+ *           const { loss, gradLogits } = await pool.logitsLoss(
+ *             { tokens, vocab, logits, reference: { logps: Float64Array.of(-3.1, -2.7) } },
+ *             { lossType: "ipo" },
+ *           );
  *           await pool.dispose();
  */
 export async function createPool(options: PoolOptions = {}): Promise<AsyncBackend> {
   const settings = readSettings(options);
+  if (settings.start === startWorker && !hasWorkers()) {
+    throw new BackendError("unavailable", "pool: expected a place with workers, got one without; use createWasm()");
+  }
   const { module, kind, shared, refusal } = await prepare(options, settings.memory);
   const shares = refusal === undefined;
   const heap = shared && createHeap(shared.memory, STATIC_BYTES, true);
@@ -122,7 +129,7 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
     logitsLoss: (batch, options = {}) =>
       open("logitsLoss", options, (call) => {
         const { given, rest } = givenAway(batch, options, true);
-        const passes = batch?.reference && "logits" in batch.reference ? 3 : 2;
+        const passes = Object.hasOwn(Object(batch?.reference), "logits") ? 3 : 2;
         return withEngine(call, given, options, passes, async ({ engine, returned }) => {
           const result = await runLater(logitsLoss(engine, local.pairs, batch, rest));
           return takeBack(result, returned());
@@ -145,6 +152,12 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
     [Symbol.asyncDispose]: dispose,
   };
 }
+
+/**
+ * Whether workers beat this thread here, for arrays of the caller's own: two are enough where copies of them can be made in
+ * memory that is shared; where they are moved, copying takes about as long as one worker's share of four.
+ */
+export const worthAPool = (): boolean => hasWorkers() && workerCount() >= (sharingRefusal() === undefined ? 2 : 4);
 
 /** The module, compiled; and where memory can be shared, the memory and the module for it. */
 async function prepare(options: PoolOptions, memory: "auto" | "shared" | "transfer") {
