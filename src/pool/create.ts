@@ -1,10 +1,13 @@
 // The backend that spreads its calls over workers: the same calls, promised.
 
 import { arrayTypeOf } from "../arrays.ts";
+import { shardsInOrder } from "../backend/linear-engine.ts";
+import { linearLoss } from "../backend/linear-loss.ts";
 import { eachRow, logitsLogps, logitsLoss } from "../backend/logits-loss.ts";
 import { checkPairLoss, setShift, toResult } from "../backend/pair-loss.ts";
 import { runLater } from "../backend/token-stage.ts";
 import { createEngines, ENGINE_BYTES, findModule } from "../backend/wasm.ts";
+import { createLinearShards } from "../backend/wasm-linear.ts";
 import { BackendError } from "../errors.ts";
 import type { AsyncBackend, CallOptions, ElementTypes } from "../types.ts";
 import { createHeap } from "../wasm/heap.ts";
@@ -15,6 +18,7 @@ import { createCrew } from "./crew.ts";
 import { givenAway, takeBack } from "./given.ts";
 import { createHand } from "./hand.ts";
 import { later } from "./later.ts";
+import { createLinearEngine } from "./linear-engine.ts";
 import { createLogitsEngine } from "./logits-engine.ts";
 import { createOrder } from "./order.ts";
 import { computeOnWorkers, pairShard } from "./pair-shards.ts";
@@ -86,15 +90,16 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
     given: Parameters<typeof createLogitsEngine>[2],
     options: CallOptions,
     passes: number,
-    work: (made: ReturnType<typeof createLogitsEngine>) => Promise<T>,
+    work: (made: ReturnType<typeof createLogitsEngine>, onTokens: (count: number, total: number) => void) => Promise<T>,
   ): Promise<T> => {
     let done = 0;
-    const made = createLogitsEngine(means, call, given, (count, total) => {
+    const onTokens = (count: number, total: number): void => {
       done += count;
       if (done < passes * total) options.onProgress?.(Math.floor(done / passes), total);
-    });
+    };
+    const made = createLogitsEngine(means, call, given, onTokens);
     try {
-      return await work(made);
+      return await work(made, onTokens);
     } finally {
       made.release();
     }
@@ -135,6 +140,13 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
           return takeBack(result, returned());
         });
       }),
+    linearLoss: (batch, options = {}) =>
+      open("linearLoss", options, (call) =>
+        withEngine(call, undefined, options, 2, async ({ engine }, onTokens) => {
+          const linear = createLinearEngine({ crew, copies, local: local.linear, shares }, call, onTokens);
+          return runLater(linearLoss(linear, engine, local.pairs, batch, options));
+        }),
+      ),
     allocate(type, n) {
       live("allocate");
       if (heap) return heap.allocate(type, n);
@@ -177,5 +189,5 @@ function localEngines(module: WebAssembly.Module) {
   const pages = Math.ceil((STATIC_BYTES + ENGINE_BYTES) / 65536);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const { pairs, rows } = createEngines(module, instantiate(module, memory), memory, STATIC_BYTES, () => false);
-  return { pairs, rows: eachRow(rows) };
+  return { pairs, rows: eachRow(rows), linear: shardsInOrder(createLinearShards(module)) };
 }
