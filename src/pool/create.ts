@@ -105,11 +105,15 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
     }
   };
 
-  const dispose = async (): Promise<void> => {
-    if (disposed) return;
+  let ended: Promise<void> | undefined;
+  const end = (): Promise<void> => {
     disposed = new BackendError("disposed", "pool: it was disposed of while the call ran");
     calls.stopAll(disposed);
-    await crew.end(disposed);
+    return crew.end(disposed);
+  };
+  const dispose = async (): Promise<void> => {
+    ended ??= end();
+    await ended;
   };
 
   return {
