@@ -14,8 +14,10 @@ import {
 } from "../wasm/load.ts";
 import { rememberMemory } from "../wasm/memories.ts";
 import { untilDisposed } from "./dispose.ts";
+import { makeLinearLoss } from "./linear-loss.ts";
 import { makeLogitsLoss, makeSequenceLogps } from "./logits-loss.ts";
 import { makePairLoss } from "./pair-loss.ts";
+import { createLinearShards } from "./wasm-linear.ts";
 import { kernelOf, pairBytes, pairEngine } from "./wasm-pairs.ts";
 import { rowBytes, rowEngine } from "./wasm-rows.ts";
 import { createSorter } from "./wasm-sort.ts";
@@ -65,6 +67,7 @@ function wasmBackend(module: WebAssembly.Module, reserve: number, kind: string):
       pairLoss: makePairLoss(pairs),
       sequenceLogps: makeSequenceLogps(rows),
       logitsLoss: makeLogitsLoss(rows, pairs),
+      linearLoss: makeLinearLoss(createLinearShards(module), rows, pairs),
       ...createHeap(memory.buffer, heapStart),
     }),
   };
