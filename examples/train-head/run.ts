@@ -6,9 +6,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { SingleBar } from "cli-progress";
-import { fromTrl } from "dpo-kernels";
+import { createBackend, fromTrl } from "dpo-kernels";
 import { chart } from "./chart.ts";
-import { temporary } from "./linear-loss.ts";
 import { evaluate, fullHead, loraHead, type StepReport, trainHead } from "./step.ts";
 import { readTask } from "./task.ts";
 import { randomFrom, toyTask } from "./toy.ts";
@@ -53,7 +52,7 @@ const { loss, train, warnings } = fromTrl({
 });
 for (const warning of warnings) console.log(`warning: ${warning}`);
 
-const backend = temporary;
+const backend = await createBackend({ for: "linear" });
 const rank = Number(values.lora ?? 0);
 const head = rank > 0 ? loraHead(task, randomA(rank), rank, 2 * rank) : fullHead(task);
 

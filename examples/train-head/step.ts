@@ -1,10 +1,16 @@
 // The training loop: batch by batch from hidden states to the loss and back to the head, clip, update. Names, defaults and
 // order of things are those of TRL's and transformers' trainers; `loss` and `train` are what `fromTrl` makes of a DPOConfig.
 
-import type { FromTrlResult, LossOptions } from "dpo-kernels";
+import type { Backend, FromTrlResult, LinearLossResult, LossOptions } from "dpo-kernels";
 import { adamw, adamwState, clipGradNorm, lrSchedule, sgd } from "dpo-kernels/train";
-import type { LinearBackend, LinearLossResult } from "./linear-loss.ts";
 import { batchOf, type HeadTask } from "./task.ts";
+
+type LinearLoss = Backend["linearLoss"];
+
+/** Any backend: those that compute elsewhere return promises. */
+export interface LinearBackend {
+  linearLoss(...args: Parameters<LinearLoss>): LinearLossResult | Promise<LinearLossResult>;
+}
 
 export interface TrainOptions {
   loss?: LossOptions | undefined;
@@ -83,7 +89,7 @@ function lossOf(
   task: HeadTask,
   head: Head,
   chosen: number[],
-  options: Parameters<LinearBackend["linearLoss"]>[1],
+  options: Parameters<LinearLoss>[1],
 ) {
   return backend.linearLoss({ ...batchOf(task, chosen), ...head.inputs }, options);
 }

@@ -3,7 +3,7 @@
 
 import type { HeadTask } from "./task.ts";
 
-const sizes = { vocab: 96, hiddenSize: 32, pairs: 320, trainPairs: 256, length: 24, prompt: 4 };
+const sizes = { vocab: 512, hiddenSize: 64, pairs: 640, trainPairs: 512, length: 32, prompt: 4 };
 
 /** Numbers in [0, 1), the same for the same seed (mulberry32). */
 export function randomFrom(seed: number): () => number {
@@ -20,7 +20,7 @@ export function toyTask(seed = 7): HeadTask {
   const { vocab, hiddenSize, pairs, trainPairs, length, prompt } = sizes;
   const random = randomFrom(seed);
   const normal = (): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  const weight = Float32Array.from({ length: vocab * hiddenSize }, () => normal() / 2);
+  const weight = Float32Array.from({ length: vocab * hiddenSize }, () => 0.4 * normal());
   const hidden = new Float32Array(2 * pairs * length * hiddenSize);
   const inputIds = new Int32Array(2 * pairs * length);
   const completionMask = new Uint8Array(2 * pairs * length);
