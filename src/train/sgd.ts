@@ -3,9 +3,8 @@
 import { KindError, ParamError } from "../errors.ts";
 import { finite } from "../losses/define.ts";
 import { kindOf } from "../plan.ts";
-import type { Backend } from "../types.ts";
 import { notNegative, readHyper, readStep } from "./hyper.ts";
-import { type Operation, perform, zeros } from "./kernels.ts";
+import { type Allocator, type Operation, perform, zeros } from "./kernels.ts";
 import { listOf, readTensors, type Tensor, type Tensors } from "./tensors.ts";
 
 /** What SGD remembers: steps taken, and with momentum a running sum of gradients for each parameter. */
@@ -35,7 +34,7 @@ const numbers = { lr: notNegative(1e-3), momentum: notNegative(0), dampening: fi
  * Throws    KindError; BackendError if the backend's memory is used up
  * @example  const state = sgdState([new Float32Array(1000), new Float32Array(10)]);
  */
-export function sgdState(params: Tensors, backend?: Pick<Backend, "allocate">): SgdState {
+export function sgdState(params: Tensors, backend?: Allocator): SgdState {
   const lengths = listOf(params, "params").map(({ length }) => length);
   const [momentumBuffer] = zeros(lengths, 1, backend);
   return { step: 0, momentumBuffer };
