@@ -74,10 +74,13 @@ const bar = new SingleBar({
 });
 const started = performance.now();
 for await (const report of trainHead(backend, task, { head, loss, train })) {
-  if (reports.length === 0) bar.start(report.steps, 0);
   reports.push(report);
-  const accuracy = (report.metrics["rewards/accuracies"] ?? 0).toFixed(2);
-  bar.update(reports.length, { loss: report.loss.toFixed(4), accuracy });
+  const shown = {
+    loss: report.loss.toFixed(4),
+    accuracy: (report.metrics["rewards/accuracies"] ?? Number.NaN).toFixed(2),
+  };
+  if (report.step === 0) bar.start(report.steps, 1, shown);
+  else bar.update(reports.length, shown);
 }
 bar.stop();
 const seconds = (performance.now() - started) / 1000;
@@ -88,7 +91,7 @@ const kind = rank > 0 ? `LoRA of rank ${rank}` : "full head";
 console.log(
   `${task.name}: ${task.trainPairs} pairs, ${kind} (${trained} numbers), ${[loss.lossType ?? "sigmoid"].flat()}`,
 );
-console.log(`${reports.length} steps of ${train.batchSize} pairs in ${seconds.toFixed(1)} s\n`);
+console.log(`${reports.length} steps of ${reports[0]?.pairs} pairs in ${seconds.toFixed(1)} s\n`);
 const series = (key: string): number[] => reports.map(({ metrics }) => metrics[key] ?? Number.NaN);
 console.log(
   chart(

@@ -46,6 +46,8 @@ export function loraHead({ weight, vocab }: HeadTask, a: Float32Array, rank: num
 export interface StepReport {
   step: number;
   steps: number;
+  /** In the batches of a step together. */
+  pairs: number;
   learningRate: number;
   loss: number;
   /** Of all parameters together, before clipping. */
@@ -63,7 +65,7 @@ export async function* trainHead(backend: LinearBackend, task: HeadTask, options
   const rate = lrSchedule(steps, train);
   const update = optimiser(parameters, train);
   for (let step = 0; step < steps; step++) {
-    const results: LinearLossResult[] = [];
+    const results: Outcome[] = [];
     for (let part = 0; part < parts; part++) {
       const first = (step * parts + part) * batchSize;
       const chosen = Array.from({ length: batchSize }, (_, j) => (first + j) % task.trainPairs);
@@ -73,7 +75,8 @@ export async function* trainHead(backend: LinearBackend, task: HeadTask, options
     // transformers: 0 is off.
     const gradNorm = clipGradNorm(gradients, maxGradNorm > 0 ? maxGradNorm : Infinity);
     update(gradients, rate(step));
-    yield { step, steps, learningRate: rate(step), gradNorm, ...meanOf(results) } satisfies StepReport;
+    const pairs = parts * batchSize;
+    yield { step, steps, pairs, learningRate: rate(step), gradNorm, ...meanOf(results) } satisfies StepReport;
   }
 }
 
@@ -81,18 +84,21 @@ export async function* trainHead(backend: LinearBackend, task: HeadTask, options
 export async function evaluate(backend: LinearBackend, task: HeadTask, head: Head, loss?: LossOptions) {
   const { pairs, trainPairs } = task;
   const chosen = Array.from({ length: pairs - trainPairs }, (_, j) => trainPairs + j);
-  return meanOf([await lossOf(backend, task, head, chosen, { ...loss })]);
+  return lossOf(backend, task, head, chosen, { ...loss });
 }
 
-function lossOf(
+async function lossOf(
   backend: LinearBackend,
   task: HeadTask,
   head: Head,
   chosen: number[],
   options: Parameters<LinearLoss>[1],
-) {
-  return backend.linearLoss({ ...batchOf(task, chosen), ...head.inputs }, options);
+): Promise<Outcome> {
+  const { loss, metrics } = await backend.linearLoss({ ...batchOf(task, chosen), ...head.inputs }, options);
+  return { loss, metrics };
 }
+
+type Outcome = Pick<StepReport, "loss" | "metrics">;
 
 function stepsOf({ trainPairs }: HeadTask, train: FromTrlResult["train"]): number {
   const { maxSteps = -1, numTrainEpochs = 3, batchSize = 8, gradientAccumulationSteps = 1 } = train;
@@ -114,8 +120,8 @@ function optimiser(parameters: Float32Array[], train: FromTrlResult["train"]): U
     adamw(parameters, gradients, state, { lr, weightDecay, betas: [adamBeta1, adamBeta2], eps });
 }
 
-function meanOf(results: LinearLossResult[]): Pick<StepReport, "loss" | "metrics"> {
-  const mean = (of: (result: LinearLossResult) => number): number =>
+function meanOf(results: Outcome[]): Outcome {
+  const mean = (of: (result: Outcome) => number): number =>
     results.reduce((sum, result) => sum + of(result), 0) / results.length;
   const names = Object.keys(results[0]?.metrics ?? {});
   const metrics = names.map((name) => [name, mean((result) => result.metrics[name] ?? Number.NaN)] as const);
