@@ -1,23 +1,19 @@
 // The inputs of linearLoss, checked once, before anything is computed or written.
 
 import { checkCall, refuseUnused } from "./call-options.ts";
-import { KindError, ParamError, ShapeError } from "./errors.ts";
+import { KindError, ParamError } from "./errors.ts";
 import { type FloatData, readFloats } from "./floats.ts";
-import { checkOut, overlap, type Wanted } from "./out.ts";
-import { pairResults } from "./pairs.ts";
 import { arrayKind, checkNumber, kindOf, type Plan } from "./plan.ts";
 import {
   checkFinite,
   checkFiniteRows,
+  checkResults,
   checkWeighting,
-  logpLengths,
-  logpResults,
   type ReferenceData,
   readGradient,
   readLdAlpha,
   readReference,
-  type Sized,
-  tokenArrays,
+  referenceArrays,
 } from "./token-call.ts";
 import { checkCount, listTokens, type TokenList } from "./tokens.ts";
 import type { Floats, LinearBatch, LinearBuffers, LinearLossOptions, LinearReference } from "./types.ts";
@@ -65,7 +61,6 @@ type Batch = LinearBatch & { reference?: LinearReference | undefined };
 export function checkLinear(batch: Batch, plan: Plan, options: LinearLossOptions): LinearJob {
   checkCall(options);
   const { gradType = "same", accumulate = false, out, weighting } = options;
-  if (out === null) throw new KindError("out: expected an object, got null");
   if (typeof accumulate !== "boolean") {
     throw new KindError(`accumulate: expected true or false, got ${kindOf(accumulate)}`);
   }
@@ -102,7 +97,9 @@ export function checkLinear(batch: Batch, plan: Plan, options: LinearLossOptions
     results[name] = value;
     gradients[name] = data;
   }
-  if (out !== undefined) checkBuffers(out, gradients, list, batch, { head, reference });
+  const other = reference && "head" in reference ? headArrays(reference.head, "reference.") : {};
+  const read = { ...headArrays(head, ""), ...other, ...referenceArrays(reference) };
+  checkResults(out, gradients, list, read, { tokens, reference: batch.reference });
   const ldAlpha = readLdAlpha(options);
   const wpo = weighting === "wpo";
   return { list, vocab, ldAlpha, wpo, head, reference, gradients, results: results as LinearBuffers, accumulate };
@@ -151,37 +148,4 @@ function headArrays({ hidden, weight, bias, lora }: HeadData, prefix: string): R
     ...(bias && { [`${prefix}bias`]: bias }),
     ...(lora && { [`${prefix}lora.a`]: lora.a, [`${prefix}lora.b`]: lora.b }),
   };
-}
-
-// Heads and hidden states are read to the end: a gradient may go over the very array that it belongs to, and nothing else.
-function checkBuffers(
-  out: object,
-  gradients: Record<string, FloatData>,
-  list: TokenList,
-  { tokens, reference: given }: Batch,
-  { head, reference }: Pick<LinearJob, "head" | "reference">,
-): void {
-  const read: Record<string, FloatData> = {
-    ...headArrays(head, ""),
-    ...(reference && "head" in reference && headArrays(reference.head, "reference.")),
-    ...(reference && "logits" in reference && { "reference.logits": reference.logits }),
-  };
-  const arrays = Object.fromEntries(Object.entries(read).map(([name, { data }]) => [name, data]));
-  const logps = given && "logps" in given ? { "reference.logps": given.logps } : {};
-  const inputs = { ...arrays, ...logps, ...tokenArrays(tokens) };
-  const buffers: Record<string, Sized | undefined> = { ...out };
-  const wanted: Wanted[] = [...pairResults, ...logpResults];
-  for (const [name, { data }] of Object.entries(gradients)) {
-    wanted.push({ name, kinds: [arrayKind(data)] });
-    if (buffers[name] !== undefined) buffers[name] = data;
-  }
-  const lengthOf = (name: string): number => gradients[name]?.data.length ?? logpLengths(list)(name);
-  checkOut(buffers, wanted, lengthOf, inputs, Object.keys(inputs));
-  for (const [input, array] of Object.entries(arrays)) {
-    const own = input.split(".").at(-1);
-    for (const [name, buffer] of Object.entries(buffers)) {
-      if (buffer === undefined || name.toLowerCase() === `grad${own}` || !overlap(buffer, array)) continue;
-      throw new ShapeError("overlap", `out.${name}: expected memory apart from ${input}, got theirs`);
-    }
-  }
 }

@@ -1,13 +1,13 @@
 // The inputs of the calls that see logits, checked once, before anything is computed or written.
 
 import { checkCall, refuseUnused } from "./call-options.ts";
-import { KindError, ParamError, ShapeError } from "./errors.ts";
+import { KindError, ParamError } from "./errors.ts";
 import { type FloatData, readFloats } from "./floats.ts";
-import { checkOut, overlap } from "./out.ts";
-import { pairResults } from "./pairs.ts";
-import { arrayKind, kindOf, type Plan } from "./plan.ts";
+import { checkOut } from "./out.ts";
+import { kindOf, type Plan } from "./plan.ts";
 import {
   checkFiniteRows,
+  checkResults,
   checkWeighting,
   logpLengths,
   logpResults,
@@ -15,7 +15,7 @@ import {
   readGradient,
   readLdAlpha,
   readReference,
-  type Sized,
+  referenceArrays,
   tokenArrays,
 } from "./token-call.ts";
 import { listTokens, type TokenList } from "./tokens.ts";
@@ -77,7 +77,6 @@ export function checkLogitsLoss(
 ): LogitsLossJob {
   checkCall(options);
   const { inPlace = false, gradType = "same", out, weighting } = options;
-  if (out === null) throw new KindError("out: expected an object, got null");
   if (typeof inPlace !== "boolean") throw new KindError(`inPlace: expected true or false, got ${kindOf(inPlace)}`);
   refuseUnused(options, ["accumulate"], "logitsLoss, which has no weight gradients");
   if (weighting !== undefined) checkWeighting(weighting, plan);
@@ -90,28 +89,9 @@ export function checkLogitsLoss(
   if (inPlace && out?.gradLogits !== undefined) {
     throw new ParamError("unused-option", "inPlace: expected no out.gradLogits beside it, got one");
   }
-  const size = logits.data.length;
   const given = inPlace ? batch.logits : out?.gradLogits;
   const { value: gradLogits, data: gradient } = readGradient(given, "gradLogits", batch.logits, logits, gradType);
-  if (out !== undefined) {
-    const kinds = [arrayKind(gradient.data)];
-    const wanted = [...pairResults, ...logpResults, { name: "gradLogits", kinds }];
-    const inputs = {
-      logits: logits.data,
-      ...referenceArrays(batch.reference, reference),
-      ...tokenArrays(batch.tokens),
-    };
-    const buffers = out.gradLogits === undefined ? out : { ...out, gradLogits: gradient.data };
-    const lengthOf = (name: string): number => (name === "gradLogits" ? size : logpLengths(list)(name));
-    checkOut(buffers, wanted, lengthOf, inputs, Object.keys(inputs));
-    // Logits are still to be read when the other results are written: only the gradient may go over them.
-    for (const [input, read] of Object.entries(inputs).filter(([input]) => input.endsWith("logits"))) {
-      for (const [name, array] of Object.entries(buffers)) {
-        if (name === "gradLogits" || array === undefined || !overlap(array as Sized, read)) continue;
-        throw new ShapeError("overlap", `out.${name}: expected memory apart from ${input}, got theirs`);
-      }
-    }
-  }
+  checkResults(out, { gradLogits: gradient }, list, { logits, ...referenceArrays(reference) }, batch);
   return { ...job, reference, wpo: weighting === "wpo", gradient, gradLogits, fresh: given === undefined };
 }
 
@@ -122,10 +102,4 @@ function readBatch(batch: LogitsBatch, options: { ldAlpha?: number | undefined; 
   const logits = readFloats(batch.logits, "logits", list.positions * vocab);
   if (options.validate === "finite") checkFiniteRows(logits, "logits", list, vocab);
   return { list, vocab, logits, ldAlpha: readLdAlpha(options) };
-}
-
-function referenceArrays(given: Reference | undefined, checked: LogitsLossJob["reference"]): Record<string, Sized> {
-  if (!given || !checked) return {};
-  if ("logits" in checked) return { "reference.logits": checked.logits.data };
-  return "logps" in given ? { "reference.logps": given.logps } : {};
 }

@@ -3,7 +3,8 @@
 import { checkOneOf } from "./call-options.ts";
 import { KindError, ParamError, ShapeError } from "./errors.ts";
 import { type FloatData, floatAt, readFloats } from "./floats.ts";
-import type { Wanted } from "./out.ts";
+import { checkOut, overlap, type Wanted } from "./out.ts";
+import { pairResults } from "./pairs.ts";
 import { arrayKind, checkNumber, kindOf, type Plan } from "./plan.ts";
 import type { TokenList } from "./tokens.ts";
 import type { FloatArray, Floats, LinearReference } from "./types.ts";
@@ -11,7 +12,7 @@ import type { FloatArray, Floats, LinearReference } from "./types.ts";
 /** A checked reference. */
 export type ReferenceData = { readonly logps: FloatArray } | { readonly logits: FloatData };
 
-export type Sized = ArrayBufferView & { readonly length: number };
+type Sized = ArrayBufferView & { readonly length: number };
 
 const sums = ["Float32Array", "Float64Array"];
 
@@ -90,6 +91,45 @@ function readLogps(logps: FloatArray, { pairs }: TokenList, finite: boolean): Fl
   if (at >= 0) throw new ParamError("not-finite", `reference.logps[${at}]: expected a finite number, got ${logps[at]}`);
   // A copy: the results may be written over the very array.
   return Float64Array.from(logps);
+}
+
+/** The floats of a reference that are read while the call computes. */
+export const referenceArrays = (reference: object | undefined): Record<string, FloatData> =>
+  reference && "logits" in reference ? { "reference.logits": reference.logits as FloatData } : {};
+
+/**
+ * Checks `out`. What the call computes from, `read`, is read to the end: a gradient may go over the very array that it belongs
+ * to, and nothing else.
+ *
+ * Throws    ParamError for unknown names, KindError, ShapeError
+ */
+export function checkResults(
+  out: object | undefined,
+  gradients: Readonly<Record<string, FloatData>>,
+  list: TokenList,
+  read: Readonly<Record<string, FloatData>>,
+  { tokens, reference }: { tokens: object; reference?: LinearReference | undefined },
+): void {
+  if (out === undefined) return;
+  if (typeof out !== "object" || out === null) throw new KindError(`out: expected an object, got ${kindOf(out)}`);
+  const buffers: Record<string, Sized | undefined> = { ...out };
+  const wanted = [...pairResults, ...logpResults];
+  for (const [name, { data }] of Object.entries(gradients)) {
+    wanted.push({ name, kinds: [arrayKind(data)] });
+    if (buffers[name] !== undefined) buffers[name] = data;
+  }
+  const inputs: Record<string, Sized> = tokenArrays(tokens);
+  if (reference && "logps" in reference) inputs["reference.logps"] = reference.logps;
+  for (const [name, { data }] of Object.entries(read)) inputs[name] = data;
+  const lengthOf = (name: string): number => gradients[name]?.data.length ?? logpLengths(list)(name);
+  checkOut(buffers, wanted, lengthOf, inputs, Object.keys(inputs));
+  for (const [input, { data }] of Object.entries(read)) {
+    const own = `grad${input.split(".").at(-1)}`;
+    for (const [name, buffer] of Object.entries(buffers)) {
+      if (buffer === undefined || name.toLowerCase() === own || !overlap(buffer, data)) continue;
+      throw new ShapeError("overlap", `out.${name}: expected memory apart from ${input}, got theirs`);
+    }
+  }
 }
 
 /** The array of a gradient, as the result names it and as kernels see it: the one given, or a fresh one. */

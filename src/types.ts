@@ -285,8 +285,7 @@ export interface Backend {
    * Losses from hidden states and a head, and the gradients of both: logits never exist as a whole, whatever the vocabulary.
    *
    * Throws    as `logitsLoss`
-   * @example  const result = wasm.linearLoss({ tokens, vocab, hiddenSize, hidden, weight, reference: { logps } });
-   *           console.log(result.loss, result.gradHidden, result.gradWeight);
+   * @example  const { loss, gradHidden } = wasm.linearLoss({ tokens, vocab, hiddenSize, hidden, weight, reference });
    */
   linearLoss(
     batch: LinearBatch & { reference?: LinearReference | undefined },

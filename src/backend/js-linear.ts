@@ -1,6 +1,6 @@
 // Shards of a linear head in plain JavaScript, in float64.
 
-import { decodeFloats, floatAt, setFloat } from "../floats.ts";
+import { decodeFloats, decodeTable, floatAt, setFloat } from "../floats.ts";
 import { newRowSums, readRow } from "./js-rows.ts";
 import {
   columnsOf,
@@ -19,13 +19,13 @@ export const jsLinearShards: LinearShards = {
   forward(shard, statistics) {
     const [states, head] = [hiddenParts(shard), weightParts(shard)];
     const { rows, targets, vocab } = shard;
-    const [state, row] = [new Float64Array(columnsOf(shard)), new Float64Array(columnsOf(shard))];
+    const state = new Float64Array(columnsOf(shard));
     const logits = new Float64Array(vocab);
     const result = new Float64Array(SUMS * rows.length);
     const sums = newRowSums();
     for (let k = 0; k < rows.length; k++) {
       gather(states, k, state);
-      for (let v = 0; v < vocab; v++) logits[v] = dot(state, gather(head, v, row));
+      for (let v = 0; v < vocab; v++) logits[v] = product(state, head, v);
       readRow(logits, undefined, 0, vocab, statistics, sums);
       const { max, sum, weighted, squares, total } = sums;
       const label = logits[targets[k] as number] ?? 0;
@@ -65,13 +65,26 @@ export const jsLinearShards: LinearShards = {
 };
 
 // One row of an operand.
-function gather(parts: readonly Part[], k: number, into: Float64Array): Float64Array {
+function gather(parts: readonly Part[], k: number, into: Float64Array): void {
   let at = 0;
   for (const { floats, width, rows } of parts) {
     decodeFloats(floats, (rows ? (rows[k] as number) : k) * width, into.subarray(at, at + width));
     at += width;
   }
-  return into;
+}
+
+// The dot product with one row of an operand.
+function product(x: Float64Array, parts: readonly Part[], k: number): number {
+  let [sum, at] = [0, 0];
+  for (const { floats, width } of parts) {
+    const { type, data } = floats;
+    const table = type === "f32" ? undefined : decodeTable(type);
+    for (let i = k * width; i < (k + 1) * width; i++) {
+      const value = data[i] as number;
+      sum += (x[at++] as number) * (table ? (table[value] as number) : value);
+    }
+  }
+  return sum;
 }
 
 function dot(x: Float64Array, y: Float64Array): number {

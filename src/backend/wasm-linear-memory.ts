@@ -1,13 +1,10 @@
-// The memory that linear losses work in, beside that of `allocate`, which never grows: made when it is first needed, grown to
-// the largest call. Heads and hidden states stay where the caller has them; a few rows at a time pass through.
+// The memory that linear losses work in. Heads and hidden states stay where the caller has them: a few rows at a time pass
+// through it.
 
-import { BackendError } from "../errors.ts";
 import { decodeTable, type FloatData } from "../floats.ts";
-import { align } from "../wasm/heap.ts";
-import { instantiate, type KernelExports, STATIC_BYTES } from "../wasm/load.ts";
+import { growing, layOut } from "../wasm/growing.ts";
 import type { Part } from "./linear-shards.ts";
 
-const PAGE = 65536;
 /** Half types are converted sixteen at a time: so far beyond its end an array may be read or written. */
 const SLACK = 64;
 
@@ -16,16 +13,11 @@ const sixteens = (n: number): number => Math.ceil(n / 16) * 16;
 
 /** Addresses of areas of so many bytes, one after another, after those that every plan has. */
 export function layout<Name extends string>(columns: number, areas: Record<Name, number>) {
-  let end = STATIC_BYTES;
-  const take = (bytes: number): number => {
-    const at = end;
-    end += align(bytes + SLACK);
-    return at;
-  };
-  const [staged, halves] = [take(4 * 8 * columns), take(2 * columns)];
+  const { take, end } = layOut();
+  const [staged, halves] = [take(4 * 8 * columns + SLACK), take(2 * columns + SLACK)];
   const places = {} as Record<Name, number>;
-  for (const name in areas) places[name] = take(areas[name]);
-  return { columns, staged, halves, end, ...places };
+  for (const name in areas) places[name] = take(areas[name] + SLACK);
+  return { columns, staged, halves, end: end(), ...places };
 }
 
 /** What of a head's gradient goes where. */
@@ -37,25 +29,11 @@ interface Target {
 
 /** Makes the memory of a backend. */
 export function createLinearMemory(module: WebAssembly.Module) {
-  let memory: WebAssembly.Memory | undefined;
-  let kernels: KernelExports | undefined;
-
-  const reserve = (bytes: number): WebAssembly.Memory => {
-    memory ??= new WebAssembly.Memory({ initial: 1, maximum: 65536 });
-    const pages = Math.ceil((bytes - memory.buffer.byteLength) / PAGE);
-    try {
-      if (pages > 0) memory.grow(pages);
-    } catch (cause) {
-      throw new BackendError("out-of-memory", `linearLoss: expected ${bytes} bytes of memory, got no more`, { cause });
-    }
-    return memory;
-  };
+  const reserve = growing(module, "linearLoss");
 
   /** The kernels and memory for a plan. Views hold until the next call. */
   const open = ({ columns, staged, halves, end }: ReturnType<typeof layout>) => {
-    const { buffer } = reserve(end);
-    kernels ??= instantiate(module, memory as WebAssembly.Memory);
-    const run = kernels;
+    const { kernels, buffer } = reserve(end);
     const f32 = new Float32Array(buffer);
     const u16 = new Uint16Array(buffer);
     f32.fill(0, staged / 4, staged / 4 + 8 * columns);
@@ -70,7 +48,7 @@ export function createLinearMemory(module: WebAssembly.Module) {
           // Zeros follow, up to the next part or into the next row, which are yet to come.
           u16.set(row, halves / 2);
           u16.fill(0, halves / 2 + width, halves / 2 + sixteens(width));
-          run[`widen_${floats.type}`](halves, to, sixteens(width));
+          kernels[`widen_${floats.type}`](halves, to, sixteens(width));
         }
         to += 4 * width;
       }
@@ -82,8 +60,8 @@ export function createLinearMemory(module: WebAssembly.Module) {
         const rows = Math.min(8, n - i);
         for (let r = 0; r < rows; r++) stage(parts, start + i + r, staged + 4 * columns * r);
         f32.fill(0, staged / 4 + columns * rows, staged / 4 + columns * 8);
-        run.pack_columns_f32(staged, columns, 8, columns, asColumns + 4 * columns * i);
-        if (asRows) run.pack_rows_f32(staged, columns, Math.min(8, panel - i), columns, asRows + 32 * i, panel);
+        kernels.pack_columns_f32(staged, columns, 8, columns, asColumns + 4 * columns * i);
+        if (asRows) kernels.pack_rows_f32(staged, columns, Math.min(8, panel - i), columns, asRows + 32 * i, panel);
       }
     };
 
@@ -98,7 +76,7 @@ export function createLinearMemory(module: WebAssembly.Module) {
           if (accumulate) addFrom(floats, to, row);
           if (type === "f32") data.set(row, to);
           else {
-            run[`narrow_${type}`](address, halves, sixteens(width));
+            kernels[`narrow_${type}`](address, halves, sixteens(width));
             data.set(u16.subarray(halves / 2, halves / 2 + width), to);
           }
         }
