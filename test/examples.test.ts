@@ -3,6 +3,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import * as library from "../src/index.ts";
+import { createPool } from "../src/pool.ts";
 import * as train from "../src/train.ts";
 
 const AsyncFunction = (async () => {}).constructor as new (
@@ -17,6 +18,7 @@ async function surroundings(): Promise<Record<string, unknown>> {
   return {
     ...library,
     ...train,
+    createPool,
     pairs: { policyChosen: f32(-10, -9), policyRejected: f32(-12, -13), ...reference, ...lengths },
     tokens: {
       pairs: 1,
@@ -38,7 +40,7 @@ async function surroundings(): Promise<Record<string, unknown>> {
 
 async function run(code: string): Promise<void> {
   // An example may declare anew what is there already: a block of its own shadows it.
-  const body = code.replace(/^import .* from "dpo-kernels(\/train)?";$/gm, "");
+  const body = code.replace(/^import .* from "dpo-kernels(\/\w+)?";$/gm, "");
   const values = await surroundings();
   await new AsyncFunction(...Object.keys(values), `{ ${body}\n }`)(...Object.values(values));
 }

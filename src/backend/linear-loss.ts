@@ -34,12 +34,12 @@ export function* linearLoss(
   const { gradHidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;
   const hidden = gradHidden as FloatData;
   const given = reference && "logits" in reference ? reference.logits : undefined;
-  const { rows, targets } = list;
+  const { rows, targets, positions } = list;
   const stage = {
     read: (sums: TokenSums) => engine.read(policy, sums),
     readReference: other
       ? (sums: TokenSums) => engine.read(other, sums)
-      : given && ((sums: TokenSums) => logits.read({ logits: given, vocab, rows, targets }, sums)),
+      : given && ((sums: TokenSums) => logits.read({ logits: given, vocab, rows, targets, positions }, sums, false)),
     gradient: (g: Float64Array, sums: TokenSums) =>
       engine.gradient(policy, g, sums, { hidden, weight, bias, a, b, accumulate }),
   };

@@ -20,24 +20,35 @@ const noOptions: PairLossOptions = {};
 /** The call `pairLoss` of a backend. */
 export function makePairLoss(engine: PairEngine) {
   return (pairs: PairLogps, options: PairLossOptions = noOptions): PairLossResult => {
-    const plan = planLosses(options);
-    engine.check?.(plan);
-    checkCall(options);
-    refuseUnused(options, ["inPlace", "accumulate", "ldAlpha", "weighting"], "pairLoss, which sees no tokens");
-    const { result, commit } = runPairs(engine, checkPairs(pairs, plan, options, engine.scan));
+    const { result, commit } = runPairs(engine, checkPairLoss(engine, pairs, options));
     commit();
     options.onProgress?.(result.losses.length, result.losses.length);
     return result;
   };
 }
 
+/** Checks a call of pairLoss. */
+export function checkPairLoss(engine: PairEngine, pairs: PairLogps, options: PairLossOptions): PairJob {
+  const plan = planLosses(options);
+  engine.check?.(plan);
+  checkCall(options);
+  refuseUnused(options, ["inPlace", "accumulate", "ldAlpha", "weighting"], "pairLoss, which sees no tokens");
+  return checkPairs(pairs, plan, options, engine.scan);
+}
+
 /** The pair stage of every call; `commit` takes the batch into the running mean, once the call has succeeded. */
-export function runPairs({ compute, scan }: PairEngine, job: PairJob): { result: PairLossResult; commit: () => void } {
+export function runPairs(engine: PairEngine, job: PairJob): { result: PairLossResult; commit: () => void } {
+  const commit = setShift(job, engine.scan);
+  return { result: toResult(job, engine.compute(job)), commit };
+}
+
+/** Gives the losses the running mean with this batch in it; the function returned makes that last. */
+export function setShift(job: PairJob, scan: Scan): () => void {
   const { shift, terms } = job.plan;
-  if (!shift) return { result: toResult(job, compute(job)), commit: () => {} };
+  if (!shift) return () => {};
   const batchMean = meanReward(job, scan);
   for (const { params, shiftAt } of terms) if (shiftAt >= 0) params[shiftAt] = nextMean(shift, batchMean);
-  return { result: toResult(job, compute(job)), commit: () => shift.update(batchMean) };
+  return () => shift.update(batchMean);
 }
 
 // TRL up to v0.28: the mean over calls, the current one included, of the mean of all 2B rewards.
@@ -48,7 +59,8 @@ function meanReward(job: PairJob, scan: Scan): number {
   return (job.plan.beta * ratios) / (2 * job.pairs);
 }
 
-function toResult(job: PairJob, sums: PairSums): PairLossResult {
+/** What a call returns, from the sums over its pairs. */
+export function toResult(job: PairJob, sums: PairSums): PairLossResult {
   const { plan, pairs, losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
   const chosen = (plan.beta * sums.chosenRatio) / pairs;
   const rejected = (plan.beta * sums.rejectedRatio) / pairs;
