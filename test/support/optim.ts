@@ -65,7 +65,7 @@ export const awkwardSizes = [0, 1, 3, 4, 5, 1003];
 
 /** Lists of sizes, some beyond a piece. */
 export const sizeLists = fc.array(
-  fc.oneof(fc.constantFrom(...awkwardSizes), fc.constantFrom(8191, 8192, 8197, 20001)),
+  fc.oneof(fc.constantFrom(...awkwardSizes), fc.constantFrom(16383, 16384, 16389, 40001)),
   {
     minLength: 0,
     maxLength: 3,
