@@ -115,13 +115,14 @@ export async function compile(bytes: BufferSource): Promise<WebAssembly.Module> 
   try {
     return await WebAssembly.compile(bytes);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new BackendError(
-      "unavailable",
-      `wasm: this place does not compile WebAssembly (${why}); allow 'wasm-unsafe-eval', pass a module, or use createJs()`,
-      { cause },
-    );
+    throw refused(cause);
   }
+}
+
+function refused(cause: unknown): BackendError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const message = `wasm: this place does not compile WebAssembly (${why}); allow 'wasm-unsafe-eval', pass a module, or use createJs()`;
+  return new BackendError("unavailable", message, { cause });
 }
 
 /** The bytes in what the caller gave, or its module: one of another realm is no instance of ours, so it is known by elimination. */
@@ -161,6 +162,11 @@ export function instantiate(
   memory: WebAssembly.Memory,
   scratch: number = OWN_SCRATCH,
 ): KernelExports {
-  const { exports } = new WebAssembly.Instance(module, { env: { memory, scratch, abort: () => {} } });
-  return exports as KernelExports;
+  try {
+    const { exports } = new WebAssembly.Instance(module, { env: { memory, scratch, abort: () => {} } });
+    return exports as KernelExports;
+  } catch (cause) {
+    // WebKit compiles under any content policy, and refuses here.
+    throw cause instanceof WebAssembly.CompileError ? refused(cause) : cause;
+  }
 }
