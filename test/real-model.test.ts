@@ -3,10 +3,11 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { hiddenOf, logitsOf, readTensor } from "../examples/real-model/logits.ts";
+import { hiddenOf, logitsOf } from "../examples/real-model/logits.ts";
 import { hiddenStates, multiply, readModel } from "../examples/real-model/model.ts";
 import { readPairs, type TokenLists, tokenise } from "../examples/real-model/pairs.ts";
 import { readTokenizer, start } from "../examples/real-model/tokenizer.ts";
+import { readTensor } from "../examples/safetensors.ts";
 import { collate, createJs, type LogitsBatch, type PaddedBatch, type PairLogps } from "../src/index.ts";
 import { onEachBackend } from "./support/backends.ts";
 
