@@ -1,7 +1,7 @@
 // Losses from hidden states and a head, and their gradients: dpo-kernels against other libraries, all in one run. See README.md.
 
 import { createWasm } from "../dist/index.js";
-import { type Build, builds, makeCalls, makePeak, peakWork } from "./linear/ours.ts";
+import { type Build, bufferBytes, builds, makeCalls, makePeak, peakWork } from "./linear/ours.ts";
 import { eachRow, makeCheck, makeProblem, type Results, type Shape } from "./linear/problem.ts";
 import { type Candidate, interleave, type Timing, table } from "./measure.ts";
 import * as jaxJs from "./peers/linear/jax-js.ts";
@@ -32,9 +32,9 @@ const ours: { build: Build; calls: ReturnType<typeof makeCalls> }[] = [];
 for (const build of builds) {
   const backend = await createWasm({ relaxed: build === "relaxed" });
   const calls = makeCalls(build, backend, problem);
-  const before = process.memoryUsage().external;
+  const before = bufferBytes();
   calls.prepare();
-  scratch[build] = process.memoryUsage().external - before;
+  scratch[build] = bufferBytes() - before;
   ours.push({ build, calls });
 }
 const { gradChosen, gradRejected, logsumexp } = (ours[0] as (typeof ours)[number]).calls.call();

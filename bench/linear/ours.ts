@@ -12,6 +12,20 @@ const modules = { plain: load("kernels.wasm"), relaxed: load("kernels-relaxed.wa
 export type Build = keyof typeof modules;
 export const builds = ["plain", "relaxed"] as const;
 
+// No figure of the system counts the memory of WebAssembly.
+const memories: WebAssembly.Memory[] = [];
+const { Memory } = WebAssembly;
+WebAssembly.Memory = class extends Memory {
+  constructor(descriptor: WebAssembly.MemoryDescriptor) {
+    super(descriptor);
+    memories.push(this);
+  }
+};
+
+/** Bytes of all buffers, those of garbage too. */
+export const bufferBytes = (): number =>
+  memories.reduce((sum, { buffer }) => sum + buffer.byteLength, process.memoryUsage().external);
+
 /** The forward pass alone, as `linearLoss` runs it, and the whole call into `out`. */
 export function makeCalls(build: Build, backend: Backend, problem: Problem) {
   const { shape, hidden, weight, ids, tokens } = problem;
