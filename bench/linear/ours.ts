@@ -68,7 +68,7 @@ export function makeCalls(build: Build, backend: Backend, problem: Problem) {
 }
 
 const DEPTH = 256;
-const TIMES = 4000;
+const TIMES = 40_000;
 /** Floating-point operations of a run of the peak. */
 export const peakWork = TIMES * 2 * 12 * 8 * DEPTH;
 
