@@ -304,7 +304,7 @@ export interface Backend {
    */
   logitsLoss(batch: LogitsBatch & { reference?: Reference | undefined }, options?: LogitsLossOptions): LogitsLossResult;
   /**
-   * Losses from hidden states and a head, and the gradients of both: logits never exist as a whole, whatever the vocabulary.
+   * Losses from hidden states and a head, and the gradients of both: more than 64 MB of logits never exist as a whole.
    *
    * Throws    as `logitsLoss`
    * @example  const { loss, gradHidden } = wasm.linearLoss({ tokens, vocab, hiddenSize, hidden, weight, reference });

@@ -31,7 +31,7 @@ export function* linearLoss(
   const { gradHidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;
   const out = { hidden: gradHidden as FloatData, weight, bias, a, b, accumulate };
   const stage = {
-    read: (sums: TokenSums) => linear.read(policy, sums),
+    read: (sums: TokenSums) => linear.read(policy, sums, true),
     readReference: referenceReader(engines, reference, list, vocab),
     gradient: (g: Float64Array, sums: TokenSums) => linear.gradient(policy, g, sums, out),
   };

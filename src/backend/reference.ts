@@ -30,7 +30,7 @@ export function referenceReader(
   }
   const head = headOf(reference.head, list, vocab);
   linear.reserve(head);
-  return (sums) => linear.read(head, sums);
+  return (sums) => linear.read(head, sums, false);
 }
 
 /** A head over the tokens that count. */

@@ -1,4 +1,4 @@
-// Shards of a linear head on the SIMD kernels: a tile of logits at a time, formed anew on the way back.
+// Shards of a linear head on the SIMD kernels: a tile of logits at a time, kept or formed anew for the way back.
 
 import {
   columnsOf,
@@ -26,10 +26,12 @@ export function createLinearShards(module: WebAssembly.Module): LinearShards {
       reserve(Math.max(forwardPlan(head).end, backwardPlan(head).end));
     },
 
-    forward(shard, statistics) {
+    keep: ({ rows, vocab }) => new Float32Array(rows.length * whole(vocab, IDS)),
+
+    forward(shard, statistics, kept) {
       const plan = forwardPlan(shard);
       const { columns, group, hidden, weights, tile, ids, sums } = plan;
-      const { kernels, rows, f64, i32, pack } = open(plan);
+      const { kernels, rows, f32, f64, i32, pack } = open(plan);
       const [states, head] = [hiddenParts(shard), weightParts(shard)];
       const tokens = shard.rows.length;
       const result = new Float64Array(SUMS * tokens);
@@ -46,6 +48,7 @@ export function createLinearShards(module: WebAssembly.Module): LinearShards {
             const m = Math.min(TOKENS, size - t);
             const states = hidden + 4 * t * columns;
             kernels.gemm_f32(states, weights, tile, whole(m, rows), eights(n), columns, IDS, 0);
+            kept?.set(f32.subarray(tile / 4, tile / 4 + IDS * m), keptAt(shard, v, start + t));
             const [own, into] = [ids + 4 * t, sums + 8 * SUMS * t];
             kernels.linear_sums_f32(tile, IDS, m, n, v, own, into, Number(statistics));
           }
@@ -55,7 +58,7 @@ export function createLinearShards(module: WebAssembly.Module): LinearShards {
       return result;
     },
 
-    backward(shard, slopes, out) {
+    backward(shard, slopes, out, kept) {
       const plan = backwardPlan(shard);
       const { columns, slots, slotBytes, hidden, weights, weightRows, tile, tilePanels } = plan;
       const { gradHidden, gradWeights, ids } = plan;
@@ -78,7 +81,9 @@ export function createLinearShards(module: WebAssembly.Module): LinearShards {
           const isHeld = slot < slots - 1 || tokens <= slots * TOKENS;
           if (v === 0 || !isHeld) pack(states, t, m, rows, own, ownRows, m);
           const high = whole(m, rows);
-          kernels.gemm_f32(own, weights, tile, high, wide, columns, IDS, 0);
+          const at = keptAt(shard, v, t);
+          if (kept) f32.set(kept.subarray(at, at + IDS * m), tile / 4);
+          else kernels.gemm_f32(own, weights, tile, high, wide, columns, IDS, 0);
           kernels.linear_grad_f32(tile, IDS, m, n, v, ids + 4 * t, plan.slopes + 24 * t);
           kernels.pack_columns_f32(tile, IDS, high, wide, tilePanels, rows);
           const into = gradHidden + 4 * t * columns;
@@ -93,6 +98,9 @@ export function createLinearShards(module: WebAssembly.Module): LinearShards {
     },
   };
 }
+
+/** Where the kept logits of a tile start: those of a block of ids are together. */
+const keptAt = ({ rows }: LinearHead, v: number, token: number): number => v * rows.length + IDS * token;
 
 const whole = (n: number, panel: number): number => Math.ceil(n / panel) * panel;
 /** Room for whole panels of either height. */
