@@ -15,6 +15,7 @@ export default defineConfig([
     ...shared,
     entry: {
       index: "src/index.ts",
+      webgpu: "src/webgpu.ts",
       onnxruntime: "src/adapters/onnxruntime.ts",
       tfjs: "src/adapters/tfjs.ts",
       jax: "src/adapters/jax.ts",

@@ -20,24 +20,39 @@ const noOptions: PairLossOptions = {};
 /** The call `pairLoss` of a backend. */
 export function makePairLoss(engine: PairEngine) {
   return (pairs: PairLogps, options: PairLossOptions = noOptions): PairLossResult => {
-    const plan = planLosses(options);
-    engine.check?.(plan);
-    checkCall(options);
-    refuseUnused(options, ["inPlace", "accumulate", "ldAlpha", "weighting"], "pairLoss, which sees no tokens");
-    const { result, commit } = runPairs(engine, checkPairs(pairs, plan, options, engine.scan));
+    const { result, commit } = runPairs(engine, readPairs(engine, pairs, options));
     commit();
     options.onProgress?.(result.losses.length, result.losses.length);
     return result;
   };
 }
 
+/** A call of pairLoss, checked. */
+export function readPairs(
+  { check, scan }: Pick<PairEngine, "check" | "scan">,
+  pairs: PairLogps,
+  options: PairLossOptions,
+): PairJob {
+  const plan = planLosses(options);
+  check?.(plan);
+  checkCall(options);
+  refuseUnused(options, ["inPlace", "accumulate", "ldAlpha", "weighting"], "pairLoss, which sees no tokens");
+  return checkPairs(pairs, plan, options, scan);
+}
+
 /** The pair stage of every call; `commit` takes the batch into the running mean, once the call has succeeded. */
 export function runPairs({ compute, scan }: PairEngine, job: PairJob): { result: PairLossResult; commit: () => void } {
+  const commit = shiftRewards(job, scan);
+  return { result: toResult(job, compute(job)), commit };
+}
+
+/** Sets the running mean's value in the plan, the batch included, and returns what takes the batch into the mean. */
+export function shiftRewards(job: PairJob, scan: Scan): () => void {
   const { shift, terms } = job.plan;
-  if (!shift) return { result: toResult(job, compute(job)), commit: () => {} };
+  if (!shift) return () => {};
   const batchMean = meanReward(job, scan);
   for (const { params, shiftAt } of terms) if (shiftAt >= 0) params[shiftAt] = nextMean(shift, batchMean);
-  return { result: toResult(job, compute(job)), commit: () => shift.update(batchMean) };
+  return () => shift.update(batchMean);
 }
 
 // TRL up to v0.28: the mean over calls, the current one included, of the mean of all 2B rewards.
@@ -48,7 +63,8 @@ function meanReward(job: PairJob, scan: Scan): number {
   return (job.plan.beta * ratios) / (2 * job.pairs);
 }
 
-function toResult(job: PairJob, sums: PairSums): PairLossResult {
+/** Sums over the pairs become loss and metrics. */
+export function toResult(job: PairJob, sums: PairSums): PairLossResult {
   const { plan, pairs, losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
   const chosen = (plan.beta * sums.chosenRatio) / pairs;
   const rejected = (plan.beta * sums.rejectedRatio) / pairs;
