@@ -1,16 +1,31 @@
 // The backend on WebGPU: the calls of every backend, each a promise.
 
 import { arrayTypeOf } from "../arrays.ts";
+import { computePairs as computeOnHost } from "../backend/js.ts";
+import { logitsLogps, logitsLoss } from "../backend/logits-loss.ts";
 import { readPairs, shiftRewards, toResult } from "../backend/pair-loss.ts";
+import { runLater } from "../backend/token-stage.ts";
 import { kernelOf } from "../backend/wasm-pairs.ts";
 import { BackendError } from "../errors.ts";
 import { scanValues } from "../pairs.ts";
 import type { Plan } from "../plan.ts";
-import type { ElementTypes, PairLogps, PairLossOptions, PairLossResult } from "../types.ts";
+import type {
+  ElementTypes,
+  LogitsBatch,
+  LogitsLossOptions,
+  LogitsLossResult,
+  PairLogps,
+  PairLossOptions,
+  PairLossResult,
+  Reference,
+  SequenceLogpsOptions,
+  SequenceLogpsResult,
+} from "../types.ts";
 import type { Gpu } from "./commands.ts";
 import { describeInfo, lostError, openDevice, type WebGpuOptions } from "./device.ts";
 import { computePairs } from "./pairs.ts";
 import { createPool } from "./pool.ts";
+import { createRows } from "./rows.ts";
 
 /** A backend whose calls return promises, on a GPU. */
 export interface WebGpuBackend {
@@ -20,6 +35,11 @@ export interface WebGpuBackend {
   /** The device that calls run on: the caller's, or ours; another one after ours was lost. */
   readonly device: GPUDevice;
   pairLoss(pairs: PairLogps, options?: PairLossOptions): Promise<PairLossResult>;
+  sequenceLogps(batch: LogitsBatch, options?: SequenceLogpsOptions): Promise<SequenceLogpsResult>;
+  logitsLoss(
+    batch: LogitsBatch & { reference?: Reference | undefined },
+    options?: LogitsLossOptions,
+  ): Promise<LogitsLossResult>;
   /** A plain typed array: the GPU's memory is apart from it. */
   allocate<T extends keyof ElementTypes>(type: T, n: number): ElementTypes[T];
   free(array: ArrayBufferView): void;
@@ -34,6 +54,9 @@ function checkKernels(plan: Plan): void {
     throw new BackendError("unavailable", `${loss.id}: no shader of this loss is built in; createJs() runs any loss`);
   }
 }
+
+// Beside logits the pair stage is next to nothing: B numbers, in float64, on the way between the two passes.
+const pairEngine = { compute: computeOnHost, scan: scanValues, check: checkKernels };
 
 const engine = { scan: scanValues, check: checkKernels };
 
@@ -89,6 +112,14 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
       commit();
       given.onProgress?.(job.pairs, job.pairs);
       return result;
+    },
+    async sequenceLogps(batch, given = {}) {
+      const rows = createRows(await live("sequenceLogps"));
+      return runLater(logitsLogps(rows, batch, given)).finally(rows.release);
+    },
+    async logitsLoss(batch, given = {}) {
+      const rows = createRows(await live("logitsLoss"));
+      return runLater(logitsLoss(rows, pairEngine, batch, given)).finally(rows.release);
     },
     allocate: (type, n) => new (arrayTypeOf(type, n))(n) as ElementTypes[typeof type],
     free: () => {},
