@@ -1,16 +1,23 @@
 import { defineConfig } from "tsdown";
 
+// Sources run as they are, next to a worker in TypeScript; what is built lies next to a built one.
+const workerUrl = {
+  name: "worker-url",
+  transform: (code) => code.replaceAll('"../worker.ts"', '"./worker.js"'),
+};
+
+// comlink is bundled: a page without a bundler has no import map for its workers.
 const shared = {
   format: "esm",
   minify: true,
   target: "es2022",
   platform: "neutral",
-  inputOptions: { checks: { pluginTimings: false } },
+  inputOptions: { checks: { pluginTimings: false }, resolve: { mainFields: ["module", "main"] } },
   fixedExtension: false,
 };
 
 export default defineConfig([
-  // The library: no dependencies, one chunk more for the relaxed module, and one that the adapters share with it.
+  // The library: one chunk more for the relaxed module, and some that entries share.
   {
     ...shared,
     entry: {
@@ -19,9 +26,21 @@ export default defineConfig([
       onnxruntime: "src/adapters/onnxruntime.ts",
       tfjs: "src/adapters/tfjs.ts",
       jax: "src/adapters/jax.ts",
+      pool: "src/pool.ts",
     },
     dts: true,
     clean: true,
+    plugins: [workerUrl],
+    deps: { alwaysBundle: [/^comlink/] },
+  },
+  // The worker: one file, so that a bundler may copy it and a strict content policy name it.
+  {
+    ...shared,
+    entry: { worker: "src/worker.ts" },
+    dts: true,
+    clean: false,
+    deps: { alwaysBundle: [/.*/] },
+    outputOptions: { codeSplitting: false },
   },
   // The command line: what it needs is bundled into its one file, and the library is taken from beside it.
   {

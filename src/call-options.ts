@@ -19,6 +19,7 @@ export function checkCall(options: CallOptions): void {
   if (onProgress !== undefined && typeof onProgress !== "function") {
     throw new KindError(`onProgress: expected a function, got ${kindOf(onProgress)}`);
   }
+  refuseUnused(options, ["transfer"], "this call: only a pool's calls that see logits move them");
   if (signal?.aborted) throw new AbortError(signal.reason);
 }
 
@@ -28,6 +29,7 @@ const neutral: Readonly<Record<string, unknown>> = {
   accumulate: false,
   gradScale: 1,
   ldAlpha: 1,
+  transfer: false,
 };
 
 /** Refuses options that a call could only ignore, unless they ask for nothing. */

@@ -45,7 +45,7 @@ export function checkLogits(batch: LogitsBatch, options: SequenceLogpsOptions): 
   checkCall(options);
   const unused = ["inPlace", "accumulate", "gradScale"];
   refuseUnused(options, unused, "sequenceLogps, which has no gradient");
-  const known = ["ldAlpha", "gradType", "out", "metrics", "validate", "signal", "onProgress"];
+  const known = ["ldAlpha", "gradType", "out", "metrics", "validate", "signal", "onProgress", "transfer"];
   for (const name in options) {
     if (known.includes(name) || unused.includes(name)) continue;
     if (options[name as keyof SequenceLogpsOptions] === undefined) continue;

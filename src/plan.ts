@@ -49,6 +49,7 @@ export const callOptions: ReadonlySet<string> = new Set([
   "validate",
   "signal",
   "onProgress",
+  "transfer",
 ]);
 
 /**

@@ -89,8 +89,10 @@ export interface CallOptions {
   validate?: "ids" | "finite" | undefined;
   /** Ends the call with an AbortError. */
   signal?: AbortSignal | undefined;
-  /** Called with (done, total) in pairs. */
+  /** Called with (done, total): pairs, or tokens that count. */
   onProgress?: ((done: number, total: number) => void) | undefined;
+  /** On a pool: the logits are given away. Their buffer is detached and moved to one worker, in place of copies. */
+  transfer?: boolean | undefined;
 }
 
 export interface PairLossOptions extends LossOptions, CallOptions {
@@ -188,6 +190,28 @@ export interface LogitsLossOptions extends LossOptions, CallOptions {
 export interface LogitsLossResult extends PairLossResult, SequenceLogpsResult {
   /** dloss / d logits, in their layout; 0 where nothing counts. */
   gradLogits: Floats;
+}
+
+/** The calls of a backend, promised. */
+type Promised = {
+  [Call in "pairLoss" | "sequenceLogps" | "logitsLoss"]: (
+    ...args: Parameters<Backend[Call]>
+  ) => Promise<ReturnType<Backend[Call]>>;
+};
+
+/** A backend that computes elsewhere, such as a pool of workers: the calls of `Backend`, promised. */
+export interface AsyncBackend extends Promised {
+  readonly name: string;
+  /** Why this one, and how data get there, in words. */
+  readonly reason: string;
+  /** A zeroed typed array that calls use without copying, where memory can be shared; a plain one elsewhere. */
+  allocate<T extends keyof ElementTypes>(type: T, n: number): ElementTypes[T];
+  /** Gives an array of `allocate` back. */
+  free(array: ArrayBufferView): void;
+  /** Rejects the calls under way and ends everything; resolves when all has ended. */
+  dispose(): Promise<void>;
+  [Symbol.dispose](): void;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** What a backend of this thread offers: calls return at once. */

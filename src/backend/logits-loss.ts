@@ -46,14 +46,25 @@ export interface RowPair {
 export interface LogitRows {
   readonly logits: FloatData;
   readonly vocab: number;
+  /** Ascending. */
   readonly rows: Int32Array;
   readonly targets: Int32Array;
+  /** Rows in all. */
+  readonly positions: number;
+}
+
+/** Where the gradient of rows of logits goes. */
+export interface RowGradients {
+  readonly out: FloatData;
+  /** Whether rows that do not count hold something and have to be cleared. */
+  readonly clear: boolean;
 }
 
 /** What the calls run on: all rows of a batch, here and now or elsewhere. */
 export interface LogitsEngine {
-  read(rows: LogitRows, sums: TokenSums): Later;
-  gradient(rows: LogitRows, g: Float64Array, sums: TokenSums, out: FloatData): Later;
+  /** `again` says that the backward pass will want the same rows. */
+  read(rows: LogitRows, sums: TokenSums, again: boolean): Later;
+  gradient(rows: LogitRows, g: Float64Array, sums: Pick<TokenSums, "max" | "sum">, to: RowGradients): Later;
 }
 
 /** Row after row, in this thread. */
@@ -75,8 +86,9 @@ export function eachRow(engine: RowEngine): LogitsEngine {
         statistics.total[k] = sums.total;
       }
     },
-    gradient({ logits, vocab, rows, targets }, g, { max, sum }, out) {
+    gradient({ logits, vocab, rows, targets, positions }, g, { max, sum }, { out, clear }) {
       const pair = { max: 0, sum: 0 };
+      if (clear) clearGaps(rows, 0, positions, out.data, vocab);
       for (let k = 0; k < rows.length; k++) {
         pair.max = max[k] as number;
         pair.sum = sum[k] as number;
@@ -103,7 +115,7 @@ export function* logitsLogps(
   options: SequenceLogpsOptions = none,
 ): Generator<Later, SequenceLogpsResult> {
   const job = checkLogits(batch, options);
-  return yield* tokenLogps(job, { read: (sums) => engine.read(rowsOf(job), sums) }, options);
+  return yield* tokenLogps(job, { read: (sums) => engine.read(rowsOf(job), sums, false) }, options);
 }
 
 /** The call `logitsLoss` of a backend, step by step. */
@@ -116,22 +128,21 @@ export function* logitsLoss(
   const plan = planLosses(options);
   pairs.check?.(plan);
   const job = checkLogitsLoss(batch, plan, options);
-  const { list, vocab, reference, gradient, gradLogits, fresh } = job;
+  const { reference, gradient, gradLogits, fresh } = job;
   const policy = rowsOf(job);
   const given = reference && "logits" in reference ? reference.logits : undefined;
   const stage = {
-    read: (sums: TokenSums) => engine.read(policy, sums),
-    readReference: given && ((sums: TokenSums) => engine.read({ ...policy, logits: given }, sums)),
-    gradient: (g: Float64Array, sums: TokenSums) => engine.gradient(policy, g, sums, gradient),
+    read: (sums: TokenSums) => engine.read(policy, sums, true),
+    readReference: given && ((sums: TokenSums) => engine.read({ ...policy, logits: given }, sums, false)),
+    gradient: (g: Float64Array, sums: TokenSums) => engine.gradient(policy, g, sums, { out: gradient, clear: !fresh }),
   };
   const logps = reference && "logps" in reference ? reference.logps : undefined;
   const result = yield* tokenLoss(job, stage, plan, logps, options, pairs);
-  if (!fresh) clearGaps(list, gradient.data, vocab);
   return { ...result, gradLogits };
 }
 
 function rowsOf({ logits, vocab, list }: { logits: FloatData; vocab: number; list: TokenList }): LogitRows {
-  return { logits, vocab, rows: list.rows, targets: list.targets };
+  return { logits, vocab, rows: list.rows, targets: list.targets, positions: list.positions };
 }
 
 /** `sequenceLogps` of a backend of this thread. */

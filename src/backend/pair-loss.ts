@@ -20,34 +20,30 @@ const noOptions: PairLossOptions = {};
 /** The call `pairLoss` of a backend. */
 export function makePairLoss(engine: PairEngine) {
   return (pairs: PairLogps, options: PairLossOptions = noOptions): PairLossResult => {
-    const { result, commit } = runPairs(engine, readPairs(engine, pairs, options));
+    const { result, commit } = runPairs(engine, checkPairLoss(engine, pairs, options));
     commit();
     options.onProgress?.(result.losses.length, result.losses.length);
     return result;
   };
 }
 
-/** A call of pairLoss, checked. */
-export function readPairs(
-  { check, scan }: Pick<PairEngine, "check" | "scan">,
-  pairs: PairLogps,
-  options: PairLossOptions,
-): PairJob {
+/** Checks a call of pairLoss. */
+export function checkPairLoss(engine: PairEngine, pairs: PairLogps, options: PairLossOptions): PairJob {
   const plan = planLosses(options);
-  check?.(plan);
+  engine.check?.(plan);
   checkCall(options);
   refuseUnused(options, ["inPlace", "accumulate", "ldAlpha", "weighting"], "pairLoss, which sees no tokens");
-  return checkPairs(pairs, plan, options, scan);
+  return checkPairs(pairs, plan, options, engine.scan);
 }
 
 /** The pair stage of every call; `commit` takes the batch into the running mean, once the call has succeeded. */
-export function runPairs({ compute, scan }: PairEngine, job: PairJob): { result: PairLossResult; commit: () => void } {
-  const commit = shiftRewards(job, scan);
-  return { result: toResult(job, compute(job)), commit };
+export function runPairs(engine: PairEngine, job: PairJob): { result: PairLossResult; commit: () => void } {
+  const commit = setShift(job, engine.scan);
+  return { result: toResult(job, engine.compute(job)), commit };
 }
 
-/** Sets the running mean's value in the plan, the batch included, and returns what takes the batch into the mean. */
-export function shiftRewards(job: PairJob, scan: Scan): () => void {
+/** Gives the losses the running mean with this batch in it; the function returned makes that last. */
+export function setShift(job: PairJob, scan: Scan): () => void {
   const { shift, terms } = job.plan;
   if (!shift) return () => {};
   const batchMean = meanReward(job, scan);
@@ -63,7 +59,7 @@ function meanReward(job: PairJob, scan: Scan): number {
   return (job.plan.beta * ratios) / (2 * job.pairs);
 }
 
-/** Sums over the pairs become loss and metrics. */
+/** What a call returns, from the sums over its pairs. */
 export function toResult(job: PairJob, sums: PairSums): PairLossResult {
   const { plan, pairs, losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
   const chosen = (plan.beta * sums.chosenRatio) / pairs;

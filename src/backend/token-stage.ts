@@ -189,8 +189,8 @@ function tally({ list, vocab, ldAlpha }: TokenJob, sums: TokenSums, { out, metri
     if (r < pairs) chosenLogits += mean;
     else rejectedLogits += mean;
   });
-  if (out?.tokenLogps) clearGaps(list, tokenLogps, 1);
-  if (out?.logsumexp) clearGaps(list, logsumexp, 1);
+  if (out?.tokenLogps) clearGaps(rows, 0, positions, tokenLogps, 1);
+  if (out?.logsumexp) clearGaps(rows, 0, positions, logsumexp, 1);
   const computed = sequenceSums(list, sums, ldAlpha);
   out?.logps?.set(computed);
   const chosen = start[pairs] as number;
@@ -213,11 +213,17 @@ function tally({ list, vocab, ldAlpha }: TokenJob, sums: TokenSums, { out, metri
   };
 }
 
-/** Zeros for the rows that do not count, `width` elements each. */
-export function clearGaps({ rows, positions }: TokenList, data: FloatArray | Uint16Array, width: number): void {
-  let next = 0;
+/** Zeros for those of the rows first .. end−1, of `width` elements, that are not among `rows`. */
+export function clearGaps(
+  rows: Int32Array,
+  first: number,
+  end: number,
+  data: FloatArray | Uint16Array<ArrayBufferLike>,
+  width: number,
+): void {
+  let next = first;
   for (let k = 0; k <= rows.length; k++) {
-    const row = k < rows.length ? (rows[k] as number) : positions;
+    const row = k < rows.length ? (rows[k] as number) : end;
     if (row > next) data.fill(0, next * width, row * width);
     next = row + 1;
   }

@@ -83,9 +83,10 @@ export function pairEngine(
   buffer: ArrayBuffer,
   base: number,
   sorter: Sorter,
+  holdsArray: (array: ArrayBufferView) => boolean,
 ): Required<Pick<PairEngine, "compute" | "scan">> {
   const heap = new Float32Array(buffer);
-  const { at, views, holds, place } = createStaging(buffer, base, slots);
+  const { at, views, holds, place } = createStaging(buffer, base, slots, holdsArray);
   const constantsAt = base + stagingBytes(slots.length);
   const sumsAt = constantsAt + CONSTANTS_BYTES;
   const sums = new Float64Array(buffer, sumsAt, 5);

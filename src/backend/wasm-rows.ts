@@ -17,7 +17,12 @@ const bytesOf = { f32: 4, f16: 2, bf16: 2 } as const satisfies Record<FloatType,
 export const rowBytes = 2 * 4 * BLOCK + STATE_BYTES;
 
 /** Makes the engine of `sequenceLogps` and `logitsLoss`, with its staging from byte `base` of the memory on. */
-export function rowEngine(kernels: KernelExports, buffer: ArrayBuffer, base: number): RowEngine {
+export function rowEngine(
+  kernels: KernelExports,
+  buffer: ArrayBuffer,
+  base: number,
+  holdsArray: (array: ArrayBufferView) => boolean,
+): RowEngine {
   const inAt = base;
   const outAt = base + 4 * BLOCK;
   const stateAt = base + 8 * BLOCK;
@@ -27,7 +32,7 @@ export function rowEngine(kernels: KernelExports, buffer: ArrayBuffer, base: num
   const outView = view("f32", outAt);
   const sums: RowSums = { max: 0, sum: 0, weighted: 0, squares: 0, total: 0 };
 
-  const holds = ({ data }: FloatData): boolean => data.buffer === buffer;
+  const holds = ({ data }: FloatData): boolean => holdsArray(data);
   const address = ({ type, data }: FloatData, at: number): number => data.byteOffset + bytesOf[type] * at;
 
   // The address of n logits: where they lie, or their copy.

@@ -5,10 +5,13 @@ import type { Plan } from "../plan.ts";
 import type { Backend } from "../types.ts";
 import { createHeap } from "../wasm/heap.ts";
 import {
-  builtInModule,
-  compileSource,
+  builtInBytes,
+  compile,
   hasRelaxedSimd,
   instantiate,
+  isBytes,
+  type KernelExports,
+  readSource,
   STATIC_BYTES,
   type WasmSource,
 } from "../wasm/load.ts";
@@ -43,20 +46,40 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
   if (!Number.isSafeInteger(reserve) || reserve < 0 || reserve > most) {
     throw new ParamError("out-of-range", `reserve: expected bytes in 0..${most}, got ${reserve}`);
   }
-  const relaxed = options.relaxed ?? hasRelaxedSimd();
-  if (options.module) {
-    return wasmBackend(await compileSource(await options.module), reserve, "the module given");
-  }
-  return wasmBackend(await builtInModule(relaxed), reserve, relaxed ? "relaxed SIMD, fused multiply-add" : "SIMD");
+  const { source, kind } = await findModule(options);
+  return wasmBackend(isBytes(source) ? await compile(source) : source, reserve, kind);
+}
+
+/** The module that the options ask for, compiled or not, and what kind of module it is, in words. */
+export async function findModule({ module, relaxed = hasRelaxedSimd() }: Pick<WasmOptions, "module" | "relaxed">) {
+  if (module) return { source: await readSource(await module), kind: "the module given" };
+  return { source: await builtInBytes(relaxed), kind: relaxed ? "relaxed SIMD, fused multiply-add" : "SIMD" };
+}
+
+/** Bytes that the engines' buffers take. */
+export const ENGINE_BYTES = pairBytes + rowBytes;
+
+/** The engines over an instance, with their buffers from byte `base` of its memory on; arrays that it holds are used in place. */
+export function createEngines(
+  module: WebAssembly.Module,
+  kernels: KernelExports,
+  { buffer }: WebAssembly.Memory,
+  base: number,
+  holds: (array: ArrayBufferView) => boolean,
+) {
+  return {
+    pairs: { ...pairEngine(kernels, buffer, base, createSorter(module), holds), check: checkKernels },
+    rows: rowEngine(kernels, buffer, base + pairBytes, holds),
+  };
 }
 
 function wasmBackend(module: WebAssembly.Module, reserve: number, kind: string): Backend {
-  const rowsStart = STATIC_BYTES + pairBytes;
-  const heapStart = rowsStart + rowBytes;
+  const heapStart = STATIC_BYTES + ENGINE_BYTES;
   const memory = createMemory(heapStart + reserve);
   const kernels = instantiate(module, memory);
-  const pairs = { ...pairEngine(kernels, memory.buffer, STATIC_BYTES, createSorter(module)), check: checkKernels };
-  const rows = rowEngine(kernels, memory.buffer, rowsStart);
+  const { buffer } = memory;
+  const { pairs, rows } = createEngines(module, kernels, memory, STATIC_BYTES, (array) => array.buffer === buffer);
+  const { allocate, free } = createHeap(memory, heapStart);
   return {
     name: "wasm",
     reason: `WebAssembly in this thread: ${kind}`,
@@ -64,7 +87,8 @@ function wasmBackend(module: WebAssembly.Module, reserve: number, kind: string):
       pairLoss: makePairLoss(pairs),
       sequenceLogps: makeSequenceLogps(rows),
       logitsLoss: makeLogitsLoss(rows, pairs),
-      ...createHeap(memory.buffer, heapStart),
+      allocate,
+      free,
     }),
   };
 }

@@ -71,12 +71,20 @@ export const hasSimd = (): boolean => accepts(simdProbe);
 export const hasRelaxedSimd = (): boolean => accepts(relaxedProbe);
 
 /** The module built into the package: the relaxed one is a chunk of its own, loaded only where it is used. */
-export async function builtInModule(relaxed: boolean): Promise<WebAssembly.Module> {
+export async function builtInBytes(relaxed: boolean): Promise<ArrayBuffer> {
   const base64 = relaxed ? (await import("./kernels-relaxed.gen.ts")).deflated : plain;
   const deflated = new Blob([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))]);
-  const bytes = deflated.stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Response(deflated.stream().pipeThrough(new DecompressionStream("deflate-raw"))).arrayBuffer();
+}
+
+/**
+ * Compiles a module.
+ *
+ * Throws    BackendError ("unavailable") where WebAssembly may not be compiled
+ */
+export async function compile(bytes: BufferSource): Promise<WebAssembly.Module> {
   try {
-    return await WebAssembly.compile(await new Response(bytes).arrayBuffer());
+    return await WebAssembly.compile(bytes);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new BackendError(
@@ -87,11 +95,29 @@ export async function builtInModule(relaxed: boolean): Promise<WebAssembly.Modul
   }
 }
 
-/** Compiles what the caller gave. A module of another realm is no instance of ours, so it is known by elimination. */
-export async function compileSource(source: WasmSource): Promise<WebAssembly.Module> {
-  if (ArrayBuffer.isView(source) || isArrayBuffer(source)) return WebAssembly.compile(source as BufferSource);
-  if ("arrayBuffer" in source) return WebAssembly.compile(await source.arrayBuffer());
-  return source as WebAssembly.Module;
+/** The bytes in what the caller gave, or its module: one of another realm is no instance of ours, so it is known by elimination. */
+export async function readSource(source: WasmSource): Promise<BufferSource | WebAssembly.Module> {
+  if (ArrayBuffer.isView(source) || isArrayBuffer(source)) return source as BufferSource;
+  return "arrayBuffer" in source ? source.arrayBuffer() : source;
+}
+
+export const isBytes = (source: BufferSource | WebAssembly.Module): source is BufferSource =>
+  ArrayBuffer.isView(source) || isArrayBuffer(source);
+
+// The import "env" "memory": a memory with a maximum, not shared.
+const memoryImport = [3, ...new TextEncoder().encode("env"), 6, ...new TextEncoder().encode("memory"), 2, 1];
+
+/** The same module for a memory that is shared: one bit of its import says so, and nothing else differs. */
+export function forSharedMemory(bytes: BufferSource): Uint8Array<ArrayBuffer> | undefined {
+  const copy = new Uint8Array(
+    ArrayBuffer.isView(bytes)
+      ? bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)
+      : bytes.slice(0),
+  ) as Uint8Array<ArrayBuffer>;
+  const at = copy.findIndex((_, i) => memoryImport.every((byte, j) => copy[i + j] === byte));
+  if (at < 0) return undefined;
+  copy[at + memoryImport.length - 1] = 3;
+  return copy;
 }
 
 const isArrayBuffer = (source: object): source is ArrayBuffer => "byteLength" in source;

@@ -25,6 +25,7 @@ export function createStaging<const Slot extends string>(
   buffer: ArrayBuffer,
   base: number,
   slots: readonly Slot[],
+  holdsArray: (array: ArrayBufferView) => boolean,
 ): Staging<Slot> {
   const at = {} as Record<Slot, number>;
   const views = {} as Record<Slot, Float32Array>;
@@ -32,7 +33,7 @@ export function createStaging<const Slot extends string>(
     at[slot] = base + i * PIECE * 4;
     views[slot] = new Float32Array(buffer, at[slot], PIECE);
   });
-  const holds = (array: LengthArray): boolean => array.buffer === buffer && arrayKind(array) === "Float32Array";
+  const holds = (array: LengthArray): boolean => arrayKind(array) === "Float32Array" && holdsArray(array);
   return {
     at,
     views,

@@ -3,24 +3,13 @@
 import { arrayTypeOf } from "../arrays.ts";
 import { computePairs as computeOnHost } from "../backend/js.ts";
 import { logitsLogps, logitsLoss } from "../backend/logits-loss.ts";
-import { readPairs, shiftRewards, toResult } from "../backend/pair-loss.ts";
+import { checkPairLoss, setShift, toResult } from "../backend/pair-loss.ts";
 import { runLater } from "../backend/token-stage.ts";
 import { kernelOf } from "../backend/wasm-pairs.ts";
 import { BackendError } from "../errors.ts";
 import { scanValues } from "../pairs.ts";
 import type { Plan } from "../plan.ts";
-import type {
-  ElementTypes,
-  LogitsBatch,
-  LogitsLossOptions,
-  LogitsLossResult,
-  PairLogps,
-  PairLossOptions,
-  PairLossResult,
-  Reference,
-  SequenceLogpsOptions,
-  SequenceLogpsResult,
-} from "../types.ts";
+import type { AsyncBackend, ElementTypes } from "../types.ts";
 import type { Gpu } from "./commands.ts";
 import { describeInfo, lostError, openDevice, type WebGpuOptions } from "./device.ts";
 import { computePairs } from "./pairs.ts";
@@ -28,24 +17,10 @@ import { createPool } from "./pool.ts";
 import { createRows } from "./rows.ts";
 
 /** A backend whose calls return promises, on a GPU. */
-export interface WebGpuBackend {
+export interface WebGpuBackend extends AsyncBackend {
   readonly name: "webgpu";
-  /** Which GPU, and whose device. */
-  readonly reason: string;
   /** The device that calls run on: the caller's, or ours; another one after ours was lost. */
   readonly device: GPUDevice;
-  pairLoss(pairs: PairLogps, options?: PairLossOptions): Promise<PairLossResult>;
-  sequenceLogps(batch: LogitsBatch, options?: SequenceLogpsOptions): Promise<SequenceLogpsResult>;
-  logitsLoss(
-    batch: LogitsBatch & { reference?: Reference | undefined },
-    options?: LogitsLossOptions,
-  ): Promise<LogitsLossResult>;
-  /** A plain typed array: the GPU's memory is apart from it. */
-  allocate<T extends keyof ElementTypes>(type: T, n: number): ElementTypes[T];
-  free(array: ArrayBufferView): void;
-  dispose(): void;
-  [Symbol.dispose](): void;
-  [Symbol.asyncDispose](): Promise<void>;
 }
 
 function checkKernels(plan: Plan): void {
@@ -57,8 +32,6 @@ function checkKernels(plan: Plan): void {
 
 // Beside logits the pair stage is next to nothing: B numbers, in float64, on the way between the two passes.
 const pairEngine = { compute: computeOnHost, scan: scanValues, check: checkKernels };
-
-const engine = { scan: scanValues, check: checkKernels };
 
 async function openGpu(options: WebGpuOptions): Promise<Gpu> {
   const opened = await openDevice(options);
@@ -90,7 +63,7 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
     return gpu;
   };
 
-  const dispose = (): void => {
+  const dispose = async (): Promise<void> => {
     if (disposed) return;
     disposed = true;
     gpu.pool.close();
@@ -106,8 +79,8 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
     },
     async pairLoss(pairs, given = {}) {
       const here = await live("pairLoss");
-      const job = readPairs(engine, pairs, given);
-      const commit = shiftRewards(job, scanValues);
+      const job = checkPairLoss(pairEngine, pairs, given);
+      const commit = setShift(job, scanValues);
       const result = toResult(job, await computePairs(here, job));
       commit();
       given.onProgress?.(job.pairs, job.pairs);
@@ -124,9 +97,7 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
     allocate: (type, n) => new (arrayTypeOf(type, n))(n) as ElementTypes[typeof type],
     free: () => {},
     dispose,
-    [Symbol.dispose]: dispose,
-    async [Symbol.asyncDispose]() {
-      dispose();
-    },
+    [Symbol.dispose]: () => void dispose(),
+    [Symbol.asyncDispose]: dispose,
   };
 }

@@ -90,7 +90,7 @@ export function createRows(gpu: Gpu): LogitsEngine & { release: () => void } {
         }
       });
     },
-    async gradient(batch, g, { max, sum }, out) {
+    async gradient(batch, g, { max, sum }, { out }) {
       const { logits, vocab, rows, targets } = batch;
       const { pieces } = onGpu(batch);
       // Our copy of the caller's array may be written over; a buffer of the caller's only if that was asked for.

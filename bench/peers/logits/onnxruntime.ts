@@ -8,10 +8,10 @@ interface Runtime {
   Tensor: TensorConstructor;
 }
 
-/** Graphs of fixed shape on the `wasm` execution provider: SIMD, one thread. */
-export async function createWeb(input: Input): Promise<Library> {
+/** Graphs of fixed shape on the `wasm` execution provider: SIMD, one thread unless told otherwise, once for the process. */
+export async function createWeb(input: Input, threads = 1): Promise<Library> {
   const ort = await import("onnxruntime-web");
-  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.numThreads = threads;
   const library = await create("onnxruntime-web", ort, "wasm", input);
   // It leaves a global Worker behind under Node, from which jax-js concludes that it has threads, and fails.
   Reflect.deleteProperty(globalThis, "Worker");

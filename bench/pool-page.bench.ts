@@ -1,0 +1,73 @@
+// How responsive a page stays while a pool of two workers computes 1 GiB of logits, forward and backward: `node
+// bench/pool-page.bench.ts [rows]`. Needs Debian's chromium. The goal is no task longer than 20 ms.
+//
+// Two measurements, since each can miss something: Chromium's own trace of the tasks of the page's main thread, and the gaps
+// between ticks of a timer in the page, which also see what the processor gives to others.
+
+import { chromium } from "playwright-core";
+import { isolation, serve } from "../test/runtimes/support/server.ts";
+import { table } from "./measure.ts";
+
+const rows = Number(process.argv[2] ?? 8192);
+const vocab = 32_768;
+
+interface TraceEvent {
+  name: string;
+  ph: string;
+  pid: number;
+  tid: number;
+  ts: number;
+  dur?: number;
+  tdur?: number;
+  args: { name?: string };
+}
+
+/** Milliseconds of the longest task of the thread that ran the page, between its marks "begin" and "end". */
+function longestTask(trace: Buffer): { wall: number; cpu: number; tasks: number } {
+  const { traceEvents } = JSON.parse(trace.toString()) as { traceEvents: TraceEvent[] };
+  const mark = (name: string) => traceEvents.find((event) => event.name === name && event.ph !== "M");
+  const [begin, end] = [mark("begin"), mark("end")];
+  if (!begin || !end) throw new Error("trace: expected the page's marks, got none");
+  const tasks = traceEvents.filter(
+    ({ name, pid, tid, ts }) =>
+      name === "ThreadControllerImpl::RunTask" &&
+      pid === begin.pid &&
+      tid === begin.tid &&
+      ts >= begin.ts &&
+      ts < end.ts,
+  );
+  if (tasks.length === 0) throw new Error("trace: expected tasks, got none");
+  if (process.env["DBG"]) console.log(tasks.toSorted((a,b)=>(b.dur??0)-(a.dur??0)).slice(0,8).map(t=>`${((t.ts-begin.ts)/1000).toFixed(0)}: ${((t.dur??0)/1000).toFixed(1)}/${((t.tdur??0)/1000).toFixed(1)}`).join("  "));
+  const most = (of: (event: TraceEvent) => number | undefined) =>
+    Math.max(...tasks.map((task) => of(task) ?? 0)) / 1000;
+  return { wall: most(({ dur }) => dur), cpu: most(({ tdur }) => tdur), tasks: tasks.length };
+}
+
+async function run(headers: Record<string, string>): Promise<(string | number)[][]> {
+  const server = await serve(headers);
+  const browser = await chromium.launch({
+    executablePath: "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-quic"],
+  });
+  try {
+    const page = await browser.newPage();
+    await page.goto(server.url("bench/pool-page/index.html"), { waitUntil: "load" });
+    await page.waitForFunction("globalThis.measure !== undefined");
+    const reason = (await page.evaluate(`prepare(${rows}, ${vocab})`)) as string;
+    const lines: (string | number)[][] = [];
+    for (let round = 0; round < 3; round++) {
+      await browser.startTracing(page, { categories: ["toplevel", "blink.user_timing"] });
+      const { idle, busy, took } = (await page.evaluate("measure()")) as Record<"idle" | "busy" | "took", number>;
+      const { wall, cpu, tasks } = longestTask(await browser.stopTracing());
+      lines.push([reason.includes("by reference") ? "shared" : "copies", wall, cpu, String(tasks), busy, idle, took]);
+    }
+    return lines;
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}
+
+const header = ["memory", "longest task", "its processor time", "tasks", "longest gap", "gap when idle", "computing"];
+const lines = [...(await run(isolation)), ...(await run({}))];
+console.log(`${((rows * vocab * 4) / 2 ** 30).toFixed(2)} GiB of logits, milliseconds\n${table(header, lines)}`);

@@ -1,0 +1,22 @@
+// From what size on workers are worth asking. measured: docs/performance.md, "Pool"; below, the calling thread is done sooner.
+
+export const breakEven = {
+  /** Logits that count. */
+  logits: 1 << 18,
+  /** Pairs whose inputs and results all lie in shared memory. */
+  sharedPairs: 1 << 16,
+  /** Pairs that have to be sorted (AOT): one worker, to keep the calling thread free. */
+  sortedPairs: 1 << 15,
+};
+
+/** Logits of a shard that is copied, and the least of any: 4 MB, 1 to 3 ms. */
+export const SHARD_LOGITS = 1 << 20;
+
+/** Logits of a shard at most: a call can be stopped between shards. */
+export const MOST_SHARD_LOGITS = 1 << 22;
+
+/** Pairs of a shard: fixed, since sums are added shard by shard, so that the number of workers does not change a bit. */
+export const SHARD_PAIRS = 1 << 16;
+
+/** Bytes of copied logits that workers may keep from the forward to the backward pass, and of copies' buffers kept for reuse. */
+export const KEPT_BYTES = 1 << 27;

@@ -1,0 +1,168 @@
+// The backend that spreads its calls over workers: the same calls, promised.
+
+import { arrayTypeOf } from "../arrays.ts";
+import { eachRow, logitsLogps, logitsLoss } from "../backend/logits-loss.ts";
+import { checkPairLoss, setShift, toResult } from "../backend/pair-loss.ts";
+import { runLater } from "../backend/token-stage.ts";
+import { createEngines, ENGINE_BYTES, findModule } from "../backend/wasm.ts";
+import { BackendError } from "../errors.ts";
+import type { AsyncBackend, CallOptions, ElementTypes } from "../types.ts";
+import { createHeap } from "../wasm/heap.ts";
+import { compile, forSharedMemory, instantiate, isBytes, STATIC_BYTES } from "../wasm/load.ts";
+import { type Call, createCalls } from "./calls.ts";
+import { createCopies } from "./copies.ts";
+import { createCrew } from "./crew.ts";
+import { givenAway, takeBack } from "./given.ts";
+import { createHand } from "./hand.ts";
+import { later } from "./later.ts";
+import { createLogitsEngine } from "./logits-engine.ts";
+import { createOrder } from "./order.ts";
+import { computeOnWorkers, pairShard } from "./pair-shards.ts";
+import { AREA_BYTES } from "./serve.ts";
+import { type PoolOptions, readSettings } from "./settings.ts";
+import { createSharedMemory, sharingRefusal } from "./share.ts";
+
+/**
+ * A pool of workers: the calls of a backend, promised, with the same bits whatever the number of workers.
+ *
+ * Throws    ParamError, KindError for its options; BackendError ("unavailable") where there are no workers, WebAssembly may not
+ *           be compiled, or memory: "shared" is asked for and cannot be had
+ * @example  const pool = await createPool({ workers: 2 });
+ *           const { loss, gradLogits } = await pool.logitsLoss({ tokens, vocab, logits, reference }, { lossType: "ipo" });
+ *           await pool.dispose();
+ */
+export async function createPool(options: PoolOptions = {}): Promise<AsyncBackend> {
+  const settings = readSettings(options);
+  const { module, kind, shared, refusal } = await prepare(options, settings.memory);
+  const shares = refusal === undefined;
+  const heap = shared && createHeap(shared.memory, STATIC_BYTES, true);
+  const local = localEngines(module);
+  const copies = createCopies(heap);
+  const calls = createCalls(Math.max(2, settings.workers), settings.maxQueue);
+  const inOrder = createOrder();
+  const crew = createCrew(settings.workers, (onEnd) => {
+    const area = heap?.allocate("u8", AREA_BYTES);
+    const setup = { module, shared: shared && area && { ...shared, area: area.byteOffset } };
+    return createHand(settings.start, setup, settings.timeout, () => {
+      // Not at once: a worker that was ended from outside may still be writing.
+      if (area) later(() => heap?.free(area), 1000);
+      onEnd();
+    });
+  });
+  const means = {
+    crew,
+    workers: settings.workers,
+    copies,
+    local: local.rows,
+    isResident: heap ? heap.holds : () => false,
+    shares,
+  };
+
+  let disposed: BackendError | undefined;
+  const live = (name: string): void => {
+    if (disposed) throw new BackendError("disposed", `${name}: the backend was disposed of`);
+  };
+  const open = async <T>(name: string, options: CallOptions, work: (call: Call) => Promise<T>): Promise<T> => {
+    live(name);
+    return inOrder(options, async () => {
+      const call = calls.open(options?.signal);
+      try {
+        return await work(call);
+      } finally {
+        call.close();
+      }
+    });
+  };
+  /** A call that sees logits, with its engine; what workers keep for it goes when it fails. */
+  const withEngine = async <T>(
+    call: Call,
+    given: Parameters<typeof createLogitsEngine>[2],
+    options: CallOptions,
+    passes: number,
+    work: (made: ReturnType<typeof createLogitsEngine>) => Promise<T>,
+  ): Promise<T> => {
+    let done = 0;
+    const made = createLogitsEngine(means, call, given, (count, total) => {
+      done += count;
+      if (done < passes * total) options.onProgress?.(Math.floor(done / passes), total);
+    });
+    try {
+      return await work(made);
+    } finally {
+      made.release();
+    }
+  };
+
+  const dispose = async (): Promise<void> => {
+    if (disposed) return;
+    disposed = new BackendError("disposed", "pool: it was disposed of while the call ran");
+    calls.stopAll(disposed);
+    await crew.end(disposed);
+  };
+
+  return {
+    name: "pool",
+    reason: `up to ${settings.workers} workers: ${kind}; ${shares ? "arrays in shared memory go by reference, others" : `${refusal}: arrays`} are copied in slices`,
+    pairLoss: (pairs, options = {}) =>
+      open("pairLoss", options, async (call) => {
+        const job = checkPairLoss(local.pairs, pairs, options);
+        const commit = setShift(job, local.pairs.scan);
+        const per = pairShard(job, shares);
+        const sums =
+          per === 0 ? local.pairs.compute(job) : await computeOnWorkers(crew, call, job, options, per, shares);
+        commit();
+        options.onProgress?.(job.pairs, job.pairs);
+        return toResult(job, sums);
+      }),
+    sequenceLogps: (batch, options = {}) =>
+      open("sequenceLogps", options, (call) => {
+        const { given, rest } = givenAway(batch, options);
+        return withEngine(call, given, options, 1, ({ engine }) => runLater(logitsLogps(engine, batch, rest)));
+      }),
+    logitsLoss: (batch, options = {}) =>
+      open("logitsLoss", options, (call) => {
+        const { given, rest } = givenAway(batch, options, true);
+        const passes = batch?.reference && "logits" in batch.reference ? 3 : 2;
+        return withEngine(call, given, options, passes, async ({ engine, returned }) => {
+          const result = await runLater(logitsLoss(engine, local.pairs, batch, rest));
+          return takeBack(result, returned());
+        });
+      }),
+    allocate(type, n) {
+      live("allocate");
+      if (heap) return heap.allocate(type, n);
+      const ArrayType = arrayTypeOf(type, n);
+      if (!shares) return new ArrayType(n) as ElementTypes[typeof type];
+      const buffer = new SharedArrayBuffer(n * ArrayType.BYTES_PER_ELEMENT) as unknown as ArrayBuffer;
+      return new ArrayType(buffer) as ElementTypes[typeof type];
+    },
+    free(array) {
+      live("free");
+      heap?.free(array);
+    },
+    dispose,
+    [Symbol.dispose]: () => void dispose(),
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** The module, compiled; and where memory can be shared, the memory and the module for it. */
+async function prepare(options: PoolOptions, memory: "auto" | "shared" | "transfer") {
+  const { source, kind } = await findModule(options);
+  const module = isBytes(source) ? await compile(source) : source;
+  const refusal = memory === "transfer" ? 'memory is "transfer"' : sharingRefusal();
+  if (memory === "shared" && refusal)
+    throw new BackendError("unavailable", `memory: expected shared memory: ${refusal}`);
+  const bytes = refusal === undefined && isBytes(source) ? forSharedMemory(source) : undefined;
+  const all = bytes && createSharedMemory(STATIC_BYTES);
+  const shared = all && { module: await compile(bytes), memory: all };
+  return { module, kind, shared, refusal };
+}
+
+/** Engines of this thread, for the pair stage and for what is too small to send. */
+function localEngines(module: WebAssembly.Module) {
+  const pages = Math.ceil((STATIC_BYTES + ENGINE_BYTES) / 65536);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const { pairs, rows } = createEngines(module, instantiate(module, memory), memory, STATIC_BYTES, () => false);
+  return { pairs, rows: eachRow(rows) };
+}

@@ -1,0 +1,49 @@
+// `transfer: true`: the caller gives the logits away, so their own buffer travels, and the gradient comes back in it.
+
+import { KindError, ParamError } from "../errors.ts";
+import { type FloatData, readFloats } from "../floats.ts";
+import { arrayKind, kindOf } from "../plan.ts";
+import type { Floats, LogitsBatch, LogitsLossOptions, LogitsLossResult } from "../types.ts";
+import { isShared } from "./share.ts";
+
+/** The array whose buffer is to move, if that was asked for, and the options of the call itself. */
+export function givenAway<Options extends LogitsLossOptions>(
+  batch: LogitsBatch,
+  options: Options,
+  hasGradient = false,
+): { given: FloatData["data"] | undefined; rest: Options } {
+  const { transfer, ...rest } = options ?? {};
+  if (transfer === undefined || transfer === false) return { given: undefined, rest: options && (rest as Options) };
+  if (transfer !== true) throw new KindError(`transfer: expected true or false, got ${kindOf(transfer)}`);
+  const { data, type } = readFloats(batch?.logits, "logits", lengthOf(batch?.logits));
+  if (isShared(data.buffer) || data.byteLength !== data.buffer.byteLength) {
+    throw new ParamError("unused-option", "transfer: expected logits that have a buffer of their own, not shared");
+  }
+  if (!hasGradient) return { given: data, rest: rest as Options };
+  const inPlace = options.gradType !== "f32" || type === "f32";
+  if (inPlace && options.out?.gradLogits) {
+    throw new ParamError(
+      "unused-option",
+      "transfer: expected no out.gradLogits: the gradient comes back in the logits' buffer",
+    );
+  }
+  return { given: data, rest: { ...rest, inPlace } as unknown as Options };
+}
+
+const lengthOf = (floats: Floats): number => {
+  if (ArrayBuffer.isView(floats)) return (floats as Float32Array).length;
+  const { f16, bf16 } = (floats ?? {}) as { f16?: Uint16Array; bf16?: Uint16Array };
+  return (f16 ?? bf16)?.length ?? -1;
+};
+
+/** The result with its gradient in the array that came back, in the wrapper that the logits came in. */
+export function takeBack(result: LogitsLossResult, returned: FloatData["data"] | undefined): LogitsLossResult {
+  if (!returned) return result;
+  const { gradLogits } = result;
+  if (arrayKind(gradLogits) === "Float32Array") return { ...result, gradLogits: returned as Float32Array };
+  if (arrayKind(gradLogits) === "Float16Array") {
+    return { ...result, gradLogits: new Float16Array(returned.buffer as ArrayBuffer) };
+  }
+  const bits = returned as Uint16Array;
+  return { ...result, gradLogits: "f16" in gradLogits ? { f16: bits } : { bf16: bits } };
+}

@@ -1,0 +1,102 @@
+// pairLoss on workers: stretches of the pairs in shared memory, or a whole batch to sort.
+
+import { transfer } from "comlink";
+import { losses } from "../losses/index.ts";
+import type { PairJob, PairSums } from "../pairs.ts";
+import type { FloatArray, LengthArray, PairLossOptions } from "../types.ts";
+import { breakEven, SHARD_PAIRS } from "./break-even.ts";
+import type { Call } from "./calls.ts";
+import type { Crew } from "./crew.ts";
+import { type Answer, type PairsAnswer, type PairsTask, pairArrays, pairResultArrays } from "./messages.ts";
+import { isShared } from "./share.ts";
+
+/** Pairs per shard if workers are worth asking, else 0. A sorted loss couples all pairs, so its batch goes to one of them. */
+export function pairShard(job: PairJob, shares: boolean): number {
+  const { terms } = job.plan;
+  // A loss of the user's is known to the calling thread alone.
+  if (terms.some(({ loss }) => losses[loss.id as keyof typeof losses] !== loss)) return 0;
+  if (terms.some(({ loss }) => "margin" in loss && loss.sorted))
+    return job.pairs >= breakEven.sortedPairs ? job.pairs : 0;
+  const arrays = [...pairArrays, ...pairResultArrays].map((name) => job[name]);
+  const allShared = shares && arrays.every((array) => !array || isShared(array.buffer));
+  return allShared && job.pairs >= breakEven.sharedPairs ? SHARD_PAIRS : 0;
+}
+
+/** Fills the job's results on the workers; sums are added shard by shard, in order. */
+export async function computeOnWorkers(
+  crew: Crew,
+  call: Call,
+  job: PairJob,
+  options: PairLossOptions,
+  per: number,
+  shares: boolean,
+): Promise<PairSums> {
+  await call.turn();
+  call.onStop = (why) => crew.cancel(call, why);
+  // Now: results may be written over the very inputs that the likelihood sums.
+  const likelihood = job.plan.terms.map(({ loss }, j) =>
+    "likelihood" in loss ? job.likelihood(j) : ([0, 0] as const),
+  );
+  const fixed = { ...job, likelihood: (at: number) => likelihood[at] ?? ([0, 0] as const) };
+  const starts = Array.from({ length: Math.ceil(job.pairs / per) }, (_, i) => i * per);
+  const results = await Promise.allSettled(
+    starts.map((start) =>
+      crew
+        .run(call, async (hand) => {
+          const n = Math.min(per, job.pairs - start);
+          const { sums, results: computed } = await hand.ask<PairsAnswer>((api) => {
+            const task = pack(fixed, options, start, n, shares);
+            return api.pairs(transfer(task, ownBuffers(task))) as Promise<Answer<PairsAnswer>>;
+          });
+          for (const name of pairResultArrays) {
+            const target = job[name];
+            const values = computed[name];
+            if (target && values && !(shares && isShared(target.buffer))) target.set(values, start);
+          }
+          return sums;
+        })
+        .catch((error) => {
+          crew.cancel(call, error);
+          throw error;
+        }),
+    ),
+  );
+  const total: PairSums = { losses: 0, policyChosen: 0, policyRejected: 0, chosenRatio: 0, rejectedRatio: 0, wins: 0 };
+  for (const result of results) {
+    if (result.status === "rejected") throw result.reason;
+    for (const name of Object.keys(total) as (keyof PairSums)[]) total[name] += result.value[name];
+  }
+  return total;
+}
+
+function pack(job: PairJob, options: PairLossOptions, start: number, n: number, shares: boolean): PairsTask {
+  const part = <A extends LengthArray | FloatArray>(array: A | undefined): A | undefined => {
+    const view = array?.subarray(start, start + n) as A | undefined;
+    return view && !(shares && isShared(view.buffer)) ? (view.slice() as A) : view;
+  };
+  const from = <Name extends keyof PairJob>(names: readonly Name[]) =>
+    Object.fromEntries(names.map((name) => [name, part(job[name] as LengthArray | undefined)]));
+  const { lossWeights, beta, labelSmoothing, discopopTau, fDivergence, fAlpha, referenceFree } = options;
+  const { terms } = job.plan;
+  const shifted = terms.find(({ loss }) => "rewardShift" in loss.params);
+  const rewardShift = shifted?.params[Object.keys(shifted.loss.params).indexOf("rewardShift")];
+  const plan = { lossWeights, beta, labelSmoothing, discopopTau, fDivergence, fAlpha, referenceFree, rewardShift };
+  return {
+    options: { ...plan, lossType: terms.map(({ loss }) => loss.id) },
+    pairs: n,
+    arrays: from(pairArrays) as PairsTask["arrays"],
+    hasEmpty: job.hasEmpty,
+    // The slope is of the mean over the pairs that the engine sees.
+    likelihood: terms.map((_, j) => {
+      const [value, slope] = job.likelihood(j);
+      return [value, (slope * job.pairs) / n] as const;
+    }),
+    scale: job.scale,
+    results: from(pairResultArrays) as PairsTask["results"],
+  };
+}
+
+function ownBuffers({ arrays, results }: PairsTask): ArrayBuffer[] {
+  const buffers = [...Object.values(arrays), ...Object.values(results)].map((array) => array?.buffer);
+  return [...new Set(buffers)].filter((buffer) => buffer !== undefined && !isShared(buffer)) as ArrayBuffer[];
+}

@@ -1,0 +1,135 @@
+// A worker's side: the engines of this thread, asked shard by shard.
+
+import { eachRow } from "../backend/logits-loss.ts";
+import { createEngines, ENGINE_BYTES } from "../backend/wasm.ts";
+import { BackendError, WorkerError } from "../errors.ts";
+import type { FloatData } from "../floats.ts";
+import type { PairJob } from "../pairs.ts";
+import { planLosses } from "../plan.ts";
+import { instantiate, STATIC_BYTES } from "../wasm/load.ts";
+import type { Answer, GradientTask, PairsTask, ReadTask, SentFloats, SentRows, Setup, WorkerApi } from "./messages.ts";
+import { isShared } from "./share.ts";
+import { toWire } from "./wire-error.ts";
+
+const PAGE = 65536;
+
+/** Bytes of memory that a worker needs for itself: the kernels' scratch memory, then the engines' buffers. */
+export const AREA_BYTES = PAGE + ENGINE_BYTES;
+
+/** Marks the buffers in an answer that are to be moved. */
+export type Move = <T extends object>(value: T, buffers: ArrayBuffer[]) => T;
+
+/** The calls of a worker; `move` is comlink's `transfer`. */
+export function serve(move: Move): WorkerApi {
+  let engines: ReturnType<typeof makeEngines> | undefined;
+  const resident = new WeakSet<ArrayBufferLike>();
+  const kept = new Map<number, FloatData>();
+
+  const started = () => {
+    if (!engines) throw new BackendError("unavailable", "worker: expected start() before any other call");
+    return engines;
+  };
+  const receive = ({ type, data, resident: isResident }: SentFloats): FloatData => {
+    if (isResident) resident.add(data.buffer);
+    return { type, data };
+  };
+  const rowsOf = ({ logits, vocab, rows, targets, positions }: SentRows) => {
+    const floats = typeof logits === "number" ? kept.get(logits) : receive(logits);
+    if (!floats) throw new WorkerError("worker: expected logits kept from the forward pass, got none");
+    if (typeof logits === "number") kept.delete(logits);
+    return { logits: floats, vocab, rows, targets, positions };
+  };
+
+  return {
+    start: answer((setup: Setup) => {
+      engines = makeEngines(setup, (array) => resident.has(array.buffer));
+      return { value: undefined };
+    }),
+    read: answer((task: ReadTask) => {
+      const rows = rowsOf(task);
+      const make = () => new Float64Array(rows.rows.length);
+      const { statistics, chosen, keep } = task;
+      const sums = {
+        max: make(),
+        sum: make(),
+        label: make(),
+        hit: new Uint8Array(chosen),
+        statistics: statistics ? { weighted: make(), squares: make(), total: make() } : undefined,
+      };
+      started().rows.read(rows, sums, keep !== undefined);
+      if (keep !== undefined) kept.set(keep, rows.logits);
+      const buffer = keep === undefined ? ownBuffer(rows.logits.data) : undefined;
+      return move({ value: { ...sums, buffer } }, buffer ? [buffer] : []);
+    }),
+    gradient: answer(({ g, max, sum, out, type, clear, ...task }: GradientTask) => {
+      const rows = rowsOf(task);
+      const { logits } = rows;
+      const to = out ? receive(out) : type === logits.type && ownBuffer(logits.data) ? logits : makeRows(type, rows);
+      started().rows.gradient(rows, g, { max, sum }, { out: to, clear });
+      const data = out ? undefined : (to.data as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>);
+      const buffer = to.data === logits.data ? undefined : ownBuffer(logits.data);
+      const moved = [data?.buffer, buffer].filter((each) => each !== undefined);
+      return move({ value: { rows: data, buffer } }, moved);
+    }),
+    pairs: answer((task: PairsTask) => {
+      const job = toJob(task);
+      const sums = started().pairs.compute(job);
+      const { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
+      const results = { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards };
+      const own = Object.values(results).map((data) => data && ownBuffer(data));
+      return move(
+        { value: { sums, results } },
+        own.filter((buffer) => buffer !== undefined),
+      );
+    }),
+    drop: answer((keys: number[]) => {
+      for (const key of keys) kept.delete(key);
+      return { value: undefined };
+    }),
+  };
+}
+
+function makeEngines({ module, shared }: Setup, isResident: (array: ArrayBufferView) => boolean) {
+  const pages = Math.ceil((STATIC_BYTES + ENGINE_BYTES) / PAGE);
+  const memory = shared?.memory ?? new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const kernels = shared ? instantiate(shared.module, memory, shared.area) : instantiate(module, memory);
+  const base = shared ? shared.area + PAGE : STATIC_BYTES;
+  const { pairs, rows } = createEngines(module, kernels, memory, base, isResident);
+  return { pairs, rows: eachRow(rows) };
+}
+
+// Errors as values. What is not one of ours is a defect: the pool replaces the worker that it left in an unknown state.
+function answer<Task, T>(work: (task: Task) => { value: T }): (task: Task) => Answer<T> {
+  return (task) => {
+    try {
+      return work(task);
+    } catch (error) {
+      return { error: toWire(error) };
+    }
+  };
+}
+
+/** The buffer of a copy that was moved here; undefined for views of shared memory. */
+const ownBuffer = ({ buffer }: ArrayBufferView): ArrayBuffer | undefined =>
+  isShared(buffer) ? undefined : (buffer as ArrayBuffer);
+
+function makeRows(type: FloatData["type"], { positions, vocab }: { positions: number; vocab: number }): FloatData {
+  return { type, data: new (type === "f32" ? Float32Array : Uint16Array)(positions * vocab) };
+}
+
+function toJob({ options, pairs, arrays, hasEmpty, likelihood, scale, results }: PairsTask): PairJob {
+  const make = (given: Float32Array<ArrayBufferLike> | undefined) => given ?? new Float32Array(pairs);
+  return {
+    plan: planLosses(options),
+    pairs,
+    ...(arrays as Pick<PairJob, "policyChosen" | "policyRejected"> & typeof arrays),
+    hasEmpty,
+    likelihood: (at: number) => likelihood[at] ?? [0, 0],
+    scale,
+    losses: make(results.losses),
+    gradChosen: make(results.gradChosen),
+    gradRejected: make(results.gradRejected),
+    chosenRewards: results.chosenRewards,
+    rejectedRewards: results.rejectedRewards,
+  } as PairJob;
+}

@@ -1,0 +1,59 @@
+// What `createPool` takes, checked.
+
+import { checkOneOf } from "../call-options.ts";
+import { KindError, ParamError } from "../errors.ts";
+import { kindOf } from "../plan.ts";
+import { checkCount } from "../tokens.ts";
+import type { WasmSource } from "../wasm/load.ts";
+import { type AnyWorker, startWorker, workerCount } from "./start-worker.ts";
+
+export interface PoolOptions {
+  /** Default: as many as this machine, or this container, runs at once; they start when there is work for them. */
+  workers?: number | undefined;
+  /**
+   * How workers get at arrays. "shared": views of a SharedArrayBuffer go by reference; "transfer": everything is copied, in
+   * slices. Default "auto": shared where this place allows it.
+   */
+  memory?: "auto" | "shared" | "transfer" | undefined;
+  /** Starts the worker file in another way: `() => new Worker(new URL("dpo-kernels/worker", import.meta.url), { type: "module" })`. */
+  createWorker?: (() => AnyWorker) | undefined;
+  /** A compiled module, its bytes or a Response, in place of the one built in. */
+  module?: WasmSource | Promise<WasmSource> | undefined;
+  /** Relaxed SIMD. Default: where the engine has it; `false` for the same bits on every machine. */
+  relaxed?: boolean | undefined;
+  /** Calls that may wait while others run; one more is refused (BackendError "unavailable"). Default: no limit. */
+  maxQueue?: number | undefined;
+  /** Milliseconds that a worker may take to start, and to answer; then it is ended and replaced. Default 60,000. */
+  timeout?: number | undefined;
+}
+
+export interface Settings {
+  readonly workers: number;
+  readonly memory: "auto" | "shared" | "transfer";
+  readonly start: () => AnyWorker;
+  readonly maxQueue: number;
+  readonly timeout: number;
+}
+
+const known = ["workers", "memory", "createWorker", "module", "relaxed", "maxQueue", "timeout"];
+
+/**
+ * Checks the options of `createPool`.
+ *
+ * Throws    ParamError, KindError
+ */
+export function readSettings(options: PoolOptions): Settings {
+  for (const name in options) {
+    if (known.includes(name) || options[name as keyof PoolOptions] === undefined) continue;
+    throw new ParamError("unknown-option", `${name}: not an option of createPool; known: ${known.join(", ")}`);
+  }
+  const { workers, memory = "auto", createWorker = startWorker, maxQueue = Infinity, timeout = 60_000 } = options;
+  if (workers !== undefined) checkCount(workers, "workers");
+  checkOneOf(memory, "memory", ["auto", "shared", "transfer"]);
+  if (typeof createWorker !== "function") {
+    throw new KindError(`createWorker: expected a function, got ${kindOf(createWorker)}`);
+  }
+  if (maxQueue !== Infinity && maxQueue !== 0) checkCount(maxQueue, "maxQueue");
+  checkCount(timeout, "timeout");
+  return { workers: workers ?? workerCount(), memory, start: createWorker, maxQueue, timeout };
+}

@@ -1,0 +1,83 @@
+// A batch of rows cut into shards, and the rows of a shard put together for a worker.
+
+import type { LogitRows } from "../backend/logits-loss.ts";
+import type { FloatData } from "../floats.ts";
+import { MOST_SHARD_LOGITS, SHARD_LOGITS } from "./break-even.ts";
+import type { SentRows } from "./messages.ts";
+
+/** The tokens from..to−1 of the list, and the rows first..end−1 of the logits, gaps included. */
+export interface Shard {
+  readonly from: number;
+  readonly to: number;
+  readonly first: number;
+  readonly end: number;
+}
+
+/**
+ * Shards of about as many tokens each. Rows are computed one by one, so where they are cut does not change a bit: two for each
+ * worker where nothing is copied, since each costs the calling thread a message; small ones where copies are to overlap work.
+ */
+export function cutRows({ rows, vocab, positions }: LogitRows, workers: number, copies: boolean): Shard[] {
+  const logits = rows.length * vocab;
+  const most = copies ? SHARD_LOGITS : Math.min(MOST_SHARD_LOGITS, Math.max(SHARD_LOGITS, logits / (2 * workers)));
+  const count = Math.min(rows.length, Math.ceil(logits / most));
+  return Array.from({ length: count }, (_, i) => {
+    const from = Math.floor((rows.length * i) / count);
+    const to = Math.floor((rows.length * (i + 1)) / count);
+    const first = i === 0 ? 0 : (rows[from] as number);
+    return { from, to, first, end: to < rows.length ? (rows[to] as number) : positions };
+  });
+}
+
+/** A shard's rows where they lie, gaps included. */
+export function rowsInPlace(
+  { vocab, rows, targets }: LogitRows,
+  { from, to, first, end }: Shard,
+): Omit<SentRows, "logits"> {
+  return {
+    vocab,
+    rows: rows.subarray(from, to).map((row) => row - first),
+    targets: targets.slice(from, to),
+    positions: end - first,
+  };
+}
+
+/** A shard's rows that count, one after the other. */
+export function rowsTogether({ vocab, targets }: LogitRows, { from, to }: Shard): Omit<SentRows, "logits"> {
+  return {
+    vocab,
+    rows: Int32Array.from({ length: to - from }, (_, k) => k),
+    targets: targets.slice(from, to),
+    positions: to - from,
+  };
+}
+
+/** Copies a shard's rows that count out of the logits, one after the other. */
+export function gather(
+  { logits: { data }, rows, vocab }: LogitRows,
+  { from, to }: Shard,
+  into: FloatData["data"],
+): void {
+  eachRun(rows.subarray(from, to), (row, at, n) => into.set(data.subarray(row * vocab, (row + n) * vocab), at * vocab));
+}
+
+/** Copies them back to where they belong. */
+export function scatter(
+  { rows, vocab }: LogitRows,
+  { from, to }: Shard,
+  data: FloatData["data"],
+  into: FloatData["data"],
+): void {
+  eachRun(rows.subarray(from, to), (row, at, n) => into.set(data.subarray(at * vocab, (at + n) * vocab), row * vocab));
+}
+
+/** Runs of consecutive rows: n rows from `row` on, the at-th of the list. */
+function eachRun(rows: Int32Array, visit: (row: number, at: number, n: number) => void): void {
+  for (let at = 0; at < rows.length; ) {
+    const row = rows[at] as number;
+    let n = 1;
+    while (at + n < rows.length && rows[at + n] === row + n) n++;
+    visit(row, at, n);
+    at += n;
+  }
+}

@@ -1,0 +1,71 @@
+// Starting a worker in every runtime, and hearing of its end in each of them.
+
+import type { Endpoint } from "comlink";
+import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
+import { BackendError, WorkerError } from "../errors.ts";
+
+/** What `createWorker` may return: a worker of the web, or of Node's `worker_threads`. */
+export type AnyWorker = Worker | NodeWorker;
+
+/** The part of Node's `Worker` that is used. */
+export interface NodeWorker {
+  postMessage(message: unknown, transfer?: readonly unknown[]): void;
+  on(event: string, listener: (value: unknown) => void): unknown;
+  off(event: string, listener: (value: unknown) => void): unknown;
+  terminate(): unknown;
+  ref?(): void;
+  unref?(): void;
+}
+
+/** Starts the worker file that lies beside this one. Bundlers know these very forms. */
+export function startWorker(): AnyWorker {
+  // Node first: onnxruntime-web leaves a global Worker there that is none of the web's.
+  const { node, bun, deno } = globalThis.process?.versions ?? {};
+  const threads = node && !bun && !deno ? process.getBuiltinModule?.("node:worker_threads") : undefined;
+  if (threads) return new threads.Worker(new URL("../worker.ts", import.meta.url));
+  if (typeof Worker === "function") return new Worker(new URL("../worker.ts", import.meta.url), { type: "module" });
+  throw new BackendError("unavailable", "pool: this place has no workers; use createWasm()");
+}
+
+const isNode = (worker: AnyWorker): worker is NodeWorker => !("addEventListener" in worker) && "on" in worker;
+
+/** What comlink talks to. */
+export const endpointOf = (worker: AnyWorker): Endpoint => (isNode(worker) ? nodeEndpoint(worker) : worker);
+
+/** Calls `onEnd` once, with the reason, when the worker is of no more use. */
+export function watch(worker: AnyWorker, onEnd: (error: WorkerError) => void): void {
+  const ended = (what: string) => (cause?: unknown) => onEnd(new WorkerError(`worker: ${what}`, { cause }));
+  if (isNode(worker)) {
+    worker.on("error", ended("an error was thrown in it"));
+    worker.on("messageerror", ended("a message could not be read"));
+    worker.on("exit", (code) => onEnd(new WorkerError(`worker: it exited with code ${code}`)));
+    return;
+  }
+  worker.addEventListener("error", (event) => {
+    // Deno ends the whole process otherwise; here the calls that the worker held are told.
+    event.preventDefault();
+    const { message, error } = event as ErrorEvent;
+    ended(`an error was thrown in it, or its file could not be loaded: ${message || "no message"}`)(error ?? event);
+  });
+  worker.addEventListener("messageerror", ended("a message could not be read"));
+  // Bun tells.
+  worker.addEventListener("close", ended("it exited"));
+  // Browsers and Deno do not say when a worker is ended from outside, which only a holder of this object can do.
+  const terminate = worker.terminate.bind(worker);
+  worker.terminate = () => {
+    onEnd(new WorkerError("worker: it was terminated"));
+    return terminate();
+  };
+}
+
+/** Whether the worker keeps the process running: only while it works. Deno and browsers do not ask. */
+export function keepAlive(worker: AnyWorker, alive: boolean): void {
+  const { ref, unref } = worker as NodeWorker;
+  (alive ? ref : unref)?.call(worker);
+}
+
+/** As many workers as this machine, or this container, runs at once. */
+export function workerCount(): number {
+  const os = globalThis.process?.getBuiltinModule?.("node:os");
+  return Math.max(1, os?.availableParallelism?.() ?? globalThis.navigator?.hardwareConcurrency ?? 1);
+}
