@@ -1,37 +1,20 @@
 // The backend on WebGPU: the calls of every backend, each a promise.
 
 import { arrayTypeOf } from "../arrays.ts";
-import { computePairs as computeOnHost } from "../backend/js.ts";
-import { logitsLogps, logitsLoss } from "../backend/logits-loss.ts";
-import { checkPairLoss, setShift, toResult } from "../backend/pair-loss.ts";
-import { runLater } from "../backend/token-stage.ts";
-import { kernelOf } from "../backend/wasm-pairs.ts";
 import { BackendError } from "../errors.ts";
-import { scanValues } from "../pairs.ts";
-import type { Plan } from "../plan.ts";
 import type { AsyncBackend, ElementTypes } from "../types.ts";
+import { lossOfLogits, pairLoss, sequenceLogps } from "./calls.ts";
 import type { Gpu } from "./commands.ts";
 import { describeInfo, lostError, openDevice, type WebGpuOptions } from "./device.ts";
-import { computePairs } from "./pairs.ts";
 import { createPool } from "./pool.ts";
-import { createRows } from "./rows.ts";
+import type { GpuCalls } from "./types.ts";
 
-/** A backend whose calls return promises, on a GPU. */
-export interface WebGpuBackend extends AsyncBackend {
+/** A backend whose calls return promises, on a GPU; arrays and GPU buffers may be mixed freely. */
+export interface WebGpuBackend extends Omit<AsyncBackend, keyof GpuCalls>, GpuCalls {
   readonly name: "webgpu";
   /** The device that calls run on: the caller's, or ours; another one after ours was lost. */
   readonly device: GPUDevice;
 }
-
-function checkKernels(plan: Plan): void {
-  for (const { loss } of plan.terms) {
-    if ("likelihood" in loss || kernelOf(loss)) continue;
-    throw new BackendError("unavailable", `${loss.id}: no shader of this loss is built in; createJs() runs any loss`);
-  }
-}
-
-// Beside logits the pair stage is next to nothing: B numbers, in float64, on the way between the two passes.
-const pairEngine = { compute: computeOnHost, scan: scanValues, check: checkKernels };
 
 async function openGpu(options: WebGpuOptions): Promise<Gpu> {
   const opened = await openDevice(options);
@@ -70,6 +53,13 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
     if (gpu.owned) gpu.device.destroy();
   };
 
+  // The declared overloads say what each call gives.
+  const calls = {
+    pairLoss: async (pairs, given = {}) => pairLoss(await live("pairLoss"), pairs, given),
+    sequenceLogps: async (batch, given = {}) => sequenceLogps(await live("sequenceLogps"), batch, given),
+    logitsLoss: async (batch, given = {}) => lossOfLogits(await live("logitsLoss"), batch, given),
+  } as Record<keyof GpuCalls, (input: never, options?: object) => Promise<unknown>> as unknown as GpuCalls;
+
   const { owned, device } = gpu;
   return {
     name: "webgpu",
@@ -77,23 +67,7 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
     get device() {
       return gpu.device;
     },
-    async pairLoss(pairs, given = {}) {
-      const here = await live("pairLoss");
-      const job = checkPairLoss(pairEngine, pairs, given);
-      const commit = setShift(job, scanValues);
-      const result = toResult(job, await computePairs(here, job));
-      commit();
-      given.onProgress?.(job.pairs, job.pairs);
-      return result;
-    },
-    async sequenceLogps(batch, given = {}) {
-      const rows = createRows(await live("sequenceLogps"));
-      return runLater(logitsLogps(rows, batch, given)).finally(rows.release);
-    },
-    async logitsLoss(batch, given = {}) {
-      const rows = createRows(await live("logitsLoss"));
-      return runLater(logitsLoss(rows, pairEngine, batch, given)).finally(rows.release);
-    },
+    ...calls,
     allocate: (type, n) => new (arrayTypeOf(type, n))(n) as ElementTypes[typeof type],
     free: () => {},
     dispose,

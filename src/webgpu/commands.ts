@@ -24,6 +24,8 @@ export interface Commands {
   /** Runs a shader whose bindings 0, 1, … are the ranges. */
   run(code: string, groups: number, ...ranges: readonly Range[]): void;
   copy(from: Range, to: Range): void;
+  /** Zeros. */
+  clear(range: Range): void;
   /** Hands the bytes of a range over once the call is done; they are gone after it. */
   read(from: Range, take: (bytes: ArrayBuffer) => void): void;
 }
@@ -139,6 +141,10 @@ function recorder(
   const commands: Commands = {
     scratch,
     copy,
+    clear(range) {
+      endPass();
+      encoder.clearBuffer(range.buffer, range.offset, range.size);
+    },
     upload(...arrays) {
       const range = scratch(arrays.reduce((bytes, { byteLength }) => bytes + align(byteLength), 0));
       let at = 0;

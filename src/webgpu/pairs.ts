@@ -17,8 +17,8 @@ export interface PairStage {
   readonly pairs: number;
   /** gradScale / pairs. */
   readonly scale: number;
-  /** Value of a likelihood loss, and its slope times the pairs of the batch, without the weight of the term. */
-  readonly likelihood: (at: number) => readonly [loss: number, slope: number];
+  /** Of a likelihood loss without the weight of its term: value, slope times pairs, what the sum behind the inputs adds. */
+  readonly likelihood: (at: number) => readonly [loss: number, slope: number, perSum: number];
   /** The keys of a sorted term, four arrays in a range: high and low parts of the one list, then of the other. */
   readonly keys: (term: Term) => Range;
 }
@@ -26,8 +26,8 @@ export interface PairStage {
 const constantsOf = ({ plan, scale, likelihood }: PairStage): readonly (readonly number[])[] =>
   plan.terms.map(({ loss, weight, params }, j) => {
     if ("likelihood" in loss) {
-      const [value, slope] = likelihood(j);
-      return [value, slope * weight * scale];
+      const [value, slope, perSum] = likelihood(j);
+      return [value, slope * weight * scale, perSum];
     }
     const make = kernelConstants[kernelOf(loss) as KernelName] as (...params: number[]) => readonly number[];
     return make(weight * scale, ...params);
@@ -77,12 +77,12 @@ function divergenceConstants({ divergence }: Term): readonly number[] {
 /** The engine of `pairLoss`: a piece of the batch at a time, unless a loss sorts the whole of it. */
 export async function computePairs(gpu: Gpu, job: PairJob): Promise<PairSums> {
   const { pairs, plan, scale } = job;
-  const likelihood = (at: number): readonly [number, number] => {
+  const likelihood: PairStage["likelihood"] = (at) => {
     const [value, slope] = job.likelihood(at);
-    return [value, slope * pairs];
+    return [value, slope * pairs, 0];
   };
   const sums: PairSums = { losses: 0, policyChosen: 0, policyRejected: 0, chosenRatio: 0, rejectedRatio: 0, wins: 0 };
-  const most = Math.floor(gpu.device.limits.maxStorageBufferBindingSize / (4 * 7));
+  const most = Math.floor(gpu.device.limits.maxStorageBufferBindingSize / (4 * 8));
   const piece = plan.terms.some(isSorted) ? pairs : Math.min(pairs, most);
   // Written once the whole call has succeeded: a result may lie over an input, and a refused call writes nothing.
   const results: Float32Array[] = [];
@@ -112,7 +112,7 @@ function deliver(job: PairJob, values: Float32Array, start: number, sums: PairSu
 // Log-ratios are formed in float64 on their way to the GPU, metrics with them.
 function stageInputs(job: PairJob, start: number, n: number, sums: PairSums): Float32Array {
   const { policyChosen, policyRejected, referenceChosen, referenceRejected } = job;
-  const staged = new Float32Array(7 * n);
+  const staged = new Float32Array(7 * n + 1);
   const fill = (at: number, array: LengthArray | undefined): void => {
     if (array) for (let k = 0; k < n; k++) staged[at * n + k] = array[start + k] as number;
     else staged.fill(1, at * n, (at + 1) * n);

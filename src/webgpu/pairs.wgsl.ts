@@ -42,10 +42,14 @@ function termWgsl(term: Term, j: number): string {
   const { loss, divergence } = term;
   if (isLikelihood(term))
     return /* wgsl */ `
-  losses += params.weight${j} * weight * params.k${j}[0];
-  da += params.k${j}[1];
-  lossNan = lossNan || is_nan(params.k${j}[0]);
-  daNan = daNan || is_nan(pc);`;
+  {
+    // Σ of the likelihood stands behind the arrays where it is known on the GPU alone.
+    let value = params.k${j}[0] + params.k${j}[2] * inputs[7u * n];
+    losses += params.weight${j} * weight * value;
+    da += params.k${j}[1];
+    lossNan = lossNan || is_nan(value);
+    daNan = daNan || is_nan(pc);
+  }`;
   if (isSorted(term))
     return /* wgsl */ `
   {
@@ -83,7 +87,7 @@ function termWgsl(term: Term, j: number): string {
 // The place of pair i of the k-th sorted term: losses, then gradients of chosen and rejected.
 const sortedIndex = (j: number): string => `params.sortedAt${j} + i`;
 
-/** Numbers of each pair that the shader reads, one array after another. */
+/** Numbers of each pair that the shader reads, one array after another; one number more follows them. */
 export const inputNames = ["a", "c", "pc", "pr", "nw", "nl", "weight"] as const;
 
 /** Arrays of results, one after another. */
@@ -150,17 +154,6 @@ ${eachWgsl("params.pairs")}
   results[4u * n + i] = bits_of(params.beta * c_ratio, is_nan(c_ratio));
 }`;
 }
-
-/** Log-ratios where the log-probs lie on the GPU: policy − reference. */
-export const ratiosWgsl = /* wgsl */ `
-@group(0) @binding(0) var<storage, read> params: array<u32>;
-@group(0) @binding(1) var<storage, read> reference: array<f32>;
-@group(0) @binding(2) var<storage, read_write> inputs: array<f32>;
-${eachWgsl("params[0]")}
-  let n = params[0];
-  inputs[i] = inputs[2u * n + i] - reference[i];
-  inputs[n + i] = inputs[3u * n + i] - reference[n + i];
-}`;
 
 /** Sums over pairs in one workgroup: of the losses, both log-probs, both log-ratios, and how often the chosen one is more. */
 export const pairSumsWgsl = /* wgsl */ `

@@ -2,8 +2,9 @@
 
 import type { LogitRows, LogitsEngine } from "../backend/logits-loss.ts";
 import type { TokenSums } from "../backend/token-stage.ts";
+import { ShapeError } from "../errors.ts";
 import type { FloatData } from "../floats.ts";
-import { type Commands, type Gpu, submit } from "./commands.ts";
+import { type Commands, type Gpu, type Range, submit } from "./commands.ts";
 import { perWord } from "./floats.wgsl.ts";
 import { LANES } from "./pairs.wgsl.ts";
 import { isOnDevice, type Piece, type Placed, place } from "./place.ts";
@@ -15,13 +16,12 @@ export function recordForward(
   { type, subgroups }: { type: FloatData["type"]; subgroups: boolean },
   { range, shift }: Piece,
   vocab: number,
-  tokens: Uint32Array,
+  list: Range,
   statistics: boolean,
-) {
-  const count = tokens.length / 2;
+): Range {
+  const count = list.size / 8;
   const chunks = Math.ceil(vocab / FORWARD_CHUNK);
   const params = commands.upload(Uint32Array.of(count, vocab, chunks, shift));
-  const list = commands.upload(tokens);
   const partial = commands.scratch(4 * SUMS_WORDS * count * chunks);
   const sums = commands.scratch(4 * SUMS_WORDS * count);
   commands.run(forwardWgsl(type, statistics, subgroups), count * chunks, params, list, range, partial);
@@ -36,19 +36,37 @@ export function recordBackward(
   from: Piece,
   to: Piece,
   vocab: number,
-  rows: ArrayBufferView,
+  list: Range,
 ): void {
   const inPlace = from.range.buffer === to.range.buffer;
+  if (inPlace && from.range.offset !== to.range.offset) {
+    throw new ShapeError("overlap", "gradLogits: expected another buffer than that of logits, or the very logits");
+  }
   // An odd row of halves may touch one word more.
   const chunks = Math.ceil((Math.floor(vocab / perWord(types.gradient)) + 1) / BACKWARD_CHUNK);
   const params = commands.upload(Uint32Array.of(from.rows, vocab, chunks, from.shift, to.shift));
-  const list = commands.upload(rows);
   const bindings = inPlace ? [to.range] : [to.range, from.range];
   commands.run(backwardWgsl({ ...types, inPlace }), from.rows * chunks, params, list, ...bindings);
 }
 
+/** Row within the piece, and target, of the tokens from..to. */
+export function packTokens(
+  { first }: Piece,
+  rows: Int32Array,
+  targets: Int32Array,
+  from: number,
+  to: number,
+): Uint32Array {
+  const words = new Uint32Array(2 * (to - from));
+  for (let k = from; k < to; k++) {
+    words[2 * (k - from)] = (rows[k] as number) - first;
+    words[2 * (k - from) + 1] = targets[k] as number;
+  }
+  return words;
+}
+
 /** Tokens k from..to of the list lie in the rows of the piece; rows ascend. */
-function tokensOf({ first, rows: count }: Piece, rows: Int32Array): readonly [from: number, to: number] {
+export function tokensOf({ first, rows: count }: Piece, rows: Int32Array): readonly [from: number, to: number] {
   const below = (bound: number): number => {
     let [low, high] = [0, rows.length];
     while (low < high) {
@@ -79,11 +97,7 @@ export function createRows(gpu: Gpu): LogitsEngine & { release: () => void } {
         for (const piece of pieces) {
           const [from, to] = tokensOf(piece, rows);
           if (from === to) continue;
-          const tokens = new Uint32Array(2 * (to - from));
-          for (let k = from; k < to; k++) {
-            tokens[2 * (k - from)] = (rows[k] as number) - piece.first;
-            tokens[2 * (k - from) + 1] = targets[k] as number;
-          }
+          const tokens = commands.upload(packTokens(piece, rows, targets, from, to));
           const kind = { type: logits.type, subgroups };
           const range = recordForward(commands, kind, piece, vocab, tokens, sums.statistics !== undefined);
           commands.read(range, (bytes) => unpackSums(bytes, from, to - from, sums));
@@ -94,13 +108,15 @@ export function createRows(gpu: Gpu): LogitsEngine & { release: () => void } {
       const { logits, vocab, rows, targets } = batch;
       const { pieces } = onGpu(batch);
       // Our copy of the caller's array may be written over; a buffer of the caller's only if that was asked for.
-      const over = out.type === logits.type && (!isOnDevice(logits) || out.data === logits.data);
+      const mayWrite = isOnDevice(out) ? out.data === logits.data : !isOnDevice(logits);
+      const over = out.type === logits.type && mayWrite;
       const to = over ? onGpu(batch) : place(gpu, out, vocab, false);
       await submit(gpu, (commands) => {
         pieces.forEach((piece, p) => {
           const info = packRows(piece, rows, targets, g, max, sum);
           const target = to.pieces[p] as Piece;
-          recordBackward(commands, { logits: logits.type, gradient: out.type }, piece, target, vocab, info);
+          const types = { logits: logits.type, gradient: out.type };
+          recordBackward(commands, types, piece, target, vocab, commands.upload(info));
           if (!isOnDevice(out)) readPiece(commands, target, out, vocab);
         });
       });

@@ -1,7 +1,7 @@
 // Dawn in Node, on SwiftShader: the software driver that comes with Debian's chromium. VK_ICD_FILENAMES chooses another.
 
 import { existsSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 const SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";
 const INSTALL = "apt-get install -y --no-install-recommends chromium libvulkan1";
@@ -36,5 +36,7 @@ export function onDawn(name: string, tests: () => void): void {
   const title = missing ? `${name} (skipped: ${missing})` : name;
   if (missing) console.warn(title);
   if (missing && process.env["CI"]) it(`${name} is tested where CI is set`, () => expect.fail(missing));
+  // A software driver on a busy machine: minutes are no sign of a call that hangs.
+  vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
   describe.skipIf(missing !== undefined)(title, tests);
 }
