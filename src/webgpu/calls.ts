@@ -49,7 +49,7 @@ export async function pairLoss(gpu: Gpu, given: GpuPairLogps, { readback = true,
   const pairs = (await fetchArrays(gpu, given, names, asFloat32)) as PairLogps;
   const job = checkPairLoss(pairEngine, pairs, options);
   const commit = setShift(job, scanValues);
-  const result = toResult(job, await computePairs(gpu, job));
+  const result = toResult(job, await computePairs(gpu, job, options.signal));
   commit();
   options.onProgress?.(job.pairs, job.pairs);
   return result;
@@ -65,7 +65,7 @@ export async function sequenceLogps(
     return residentLogps(gpu, batch, options, ids);
   }
   const { batch } = standIn(await withIds(gpu, given), options, false);
-  const rows = createRows(gpu);
+  const rows = createRows(gpu, options.signal);
   return runLater(logitsLogps(rows, batch, options)).finally(rows.release);
 }
 
@@ -91,7 +91,7 @@ export async function lossOfLogits(gpu: Gpu, given: LossBatch, { readback = true
   }
   const to = options.out?.gradLogits;
   const { batch, list } = standIn(await withIds(gpu, given), options, isGpuArray(to));
-  const rows = createRows(gpu);
+  const rows = createRows(gpu, options.signal);
   const steps = logitsLoss(rows, pairEngine, batch, withGradient(options, to, list, batch));
   const result = await runLater(steps).finally(rows.release);
   const over = options.inPlace ? given.logits : to;

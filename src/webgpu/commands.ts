@@ -1,6 +1,6 @@
 // What one call has the GPU do: dispatches and copies recorded into one submission, results mapped once it is done.
 
-import { BackendError } from "../errors.ts";
+import { AbortError, BackendError } from "../errors.ts";
 import { lostError, type Opened } from "./device.ts";
 import { type Pool, STORAGE_USAGE } from "./pool.ts";
 
@@ -28,6 +28,11 @@ export interface Commands {
   clear(range: Range): void;
   /** Hands the bytes of a range over once the call is done; they are gone after it. */
   read(from: Range, take: (bytes: ArrayBuffer) => void): void;
+}
+
+/** Ends a call whose signal says so. */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new AbortError(signal.reason);
 }
 
 /** What a call runs on. */

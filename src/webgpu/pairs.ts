@@ -6,7 +6,7 @@ import { kernelOf } from "../backend/wasm-pairs.ts";
 import type { PairJob, PairSums } from "../pairs.ts";
 import type { Plan, Term } from "../plan.ts";
 import type { LengthArray } from "../types.ts";
-import { type Commands, type Gpu, type Range, submit } from "./commands.ts";
+import { type Commands, checkSignal, type Gpu, type Range, submit } from "./commands.ts";
 import { type Field, isSorted, LANES, pairFields, pairsWgsl, RESULTS } from "./pairs.wgsl.ts";
 import { packParams } from "./params.ts";
 import { recordSorted } from "./sort.ts";
@@ -75,7 +75,7 @@ function divergenceConstants({ divergence }: Term): readonly number[] {
 }
 
 /** The engine of `pairLoss`: a piece of the batch at a time, unless a loss sorts the whole of it. */
-export async function computePairs(gpu: Gpu, job: PairJob): Promise<PairSums> {
+export async function computePairs(gpu: Gpu, job: PairJob, signal?: AbortSignal): Promise<PairSums> {
   const { pairs, plan, scale } = job;
   const likelihood: PairStage["likelihood"] = (at) => {
     const [value, slope] = job.likelihood(at);
@@ -94,6 +94,7 @@ export async function computePairs(gpu: Gpu, job: PairJob): Promise<PairSums> {
       commands.read({ ...range, size: 4 * RESULTS * n }, (bytes) => results.push(new Float32Array(bytes).slice()));
     }
   });
+  checkSignal(signal);
   results.forEach((values, k) => {
     deliver(job, values, k * piece, sums);
   });

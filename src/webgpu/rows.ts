@@ -4,7 +4,7 @@ import type { LogitRows, LogitsEngine } from "../backend/logits-loss.ts";
 import type { TokenSums } from "../backend/token-stage.ts";
 import { ShapeError } from "../errors.ts";
 import type { FloatData } from "../floats.ts";
-import { type Commands, type Gpu, type Range, submit } from "./commands.ts";
+import { type Commands, checkSignal, type Gpu, type Range, submit } from "./commands.ts";
 import { perWord } from "./floats.wgsl.ts";
 import { LANES } from "./pairs.wgsl.ts";
 import { isOnDevice, type Piece, type Placed, place } from "./place.ts";
@@ -80,7 +80,7 @@ export function tokensOf({ first, rows: count }: Piece, rows: Int32Array): reado
 }
 
 /** The engine of one call; `release` gives back what it keeps on the GPU. */
-export function createRows(gpu: Gpu): LogitsEngine & { release: () => void } {
+export function createRows(gpu: Gpu, signal?: AbortSignal): LogitsEngine & { release: () => void } {
   const placed = new Map<FloatData["data"], Placed>();
   const subgroups = gpu.device.features.has("subgroups");
   const onGpu = ({ logits, vocab }: LogitRows): Placed => {
@@ -103,6 +103,7 @@ export function createRows(gpu: Gpu): LogitsEngine & { release: () => void } {
           commands.read(range, (bytes) => unpackSums(bytes, from, to - from, sums));
         }
       });
+      checkSignal(signal);
     },
     async gradient(batch, g, { max, sum }, { out }) {
       const { logits, vocab, rows, targets } = batch;
