@@ -17,7 +17,7 @@ const shared = {
 };
 
 export default defineConfig([
-  // The library: one chunk more for the relaxed module, and some that entries share.
+  // The library, and the chunks that its entries share or load when they need them: the relaxed module, linear losses, the pool.
   {
     ...shared,
     entry: {

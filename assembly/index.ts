@@ -9,6 +9,8 @@ export {
   scale_f32,
   scaled_difference_f32,
 } from "./combine";
+export { gemm_f32 } from "./gemm";
+export { linear_grad_f32, linear_sums_f32 } from "./linear";
 export {
   logits_stats_bf16,
   logits_stats_f16,
@@ -25,10 +27,13 @@ export {
   logits_grad_f32,
 } from "./logprob-grad";
 export * from "./losses.gen";
+export { narrow_bf16, narrow_f16 } from "./narrow";
+export { pack_columns_f32, pack_rows_f32 } from "./pack";
 export { scan_f32, sum_f32 } from "./reduce";
 export { SCRATCH_BYTES } from "./scratch";
 export { argsort_f64, difference_f64, SORT_COUNTS_BYTES, scatter_f32 } from "./sort";
 export { pair_stats_f32 } from "./stats";
+export { widen_bf16, widen_f16 } from "./widen";
 
 /** The first byte of memory that the module leaves to its caller. */
 export const HEAP_BASE: usize = __heap_base;

@@ -12,7 +12,7 @@ export const errorCodes = {
   "not-finite": 'A NaN or an infinity in an input, under `validate: "finite"`.',
   "bad-id": "A token id or an offset outside its range.",
   "wrong-kind": "A value of the wrong kind: another array type, a string for a number.",
-  unavailable: "A backend or a kernel that cannot run here.",
+  unavailable: "A backend or a kernel that cannot run here, or a queue that is full.",
   "out-of-memory": "The memory reserved for the backend is used up.",
   disposed: "The backend was disposed of before the call.",
   "worker-failed": "A worker crashed, exited or could not be started.",

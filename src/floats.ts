@@ -104,3 +104,18 @@ export function floatAt({ type, data }: FloatData, at: number): number {
   const value = data[at] as number;
   return type === "f32" ? value : type === "f16" ? fromF16(value) : fromBf16(value);
 }
+
+/** Sets one element to the nearest number of its type. */
+export function setFloat({ type, data }: FloatData, at: number, value: number): void {
+  data[at] = type === "f32" ? value : type === "f16" ? toF16(value) : toBf16(value);
+}
+
+/** Elements from `from` on, as many as `into` takes. */
+export function decodeFloats({ type, data }: FloatData, from: number, into: Float32Array | Float64Array): void {
+  if (type === "f32") {
+    into.set(data.subarray(from, from + into.length));
+    return;
+  }
+  const table = decodeTable(type);
+  for (let i = 0; i < into.length; i++) into[i] = table[data[from + i] as number] as number;
+}

@@ -147,6 +147,46 @@ export interface ElementTypes {
 /** The reference of a call that sees tokens: its log-probs, or its logits in the layout of the policy's. */
 export type Reference = { logps: FloatArray } | { logits: Floats };
 
+/** A low-rank adapter: head = weight + scale·b·a, which is never formed. */
+export interface Lora {
+  /** [rank·D] */
+  a: Float32Array<ArrayBufferLike>;
+  /** [V·rank] */
+  b: Float32Array<ArrayBufferLike>;
+  rank: number;
+  /** α / rank in the usual notation. */
+  scale: number;
+}
+
+/** The reference of `linearLoss`: as of `logitsLoss`, or hidden states and a head of its own. */
+export type LinearReference =
+  | Reference
+  | {
+      hidden: Floats;
+      /** [V·hiddenSize] */
+      weight: Floats;
+      /** [V] */
+      bias?: Floats | undefined;
+      /** Default: the policy's. */
+      hiddenSize?: number | undefined;
+    };
+
+/** Hidden states over tokens, and the head that makes logits of them. */
+export interface LinearBatch {
+  tokens: Tokens | PackedTokens;
+  /** V */
+  vocab: number;
+  /** D */
+  hiddenSize: number;
+  /** [2B·T·D] padded, [N·D] packed; only rows that count are read. */
+  hidden: Floats;
+  /** [V·D]; frozen with `lora`. */
+  weight: Floats;
+  /** [V]; frozen with `lora`. */
+  bias?: Floats | undefined;
+  lora?: Lora | undefined;
+}
+
 /** Logits over tokens: [2B·T·V] padded, [N·V] packed, row-major. */
 export interface LogitsBatch {
   tokens: Tokens | PackedTokens;
@@ -192,9 +232,37 @@ export interface LogitsLossResult extends PairLossResult, SequenceLogpsResult {
   gradLogits: Floats;
 }
 
+export interface LinearBuffers {
+  gradHidden?: Floats | undefined;
+  gradWeight?: Floats | undefined;
+  gradBias?: Floats | undefined;
+  gradA?: Float32Array<ArrayBufferLike> | undefined;
+  gradB?: Float32Array<ArrayBufferLike> | undefined;
+}
+
+export interface LinearLossOptions extends LossOptions, CallOptions {
+  /** The type of `gradHidden`, `gradWeight`, `gradBias`: that of the input, or float32. Default "same". */
+  gradType?: "same" | "f32" | undefined;
+  /** Adds to the gradients of the head in `out` instead of replacing them. */
+  accumulate?: boolean | undefined;
+  out?: (PairBuffers & LogpsBuffers & LinearBuffers) | undefined;
+}
+
+export interface LinearLossResult extends PairLossResult, SequenceLogpsResult {
+  /** dloss / d hidden, in their layout; 0 where nothing counts. */
+  gradHidden: Floats;
+  /** [V·D]; not with `lora`. */
+  gradWeight?: Floats;
+  /** [V]; where there is a bias, and no `lora`. */
+  gradBias?: Floats;
+  /** [rank·D] and [V·rank]; with `lora`. */
+  gradA?: Float32Array<ArrayBufferLike>;
+  gradB?: Float32Array<ArrayBufferLike>;
+}
+
 /** The calls of a backend, promised. */
 type Promised = {
-  [Call in "pairLoss" | "sequenceLogps" | "logitsLoss"]: (
+  [Call in "pairLoss" | "sequenceLogps" | "logitsLoss" | "linearLoss"]: (
     ...args: Parameters<Backend[Call]>
   ) => Promise<ReturnType<Backend[Call]>>;
 };
@@ -237,6 +305,16 @@ export interface Backend {
    * Throws    as `pairLoss` and `sequenceLogps`
    */
   logitsLoss(batch: LogitsBatch & { reference?: Reference | undefined }, options?: LogitsLossOptions): LogitsLossResult;
+  /**
+   * Losses from hidden states and a head, and the gradients of both: logits never exist as a whole, whatever the vocabulary.
+   *
+   * Throws    as `logitsLoss`
+   * @example  const { loss, gradHidden } = wasm.linearLoss({ tokens, vocab, hiddenSize, hidden, weight, reference });
+   */
+  linearLoss(
+    batch: LinearBatch & { reference?: LinearReference | undefined },
+    options?: LinearLossOptions,
+  ): LinearLossResult;
   /** A zeroed typed array in the backend's own memory, which calls use without copying. */
   allocate<T extends keyof ElementTypes>(type: T, n: number): ElementTypes[T];
   /** Gives an array of `allocate` back. */

@@ -3,6 +3,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import * as library from "../src/index.ts";
+import { createPool } from "../src/pool.ts";
 
 const AsyncFunction = (async () => {}).constructor as new (
   ...args: string[]
@@ -15,6 +16,7 @@ async function surroundings(): Promise<Record<string, unknown>> {
   const reference = { referenceChosen: f32(-11, -8), referenceRejected: f32(-10, -13) };
   return {
     ...library,
+    createPool,
     pairs: { policyChosen: f32(-10, -9), policyRejected: f32(-12, -13), ...reference, ...lengths },
     tokens: {
       pairs: 1,
@@ -24,6 +26,10 @@ async function surroundings(): Promise<Record<string, unknown>> {
     },
     vocab: 4,
     logits: Float32Array.from({ length: 24 }, (_, i) => Math.sin(i)),
+    hiddenSize: 2,
+    hidden: Float32Array.from({ length: 12 }, (_, i) => Math.cos(i)),
+    weight: Float32Array.from({ length: 8 }, (_, i) => Math.sin(i)),
+    reference: { logps: Float64Array.of(-2, -3) },
     js: library.createJs(),
     wasm: await library.createWasm(),
     console: { log: () => {} },
@@ -32,7 +38,7 @@ async function surroundings(): Promise<Record<string, unknown>> {
 
 async function run(code: string): Promise<void> {
   // An example may declare anew what is there already: a block of its own shadows it.
-  const body = code.replace(/^import .* from "dpo-kernels";$/gm, "");
+  const body = code.replace(/^import .* from "dpo-kernels(\/\w+)?";$/gm, "");
   const values = await surroundings();
   await new AsyncFunction(...Object.keys(values), `{ ${body}\n }`)(...Object.values(values));
 }

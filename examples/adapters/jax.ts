@@ -3,13 +3,13 @@
 //   node examples/adapters/jax.ts
 
 import * as jax from "@jax-js/jax";
-import { createBackend } from "dpo-kernels";
+import { createWasm } from "dpo-kernels";
 import { jaxLogitsLoss } from "dpo-kernels/jax";
 import { dim, numbers, tokens, vocab } from "./task.ts";
 
 const { numpy: np } = jax;
 await jax.init();
-const backend = await createBackend({ for: "logits" });
+const backend = await createWasm();
 
 const embedding = numbers(vocab * dim, 1, 1);
 const states = Array.from(tokens.inputIds, (id) => [...embedding.subarray(id * dim, (id + 1) * dim)]);

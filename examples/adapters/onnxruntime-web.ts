@@ -2,7 +2,7 @@
 //
 //   node examples/adapters/onnxruntime-web.ts
 
-import { createBackend } from "dpo-kernels";
+import { createWasm } from "dpo-kernels";
 import { ortLogits } from "dpo-kernels/onnxruntime";
 import * as ort from "onnxruntime-web";
 import { encodeModel } from "./onnx.ts";
@@ -22,7 +22,7 @@ async function logitsOf(session: ort.InferenceSession): Promise<ort.Tensor> {
   return logits;
 }
 
-const backend = await createBackend({ for: "logits" });
+const backend = await createWasm();
 const logits = await logitsOf(policy);
 const batch = { tokens, ...ortLogits(logits, tokens), reference: ortLogits(await logitsOf(reference), tokens) };
 // With `inPlace: true` the gradient would take the place of the logits, and no second array of their size be needed.

@@ -6,11 +6,11 @@
 import "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-layers";
-import { createBackend } from "dpo-kernels";
+import { createWasm } from "dpo-kernels";
 import { tfLogitsLoss } from "dpo-kernels/tfjs";
 import { dim, numbers, tokens, vocab } from "./task.ts";
 
-const backend = await createBackend({ for: "logits" });
+const backend = await createWasm();
 
 const embedding = tf.tensor2d(numbers(vocab * dim, 1, 1), [vocab, dim]);
 const hidden = tf.tidy(() => tf.gather(embedding, tf.tensor1d(tokens.inputIds, "int32"))); // [2B·T, D]

@@ -42,8 +42,8 @@ for (let first = 0; first < examples.length; first += batchSize) {
   const tokens = collate(examples.slice(first, first + batchSize));
   const share = tokens.pairs / examples.length;
   const states = hiddenOf(model, tokens);
-  const reference = backend.sequenceLogps({ tokens, vocab, logits: logitsOf(states, model.embedding, dim) });
-  const policy = backend.logitsLoss(
+  const reference = await backend.sequenceLogps({ tokens, vocab, logits: logitsOf(states, model.embedding, dim) });
+  const policy = await backend.logitsLoss(
     { tokens, vocab, logits: logitsOf(states, head, dim), reference: { logps: reference.logps } },
     { lossType: "sigmoid", beta: 0.1 },
   );
@@ -73,3 +73,4 @@ console.log(`accuracy                      ${(100 * sums.accuracy).toFixed(1)} %
 console.log(`|gradient of the logits|      ${Math.sqrt(sums.squares).toExponential(3)}`);
 console.log(`furthest from the record      ${furthest("ref")} (reference)`);
 if (headFile) console.log(`                              ${furthest("policy")} (policy)`);
+await backend.dispose();

@@ -19,6 +19,7 @@ export function untilDisposed(calls: Calls): Omit<Backend, "name" | "reason"> {
     pairLoss: (...args) => live.pairLoss(...args),
     sequenceLogps: (...args) => live.sequenceLogps(...args),
     logitsLoss: (...args) => live.logitsLoss(...args),
+    linearLoss: (...args) => live.linearLoss(...args),
     allocate: (...args) => live.allocate(...args),
     free: (...args) => live.free(...args),
     dispose,

@@ -5,7 +5,7 @@ import type { RowEngine, RowSums } from "./logits-loss.ts";
 
 /** The engine behind `sequenceLogps` and `logitsLoss` of the js backend. */
 export function createJsRows(): RowEngine {
-  const sums: RowSums = { max: 0, sum: 0, weighted: 0, squares: 0, total: 0 };
+  const sums = newRowSums();
   return {
     read(logits, row, vocab, statistics) {
       const { data, decode } = decoded(logits);
@@ -27,10 +27,13 @@ export function createJsRows(): RowEngine {
   };
 }
 
+export const newRowSums = (): RowSums => ({ max: 0, sum: 0, weighted: 0, squares: 0, total: 0 });
+
 const decoded = ({ type, data }: FloatData) => ({ data, decode: type === "f32" ? undefined : decodeTable(type) });
 
-function readRow(
-  data: FloatData["data"],
+/** What elements `from` to `to` come to, numbers or bits to decode. */
+export function readRow(
+  data: FloatData["data"] | Float64Array,
   decode: Float32Array | undefined,
   from: number,
   to: number,

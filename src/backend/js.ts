@@ -7,7 +7,9 @@ import { type PairJob, type PairSums, scanValues } from "../pairs.ts";
 import type { Term } from "../plan.ts";
 import type { Backend, ElementTypes } from "../types.ts";
 import { untilDisposed } from "./dispose.ts";
+import { jsLinearShards } from "./js-linear.ts";
 import { createJsRows } from "./js-rows.ts";
+import { makeLinearLoss } from "./linear-loss.ts";
 import { makeLogitsLoss, makeSequenceLogps } from "./logits-loss.ts";
 import { makePairLoss } from "./pair-loss.ts";
 
@@ -32,6 +34,7 @@ export function createJs(): Backend {
       pairLoss: makePairLoss(pairs),
       sequenceLogps: makeSequenceLogps(rows),
       logitsLoss: makeLogitsLoss(rows, pairs),
+      linearLoss: makeLinearLoss(jsLinearShards, rows, pairs),
       allocate: (type, n) => new (arrayTypeOf(type, n))(n) as ElementTypes[typeof type],
       free: () => {},
     }),

@@ -2,7 +2,7 @@
 
 import { BackendError, ParamError } from "../errors.ts";
 import { shown } from "../plan.ts";
-import type { Backend } from "../types.ts";
+import type { AsyncBackend, Backend } from "../types.ts";
 import { hasSimd } from "../wasm/load.ts";
 import { createJs } from "./js.ts";
 import { createWasm, type WasmOptions } from "./wasm.ts";
@@ -15,20 +15,28 @@ export interface BackendOptions extends WasmOptions {
 const works = ["pairs", "logits", "linear"] as const;
 
 /**
- * The best backend for the work here: SIMD where WebAssembly may be compiled, plain JavaScript elsewhere. `name` and
- * `reason` say which one it is and why.
+ * The best backend for the work here. For pairs: SIMD in this thread, whose calls return at once. For logits and hidden states:
+ * a pool of workers where the machine runs several, whose calls are promises, so always `await` them. Plain JavaScript where
+ * WebAssembly may not be compiled. `name` and `reason` say which one it is and why.
  *
  * Throws    ParamError if `for` is not a kind of work
  * @example  const backend = await createBackend({ for: "pairs" });
  *           console.log(backend.name, backend.reason);
  */
-export async function createBackend(options: BackendOptions = {}): Promise<Backend> {
+export async function createBackend(options?: BackendOptions & { for?: "pairs" | undefined }): Promise<Backend>;
+export async function createBackend(options: BackendOptions): Promise<Backend | AsyncBackend>;
+export async function createBackend(options: BackendOptions = {}): Promise<Backend | AsyncBackend> {
   const { for: work = "pairs", ...wasmOptions } = options;
   if (!works.includes(work)) {
     throw new ParamError("out-of-range", `for: expected ${works.join(", ")}, got ${shown(work)}`);
   }
   if (!hasSimd()) return { ...createJs(), reason: "plain JavaScript: this engine has no WebAssembly SIMD" };
   try {
+    // What is reserved is memory of this thread.
+    if (work !== "pairs" && !wasmOptions.reserve) {
+      const { createPool, worthAPool } = await import("../pool/create.ts");
+      if (worthAPool()) return await createPool({ module: wasmOptions.module, relaxed: wasmOptions.relaxed });
+    }
     return await createWasm(wasmOptions);
   } catch (error) {
     if (!(error instanceof BackendError) || error.code !== "unavailable") throw error;

@@ -1,11 +1,9 @@
-// AOT on the kernels: sorting couples the whole batch, so it has an instance and a memory of its own, made when it is first
-// needed and grown to the largest batch. The memory of `allocate` never grows, so no array of it is ever detached.
+// AOT on the kernels: sorting couples the whole batch, so it has an instance and a memory of its own.
 
-import { BackendError } from "../errors.ts";
 import type { PairJob } from "../pairs.ts";
 import type { Term } from "../plan.ts";
-import { align } from "../wasm/heap.ts";
-import { instantiate, type KernelExports, STATIC_BYTES } from "../wasm/load.ts";
+import { growing, layOut } from "../wasm/growing.ts";
+import type { KernelExports } from "../wasm/load.ts";
 import { kernelConstants } from "./constants.gen.ts";
 import { sortKeys } from "./js.ts";
 import { kernelOf } from "./wasm-pairs.ts";
@@ -16,28 +14,23 @@ export type Sorted = readonly [losses: Float32Array, gradChosen: Float32Array, g
 /** Losses and gradients of a whole batch under a sorted loss; undefined for the others. */
 export type Sorter = (term: Term, j: number, job: PairJob) => Sorted | undefined;
 
-const PAGE = 65536;
 /** The margin loss takes its zero log-probs, ranks at a time. */
 const ZEROS = 4096;
 
 /** Makes the sorter of a backend; it takes no memory until a sorted loss is asked for. */
 export function createSorter(module: WebAssembly.Module): Sorter {
-  let memory: WebAssembly.Memory | undefined;
-  let kernels: KernelExports | undefined;
+  const reserve = growing(module, "aot");
 
   return (term, j, job) => {
     const { loss, weight, params } = term;
     const kernel = "margin" in loss && loss.sorted ? kernelOf(loss) : undefined;
     if (!kernel || !("margin" in loss)) return undefined;
-    memory ??= new WebAssembly.Memory({ initial: 1, maximum: 65536 });
-    kernels ??= instantiate(module, memory);
     const { pairs } = job;
-    const terms = job.plan.terms.length;
-    const places = layout(kernels, pairs, terms);
-    grow(memory, places.end);
+    const places = layout(reserve(0).kernels, pairs, job.plan.terms.length);
+    const { kernels, buffer } = reserve(places.end);
 
     const { u, v, uOrder, vOrder, keys2, order2, counts, zeros, constants } = places;
-    sortKeys(loss.sorted, job, new Float64Array(memory.buffer, u, pairs), new Float64Array(memory.buffer, v, pairs));
+    sortKeys(loss.sorted, job, new Float64Array(buffer, u, pairs), new Float64Array(buffer, v, pairs));
     kernels.argsort_f64(u, uOrder, keys2, order2, counts, pairs);
     kernels.argsort_f64(v, vOrder, keys2, order2, counts, pairs);
 
@@ -47,7 +40,7 @@ export function createSorter(module: WebAssembly.Module): Sorter {
     const [losses, gradChosen, gradRejected] = places.results(j);
     kernels.difference_f64(u, v, margins, pairs);
     const make: (...params: number[]) => readonly number[] = kernelConstants[kernel];
-    new Float32Array(memory.buffer, constants).set(make(weight * job.scale, ...params));
+    new Float32Array(buffer, constants).set(make(weight * job.scale, ...params));
     const negated = keys2 + 4 * pairs;
     for (let start = 0; start < pairs; start += ZEROS) {
       const i = 4 * start;
@@ -57,7 +50,6 @@ export function createSorter(module: WebAssembly.Module): Sorter {
     }
     kernels.scatter_f32(slopes, uOrder, gradChosen, pairs);
     kernels.scatter_f32(negated, loss.sorted === "margins" ? uOrder : vOrder, gradRejected, pairs);
-    const { buffer } = memory;
     const view = (address: number): Float32Array => new Float32Array(buffer, address, pairs);
     return [view(losses), view(gradChosen), view(gradRejected)];
   };
@@ -65,12 +57,7 @@ export function createSorter(module: WebAssembly.Module): Sorter {
 
 // Scratch for one sort, then the results of each entry of the list of losses.
 function layout(kernels: KernelExports, pairs: number, terms: number) {
-  let end = STATIC_BYTES;
-  const take = (bytes: number): number => {
-    const at = end;
-    end += align(bytes);
-    return at;
-  };
+  const { take, end } = layOut();
   const constants = take(64);
   const zeros = take(4 * ZEROS);
   const counts = take(kernels.SORT_COUNTS_BYTES.value);
@@ -78,17 +65,5 @@ function layout(kernels: KernelExports, pairs: number, terms: number) {
   const [uOrder, vOrder, order2] = [take(4 * pairs), take(4 * pairs), take(4 * pairs)];
   const results = Array.from({ length: terms }, () => [take(4 * pairs), take(4 * pairs), take(4 * pairs)] as const);
   const of = (j: number) => results[j] as (typeof results)[number];
-  return { constants, zeros, counts, u, v, uOrder, vOrder, keys2, order2, results: of, end };
-}
-
-function grow(memory: WebAssembly.Memory, bytes: number): void {
-  const pages = Math.ceil((bytes - memory.buffer.byteLength) / PAGE);
-  if (pages <= 0) return;
-  try {
-    memory.grow(pages);
-  } catch (cause) {
-    throw new BackendError("out-of-memory", `aot: expected ${bytes} bytes to sort the batch, got no more memory`, {
-      cause,
-    });
-  }
+  return { constants, zeros, counts, u, v, uOrder, vOrder, keys2, order2, results: of, end: end() };
 }

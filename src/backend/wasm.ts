@@ -16,6 +16,8 @@ import {
   type WasmSource,
 } from "../wasm/load.ts";
 import { untilDisposed } from "./dispose.ts";
+import { makeLinearLoss } from "./linear-loss.ts";
+import type { LinearShards } from "./linear-shards.ts";
 import { makeLogitsLoss, makeSequenceLogps } from "./logits-loss.ts";
 import { makePairLoss } from "./pair-loss.ts";
 import { kernelOf, pairBytes, pairEngine } from "./wasm-pairs.ts";
@@ -46,8 +48,11 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
   if (!Number.isSafeInteger(reserve) || reserve < 0 || reserve > most) {
     throw new ParamError("out-of-range", `reserve: expected bytes in 0..${most}, got ${reserve}`);
   }
+  // What linear losses need is a chunk of its own: it comes while the module is compiled, and not for those who take no backend.
+  const linear = import("./wasm-linear.ts");
   const { source, kind } = await findModule(options);
-  return wasmBackend(isBytes(source) ? await compile(source) : source, reserve, kind);
+  const module = isBytes(source) ? await compile(source) : source;
+  return wasmBackend(module, reserve, kind, (await linear).createLinearShards(module));
 }
 
 /** The module that the options ask for, compiled or not, and what kind of module it is, in words. */
@@ -73,7 +78,7 @@ export function createEngines(
   };
 }
 
-function wasmBackend(module: WebAssembly.Module, reserve: number, kind: string): Backend {
+function wasmBackend(module: WebAssembly.Module, reserve: number, kind: string, linear: LinearShards): Backend {
   const heapStart = STATIC_BYTES + ENGINE_BYTES;
   const memory = createMemory(heapStart + reserve);
   const kernels = instantiate(module, memory);
@@ -87,6 +92,7 @@ function wasmBackend(module: WebAssembly.Module, reserve: number, kind: string):
       pairLoss: makePairLoss(pairs),
       sequenceLogps: makeSequenceLogps(rows),
       logitsLoss: makeLogitsLoss(rows, pairs),
+      linearLoss: makeLinearLoss(linear, rows, pairs),
       allocate,
       free,
     }),

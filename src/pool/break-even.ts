@@ -3,6 +3,8 @@
 export const breakEven = {
   /** Logits that count. */
   logits: 1 << 18,
+  /** Products of a linear head: tokens × width × vocabulary. */
+  products: 1 << 23,
   /** Pairs whose inputs and results all lie in shared memory. */
   sharedPairs: 1 << 16,
   /** Pairs that have to be sorted (AOT): one worker, to keep the calling thread free. */

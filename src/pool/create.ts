@@ -1,10 +1,13 @@
 // The backend that spreads its calls over workers: the same calls, promised.
 
 import { arrayTypeOf } from "../arrays.ts";
+import { shardsInOrder } from "../backend/linear-engine.ts";
+import { linearLoss } from "../backend/linear-loss.ts";
 import { eachRow, logitsLogps, logitsLoss } from "../backend/logits-loss.ts";
 import { checkPairLoss, setShift, toResult } from "../backend/pair-loss.ts";
 import { runLater } from "../backend/token-stage.ts";
 import { createEngines, ENGINE_BYTES, findModule } from "../backend/wasm.ts";
+import { createLinearShards } from "../backend/wasm-linear.ts";
 import { BackendError } from "../errors.ts";
 import type { AsyncBackend, CallOptions, ElementTypes } from "../types.ts";
 import { createHeap } from "../wasm/heap.ts";
@@ -15,12 +18,14 @@ import { createCrew } from "./crew.ts";
 import { givenAway, takeBack } from "./given.ts";
 import { createHand } from "./hand.ts";
 import { later } from "./later.ts";
+import { createLinearEngine } from "./linear-engine.ts";
 import { createLogitsEngine } from "./logits-engine.ts";
 import { createOrder } from "./order.ts";
 import { computeOnWorkers, pairShard } from "./pair-shards.ts";
 import { AREA_BYTES } from "./serve.ts";
 import { type PoolOptions, readSettings } from "./settings.ts";
 import { createSharedMemory, sharingRefusal } from "./share.ts";
+import { hasWorkers, startWorker, workerCount } from "./start-worker.ts";
 
 /**
  * A pool of workers: the calls of a backend, promised, with the same bits whatever the number of workers.
@@ -28,11 +33,17 @@ import { createSharedMemory, sharingRefusal } from "./share.ts";
  * Throws    ParamError, KindError for its options; BackendError ("unavailable") where there are no workers, WebAssembly may not
  *           be compiled, or memory: "shared" is asked for and cannot be had
  * @example  const pool = await createPool({ workers: 2 });
- *           const { loss, gradLogits } = await pool.logitsLoss({ tokens, vocab, logits, reference }, { lossType: "ipo" });
+ *           const { loss, gradLogits } = await pool.logitsLoss(
+ *             { tokens, vocab, logits, reference: { logps: Float64Array.of(-3.1, -2.7) } },
+ *             { lossType: "ipo" },
+ *           );
  *           await pool.dispose();
  */
 export async function createPool(options: PoolOptions = {}): Promise<AsyncBackend> {
   const settings = readSettings(options);
+  if (settings.start === startWorker && !hasWorkers()) {
+    throw new BackendError("unavailable", "pool: expected a place with workers, got one without; use createWasm()");
+  }
   const { module, kind, shared, refusal } = await prepare(options, settings.memory);
   const shares = refusal === undefined;
   const heap = shared && createHeap(shared.memory, STATIC_BYTES, true);
@@ -79,25 +90,30 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
     given: Parameters<typeof createLogitsEngine>[2],
     options: CallOptions,
     passes: number,
-    work: (made: ReturnType<typeof createLogitsEngine>) => Promise<T>,
+    work: (made: ReturnType<typeof createLogitsEngine>, onTokens: (count: number, total: number) => void) => Promise<T>,
   ): Promise<T> => {
     let done = 0;
-    const made = createLogitsEngine(means, call, given, (count, total) => {
+    const onTokens = (count: number, total: number): void => {
       done += count;
       if (done < passes * total) options.onProgress?.(Math.floor(done / passes), total);
-    });
+    };
+    const made = createLogitsEngine(means, call, given, onTokens);
     try {
-      return await work(made);
+      return await work(made, onTokens);
     } finally {
       made.release();
     }
   };
 
-  const dispose = async (): Promise<void> => {
-    if (disposed) return;
+  let ended: Promise<void> | undefined;
+  const end = (): Promise<void> => {
     disposed = new BackendError("disposed", "pool: it was disposed of while the call ran");
     calls.stopAll(disposed);
-    await crew.end(disposed);
+    return crew.end(disposed);
+  };
+  const dispose = async (): Promise<void> => {
+    ended ??= end();
+    await ended;
   };
 
   return {
@@ -122,12 +138,19 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
     logitsLoss: (batch, options = {}) =>
       open("logitsLoss", options, (call) => {
         const { given, rest } = givenAway(batch, options, true);
-        const passes = batch?.reference && "logits" in batch.reference ? 3 : 2;
+        const passes = Object.hasOwn(Object(batch?.reference), "logits") ? 3 : 2;
         return withEngine(call, given, options, passes, async ({ engine, returned }) => {
           const result = await runLater(logitsLoss(engine, local.pairs, batch, rest));
           return takeBack(result, returned());
         });
       }),
+    linearLoss: (batch, options = {}) =>
+      open("linearLoss", options, (call) =>
+        withEngine(call, undefined, options, 2, async ({ engine }, onTokens) => {
+          const linear = createLinearEngine({ crew, copies, local: local.linear, shares }, call, onTokens);
+          return runLater(linearLoss(linear, engine, local.pairs, batch, options));
+        }),
+      ),
     allocate(type, n) {
       live("allocate");
       if (heap) return heap.allocate(type, n);
@@ -145,6 +168,12 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
     [Symbol.asyncDispose]: dispose,
   };
 }
+
+/**
+ * Whether workers beat this thread here, for arrays of the caller's own: two are enough where copies of them can be made in
+ * memory that is shared; where they are moved, copying takes about as long as one worker's share of four.
+ */
+export const worthAPool = (): boolean => hasWorkers() && workerCount() >= (sharingRefusal() === undefined ? 2 : 4);
 
 /** The module, compiled; and where memory can be shared, the memory and the module for it. */
 async function prepare(options: PoolOptions, memory: "auto" | "shared" | "transfer") {
@@ -164,5 +193,5 @@ function localEngines(module: WebAssembly.Module) {
   const pages = Math.ceil((STATIC_BYTES + ENGINE_BYTES) / 65536);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const { pairs, rows } = createEngines(module, instantiate(module, memory), memory, STATIC_BYTES, () => false);
-  return { pairs, rows: eachRow(rows) };
+  return { pairs, rows: eachRow(rows), linear: shardsInOrder(createLinearShards(module)) };
 }

@@ -12,8 +12,10 @@ export function givenAway<Options extends LogitsLossOptions>(
   options: Options,
   hasGradient = false,
 ): { given: FloatData["data"] | undefined; rest: Options } {
-  const { transfer, ...rest } = options ?? {};
-  if (transfer === undefined || transfer === false) return { given: undefined, rest: options && (rest as Options) };
+  // What is no object is refused with the call's other options.
+  if (typeof options !== "object" || options === null) return { given: undefined, rest: options };
+  const { transfer, ...rest } = options;
+  if (transfer === undefined || transfer === false) return { given: undefined, rest: rest as Options };
   if (transfer !== true) throw new KindError(`transfer: expected true or false, got ${kindOf(transfer)}`);
   const { data, type } = readFloats(batch?.logits, "logits", lengthOf(batch?.logits));
   if (isShared(data.buffer) || data.byteLength !== data.buffer.byteLength) {

@@ -11,7 +11,7 @@ import type { Copies } from "./copies.ts";
 import type { Crew } from "./crew.ts";
 import type { Hand } from "./hand.ts";
 import type { Answer, GradientAnswer, ReadAnswer, SentFloats } from "./messages.ts";
-import { cutRows, gather, rowsInPlace, rowsTogether, type Shard, scatter } from "./shards.ts";
+import { cutRows, gatherRows, rowsInPlace, rowsTogether, type Shard, scatter } from "./shards.ts";
 import { isShared } from "./share.ts";
 
 /** What the engines of all calls share. */
@@ -99,7 +99,7 @@ export function createLogitsEngine(
       return { sent: { ...rowsInPlace(rows, shard), logits: view(logits, shard, vocab) }, copy: undefined };
     }
     const copy = copies.take(logits.type, (shard.to - shard.from) * vocab);
-    gather(rows, shard, copy.data);
+    gatherRows(logits.data, rows.rows.subarray(shard.from, shard.to), vocab, copy.data);
     return { sent: { ...rowsTogether(rows, shard), logits: copy }, copy };
   };
 

@@ -99,12 +99,54 @@ export interface PairsAnswer {
   results: PairResults;
 }
 
+/** A head's shard: `LinearHead` with its floats as they travel. */
+export interface SentHead {
+  hidden: SentFloats;
+  rows: Int32Array;
+  targets: Int32Array;
+  width: number;
+  vocab: number;
+  weight: SentFloats;
+  bias: SentFloats | undefined;
+  lora: { a: SentFloats; b: SentFloats; rank: number; scale: number; u: SentFloats } | undefined;
+}
+
+export interface ForwardTask {
+  head: SentHead;
+  statistics: boolean;
+}
+
+export interface BackwardTask {
+  head: SentHead;
+  slopes: Float64Array;
+  out: {
+    weight: SentFloats | undefined;
+    bias: SentFloats | undefined;
+    b: SentFloats | undefined;
+    accumulate: boolean;
+  };
+}
+
+export interface ForwardAnswer {
+  sums: Float64Array;
+  /** Copies that were moved, given back. */
+  copies: ArrayBuffer[];
+}
+
+export interface BackwardAnswer {
+  hidden: { data: Float32Array; stride: number };
+  out: BackwardTask["out"];
+  copies: ArrayBuffer[];
+}
+
 /** The calls of a worker. Errors travel as values: comlink would strip class, code and cause. */
 export interface WorkerApi {
   start(setup: Setup): Answer<undefined>;
   read(task: ReadTask): Answer<ReadAnswer>;
   gradient(task: GradientTask): Answer<GradientAnswer>;
   pairs(task: PairsTask): Answer<PairsAnswer>;
+  forward(task: ForwardTask): Answer<ForwardAnswer>;
+  backward(task: BackwardTask): Answer<BackwardAnswer>;
   /** Forgets what was kept. */
   drop(kept: number[]): Answer<undefined>;
 }

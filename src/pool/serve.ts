@@ -2,12 +2,25 @@
 
 import { eachRow } from "../backend/logits-loss.ts";
 import { createEngines, ENGINE_BYTES } from "../backend/wasm.ts";
+import { createLinearShards } from "../backend/wasm-linear.ts";
 import { BackendError, WorkerError } from "../errors.ts";
 import type { FloatData } from "../floats.ts";
 import type { PairJob } from "../pairs.ts";
 import { planLosses } from "../plan.ts";
 import { instantiate, STATIC_BYTES } from "../wasm/load.ts";
-import type { Answer, GradientTask, PairsTask, ReadTask, SentFloats, SentRows, Setup, WorkerApi } from "./messages.ts";
+import type {
+  Answer,
+  BackwardTask,
+  ForwardTask,
+  GradientTask,
+  PairsTask,
+  ReadTask,
+  SentFloats,
+  SentHead,
+  SentRows,
+  Setup,
+  WorkerApi,
+} from "./messages.ts";
 import { isShared } from "./share.ts";
 import { toWire } from "./wire-error.ts";
 
@@ -82,11 +95,33 @@ export function serve(move: Move): WorkerApi {
         own.filter((buffer) => buffer !== undefined),
       );
     }),
+    forward: answer(({ head, statistics }: ForwardTask) => {
+      started().linear.reserve(head);
+      const sums = started().linear.forward(head, statistics);
+      const copies = ownBuffers(floatsOf(head));
+      return move({ value: { sums, copies } }, [sums.buffer as ArrayBuffer, ...copies]);
+    }),
+    backward: answer(({ head, slopes, out }: BackwardTask) => {
+      const { data, stride } = started().linear.backward(head, slopes, out);
+      // Out of the kernels' memory.
+      const hidden = { data: Float32Array.from(data), stride };
+      const results = ownBuffers([out.weight, out.bias, out.b]);
+      const copies = ownBuffers(floatsOf(head));
+      return move({ value: { hidden, out, copies } }, [hidden.data.buffer, ...results, ...copies]);
+    }),
     drop: answer((keys: number[]) => {
       for (const key of keys) kept.delete(key);
       return { value: undefined };
     }),
   };
+}
+
+const floatsOf = ({ hidden, weight, bias, lora }: SentHead) => [hidden, weight, bias, lora?.a, lora?.b, lora?.u];
+
+/** The buffers that were moved here, each once. */
+function ownBuffers(floats: readonly (SentFloats | undefined)[]): ArrayBuffer[] {
+  const buffers = floats.map((each) => each && ownBuffer(each.data));
+  return [...new Set(buffers.filter((buffer) => buffer !== undefined))];
 }
 
 function makeEngines({ module, shared }: Setup, isResident: (array: ArrayBufferView) => boolean) {
@@ -95,7 +130,7 @@ function makeEngines({ module, shared }: Setup, isResident: (array: ArrayBufferV
   const kernels = shared ? instantiate(shared.module, memory, shared.area) : instantiate(module, memory);
   const base = shared ? shared.area + PAGE : STATIC_BYTES;
   const { pairs, rows } = createEngines(module, kernels, memory, base, isResident);
-  return { pairs, rows: eachRow(rows) };
+  return { pairs, rows: eachRow(rows), linear: createLinearShards(module) };
 }
 
 // Errors as values. What is not one of ours is a defect: the pool replaces the worker that it left in an unknown state.

@@ -52,13 +52,9 @@ export function rowsTogether({ vocab, targets }: LogitRows, { from, to }: Shard)
   };
 }
 
-/** Copies a shard's rows that count out of the logits, one after the other. */
-export function gather(
-  { logits: { data }, rows, vocab }: LogitRows,
-  { from, to }: Shard,
-  into: FloatData["data"],
-): void {
-  eachRun(rows.subarray(from, to), (row, at, n) => into.set(data.subarray(row * vocab, (row + n) * vocab), at * vocab));
+/** Copies rows of `width` numbers, one after the other. */
+export function gatherRows(data: FloatData["data"], rows: Int32Array, width: number, into: FloatData["data"]): void {
+  eachRun(rows, (row, at, n) => into.set(data.subarray(row * width, (row + n) * width), at * width));
 }
 
 /** Copies them back to where they belong. */

@@ -1,8 +1,10 @@
 // Starting a worker in every runtime, and hearing of its end in each of them.
 
+/// <reference path="./comlink-node.d.ts" />
+
 import type { Endpoint } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
-import { BackendError, WorkerError } from "../errors.ts";
+import { WorkerError } from "../errors.ts";
 
 /** What `createWorker` may return: a worker of the web, or of Node's `worker_threads`. */
 export type AnyWorker = Worker | NodeWorker;
@@ -17,14 +19,20 @@ export interface NodeWorker {
   unref?(): void;
 }
 
+// Node first: onnxruntime-web leaves a global Worker there that is none of the web's.
+function nodeThreads() {
+  const { node, bun, deno } = globalThis.process?.versions ?? {};
+  return node && !bun && !deno ? process.getBuiltinModule?.("node:worker_threads") : undefined;
+}
+
+/** Whether this place has workers. */
+export const hasWorkers = (): boolean => nodeThreads() !== undefined || typeof Worker === "function";
+
 /** Starts the worker file that lies beside this one. Bundlers know these very forms. */
 export function startWorker(): AnyWorker {
-  // Node first: onnxruntime-web leaves a global Worker there that is none of the web's.
-  const { node, bun, deno } = globalThis.process?.versions ?? {};
-  const threads = node && !bun && !deno ? process.getBuiltinModule?.("node:worker_threads") : undefined;
+  const threads = nodeThreads();
   if (threads) return new threads.Worker(new URL("../worker.ts", import.meta.url));
-  if (typeof Worker === "function") return new Worker(new URL("../worker.ts", import.meta.url), { type: "module" });
-  throw new BackendError("unavailable", "pool: this place has no workers; use createWasm()");
+  return new Worker(new URL("../worker.ts", import.meta.url), { type: "module" });
 }
 
 const isNode = (worker: AnyWorker): worker is NodeWorker => !("addEventListener" in worker) && "on" in worker;

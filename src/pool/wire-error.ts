@@ -1,6 +1,15 @@
 // Errors on their way out of a worker: class, code and cause survive.
 
-import { AbortError, BackendError, DpoError, type ErrorCode, KindError, ParamError, ShapeError } from "../errors.ts";
+import {
+  AbortError,
+  BackendError,
+  DpoError,
+  type ErrorCode,
+  KindError,
+  ParamError,
+  ShapeError,
+  WorkerError,
+} from "../errors.ts";
 
 export interface WireError {
   name: string;
@@ -42,6 +51,8 @@ function ofCode(name: string, code: ErrorCode, message: string, options: ErrorOp
       return new KindError(message, options);
     case "BackendError":
       return new BackendError(code, message, options);
+    case "WorkerError":
+      return new WorkerError(message, options);
     case "AbortError":
       return new AbortError(options?.cause);
     default:

@@ -35,6 +35,9 @@ export type KernelExports = {
     sum: number,
   ) => void;
 } & {
+  /** Between float32 and half types: n elements, a multiple of 16. */
+  readonly [name in `${"widen" | "narrow"}_${"f16" | "bf16"}`]: (x: number, out: number, n: number) => void;
+} & {
   readonly HEAP_BASE: WebAssembly.Global;
   readonly SCRATCH_BYTES: WebAssembly.Global;
   readonly SORT_COUNTS_BYTES: WebAssembly.Global;
@@ -51,6 +54,32 @@ export type KernelExports = {
   argsort_f64(keys: number, order: number, keys2: number, order2: number, counts: number, n: number): void;
   difference_f64(x: number, y: number, out: number, n: number): void;
   scatter_f32(x: number, order: number, out: number, n: number): void;
+  /** C = A·B, or C += A·B with `add` 1: panels of eight in, rows `stride` apart out; m a multiple of 4, n of 8. */
+  gemm_f32(a: number, b: number, c: number, m: number, n: number, k: number, stride: number, add: number): void;
+  /** Rows to panels: [m/8][k][8]. */
+  pack_columns_f32(x: number, stride: number, m: number, k: number, out: number): void;
+  /** Rows to panels: m rows of [n/8][panel][8]. */
+  pack_rows_f32(x: number, stride: number, m: number, n: number, out: number, panel: number): void;
+  /** A tile of logits, from id `first` on: into seven sums a row, or to gradients in place. */
+  linear_sums_f32(
+    tile: number,
+    stride: number,
+    rows: number,
+    n: number,
+    first: number,
+    ids: number,
+    sums: number,
+    all: number,
+  ): void;
+  linear_grad_f32(
+    tile: number,
+    stride: number,
+    rows: number,
+    n: number,
+    first: number,
+    ids: number,
+    slopes: number,
+  ): void;
 };
 
 /** What `createWasm({ module })` takes. */

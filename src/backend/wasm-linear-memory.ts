@@ -1,0 +1,97 @@
+// The memory that linear losses work in. Heads and hidden states stay where the caller has them: a few rows at a time pass
+// through it.
+
+import { decodeTable, type FloatData } from "../floats.ts";
+import { growing, layOut } from "../wasm/growing.ts";
+import type { Part } from "./linear-shards.ts";
+
+/** Half types are converted sixteen at a time: so far beyond its end an array may be read or written. */
+const SLACK = 64;
+
+export const eights = (n: number): number => Math.ceil(n / 8) * 8;
+const sixteens = (n: number): number => Math.ceil(n / 16) * 16;
+
+/** Addresses of areas of so many bytes, one after another, after those that every plan has. */
+export function layout<Name extends string>(columns: number, areas: Record<Name, number>) {
+  const { take, end } = layOut();
+  const [staged, halves] = [take(4 * 8 * columns + SLACK), take(2 * columns + SLACK)];
+  const places = {} as Record<Name, number>;
+  for (const name in areas) places[name] = take(areas[name] + SLACK);
+  return { columns, staged, halves, end: end(), ...places };
+}
+
+/** What of a head's gradient goes where. */
+interface Target {
+  readonly floats: FloatData;
+  readonly width: number;
+  readonly column: number;
+}
+
+/** Makes the memory of a backend. */
+export function createLinearMemory(module: WebAssembly.Module) {
+  const reserve = growing(module, "linearLoss");
+
+  /** The kernels and memory for a plan. Views hold until the next call. */
+  const open = ({ columns, staged, halves, end }: ReturnType<typeof layout>) => {
+    const { kernels, buffer } = reserve(end);
+    const f32 = new Float32Array(buffer);
+    const u16 = new Uint16Array(buffer);
+    f32.fill(0, staged / 4, staged / 4 + 8 * columns);
+
+    const stage = (parts: readonly Part[], k: number, address: number): void => {
+      let to = address;
+      for (const { floats, width, rows } of parts) {
+        const from = (rows ? (rows[k] as number) : k) * width;
+        const row = floats.data.subarray(from, from + width);
+        if (floats.type === "f32") f32.set(row, to / 4);
+        else {
+          // Zeros follow, up to the next part or into the next row, which are yet to come.
+          u16.set(row, halves / 2);
+          u16.fill(0, halves / 2 + width, halves / 2 + sixteens(width));
+          kernels[`widen_${floats.type}`](halves, to, sixteens(width));
+        }
+        to += 4 * width;
+      }
+    };
+
+    /** Rows from `start` on to panels of their columns, and of rows, `panel` of them, if `asRows` is given. */
+    const pack = (parts: readonly Part[], start: number, n: number, asColumns: number, asRows = 0, panel = 0): void => {
+      for (let i = 0; i < n; i += 8) {
+        const rows = Math.min(8, n - i);
+        for (let r = 0; r < rows; r++) stage(parts, start + i + r, staged + 4 * columns * r);
+        f32.fill(0, staged / 4 + columns * rows, staged / 4 + columns * 8);
+        kernels.pack_columns_f32(staged, columns, 8, columns, asColumns + 4 * columns * i);
+        if (asRows) kernels.pack_rows_f32(staged, columns, Math.min(8, panel - i), columns, asRows + 32 * i, panel);
+      }
+    };
+
+    /** n rows of gradients to rows `start` and on of their targets. */
+    const unpack = (targets: readonly Target[], start: number, n: number, from: number, accumulate: boolean): void => {
+      for (let i = 0; i < n; i++) {
+        for (const { floats, width, column } of targets) {
+          const { type, data } = floats;
+          const address = from + 4 * (columns * i + column);
+          const row = f32.subarray(address / 4, address / 4 + width);
+          const to = (start + i) * width;
+          if (accumulate) addFrom(floats, to, row);
+          if (type === "f32") data.set(row, to);
+          else {
+            kernels[`narrow_${type}`](address, halves, sixteens(width));
+            data.set(u16.subarray(halves / 2, halves / 2 + width), to);
+          }
+        }
+      }
+    };
+
+    return { kernels, f32, f64: new Float64Array(buffer), i32: new Int32Array(buffer), pack, unpack };
+  };
+  return { reserve, open };
+}
+
+function addFrom({ type, data }: FloatData, from: number, row: Float32Array): void {
+  const table = type === "f32" ? undefined : decodeTable(type);
+  for (let i = 0; i < row.length; i++) {
+    const value = data[from + i] as number;
+    row[i] = (row[i] as number) + (table ? (table[value] as number) : value);
+  }
+}

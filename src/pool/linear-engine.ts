@@ -1,0 +1,185 @@
+// A head on the workers, shard by shard of the vocabulary; merged in order, as this thread would merge its own.
+
+import { type Remote, transfer } from "comlink";
+import { type LinearEngine, startGradient, startSums } from "../backend/linear-engine.ts";
+import { cutGradients, cutHead, cutVocabulary, type LinearHead } from "../backend/linear-shards.ts";
+import type { FloatData } from "../floats.ts";
+import { breakEven } from "./break-even.ts";
+import type { Call } from "./calls.ts";
+import type { Copies } from "./copies.ts";
+import type { Crew } from "./crew.ts";
+import type { Hand } from "./hand.ts";
+import type {
+  Answer,
+  BackwardAnswer,
+  BackwardTask,
+  ForwardAnswer,
+  SentFloats,
+  SentHead,
+  WorkerApi,
+} from "./messages.ts";
+import { gatherRows } from "./shards.ts";
+import { isShared } from "./share.ts";
+
+/** What the engines of all calls share. */
+export interface LinearMeans {
+  readonly crew: Crew;
+  readonly copies: Copies;
+  /** The engine of the calling thread, for work that is too small to send. */
+  readonly local: LinearEngine;
+  /** Whether shared arrays go by reference. */
+  readonly shares: boolean;
+}
+
+type Range = ReturnType<typeof cutVocabulary>[number];
+
+/** The engine of one call. */
+export function createLinearEngine(
+  { crew, copies, local, shares }: LinearMeans,
+  call: Call,
+  onTokens: (count: number, total: number) => void,
+): LinearEngine {
+  const isSmall = ({ rows, width, vocab }: LinearHead): boolean => rows.length * width * vocab < breakEven.products;
+
+  /** Floats as they travel: copies are noted in `made`. */
+  const send = ({ type, data }: FloatData, made: SentFloats[]): SentFloats => {
+    if (shares && isShared(data.buffer)) return { type, data, resident: false };
+    const copy = copies.take(type, data.length);
+    copy.data.set(data);
+    made.push(copy);
+    return copy;
+  };
+
+  const sendHead = (head: LinearHead, made: SentFloats[]): SentHead => {
+    const { hidden, weight, bias, lora } = head;
+    return {
+      ...head,
+      hidden: send(hidden, made),
+      weight: send(weight, made),
+      bias: bias && send(bias, made),
+      lora: lora && { ...lora, a: send(lora.a, made), b: send(lora.b, made), u: send(lora.u, made) },
+    };
+  };
+
+  const moved = (made: readonly SentFloats[]): ArrayBuffer[] =>
+    made.filter(({ resident }) => !resident).map(({ data }) => data.buffer as ArrayBuffer);
+
+  /** Asks a worker and uses its answer; then copies go back, later if it failed. */
+  const ask = async <T extends { copies: ArrayBuffer[] }, R>(
+    hand: Hand,
+    made: SentFloats[],
+    question: (api: Remote<WorkerApi>) => Promise<Answer<T>>,
+    use: (answer: T) => R,
+  ): Promise<R> => {
+    try {
+      const answer = await hand.ask(question);
+      const result = use(answer);
+      for (const { data, resident } of made) if (resident) copies.giveBack(data);
+      for (const buffer of answer.copies) copies.giveBack(new Uint8Array(buffer));
+      return result;
+    } catch (error) {
+      for (const { data, resident } of made) if (resident) copies.abandon(data);
+      throw error;
+    }
+  };
+
+  /** The head with the hidden states that count together, where all of them would have to be copied. */
+  const together = (head: LinearHead): { head: LinearHead; release: () => void } => {
+    const { hidden, rows, width } = head;
+    if (shares && isShared(hidden.data.buffer)) return { head, release: () => {} };
+    const copy = copies.take(hidden.type, rows.length * width);
+    gatherRows(hidden.data, rows, width, copy.data);
+    return { head: { ...head, hidden: copy, rows: upTo(rows.length) }, release: () => copies.giveBack(copy.data) };
+  };
+
+  /** Every shard on some worker; `take` gets what they come to, in the order of the vocabulary. */
+  const onWorkers = async <T>(
+    head: LinearHead,
+    work: (shard: LinearHead, hand: Hand, range: Range) => Promise<T>,
+    take: (range: Range, result: T) => void,
+  ): Promise<void> => {
+    await call.turn();
+    const { head: whole, release } = together(head);
+    call.onStop = (why) => crew.cancel(call, why);
+    const ranges = cutVocabulary(head);
+    const tokens = head.rows.length;
+    const early = new Map<number, T>();
+    let next = 0;
+    const results = await Promise.allSettled(
+      ranges.map(async (range, i) => {
+        try {
+          early.set(i, await crew.run(call, (hand) => work(cutHead(whole, range), hand, range)));
+          onTokens(tokens / ranges.length, tokens);
+        } catch (error) {
+          crew.cancel(call, error as Error);
+          throw error;
+        }
+        for (let result = early.get(next); result !== undefined; result = early.get(next)) {
+          early.delete(next);
+          take(ranges[next++] as Range, result);
+        }
+      }),
+    );
+    release();
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed) throw failed.reason;
+  };
+
+  return {
+    // Workers reserve their own memory with the forward pass, before anything is written.
+    reserve: (head) => (isSmall(head) ? local.reserve(head) : undefined),
+    async read(head, sums) {
+      if (isSmall(head)) return local.read(head, sums);
+      const merge = startSums(head, sums);
+      const statistics = sums.statistics !== undefined;
+      await onWorkers(
+        head,
+        (shard, hand) => {
+          const made: SentFloats[] = [];
+          const question = (api: Remote<WorkerApi>) => {
+            const task = { head: sendHead(shard, made), statistics };
+            return api.forward(transfer(task, moved(made))) as Promise<Answer<ForwardAnswer>>;
+          };
+          return ask(hand, made, question, (answer) => answer.sums);
+        },
+        merge,
+      );
+    },
+    async gradient(head, g, sums, out) {
+      if (isSmall(head)) return local.gradient(head, g, sums, out);
+      const { live, slopes, add, finish } = startGradient(head, g, sums, out);
+      await onWorkers(
+        live,
+        (shard, hand, range) => {
+          const made: SentFloats[] = [];
+          const { weight, bias, b, accumulate } = cutGradients(out, live, range);
+          const targets = { weight, bias, b };
+          let into: typeof targets = targets;
+          const question = (api: Remote<WorkerApi>) => {
+            const task = sendHead(shard, made);
+            const [sentWeight, sentBias, sentB] = [weight, bias, b].map((each) => each && send(each, made));
+            into = { weight: sentWeight, bias: sentBias, b: sentB };
+            const results = { ...into, accumulate } as BackwardTask["out"];
+            return api.backward(transfer({ head: task, slopes, out: results }, moved(made))) as Promise<
+              Answer<BackwardAnswer>
+            >;
+          };
+          return ask(hand, made, question, (answer) => {
+            for (const name of ["weight", "bias", "b"] as const) {
+              const [target, sent] = [targets[name], into[name] as SentFloats | undefined];
+              if (!target || !sent || !made.includes(sent)) continue;
+              const { data } = sent.resident ? sent : (answer.out[name] as SentFloats);
+              target.data.set(data);
+              if (!sent.resident) copies.giveBack(data);
+            }
+            return answer.hidden;
+          });
+        },
+        (_range, hidden) => add(hidden),
+      );
+      finish();
+    },
+  };
+}
+
+const upTo = (n: number): Int32Array => Int32Array.from({ length: n }, (_, k) => k);

@@ -1,0 +1,174 @@
+// What the calls that see tokens check alike: references, gradients' arrays, results of tokens.
+
+import { checkOneOf } from "./call-options.ts";
+import { KindError, ParamError, ShapeError } from "./errors.ts";
+import { type FloatData, floatAt, readFloats } from "./floats.ts";
+import { checkOut, overlap, type Wanted } from "./out.ts";
+import { pairResults } from "./pairs.ts";
+import { arrayKind, checkNumber, kindOf, type Plan } from "./plan.ts";
+import type { TokenList } from "./tokens.ts";
+import type { FloatArray, Floats, LinearReference } from "./types.ts";
+
+/** A checked reference. */
+export type ReferenceData = { readonly logps: FloatArray } | { readonly logits: FloatData };
+
+type Sized = ArrayBufferView & { readonly length: number };
+
+const sums = ["Float32Array", "Float64Array"];
+
+/** The results of every call that sees tokens. */
+export const logpResults: readonly Wanted[] = [
+  { name: "logps", kinds: ["Float64Array"] },
+  { name: "tokenLogps", kinds: sums },
+  { name: "logsumexp", kinds: sums },
+];
+
+/** The length of each of these results, and of those of pairs. */
+export function logpLengths({ pairs, positions }: TokenList): (name: string) => number {
+  return (name) =>
+    name === "logps" ? 2 * pairs : logpResults.some((result) => result.name === name) ? positions : pairs;
+}
+
+/** The arrays of a batch of tokens, by name. */
+export const tokenArrays = (tokens: object): Record<string, Sized> =>
+  Object.fromEntries(
+    Object.entries(tokens)
+      .filter(([, value]) => ArrayBuffer.isView(value))
+      .map(([name, value]) => [`tokens.${name}`, value]),
+  );
+
+/** LD-DPO's α; 1 is off. */
+export function readLdAlpha({ ldAlpha = 1 }: { ldAlpha?: number | undefined }): number {
+  checkNumber(ldAlpha, "ldAlpha");
+  if (ldAlpha >= 0 && ldAlpha <= 1) return ldAlpha;
+  throw new ParamError("out-of-range", `ldAlpha: expected a number in [0, 1], got ${ldAlpha}`);
+}
+
+// Ranks are not pairs to weigh, and the likelihood of a batch has no pairs at all.
+export function checkWeighting(weighting: unknown, plan: Plan): void {
+  checkOneOf(weighting, "weighting", ["wpo"]);
+  const other = plan.terms.find(({ loss }) => "likelihood" in loss || ("margin" in loss && loss.sorted));
+  if (other) throw new ParamError("unused-option", `weighting: "wpo" weighs pairs, which ${other.loss.id} has not`);
+}
+
+/** Checks a reference; one with hidden states is left to `readHead`, where the call takes it. */
+export function readReference<Head = never>(
+  reference: LinearReference | undefined,
+  plan: Plan,
+  list: TokenList,
+  vocab: number,
+  finite: boolean,
+  readHead?: (reference: LinearReference & { hidden: Floats }) => Head,
+): ReferenceData | Head | undefined {
+  if (reference === undefined) {
+    const ratio = plan.terms.find(({ loss }) => !("likelihood" in loss));
+    if (!ratio || plan.referenceFree) return undefined;
+    throw new ParamError("missing-input", `reference: expected with ${ratio.loss.id}, got nothing`);
+  }
+  const isObject = typeof reference === "object" && reference !== null;
+  const forms = ["logps", "logits", ...(readHead ? ["hidden"] : [])].filter((name) => isObject && name in reference);
+  if (forms.length !== 1) {
+    const expected = readHead ? "{ logps }, { logits } or { hidden, weight }" : "{ logps } or { logits }";
+    throw new KindError(`reference: expected ${expected}, got ${kindOf(reference)}`);
+  }
+  if (readHead && "hidden" in reference) return readHead(reference);
+  if ("logits" in reference) {
+    const logits = readFloats(reference.logits, "reference.logits", list.positions * vocab);
+    if (finite) checkFiniteRows(logits, "reference.logits", list, vocab);
+    return { logits };
+  }
+  return { logps: readLogps((reference as { logps: FloatArray }).logps, list, finite) };
+}
+
+function readLogps(logps: FloatArray, { pairs }: TokenList, finite: boolean): FloatArray {
+  if (!sums.includes(arrayKind(logps))) {
+    throw new KindError(`reference.logps: expected a ${sums.join(" or ")}, got ${kindOf(logps)}`);
+  }
+  if (logps.length !== 2 * pairs) {
+    throw new ShapeError("wrong-length", `reference.logps: expected ${2 * pairs} values, got ${logps.length}`);
+  }
+  const at = finite ? logps.findIndex((value) => !Number.isFinite(value)) : -1;
+  if (at >= 0) throw new ParamError("not-finite", `reference.logps[${at}]: expected a finite number, got ${logps[at]}`);
+  // A copy: the results may be written over the very array.
+  return Float64Array.from(logps);
+}
+
+/** The floats of a reference that are read while the call computes. */
+export const referenceArrays = (reference: object | undefined): Record<string, FloatData> =>
+  reference && "logits" in reference ? { "reference.logits": reference.logits as FloatData } : {};
+
+/**
+ * Checks `out`. What the call computes from, `read`, is read to the end: a gradient may go over the very array that it belongs
+ * to, and nothing else.
+ *
+ * Throws    ParamError for unknown names, KindError, ShapeError
+ */
+export function checkResults(
+  out: object | undefined,
+  gradients: Readonly<Record<string, FloatData>>,
+  list: TokenList,
+  read: Readonly<Record<string, FloatData>>,
+  { tokens, reference }: { tokens: object; reference?: LinearReference | undefined },
+): void {
+  if (out === undefined) return;
+  if (typeof out !== "object" || out === null) throw new KindError(`out: expected an object, got ${kindOf(out)}`);
+  const buffers: Record<string, Sized | undefined> = { ...out };
+  const wanted = [...pairResults, ...logpResults];
+  for (const [name, { data }] of Object.entries(gradients)) {
+    wanted.push({ name, kinds: [arrayKind(data)] });
+    if (buffers[name] !== undefined) buffers[name] = data;
+  }
+  const inputs: Record<string, Sized> = tokenArrays(tokens);
+  if (reference && "logps" in reference) inputs["reference.logps"] = reference.logps;
+  for (const [name, { data }] of Object.entries(read)) inputs[name] = data;
+  const lengthOf = (name: string): number => gradients[name]?.data.length ?? logpLengths(list)(name);
+  checkOut(buffers, wanted, lengthOf, inputs, Object.keys(inputs));
+  for (const [input, { data }] of Object.entries(read)) {
+    const own = `grad${input.split(".").at(-1)}`;
+    for (const [name, buffer] of Object.entries(buffers)) {
+      if (buffer === undefined || name.toLowerCase() === own || !overlap(buffer, data)) continue;
+      throw new ShapeError("overlap", `out.${name}: expected memory apart from ${input}, got theirs`);
+    }
+  }
+}
+
+/** The array of a gradient, as the result names it and as kernels see it: the one given, or a fresh one. */
+export function readGradient(
+  given: Floats | undefined,
+  name: string,
+  like: Floats,
+  input: FloatData,
+  gradType: "same" | "f32",
+): { value: Floats; data: FloatData } {
+  const type = gradType === "f32" ? "f32" : input.type;
+  const value = given === undefined ? makeFloats(like, type, input.data.length) : given;
+  const data = readFloats(value, `out.${name}`, input.data.length);
+  if (data.type === type) return { value, data };
+  throw new KindError(`out.${name}: expected ${type} (gradType "${gradType}"), got ${data.type}`);
+}
+
+// An array of the gradient's type, in the wrapper that the input came in.
+function makeFloats(like: Floats, type: FloatData["type"], length: number): Floats {
+  if (type === "f32") return new Float32Array(length);
+  if (arrayKind(like) === "Float16Array") return new Float16Array(length);
+  const bits = new Uint16Array(length);
+  return type === "f16" ? { f16: bits } : { bf16: bits };
+}
+
+/** Refuses NaN and infinities in the rows that count. */
+export function checkFiniteRows(floats: FloatData, name: string, { rows }: TokenList, width: number): void {
+  for (const row of rows) checkFinite(floats, name, row * width, width, ` (row ${row})`);
+}
+
+/** Refuses NaN and infinities among `n` elements. */
+export function checkFinite({ type, data }: FloatData, name: string, from: number, n: number, where = ""): void {
+  // All bits of the exponent set: an infinity or a NaN.
+  const mask = type === "f16" ? 0x7c00 : 0x7f80;
+  for (let at = from; at < from + n; at++) {
+    const value = data[at] as number;
+    const finite = type === "f32" ? Number.isFinite(value) : (value & mask) !== mask;
+    if (finite) continue;
+    const got = floatAt({ type, data }, at);
+    throw new ParamError("not-finite", `${name}[${at}]: expected a finite number, got ${got}${where}`);
+  }
+}
