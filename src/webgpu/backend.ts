@@ -3,7 +3,7 @@
 import { arrayTypeOf } from "../arrays.ts";
 import { BackendError } from "../errors.ts";
 import type { AsyncBackend, ElementTypes } from "../types.ts";
-import { lossOfLogits, pairLoss, sequenceLogps } from "./calls.ts";
+import { lossOfHidden, lossOfLogits, pairLoss, sequenceLogps } from "./calls.ts";
 import type { Gpu } from "./commands.ts";
 import { describeInfo, lostError, openDevice, type WebGpuOptions } from "./device.ts";
 import { createPool } from "./pool.ts";
@@ -68,6 +68,7 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
       return gpu.device;
     },
     ...calls,
+    linearLoss: async (batch, given = {}) => lossOfHidden(await live("linearLoss"), batch, given),
     allocate: (type, n) => new (arrayTypeOf(type, n))(n) as ElementTypes[typeof type],
     free: () => {},
     dispose,

@@ -2,6 +2,7 @@
 // that of the other backends, or stays on the GPU.
 
 import { computePairs as computeOnHost } from "../backend/js.ts";
+import { linearLoss } from "../backend/linear-loss.ts";
 import { logitsLogps, logitsLoss } from "../backend/logits-loss.ts";
 import { checkPairLoss, setShift, toResult } from "../backend/pair-loss.ts";
 import { runLater } from "../backend/token-stage.ts";
@@ -10,10 +11,22 @@ import { BackendError, KindError, ParamError } from "../errors.ts";
 import { scanValues } from "../pairs.ts";
 import { kindOf, type Plan } from "../plan.ts";
 import { listTokens, type TokenList } from "../tokens.ts";
-import type { Floats, LogitsBatch, LogitsLossOptions, PackedTokens, PairLogps, Reference, Tokens } from "../types.ts";
+import type {
+  Floats,
+  LinearBatch,
+  LinearLossOptions,
+  LinearReference,
+  LogitsBatch,
+  LogitsLossOptions,
+  PackedTokens,
+  PairLogps,
+  Reference,
+  Tokens,
+} from "../types.ts";
 import type { Gpu } from "./commands.ts";
 import { bytesOf } from "./floats.wgsl.ts";
 import { asFloats, fetchArrays, isGpuArray, rangeOf } from "./given.ts";
+import { createLinear } from "./linear.ts";
 import { computePairs } from "./pairs.ts";
 import { STORAGE_USAGE } from "./pool.ts";
 import { type GpuIds, residentLogitsLoss, residentLogps } from "./resident-logits.ts";
@@ -179,4 +192,12 @@ function readIds(tokens: GpuTokens): (GpuIds & { tokens: Tokens | PackedTokens }
   // In padded rows position t predicts token t + 1.
   const places = ({ rows }: TokenList): Uint32Array => Uint32Array.from(rows, (row, k) => (packed ? k : row + 1));
   return { range, places, tokens: { ...tokens, [name]: new Int32Array(count) } as unknown as Tokens | PackedTokens };
+}
+
+type HeadBatch = LinearBatch & { reference?: LinearReference | undefined };
+
+export async function lossOfHidden(gpu: Gpu, batch: HeadBatch, options: LinearLossOptions) {
+  const rows = createRows(gpu, options.signal);
+  const engine = createLinear(gpu, options.signal);
+  return runLater(linearLoss(engine, rows, pairEngine, batch, options)).finally(rows.release);
 }

@@ -69,7 +69,7 @@ ${readWgsl(type, "logits")}
 }`;
 };
 
-/** The chunks of each token into one: maximum, sum (NaN where the row has no softmax), whether the label is the first maximum, its logit, statistics. */
+/** The chunks of each token into one: maximum, sum (NaN where the row has no softmax), whether the label is the first maximum, its logit, statistics, the first maximum. */
 export const combineWgsl = /* wgsl */ `
 ${mathWgsl}${nanWgsl}
 ${forwardParams}
@@ -107,7 +107,7 @@ ${eachWgsl("params.tokens")}
   nan = nan || bitcast<u32>(most) == 0x7f800000u || sum == 0.0;
   let id = tokens[i].y;
   sums[i] = array<u32, ${SUMS_WORDS}>(bits_of(most, nan), bits_of(sum, nan), select(0u, 1u, !nan && first == id + 1u),
-    chunks[begin + id / ${FORWARD_CHUNK}u][3], bits_of(weighted, nan), bits_of(squares, nan), bits_of(total, nan), 0u);
+    chunks[begin + id / ${FORWARD_CHUNK}u][3], bits_of(weighted, nan), bits_of(squares, nan), bits_of(total, nan), first - 1u);
 }`;
 
 export interface GradientTypes {
