@@ -37,7 +37,17 @@ function longestTask(trace: Buffer): { wall: number; cpu: number; tasks: number 
       ts < end.ts,
   );
   if (tasks.length === 0) throw new Error("trace: expected tasks, got none");
-  if (process.env["DBG"]) console.log(tasks.toSorted((a,b)=>(b.tdur??0)-(a.tdur??0)).slice(0,8).map(t=>`${((t.ts-begin.ts)/1000).toFixed(0)}: ${((t.dur??0)/1000).toFixed(1)}/${((t.tdur??0)/1000).toFixed(1)}`).join("  "));
+  if (process.env["DBG"])
+    console.log(
+      tasks
+        .toSorted((a, b) => (b.tdur ?? 0) - (a.tdur ?? 0))
+        .slice(0, 8)
+        .map(
+          (t) =>
+            `${((t.ts - begin.ts) / 1000).toFixed(0)}: ${((t.dur ?? 0) / 1000).toFixed(1)}/${((t.tdur ?? 0) / 1000).toFixed(1)}`,
+        )
+        .join("  "),
+    );
   const most = (of: (event: TraceEvent) => number | undefined) =>
     Math.max(...tasks.map((task) => of(task) ?? 0)) / 1000;
   return { wall: most(({ dur }) => dur), cpu: most(({ tdur }) => tdur), tasks: tasks.length };
