@@ -23,6 +23,7 @@ export default defineConfig([
     entry: {
       index: "src/index.ts",
       webgpu: "src/webgpu.ts",
+      train: "src/train.ts",
       onnxruntime: "src/adapters/onnxruntime.ts",
       tfjs: "src/adapters/tfjs.ts",
       jax: "src/adapters/jax.ts",

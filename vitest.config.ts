@@ -11,7 +11,7 @@ export default defineConfig({
           name: "node",
           environment: "node",
           include: ["test/**/*.test.ts"],
-          exclude: ["**/node_modules/**", "bench/**", "test/runtimes/**", ...slow],
+          exclude: ["**/node_modules/**", "bench/**", ...slow],
         },
       },
     ],

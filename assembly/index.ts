@@ -9,7 +9,7 @@ export {
   scale_f32,
   scaled_difference_f32,
 } from "./combine";
-export { gemm_f32 } from "./gemm";
+export { GEMM_ROWS, gemm_f32 } from "./gemm";
 export { linear_grad_f32, linear_sums_f32 } from "./linear";
 export {
   logits_stats_bf16,

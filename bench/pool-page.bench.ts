@@ -5,7 +5,7 @@
 // between ticks of a timer in the page, which also see what the processor gives to others.
 
 import { chromium } from "playwright-core";
-import { isolation, serve } from "../test/runtimes/support/server.ts";
+import { type Headers, isolation, serve } from "../test/runtimes/support/server.ts";
 import { table } from "./measure.ts";
 
 const rows = Number(process.argv[2] ?? 8192);
@@ -29,31 +29,20 @@ function longestTask(trace: Buffer): { wall: number; cpu: number; tasks: number 
   const [begin, end] = [mark("begin"), mark("end")];
   if (!begin || !end) throw new Error("trace: expected the page's marks, got none");
   const tasks = traceEvents.filter(
-    ({ name, pid, tid, ts }) =>
+    ({ name, pid, tid, ts, dur = 0 }) =>
       name === "ThreadControllerImpl::RunTask" &&
       pid === begin.pid &&
       tid === begin.tid &&
-      ts >= begin.ts &&
+      ts + dur > begin.ts &&
       ts < end.ts,
   );
   if (tasks.length === 0) throw new Error("trace: expected tasks, got none");
-  if (process.env["DBG"])
-    console.log(
-      tasks
-        .toSorted((a, b) => (b.tdur ?? 0) - (a.tdur ?? 0))
-        .slice(0, 8)
-        .map(
-          (t) =>
-            `${((t.ts - begin.ts) / 1000).toFixed(0)}: ${((t.dur ?? 0) / 1000).toFixed(1)}/${((t.tdur ?? 0) / 1000).toFixed(1)}`,
-        )
-        .join("  "),
-    );
   const most = (of: (event: TraceEvent) => number | undefined) =>
     Math.max(...tasks.map((task) => of(task) ?? 0)) / 1000;
   return { wall: most(({ dur }) => dur), cpu: most(({ tdur }) => tdur), tasks: tasks.length };
 }
 
-async function run(headers: Record<string, string>): Promise<(string | number)[][]> {
+async function run(memory: string, headers: Headers, allocates: boolean): Promise<(string | number)[][]> {
   const server = await serve(headers);
   const browser = await chromium.launch({
     executablePath: "/usr/bin/chromium",
@@ -63,13 +52,13 @@ async function run(headers: Record<string, string>): Promise<(string | number)[]
     const page = await browser.newPage();
     await page.goto(server.url("bench/pool-page/index.html"), { waitUntil: "load" });
     await page.waitForFunction("globalThis.measure !== undefined");
-    const reason = (await page.evaluate(`prepare(${rows}, ${vocab})`)) as string;
+    await page.evaluate(`prepare(${rows}, ${vocab}, ${allocates})`);
     const lines: (string | number)[][] = [];
     for (let round = 0; round < 3; round++) {
       await browser.startTracing(page, { categories: ["toplevel", "blink.user_timing"] });
       const { idle, busy, took } = (await page.evaluate("measure()")) as Record<"idle" | "busy" | "took", number>;
       const { wall, cpu, tasks } = longestTask(await browser.stopTracing());
-      lines.push([reason.includes("by reference") ? "shared" : "copies", wall, cpu, String(tasks), busy, idle, took]);
+      lines.push([memory, wall, cpu, String(tasks), busy, idle, took]);
     }
     return lines;
   } finally {
@@ -78,6 +67,10 @@ async function run(headers: Record<string, string>): Promise<(string | number)[]
   }
 }
 
-const header = ["memory", "longest task", "its processor time", "tasks", "longest gap", "gap when idle", "computing"];
-const lines = [...(await run(isolation)), ...(await run({}))];
+const header = ["logits", "longest task", "its processor time", "tasks", "longest gap", "gap when idle", "computing"];
+const lines = [
+  ...(await run("isolated page, array of allocate", isolation, true)),
+  ...(await run("isolated page, array of its own", isolation, false)),
+  ...(await run("page that is not isolated", {}, false)),
+];
 console.log(`${((rows * vocab * 4) / 2 ** 30).toFixed(2)} GiB of logits, milliseconds\n${table(header, lines)}`);

@@ -128,7 +128,7 @@ async function repeat(count: number, run: () => unknown): Promise<void> {
 async function timeBreakEven() {
   const direct = await createWasm();
   const usual = { ...breakEven };
-  Object.assign(breakEven, { logits: 0, sharedPairs: 1, sortedPairs: 1 });
+  Object.assign(breakEven, { logits: 0, products: 0, sharedPairs: 1, sortedPairs: 1 });
   const pool = await createPool({ workers: 2 });
   const found: Record<string, [size: number, direct: number, pool: number][]> = {};
   const measure = async (name: string, units: number, one: () => unknown, two: () => unknown) => {

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { BackendError, createWasm, DpoError, KindError, ParamError } from "../src/index.ts";
 import type { ElementTypes } from "../src/types.ts";
-import { onEachBackend, onEachWasm, RESERVE } from "./support/backends.ts";
+import { onEachBackend, onEachLocalWasm, RESERVE } from "./support/backends.ts";
 import { missesBits } from "./support/compare.ts";
 import { randomPairs } from "./support/pairs.ts";
 
@@ -45,7 +45,7 @@ onEachBackend((backend) => {
   });
 });
 
-onEachWasm((backend) => {
+onEachLocalWasm((backend) => {
   it("arrays start on a cache line of their own and share one buffer", () => {
     const arrays = types.flatMap(([type]) => [backend.allocate(type, 3), backend.allocate(type, 33)]);
     const ranges = arrays.map(({ byteOffset, byteLength }) => [byteOffset, byteOffset + byteLength] as const);

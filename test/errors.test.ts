@@ -15,8 +15,8 @@ import {
   ShapeError,
   WorkerError,
 } from "../src/index.ts";
-import type { Backend, PairLogps } from "../src/types.ts";
-import { backends, onEachBackend } from "./support/backends.ts";
+import type { PairLogps } from "../src/types.ts";
+import { type AnyBackend, backends, onEachBackend } from "./support/backends.ts";
 import { missesBits } from "./support/compare.ts";
 import { optionRefusals } from "./support/option-refusals.ts";
 import { mapPairs, randomPairs } from "./support/pairs.ts";
@@ -25,75 +25,79 @@ import { inputRefusals } from "./support/refusals.ts";
 const pairs: PairLogps = randomPairs(5, 71);
 
 describe.each(backends.filter(({ missing }) => !missing))("a disposed backend: $name", ({ create }) => {
-  const calls: Record<string, (backend: Backend) => unknown> = {
-    pairLoss: (backend) => backend.pairLoss(pairs),
+  const calls: Record<string, (backend: AnyBackend) => unknown> = {
+    pairLoss: async (backend) => backend.pairLoss(pairs),
     allocate: (backend) => backend.allocate("f32", 4),
     free: (backend) => backend.free(new Float32Array(4)),
   };
 
   it.each(Object.keys(calls))("refuses %s", async (name) => {
     const backend = await create();
-    backend.dispose();
-    const act = () => calls[name]?.(backend);
-    expect(act).toThrow(BackendError);
-    expect(act).toThrow(expect.objectContaining({ code: "disposed", message: `${name}: the backend was disposed of` }));
+    await backend.dispose();
+    const act = async () => calls[name]?.(backend);
+    await expect(act).rejects.toThrow(BackendError);
+    await expect(act).rejects.toThrow(
+      expect.objectContaining({ code: "disposed", message: `${name}: the backend was disposed of` }),
+    );
   });
 
   it("may be disposed of twice, and by `using`", async () => {
     const backend = await create();
     backend[Symbol.dispose]();
-    expect(() => backend.pairLoss(pairs)).toThrow(expect.objectContaining({ code: "disposed" }));
-    expect(() => backend.dispose()).not.toThrow();
+    await expect(async () => backend.pairLoss(pairs)).rejects.toThrow(expect.objectContaining({ code: "disposed" }));
+    await backend.dispose();
   });
 
   it("leaves its results and other backends alone", async () => {
     const [backend, other] = [await create(), await create()];
-    const { gradChosen } = backend.pairLoss(pairs);
+    const { gradChosen } = await backend.pairLoss(pairs);
     const kept = gradChosen.slice();
-    backend.dispose();
+    await backend.dispose();
     expect(gradChosen).toEqual(kept);
-    expect(other.pairLoss(pairs).gradChosen).toEqual(kept);
+    expect((await other.pairLoss(pairs)).gradChosen).toEqual(kept);
   });
 });
 
 onEachBackend((backend) => {
   describe("a signal", () => {
-    it("that is aborted refuses the call with its reason", () => {
+    it("that is aborted refuses the call with its reason", async () => {
       const reason = new Error("enough");
-      const act = () => backend.pairLoss(pairs, { signal: AbortSignal.abort(reason) });
-      expect(act).toThrow(AbortError);
-      expect(act).toThrow(expect.objectContaining({ name: "AbortError", code: "aborted", cause: reason }));
+      const act = async () => backend.pairLoss(pairs, { signal: AbortSignal.abort(reason) });
+      await expect(act).rejects.toThrow(AbortError);
+      await expect(act).rejects.toThrow(
+        expect.objectContaining({ name: "AbortError", code: "aborted", cause: reason }),
+      );
     });
 
-    it("that is not aborted does nothing", () => {
+    it("that is not aborted does nothing", async () => {
       const { signal } = new AbortController();
-      expect(missesBits(backend.pairLoss(pairs, { signal }), backend.pairLoss(pairs))).toEqual([]);
+      expect(missesBits(await backend.pairLoss(pairs, { signal }), await backend.pairLoss(pairs))).toEqual([]);
     });
   });
 
-  it("progress is reported at the end of a call", () => {
+  it("progress is reported at the end of a call", async () => {
     const onProgress = vi.fn();
-    backend.pairLoss(pairs, { onProgress });
+    await backend.pairLoss(pairs, { onProgress });
     expect(onProgress).toHaveBeenLastCalledWith(5, 5);
   });
 
   describe("arrays of another realm", () => {
-    it.each(["Float32Array", "Float64Array"])("%s are accepted", (kind) => {
+    it.each(["Float32Array", "Float64Array"])("%s are accepted", async (kind) => {
       const foreign = mapPairs(pairs, (array, name) =>
         runInNewContext(`${name.endsWith("Lengths") ? "Int32Array" : kind}.from(numbers)`, { numbers: [...array] }),
       );
       expect(foreign.policyChosen).not.toBeInstanceOf(Float32Array);
       expect(foreign.policyChosen).not.toBeInstanceOf(Float64Array);
       const options = { lossType: ["ipo", "apo_zero"] };
-      const got = backend.pairLoss(foreign, options);
-      expect(got.loss).toBeCloseTo(backend.pairLoss(pairs, options).loss, 4);
+      const got = await backend.pairLoss(foreign, options);
+      expect(got.loss).toBeCloseTo((await backend.pairLoss(pairs, options)).loss, 4);
     });
 
-    it("serve as `out`", () => {
+    it("serve as `out`", async () => {
       const losses = runInNewContext("new Float32Array(5)") as Float32Array;
-      const got = backend.pairLoss(pairs, { out: { losses } });
+      const got = await backend.pairLoss(pairs, { out: { losses } });
       expect(got.losses).toBe(losses);
-      expect(Array.from(losses)).toEqual(Array.from(backend.pairLoss(pairs).losses));
+      expect(Array.from(losses)).toEqual(Array.from((await backend.pairLoss(pairs)).losses));
     });
   });
 });
@@ -132,6 +136,7 @@ describe("making a backend", () => {
       const backend = await create();
       expect(name.startsWith(backend.name)).toBe(true);
       expect(backend.reason.length).toBeGreaterThan(10);
+      await backend.dispose();
     }
     expect((await createBackend({ for: "pairs" })).name).toBe("wasm");
   });

@@ -1,9 +1,10 @@
-// The examples in doc comments and in README.md run as they stand.
+// The examples in doc comments, README.md and docs/train.md run as they stand.
 
 import { globSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import * as library from "../src/index.ts";
 import { createPool } from "../src/pool.ts";
+import * as train from "../src/train.ts";
 
 const AsyncFunction = (async () => {}).constructor as new (
   ...args: string[]
@@ -16,6 +17,7 @@ async function surroundings(): Promise<Record<string, unknown>> {
   const reference = { referenceChosen: f32(-11, -8), referenceRejected: f32(-10, -13) };
   return {
     ...library,
+    ...train,
     createPool,
     pairs: { policyChosen: f32(-10, -9), policyRejected: f32(-12, -13), ...reference, ...lengths },
     tokens: {
@@ -60,10 +62,10 @@ describe("doc comments", () => {
   test.each(examples.map(({ file, code }, i) => [`${file} (${i})`, code] as const))("%s", (_name, code) => run(code));
 });
 
-describe("README.md", () => {
-  const blocks = [...readFileSync("README.md", "utf8").matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
+describe.each(["README.md", "docs/train.md"])("%s", (page) => {
+  const blocks = [...readFileSync(page, "utf8").matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
 
-  test("has examples", () => expect(blocks.length).toBeGreaterThanOrEqual(3));
+  test("has examples", () => expect(blocks.length).toBeGreaterThanOrEqual(2));
 
   test.each(blocks.map((code, i) => [i + 1, code] as const))("example %i", (_i, code) => run(code));
 });

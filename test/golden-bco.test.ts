@@ -17,7 +17,7 @@ onEachBackend((backend) => {
     ["float64", wide],
   ] as const)("legacy.json, steps of bco_pair from %s", (_type, convert) => {
     for (const { id, hyper, steps } of runs) {
-      it(`${id}: ${steps.length} steps`, () => {
+      it(`${id}: ${steps.length} steps`, async () => {
         const { loss } = fromTrl({ loss_type: "bco_pair", ...hyper }, { version: "0.24.0" });
         const rewardShift = createRunningMean();
         for (const { inputs, delta, count, ...want } of steps) {
@@ -27,7 +27,7 @@ onEachBackend((backend) => {
           const movements = movementsOf(pairs, (moved) =>
             js.pairLoss(moved, { ...loss, rewardShift: createRunningMean(before) }),
           );
-          const got = backend.pairLoss(convert(pairs), { ...loss, rewardShift });
+          const got = await backend.pairLoss(convert(pairs), { ...loss, rewardShift });
           expect(rewardShift.count).toBe(count);
           expect(missesNear("delta", [rewardShift.mean], [delta], 2e-6)).toEqual([]);
           const block = { losses: want.per_pair, gradChosen: want.grad_chosen, gradRejected: want.grad_rejected };

@@ -50,8 +50,8 @@ onEachBackend((backend) => {
   for (const { name, cases } of prepared) {
     describe(name, () => {
       for (const { golden, pairs, options, want, movements } of cases) {
-        const run = (inputs: PairLogps, moved: Movements): void => {
-          const got = backend.pairLoss(inputs, options);
+        const run = async (inputs: PairLogps, moved: Movements): Promise<void> => {
+          const got = await backend.pairLoss(inputs, options);
           expect(missesOfBound(got, want, moved, options.beta ?? 0.1, isOpen(golden))).toEqual([]);
         };
         it(`${golden.id} from float32`, () => run(pairs, movements()));
@@ -62,8 +62,8 @@ onEachBackend((backend) => {
 
   describe("rewards in legacy.json", () => {
     for (const { golden, pairs, options } of prepared[2]?.cases ?? []) {
-      it(`${golden.id} gives β·(policy − reference) per pair`, () => {
-        const got = backend.pairLoss(pairs, { ...options, metrics: "full" });
+      it(`${golden.id} gives β·(policy − reference) per pair`, async () => {
+        const got = await backend.pairLoss(pairs, { ...options, metrics: "full" });
         const { rewards_chosen = [], rewards_rejected = [] } = golden.f64;
         expect(missesNear("chosenRewards", got.chosenRewards ?? [], rewards_chosen, 1e-6)).toEqual([]);
         expect(missesNear("rejectedRewards", got.rejectedRewards ?? [], rewards_rejected, 1e-6)).toEqual([]);

@@ -31,9 +31,9 @@ onEachBackend((backend) => {
       randomLinear({ pairs: 3, length: 9, vocab: 75, width: 13, seed: 381, holes: 0.3, bias: true, isPacked }),
       randomLinear({ pairs: 4, length: 5, vocab: 40, width: 8, seed: 382, rank: 3, isPacked }),
     ];
-    it.each([...plain, ...diverged, ...weighted, ...mixed])("%s", (_name, options) => {
+    it.each([...plain, ...diverged, ...weighted, ...mixed])("%s", async (_name, options) => {
       for (const call of calls) {
-        const got = backend.linearLoss(call, { ...options, metrics: "full" });
+        const got = await backend.linearLoss(call, { ...options, metrics: "full" });
         expect(missesOfLinear(got, expectedLinear(call, { ...options, metrics: "full" }))).toEqual([]);
       }
     });

@@ -19,20 +19,21 @@ function spoiled(call: LinearCase, r: number, value: number): LinearCase {
 }
 
 onEachBackend((backend) => {
-  it("gradScale multiplies all gradients", () => {
+  it("gradScale multiplies all gradients", async () => {
     for (const call of [plain, adapted]) {
-      const [once, scaled] = [{}, { gradScale: -8 }].map((options) => gradientsOf(backend.linearLoss(call, options)));
-      for (const [name, values] of Object.entries(once as object)) {
+      const once = gradientsOf(await backend.linearLoss(call));
+      const scaled = gradientsOf(await backend.linearLoss(call, { gradScale: -8 }));
+      for (const [name, values] of Object.entries(once)) {
         const want = Float64Array.from(values, (x: number) => -8 * x);
         const near = (g: number, w: number) => excessOver(1e-6 * magnitude(want), g, w);
-        expect(misses(name, scaled?.[name] ?? [], want, near)).toEqual([]);
+        expect(misses(name, scaled[name] ?? [], want, near)).toEqual([]);
       }
     }
   });
 
-  it("accumulate adds to the gradients of the head, and to them alone", () => {
+  it("accumulate adds to the gradients of the head, and to them alone", async () => {
     for (const call of [plain, adapted]) {
-      const first = backend.linearLoss(call);
+      const first = await backend.linearLoss(call);
       const { gradHidden, gradWeight, gradBias, gradA, gradB } = first;
       const want = gradientsOf(first);
       const out = Object.fromEntries(
@@ -40,7 +41,7 @@ onEachBackend((backend) => {
           .filter(([, floats]) => floats)
           .map(([name, floats]) => [name, (floats as Float32Array).slice()]),
       );
-      const second = gradientsOf(backend.linearLoss(call, { out, accumulate: true }));
+      const second = gradientsOf(await backend.linearLoss(call, { out, accumulate: true }));
       for (const [name, values] of Object.entries(want)) {
         const times = name === "gradHidden" ? 1 : 2;
         expect(
@@ -54,10 +55,10 @@ onEachBackend((backend) => {
     }
   });
 
-  it("accumulate in half types rounds the sum once", () => {
+  it("accumulate in half types rounds the sum once", async () => {
     const weight = { bf16: toBits("bf16", plain.weight as Float32Array) };
     const call = { ...plain, weight, bias: undefined };
-    const wide = backend.linearLoss(call, { gradType: "f32" }).gradWeight as Float32Array;
+    const wide = (await backend.linearLoss(call, { gradType: "f32" })).gradWeight as Float32Array;
     const start = toBits(
       "bf16",
       Float32Array.from(wide, (x, i) => x * Math.cos(i)),
@@ -67,35 +68,35 @@ onEachBackend((backend) => {
       numbersOf({ bf16: start }).map((x, i) => x + (wide[i] as number)),
     );
     const out = { gradWeight: { bf16: start.slice() } };
-    const got = backend.linearLoss(call, { out, accumulate: true }).gradWeight as { bf16: Uint16Array };
+    const got = (await backend.linearLoss(call, { out, accumulate: true })).gradWeight as { bf16: Uint16Array };
     // The js backend adds in float64, so that ties may fall otherwise.
     const others = got.bf16.filter((bits, i) => bits !== want[i]).length;
     expect(others).toBeLessThanOrEqual(backend.name === "js" ? 2 : 0);
   });
 
-  it("the same call gives the same bits, whatever came before", () => {
+  it("the same call gives the same bits, whatever came before", async () => {
     const options: LinearLossOptions = { metrics: "full", lossType: ["ipo", "sft"] };
-    const want = backend.linearLoss(plain, options);
-    backend.linearLoss(spoiled(adapted, 0, Number.NaN));
-    backend.linearLoss(randomLinear({ ...base, pairs: 1, vocab: 1200, width: 40 }));
-    expect(missesOfLinearBits(backend.linearLoss(plain, options), want)).toEqual([]);
+    const want = await backend.linearLoss(plain, options);
+    await backend.linearLoss(spoiled(adapted, 0, Number.NaN));
+    await backend.linearLoss(randomLinear({ ...base, pairs: 1, vocab: 1200, width: 40 }));
+    expect(missesOfLinearBits(await backend.linearLoss(plain, options), want)).toEqual([]);
   });
 
-  it("hidden states that do not count are not read, and have gradient 0", () => {
+  it("hidden states that do not count are not read, and have gradient 0", async () => {
     const { completionMask, length } = plain.tokens as { completionMask: Uint8Array; length: number };
     const counts = (at: number): boolean => at % length < length - 1 && completionMask[at + 1] === 1;
     const hidden = (plain.hidden as Float32Array).map((x, i) => (counts(Math.floor(i / 13)) ? x : Number.NaN));
-    const want = backend.linearLoss(plain);
+    const want = await backend.linearLoss(plain);
     const out = { gradHidden: new Float32Array(hidden.length).fill(7) };
-    const got = backend.linearLoss({ ...plain, hidden }, { out });
+    const got = await backend.linearLoss({ ...plain, hidden }, { out });
     expect(missesOfLinearBits(got, want)).toEqual([]);
     expect(out.gradHidden.every((x, i) => counts(Math.floor(i / 13)) || x === 0)).toBe(true);
   });
 
-  it("a NaN spoils its own pair, and the head's gradients", () => {
+  it("a NaN spoils its own pair, and the head's gradients", async () => {
     const call = { ...plain, reference: { logps: new Float64Array(6).fill(-9) } };
-    const want = backend.linearLoss(call);
-    const got = backend.linearLoss(spoiled(call as never, 0, Number.NaN));
+    const want = await backend.linearLoss(call);
+    const got = await backend.linearLoss(spoiled(call as never, 0, Number.NaN));
     const nan = (values: Float32Array) => Array.from(values, Number.isNaN);
     expect(nan(got.losses)).toEqual([true, false, false]);
     expect(nan(got.gradChosen)).toEqual([true, false, false]);
@@ -104,24 +105,24 @@ onEachBackend((backend) => {
     expect(nan(got.gradWeight as Float32Array)).not.toContain(false);
   });
 
-  it("what has no gradient spoils nothing", () => {
+  it("what has no gradient spoils nothing", async () => {
     // sft does not look at the rejected.
     const options = { lossType: "sft" } as const;
-    const want = backend.linearLoss(plain, options);
-    const got = backend.linearLoss(spoiled(plain, 4, Infinity), options);
+    const want = await backend.linearLoss(plain, options);
+    const got = await backend.linearLoss(spoiled(plain, 4, Infinity), options);
     expect(missesSame("gradWeight", numbersOf(got.gradWeight as Floats), numbersOf(want.gradWeight as Floats))).toEqual(
       [],
     );
     expect(missesSame("gradHidden", numbersOf(got.gradHidden), numbersOf(want.gradHidden))).toEqual([]);
   });
 
-  it("ids with a bias of -Infinity have no probability and no gradient", () => {
+  it("ids with a bias of -Infinity have no probability and no gradient", async () => {
     const bias = (plain.bias as Float32Array).slice();
     const { inputIds } = plain.tokens as { inputIds: Int32Array };
     const masked = Array.from({ length: 45 }, (_, v) => v).filter((v) => !inputIds.includes(v));
     for (const v of masked) bias[v] = -Infinity;
     expect(masked.length).toBeGreaterThan(3);
-    const { gradHidden, gradWeight, gradBias, loss } = backend.linearLoss({ ...plain, bias });
+    const { gradHidden, gradWeight, gradBias, loss } = await backend.linearLoss({ ...plain, bias });
     expect(Number.isFinite(loss)).toBe(true);
     expect((gradHidden as Float32Array).every(Number.isFinite)).toBe(true);
     for (const v of masked) {

@@ -2,8 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { AbortError, DpoError, KindError, ParamError, ShapeError } from "../src/index.ts";
-import type { Backend } from "../src/types.ts";
-import { onEachBackend } from "./support/backends.ts";
+import { type AnyBackend, onEachBackend } from "./support/backends.ts";
 import { bytesOf } from "./support/guards.ts";
 import { missesOfLinearBits } from "./support/linear.ts";
 import { linearRefusals, soundLinear, soundLora, WIDTH } from "./support/linear-refusals.ts";
@@ -18,9 +17,9 @@ function arraysIn(value: unknown): ArrayBufferView[] {
   return typeof value === "object" && value !== null ? Object.values(value).flatMap(arraysIn) : [];
 }
 
-function thrownBy(call: () => unknown): unknown {
+async function thrownBy(call: () => unknown): Promise<unknown> {
   try {
-    call();
+    await call();
   } catch (error) {
     return error;
   }
@@ -30,14 +29,14 @@ function thrownBy(call: () => unknown): unknown {
 const padded = () => ({ ...soundLinear(), tokens: soundTokens(), hidden: new Float32Array(16 * WIDTH) });
 
 /** The call is refused as the table says, and no array that it was given changes. */
-function expectRefused(backend: Backend, refusal: LogitsRefusal, sound: object): void {
+async function expectRefused(backend: AnyBackend, refusal: LogitsRefusal, sound: object): Promise<void> {
   const { batch, tokens, options = {}, error, code, message } = refusal;
   const own = sound as { tokens: object };
   const call = { ...own, ...(tokens ? { tokens: { ...own.tokens, ...tokens } } : {}), ...batch };
   const given = "out" in options ? options : { ...options, out: { logps: new Float64Array(4).fill(7) } };
   const arrays = arraysIn([call, given]);
   const before = arrays.map((array) => bytesOf(array).slice());
-  const thrown = thrownBy(() => backend.linearLoss(call as never, given as never));
+  const thrown = await thrownBy(() => backend.linearLoss(call as never, given as never));
   expect(thrown).toBeInstanceOf(classes[error]);
   expect(thrown).toBeInstanceOf(DpoError);
   expect(thrown).toMatchObject({ name: error, code, message: expect.stringMatching(message) });
@@ -46,30 +45,30 @@ function expectRefused(backend: Backend, refusal: LogitsRefusal, sound: object):
 
 onEachBackend((backend) => {
   const tokens = [...tokenRefusals, ...idRefusals].filter(({ what }) => !what.endsWith("for logits of 5"));
-  it.each(tokens)("$what: $error $code", (refusal) => {
-    expectRefused(backend, refusal, refusal.layout === "packed" ? soundLinear() : padded());
+  it.each(tokens)("$what: $error $code", async (refusal) => {
+    await expectRefused(backend, refusal, refusal.layout === "packed" ? soundLinear() : padded());
   });
 
   it.each(linearRefusals)("$what: $error $code", (refusal) => expectRefused(backend, refusal, soundLinear()));
 
-  it.each([null, undefined, 3, "batch"])("a batch that is %j", (batch) => {
-    expect(thrownBy(() => backend.linearLoss(batch as never))).toMatchObject({ name: "KindError" });
+  it.each([null, undefined, 3, "batch"])("a batch that is %j", async (batch) => {
+    expect(await thrownBy(() => backend.linearLoss(batch as never))).toMatchObject({ name: "KindError" });
   });
 
   describe("buffers over inputs", () => {
-    it("a gradient may go over the very array that it belongs to, with the same bits", () => {
+    it("a gradient may go over the very array that it belongs to, with the same bits", async () => {
       for (const lora of [undefined, soundLora()]) {
-        const want = backend.linearLoss({ ...soundLinear(), lora });
+        const want = await backend.linearLoss({ ...soundLinear(), lora });
         const call = { ...soundLinear(), lora };
         const { hidden: gradHidden, weight: gradWeight } = call;
         const out = lora ? { gradHidden, gradA: lora.a, gradB: lora.b } : { gradHidden, gradWeight };
-        const got = backend.linearLoss(call, { out });
+        const got = await backend.linearLoss(call, { out });
         expect(missesOfLinearBits(got, want)).toEqual([]);
         expect(got.gradHidden).toBe(gradHidden);
       }
     });
 
-    it("nothing else may", () => {
+    it("nothing else may", async () => {
       const call = soundLinear();
       const square = { ...call, vocab: VOCAB, weight: call.hidden.subarray(0, VOCAB * WIDTH) };
       const losses = call.weight.subarray(0, 2);
@@ -80,15 +79,15 @@ onEachBackend((backend) => {
         { batch: { ...call, bias: call.weight.subarray(5, 10) }, out: { gradBias: call.weight.subarray(4, 9) } },
       ];
       for (const { batch, out } of cases) {
-        const thrown = thrownBy(() => backend.linearLoss(batch, { out }));
+        const thrown = await thrownBy(() => backend.linearLoss(batch, { out }));
         expect(thrown).toMatchObject({ name: "ShapeError", code: "overlap" });
       }
     });
   });
 
-  it("after a refusal the backend is as good as before", () => {
-    const want = backend.linearLoss(soundLinear());
-    for (const refusal of linearRefusals) expectRefused(backend, refusal, soundLinear());
-    expect(missesOfLinearBits(backend.linearLoss(soundLinear()), want)).toEqual([]);
+  it("after a refusal the backend is as good as before", async () => {
+    const want = await backend.linearLoss(soundLinear());
+    for (const refusal of linearRefusals) await expectRefused(backend, refusal, soundLinear());
+    expect(missesOfLinearBits(await backend.linearLoss(soundLinear()), want)).toEqual([]);
   });
 });

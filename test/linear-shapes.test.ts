@@ -41,9 +41,9 @@ function halved(call: LinearCase, type: HalfType, wrap: (bits: Uint16Array) => F
 }
 
 onEachBackend((backend) => {
-  it.each(Object.entries(shapes))("%s", (_name, shape) => {
+  it.each(Object.entries(shapes))("%s", async (_name, shape) => {
     const call = randomLinear(shape);
-    expect(missesOfLinear(backend.linearLoss(call), expectedLinear(call))).toEqual([]);
+    expect(missesOfLinear(await backend.linearLoss(call), expectedLinear(call))).toEqual([]);
   });
 
   describe.each(Object.entries(wrappers))("%s", (_name, { type, wrap }) => {
@@ -52,18 +52,18 @@ onEachBackend((backend) => {
       { ...base, vocab: 45, width: 13, bias: true },
       { ...base, vocab: 16, width: 16, isPacked: true },
       { ...base, width: 5, rank: 3, bias: true },
-    ])("vocabulary $vocab, width $width, gradients in float32", (shape) => {
+    ])("vocabulary $vocab, width $width, gradients in float32", async (shape) => {
       const call = half(shape);
-      const got = backend.linearLoss(call, { gradType: "f32" });
+      const got = await backend.linearLoss(call, { gradType: "f32" });
       expect(got.gradHidden).toBeInstanceOf(Float32Array);
       expect(missesOfLinear(got, expectedLinear(call))).toEqual([]);
     });
 
-    it("gradients in the type of their inputs are those in float32, rounded once", () => {
+    it("gradients in the type of their inputs are those in float32, rounded once", async () => {
       const call = half({ ...base, vocab: 45, width: 13, bias: true });
       const options = { gradScale: 300 };
-      const wide = backend.linearLoss(call, { ...options, gradType: "f32" });
-      const got = backend.linearLoss(call, options);
+      const wide = await backend.linearLoss(call, { ...options, gradType: "f32" });
+      const got = await backend.linearLoss(call, options);
       for (const name of ["gradHidden", "gradWeight", "gradBias"] as const) {
         const rounded = fromBits(type, toBits(type, wide[name] as Float32Array));
         expect(numbersOf(got[name] as Floats)).toEqual(rounded);
@@ -72,24 +72,24 @@ onEachBackend((backend) => {
     });
   });
 
-  it("types may be mixed", () => {
+  it("types may be mixed", async () => {
     const call = randomLinear({ ...base, bias: true });
     const mixed = {
       ...call,
       weight: { bf16: toBits("bf16", call.weight as Float32Array) },
       bias: { f16: toBits("f16", call.bias as Float32Array) },
     };
-    expect(missesOfLinear(backend.linearLoss(mixed, { gradType: "f32" }), expectedLinear(mixed))).toEqual([]);
+    expect(missesOfLinear(await backend.linearLoss(mixed, { gradType: "f32" }), expectedLinear(mixed))).toEqual([]);
   });
 
-  it("the reference may be log-probs, logits, or a model of another width", () => {
+  it("the reference may be log-probs, logits, or a model of another width", async () => {
     const call = randomLinear(base);
     const { tokens, vocab, reference } = call;
-    const want = backend.linearLoss(call);
+    const want = await backend.linearLoss(call);
     const logits = logitsOf(reference, vocab, base.width);
-    const { logps } = backend.sequenceLogps({ tokens, vocab, logits });
+    const { logps } = await backend.sequenceLogps({ tokens, vocab, logits });
     for (const other of [{ logits }, { logps }]) {
-      expect(missesOfLinear(backend.linearLoss({ ...call, reference: other }), expectedLinear(call))).toEqual([]);
+      expect(missesOfLinear(await backend.linearLoss({ ...call, reference: other }), expectedLinear(call))).toEqual([]);
     }
     // Columns of zeros change nothing.
     const widen = (floats: Floats): Float32Array => {
@@ -100,7 +100,7 @@ onEachBackend((backend) => {
       );
     };
     const wider = { hidden: widen(reference.hidden), weight: widen(reference.weight), hiddenSize: 20 };
-    expect(missesOfLinearBits(backend.linearLoss({ ...call, reference: wider }), want)).toEqual([]);
+    expect(missesOfLinearBits(await backend.linearLoss({ ...call, reference: wider }), want)).toEqual([]);
   });
 });
 
@@ -121,7 +121,7 @@ const wide = (
 });
 
 onEachWasm((backend) => {
-  it("more hidden states than are held packed give what the definition gives", () => {
-    for (const { call, want } of wide) expect(missesOfLinear(backend.linearLoss(call), want)).toEqual([]);
+  it("more hidden states than are held packed give what the definition gives", async () => {
+    for (const { call, want } of wide) expect(missesOfLinear(await backend.linearLoss(call), want)).toEqual([]);
   });
 });

@@ -52,10 +52,10 @@ onEachBackend((backend) => {
     const reference = { logps: Float64Array.of(sum(0) + 0.5, sum(ROWS / 2)) };
     const batch = { tokens, vocab, logits };
 
-    it("token log-probs are within 2e-6·max(1, |logp|/8), sums and logsumexp in float64", () => {
-      const got = backend.sequenceLogps(batch);
-      const full = backend.sequenceLogps(batch, { metrics: "full" });
-      const wide = backend.sequenceLogps(batch, { out: { tokenLogps: new Float64Array(ROWS) } });
+    it("token log-probs are within 2e-6·max(1, |logp|/8), sums and logsumexp in float64", async () => {
+      const got = await backend.sequenceLogps(batch);
+      const full = await backend.sequenceLogps(batch, { metrics: "full" });
+      const wide = await backend.sequenceLogps(batch, { out: { tokenLogps: new Float64Array(ROWS) } });
       const ofToken = (g: number, w: number): number => excessOver(tokenBound(w), g, w);
       expect([
         ...misses("tokenLogps", got.tokenLogps, logps, ofToken),
@@ -72,8 +72,8 @@ onEachBackend((backend) => {
       ]).toEqual([]);
     });
 
-    it("gradient entries are within 2e-7·|g|, and each row sums to zero within rounding", () => {
-      const { gradLogits, gradChosen, gradRejected } = backend.logitsLoss({ ...batch, reference });
+    it("gradient entries are within 2e-7·|g|, and each row sums to zero within rounding", async () => {
+      const { gradLogits, gradChosen, gradRejected } = await backend.logitsLoss({ ...batch, reference });
       const ofRow = (row: number): number => (row < ROWS / 2 ? gradChosen : gradRejected)[0] as number;
       expect(Math.abs(ofRow(0))).toBeGreaterThan(0.04);
       for (let row = 0; row < ROWS; row++) {

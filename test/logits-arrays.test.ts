@@ -2,8 +2,8 @@
 // memory. And no call changes its inputs.
 
 import { describe, expect, it } from "vitest";
-import type { Backend, Floats, LogitsLossOptions } from "../src/types.ts";
-import { onEachBackend } from "./support/backends.ts";
+import type { Floats, LogitsLossOptions } from "../src/types.ts";
+import { type AnyBackend, onEachBackend } from "./support/backends.ts";
 import { bytesOf, type Guarded, guarded, memoryOf, type Typed } from "./support/guards.ts";
 import { toBits } from "./support/half.ts";
 import { asBigInts, layoutNames, layouts, randomLogits } from "./support/logits.ts";
@@ -45,23 +45,27 @@ function placed(
 
 onEachBackend((backend, name) => {
   describe.each(layoutNames)("%s", (layout) => {
-    it.each([1, 2, 3, 5])("views %d elements into a larger buffer give the same bits", (at) => {
+    it.each([1, 2, 3, 5])("views %d elements into a larger buffer give the same bits", async (at) => {
       for (const shape of shapes) {
         const { batch } = layouts[layout](randomLogits(shape));
         const views = placed(batch, (array) => guarded(array, at).view);
-        expect(missesOfBits(backend.logitsLoss(views, options), backend.logitsLoss(batch, options))).toEqual([]);
+        expect(
+          missesOfBits(await backend.logitsLoss(views, options), await backend.logitsLoss(batch, options)),
+        ).toEqual([]);
       }
     });
 
-    it("views of a SharedArrayBuffer give the same bits", () => {
+    it("views of a SharedArrayBuffer give the same bits", async () => {
       for (const shape of shapes) {
         const { batch } = layouts[layout](randomLogits(shape));
         const views = placed(batch, (array) => guarded(array, 1, SharedArrayBuffer).view);
-        expect(missesOfBits(backend.logitsLoss(views, options), backend.logitsLoss(batch, options))).toEqual([]);
+        expect(
+          missesOfBits(await backend.logitsLoss(views, options), await backend.logitsLoss(batch, options)),
+        ).toEqual([]);
       }
     });
 
-    it("inputs are never modified", () => {
+    it("inputs are never modified", async () => {
       for (const shape of shapes) {
         const { batch } = layouts[layout](randomLogits(shape));
         const kept: { array: Typed; before: Uint8Array }[] = [];
@@ -69,22 +73,25 @@ onEachBackend((backend, name) => {
           kept.push({ array, before: bytesOf(array).slice() });
           return array;
         });
-        backend.logitsLoss(views, { ...options, validate: "finite" });
-        backend.sequenceLogps(views, { ldAlpha: 0.5, metrics: "full", validate: "finite" });
+        await backend.logitsLoss(views, { ...options, validate: "finite" });
+        await backend.sequenceLogps(views, { ldAlpha: 0.5, metrics: "full", validate: "finite" });
         expect(kept).toHaveLength(layout === "padded" ? 4 : 5);
         for (const { array, before } of kept) expect(Buffer.compare(bytesOf(array), before)).toBe(0);
       }
     });
   });
 
-  it("the logits of a call are all that it needs: 64-bit ids in views of shared memory go with halves", () => {
+  it("the logits of a call are all that it needs: 64-bit ids in views of shared memory go with halves", async () => {
     const { tokens, vocab, logits } = randomLogits(shapes[0] as (typeof shapes)[0]);
     const inputIds = guarded(asBigInts(tokens.inputIds), 3, SharedArrayBuffer).view;
     const halves = { bf16: guarded(toBits("bf16", logits), 5, SharedArrayBuffer).view };
     const reference = { logps: guarded(new Float32Array(6).fill(-9), 1).view };
-    const got = backend.logitsLoss({ tokens: { ...tokens, inputIds }, vocab, logits: halves, reference }, options);
+    const got = await backend.logitsLoss(
+      { tokens: { ...tokens, inputIds }, vocab, logits: halves, reference },
+      options,
+    );
     const plain = { bf16: toBits("bf16", logits) };
-    const want = backend.logitsLoss(
+    const want = await backend.logitsLoss(
       { tokens, vocab, logits: plain, reference: { logps: reference.logps.slice() } },
       options,
     );
@@ -93,25 +100,28 @@ onEachBackend((backend, name) => {
 
   // On js `allocate` gives plain arrays.
   describe.skipIf(name === "js").each(Object.entries(types))("%s arrays of `allocate`", (_type, { make, wrap }) => {
-    it.each([0, 1, 3])("%d elements in, as logits, reference and gradient: the bits of the caller's own", (at) => {
-      for (const shape of [...shapes, wide]) checkAllocated(backend, shape, at, make, wrap);
-    });
+    it.each([0, 1, 3])(
+      "%d elements in, as logits, reference and gradient: the bits of the caller's own",
+      async (at) => {
+        for (const shape of [...shapes, wide]) await checkAllocated(backend, shape, at, make, wrap);
+      },
+    );
   });
 });
 
-function checkAllocated(
-  backend: Backend,
+async function checkAllocated(
+  backend: AnyBackend,
   shape: Parameters<typeof randomLogits>[0],
   at: number,
   make: (logits: Float32Array) => Bits,
   wrap: (bits: Bits) => Floats,
-): void {
+): Promise<void> {
   const { tokens, vocab, logits, reference } = layouts.padded(randomLogits(shape)).batch;
   const [own, other] = [make(logits), make(reference.logits)];
-  const call = (policy: Floats, second: Floats, more: LogitsLossOptions = {}) =>
+  const call = async (policy: Floats, second: Floats, more: LogitsLossOptions = {}) =>
     backend.logitsLoss({ tokens, vocab, logits: policy, reference: { logits: second } }, { ...options, ...more });
-  const want = call(wrap(own), wrap(other));
-  const wantWide = call(wrap(own), wrap(other), { gradType: "f32" });
+  const want = await call(wrap(own), wrap(other));
+  const wantWide = await call(wrap(own), wrap(other), { gradType: "f32" });
   const memory = memoryOf(backend);
   const arrays: Guarded<Bits>[] = [];
   const inside = <A extends Bits>(array: A): A => {
@@ -123,18 +133,18 @@ function checkAllocated(
   const policy = inside(own);
   const isRoomy = vocab < 1000;
   const second = isRoomy ? wrap(inside(other)) : wrap(other);
-  expect(missesOfBits(call(wrap(policy), second), want)).toEqual([]);
-  expect(missesOfBits(call(wrap(own), wrap(other), { out: { gradLogits: wrap(gradient) } }), want)).toEqual([]);
-  expect(missesOfBits(call(wrap(policy), second, { out: { gradLogits: wrap(gradient) } }), want)).toEqual([]);
+  expect(missesOfBits(await call(wrap(policy), second), want)).toEqual([]);
+  expect(missesOfBits(await call(wrap(own), wrap(other), { out: { gradLogits: wrap(gradient) } }), want)).toEqual([]);
+  expect(missesOfBits(await call(wrap(policy), second, { out: { gradLogits: wrap(gradient) } }), want)).toEqual([]);
   // From inside out, and from outside into it, where the types differ.
-  expect(missesOfBits(call(wrap(policy), second, { gradType: "f32" }), wantWide)).toEqual([]);
+  expect(missesOfBits(await call(wrap(policy), second, { gradType: "f32" }), wantWide)).toEqual([]);
   const wideGradient = isRoomy ? inside(new Float32Array(own.length)) : new Float32Array(own.length);
   for (const from of [policy, own]) {
-    const got = call(wrap(from), second, { gradType: "f32", out: { gradLogits: wideGradient } });
+    const got = await call(wrap(from), second, { gradType: "f32", out: { gradLogits: wideGradient } });
     expect(missesOfBits(got, wantWide)).toEqual([]);
   }
   expect(Buffer.compare(bytesOf(policy), bytesOf(own))).toBe(0);
-  expect(missesOfBits(call(wrap(policy), second, { inPlace: true }), want)).toEqual([]);
+  expect(missesOfBits(await call(wrap(policy), second, { inPlace: true }), want)).toEqual([]);
   expect(arrays.map(({ isIntact }) => isIntact())).toEqual(arrays.map(() => true));
   memory.free();
 }

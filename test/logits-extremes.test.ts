@@ -2,8 +2,8 @@
 // against float64.
 
 import { describe, expect, it } from "vitest";
-import type { Backend } from "../src/types.ts";
-import { onEachBackend } from "./support/backends.ts";
+
+import { type AnyBackend, onEachBackend } from "./support/backends.ts";
 import { excessOver, misses, missesNear } from "./support/compare.ts";
 import { normalFrom } from "./support/logits.ts";
 import { exactLogp, exactRow, missesOfGradient, tokenBound } from "./support/logits-exact.ts";
@@ -57,7 +57,7 @@ function labelsOf(logits: Float32Array): number[] {
   return [finite[0], finite.at(-1), most].map((v) => v ?? 0);
 }
 
-function check(backend: Backend, logits: Float32Array): void {
+async function check(backend: AnyBackend, logits: Float32Array): Promise<void> {
   const [first = 0, last = 0, most = 0] = labelsOf(logits);
   const vocab = logits.length;
   const chosen = [{ logits, id: first }];
@@ -73,7 +73,7 @@ function check(backend: Backend, logits: Float32Array): void {
   const call = { reference: { logps: Float64Array.from(sums) }, ...batch };
   // A token log-prob of −6e38 is one in float64 alone.
   const out = { tokenLogps: new Float64Array(3) };
-  const got = backend.logitsLoss(call, { metrics: "full", out });
+  const got = await backend.logitsLoss(call, { metrics: "full", out });
   const ofToken = (g: number, w: number): number => excessOver(tokenBound(w), g, w);
   expect([
     ...misses("tokenLogps", got.tokenLogps, logps, ofToken),
@@ -97,10 +97,10 @@ onEachBackend((backend) => {
     it.each(VOCABS)("V = %d: log-probs and gradients hold", (vocab) => check(backend, make(vocab)));
   });
 
-  it("a logit of −∞ has a gradient of exactly 0", () => {
+  it("a logit of −∞ has a gradient of exactly 0", async () => {
     const logits = Float32Array.of(1, -Infinity, 2, -Infinity, 0.5, -Infinity, -Infinity);
     const batch = batchOfRows([{ chosen: [{ logits, id: 2 }], rejected: [{ logits, id: 0 }] }]);
-    const { gradLogits } = backend.logitsLoss({ ...batch, reference: { logps: new Float64Array(2) } });
+    const { gradLogits } = await backend.logitsLoss({ ...batch, reference: { logps: new Float64Array(2) } });
     for (const row of [0, 1]) {
       const gradient = rowOf(gradLogits as Float32Array, row, 7);
       expect(gradient.map((x) => x === 0)).toEqual([false, true, false, true, false, true, true]);

@@ -5,8 +5,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { errorCodes } from "../src/errors.ts";
 import { DpoError } from "../src/index.ts";
-import type { Backend, LogitsLossResult } from "../src/types.ts";
-import { onEachBackend, onEachWasm } from "./support/backends.ts";
+import type { LogitsLossResult } from "../src/types.ts";
+import { type AnyBackend, onEachBackend, onEachWasm } from "./support/backends.ts";
 import { bytesOf, type Guarded, guarded, memoryOf, type Typed } from "./support/guards.ts";
 import { type Fields, type Hostile, type HostileCall, hostile, spoiltCall } from "./support/logits-hostile.ts";
 import { rawOf } from "./support/logits-results.ts";
@@ -16,8 +16,8 @@ const RUNS = 1500;
 const TIMEOUT = 30_000;
 const SEED = 20261122;
 
-const run = (property: (given: Hostile) => void): void =>
-  fc.assert(fc.property(hostile, property), { numRuns: RUNS, seed: SEED });
+const run = (property: (given: Hostile) => Promise<void>): Promise<void> =>
+  fc.assert(fc.asyncProperty(hostile, property), { numRuns: RUNS, seed: SEED });
 
 /** The value with every typed array in it moved. */
 function mapArrays(value: unknown, move: (array: Typed) => Typed): unknown {
@@ -28,9 +28,11 @@ function mapArrays(value: unknown, move: (array: Typed) => Typed): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, mapArrays(inner, move)]));
 }
 
-function resultOf(call: () => LogitsLossResult): { result?: LogitsLossResult; thrown?: unknown } {
+async function resultOf(
+  call: () => LogitsLossResult | Promise<LogitsLossResult>,
+): Promise<{ result?: LogitsLossResult; thrown?: unknown }> {
   try {
-    return { result: call() };
+    return { result: await call() };
   } catch (thrown) {
     return { thrown };
   }
@@ -54,7 +56,7 @@ function expectRefusal(thrown: unknown): void {
 }
 
 /** Runs a hostile call; `place` puts its arrays where writes beside them show. */
-function check(backend: Backend, given: Hostile, place: (array: Typed) => Guarded<Typed>): void {
+async function check(backend: AnyBackend, given: Hostile, place: (array: Typed) => Guarded<Typed>): Promise<void> {
   const placed = new Map<Typed, Guarded<Typed>>();
   const call = mapArrays(spoiltCall(given), (array) => {
     const found = placed.get(array) ?? place(array);
@@ -62,7 +64,7 @@ function check(backend: Backend, given: Hostile, place: (array: Typed) => Guarde
     return found.view;
   }) as HostileCall;
   const before = [...placed.keys()].map((array) => bytesOf(array).slice());
-  const { result, thrown } = resultOf(() => backend.logitsLoss(call.batch as never, call.options as never));
+  const { result, thrown } = await resultOf(async () => backend.logitsLoss(call.batch as never, call.options as never));
   if (result) expectShapes(result, call);
   else expectRefusal(thrown);
   const { out } = call.options as { out?: Fields };
@@ -76,20 +78,20 @@ function check(backend: Backend, given: Hostile, place: (array: Typed) => Guarde
 onEachBackend((backend) => {
   it(
     "hostile calls are refused or answered in shape, and nothing beside the results is written",
-    () => {
-      run((given) => check(backend, given, (array) => guarded(array, 3)));
+    async () => {
+      await run(async (given) => check(backend, given, (array) => guarded(array, 3)));
     },
     TIMEOUT,
   );
 
   it(
     "sequenceLogps: refused or answered in shape",
-    () => {
-      run((given) => {
+    async () => {
+      await run(async (given) => {
         const { batch, options } = spoiltCall(given);
         const { ldAlpha, metrics, validate } = options;
         try {
-          const { logps } = backend.sequenceLogps(batch as never, { ldAlpha, metrics, validate } as never);
+          const { logps } = await backend.sequenceLogps(batch as never, { ldAlpha, metrics, validate } as never);
           expect(logps).toHaveLength(2 * (batch.tokens["pairs"] as number));
         } catch (thrown) {
           expectRefusal(thrown);
@@ -103,12 +105,12 @@ onEachBackend((backend) => {
 onEachWasm((backend) => {
   it(
     "hostile calls on arrays of `allocate` write nothing beside them",
-    () => {
+    async () => {
       const isPlaceable = (array: Typed) => array instanceof Float32Array || array instanceof Uint16Array;
-      run((given) => {
+      await run(async (given) => {
         const memory = memoryOf(backend);
         try {
-          check(backend, given, (array) => (isPlaceable(array) ? memory.place(array, 1) : guarded(array, 3)));
+          await check(backend, given, (array) => (isPlaceable(array) ? memory.place(array, 1) : guarded(array, 3)));
         } finally {
           memory.free();
         }

@@ -62,12 +62,12 @@ function rowSums(values: Float64Array, vocab: number): { l1: Float64Array; sum: 
 
 onEachBackend((backend) => {
   describe.each(layoutNames)("bigvocab.json, %s", (layout) => {
-    it.each(prepared.map((one) => [one.golden.id, one] as const))("%s", (_id, { golden, batch: padded }) => {
+    it.each(prepared.map((one) => [one.golden.id, one] as const))("%s", async (_id, { golden, batch: padded }) => {
       const { f64, vocab, width } = golden;
       const { batch, unpack } = layouts[layout](padded);
       const options = optionsOf({ loss_types: [golden.loss_type], hyper: golden.hyper });
-      const got = backend.logitsLoss(batch, { ...options, metrics: "full" });
-      const reference = backend.sequenceLogps({ ...batch, logits: batch.reference.logits });
+      const got = await backend.logitsLoss(batch, { ...options, metrics: "full" });
+      const reference = await backend.sequenceLogps({ ...batch, logits: batch.reference.logits });
       const gradient = unpack(got.gradLogits as Float32Array, vocab);
       const { l1, sum } = rowSums(gradient, vocab);
       const wantL1 = f64.grad_row_l1.flat();

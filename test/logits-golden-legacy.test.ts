@@ -28,9 +28,9 @@ function optionsOf({ loss_types, loss_weights = [], hyper }: LegacyCase): LossOp
 
 onEachBackend((backend) => {
   describe.each(layoutNames)("pipeline cases of legacy.json, %s", (layout) => {
-    it.each(cases.map((golden) => [golden.id, golden] as const))("%s", (_id, golden) => {
+    it.each(cases.map((golden) => [golden.id, golden] as const))("%s", async (_id, golden) => {
       const { batch, unpack } = layouts[layout](logitsOfRows(golden));
-      const got = backend.logitsLoss(batch, optionsOf(golden));
+      const got = await backend.logitsLoss(batch, optionsOf(golden));
       const want = golden.f64.grad_logits.flat(2);
       const bound = 1e-5 * magnitude(want);
       const gradient = unpack(got.gradLogits as Float32Array, batch.vocab);
@@ -41,10 +41,10 @@ onEachBackend((backend) => {
     });
   });
 
-  it("what is left out is off by more than rounding, so that leaving it out is right", () => {
+  it("what is left out is off by more than rounding, so that leaving it out is right", async () => {
     for (const golden of all.filter(isAveraged)) {
       const { batch } = layouts.padded(logitsOfRows(golden));
-      const { loss } = backend.logitsLoss(batch, optionsOf(golden));
+      const { loss } = await backend.logitsLoss(batch, optionsOf(golden));
       expect(Math.abs(loss / golden.f64.loss - 1)).toBeGreaterThan(1e-3);
     }
   });

@@ -25,13 +25,13 @@ const within = (bound: (want: number) => number) => (got: number, want: number) 
 
 onEachBackend((backend) => {
   describe.each(layoutNames)("pipeline.json, %s", (layout) => {
-    it.each(prepared.map((one) => [one.golden.id, one] as const))("%s", (_id, one) => {
+    it.each(prepared.map((one) => [one.golden.id, one] as const))("%s", async (_id, one) => {
       const { golden, options, losses, gradient } = one;
       const { f64 } = golden;
       const { batch, unpack } = layouts[layout](one.batch);
       const { vocab } = batch;
       const floor = (2e-7 * (options.beta ?? 0.1)) / losses.length;
-      const got = backend.logitsLoss(batch, { ...options, metrics: "full" });
+      const got = await backend.logitsLoss(batch, { ...options, metrics: "full" });
       const sums = [...(f64.policy_chosen_logps ?? []), ...(f64.policy_rejected_logps ?? [])];
       const tokens = withLastColumn(f64.per_token_logps as number[][]);
       const ofGradient = 1e-5 * magnitude(gradient) + floor;

@@ -11,7 +11,7 @@ const finite = (type: HalfType): Uint16Array =>
 
 onEachBackend((backend) => {
   describe.each(Object.entries(wrappers))("%s", (_name, { type, wrap }) => {
-    it.each([1, 19])("every finite number of the type is read as it is (rows of %d)", (vocab) => {
+    it.each([1, 19])("every finite number of the type is read as it is (rows of %d)", async (vocab) => {
       const bits = finite(type);
       const count = bits.length;
       const logits = new Uint16Array(count * vocab);
@@ -19,16 +19,16 @@ onEachBackend((backend) => {
         logits.fill(half, k * vocab, (k + 1) * vocab);
       });
       const tokens = { pairs: 1, offsets: Int32Array.of(0, 100, count), targets: new Int32Array(count) };
-      const got = backend.sequenceLogps({ tokens, vocab, logits: wrap(logits) });
+      const got = await backend.sequenceLogps({ tokens, vocab, logits: wrap(logits) });
       // A row of V equal logits x: log Σ e^x is x + ln V.
       const want = Float64Array.from(fromBits(type, bits), (x) => x + Math.log(vocab));
       expect(missesNear("logsumexp", got.logsumexp, want, 1e-15, 1e-15)).toEqual([]);
     });
 
-    it("gradients that lie between two numbers of the type go to the nearer, ties to the even one", () => {
+    it("gradients that lie between two numbers of the type go to the nearer, ties to the even one", async () => {
       const reference = { logps: new Float64Array(2) };
       const wrong: string[] = [];
-      betweenNumbers(type).forEach((exact, k) => {
+      for (const [k, exact] of betweenNumbers(type).entries()) {
         // One logit has all the probability, the label none, and hinge at β = 1 has slope 1: the gradients of the two are
         // exactly ±gradScale.
         const [most, label] = [k % 16, (k + 5) % 16];
@@ -38,14 +38,14 @@ onEachBackend((backend) => {
         const tokens = { pairs: 1, offsets: Int32Array.of(0, 1, 2), targets: Int32Array.of(label, label) };
         const options = { lossType: "hinge", beta: 1, gradScale: exact } as const;
         const batch = { tokens, vocab: 16, logits: wrap(bits), reference };
-        const got = numbersOf(backend.logitsLoss(batch, options).gradLogits);
+        const got = numbersOf((await backend.logitsLoss(batch, options)).gradLogits);
         const want = roundTo(type, exact);
         const at = [most, 16 + label, 16 + most, label].map((i) => got[i] as number);
         // Beside the label, what float32 has as a denormal or as one of its least normal numbers may come out as 0.
         const others = exact < 2 ** -125 && at[0] === 0 && at[2] === 0 ? 0 : want;
         if (at[0] === others && at[1] === want && at[2] === -others && at[3] === -want) return;
         wrong.push(`${exact}: got ${at}, want ±${want}`);
-      });
+      }
       expect(wrong.slice(0, 8)).toEqual([]);
     });
   });

@@ -46,9 +46,9 @@ onEachBackend((backend) => {
       return [batch.vocab, halves, widened] as const;
     });
 
-    it.each(sound)("V = %d: the forward pass is that of the widened logits", (_vocab, halves, widened) => {
-      const got = backend.logitsLoss(halves, options);
-      const want = backend.logitsLoss(widened, options);
+    it.each(sound)("V = %d: the forward pass is that of the widened logits", async (_vocab, halves, widened) => {
+      const got = await backend.logitsLoss(halves, options);
+      const want = await backend.logitsLoss(widened, options);
       expect([
         ...missesNear("loss", [got.loss], [want.loss], 1e-6),
         ...missesNear("logps", got.logps, want.logps, 1e-6),
@@ -61,25 +61,25 @@ onEachBackend((backend) => {
       ]).toEqual([]);
     });
 
-    it.each(sound)("V = %d: gradients are the float32 ones, rounded", (_vocab, halves, widened) => {
+    it.each(sound)("V = %d: gradients are the float32 ones, rounded", async (_vocab, halves, widened) => {
       for (const gradScale of scales) {
-        const got = backend.logitsLoss(halves, { ...options, gradScale });
-        const want = backend.logitsLoss(widened, { ...options, gradScale }).gradLogits as Float32Array;
+        const got = await backend.logitsLoss(halves, { ...options, gradScale });
+        const want = (await backend.logitsLoss(widened, { ...options, gradScale })).gradLogits as Float32Array;
         expect(misses("gradLogits", numbersOf(got.gradLogits), want, isRounded(type))).toEqual([]);
       }
     });
 
-    it.each(sound)('V = %d: gradType "f32" gives the float32 gradients', (_vocab, halves, widened) => {
-      const got = backend.logitsLoss(halves, { ...options, gradType: "f32" }).gradLogits;
-      const want = backend.logitsLoss(widened, options).gradLogits as Float32Array;
+    it.each(sound)('V = %d: gradType "f32" gives the float32 gradients', async (_vocab, halves, widened) => {
+      const got = (await backend.logitsLoss(halves, { ...options, gradType: "f32" })).gradLogits;
+      const want = (await backend.logitsLoss(widened, options)).gradLogits as Float32Array;
       expect(got).toBeInstanceOf(Float32Array);
       expect(missesNear("gradLogits", got as Float32Array, want, 2 ** -22)).toEqual([]);
     });
 
-    it("gradients come in the form of the logits", () => {
+    it("gradients come in the form of the logits", async () => {
       const [[, halves] = []] = sound;
       if (!halves) throw new Error("no batch");
-      const { gradLogits } = backend.logitsLoss(halves);
+      const { gradLogits } = await backend.logitsLoss(halves);
       const form = (floats: Floats): unknown => [
         Object.prototype.toString.call(floats),
         ...(ArrayBuffer.isView(floats) ? [] : Object.keys(floats)),
@@ -87,27 +87,27 @@ onEachBackend((backend) => {
       expect(form(gradLogits)).toEqual(form(halves.logits));
     });
 
-    it("inPlace overwrites the bits of the logits with those of the gradient", () => {
+    it("inPlace overwrites the bits of the logits with those of the gradient", async () => {
       const [, [, halves] = []] = sound;
       if (!halves) throw new Error("no batch");
-      const want = numbersOf(backend.logitsLoss(halves, options).gradLogits);
+      const want = numbersOf((await backend.logitsLoss(halves, options)).gradLogits);
       const before = numbersOf(halves.logits);
       const logits = wrap(toBits(type, before));
-      const got = backend.logitsLoss({ ...halves, logits }, { ...options, inPlace: true });
+      const got = await backend.logitsLoss({ ...halves, logits }, { ...options, inPlace: true });
       expect(got.gradLogits).toBe(logits);
       expect(misses("gradLogits", numbersOf(logits), want, (g, w) => excessOver(0, g, w))).toEqual([]);
     });
   });
 
-  it("BigInt64Array tokens and half logits go together", () => {
+  it("BigInt64Array tokens and half logits go together", async () => {
     const padded = randomLogits({ pairs: 2, length: 6, vocab: 33, seed: 74 });
     const { offsets, targets } = packTokens(padded.tokens);
     const { batch } = layouts.packed(padded);
     const logits = { bf16: toBits("bf16", batch.logits) };
     const reference = { logps: new Float64Array(4) };
     const big = { pairs: 2, offsets: asBigInts(offsets), targets: asBigInts(targets) };
-    const got = backend.logitsLoss({ tokens: big, vocab: 33, logits, reference });
-    const want = backend.logitsLoss({ tokens: { pairs: 2, offsets, targets }, vocab: 33, logits, reference });
+    const got = await backend.logitsLoss({ tokens: big, vocab: 33, logits, reference });
+    const want = await backend.logitsLoss({ tokens: { pairs: 2, offsets, targets }, vocab: 33, logits, reference });
     expect(got).toEqual(want);
   });
 });

@@ -21,23 +21,24 @@ const reference = { logps: Float64Array.from({ length: 2 * PAIRS }, (_, i) => -3
 const labelOf = ({ tokens }: RowBatch, row: number): number => Number(tokens.targets[row]);
 
 onEachBackend((backend) => {
-  const run = (batch: RowBatch, options: LogitsLossOptions = {}) =>
+  const run = async (batch: RowBatch, options: LogitsLossOptions = {}) =>
     backend.logitsLoss({ ...batch, reference }, { metrics: "full", ...options });
 
-  function expectNaN(batch: RowBatch, sound: RowBatch, pair: number): void {
-    const got = run(batch);
-    expect(missesOfOthers(got, run(sound), pair, batch.vocab)).toEqual([]);
+  async function expectNaN(batch: RowBatch, sound: RowBatch, pair: number): Promise<void> {
+    const got = await run(batch);
+    expect(missesOfOthers(got, await run(sound), pair, batch.vocab)).toEqual([]);
     expect(partOfPair(got, pair, batch.vocab).slopes.filter((x) => !Number.isNaN(x))).toEqual([]);
   }
 
-  it("+∞, at the label or beside it, makes its pair NaN", () => {
+  it("+∞, at the label or beside it, makes its pair NaN", async () => {
     const sound = fourPairs(33);
-    for (const v of [0, labelOf(sound, 4), 15, 16, 32]) expectNaN(withLogits(sound, 4, { [v]: Infinity }), sound, 2);
+    for (const v of [0, labelOf(sound, 4), 15, 16, 32])
+      await expectNaN(withLogits(sound, 4, { [v]: Infinity }), sound, 2);
   });
 
-  it.each([1, 4, 19, 20011])("a row of %d logits −∞ makes its pair NaN", (vocab) => {
+  it.each([1, 4, 19, 20011])("a row of %d logits −∞ makes its pair NaN", async (vocab) => {
     const sound = fourPairs(vocab);
-    expectNaN(withLogits(sound, 13, allOf(vocab, -Infinity)), sound, 2);
+    await expectNaN(withLogits(sound, 13, allOf(vocab, -Infinity)), sound, 2);
   });
 
   describe("a label of −∞", () => {
@@ -45,8 +46,8 @@ onEachBackend((backend) => {
     const sound = fourPairs(vocab);
     const masked = (row: number) => withLogits(sound, row, { [labelOf(sound, row)]: -Infinity });
 
-    it("on the chosen side: the loss is ∞, the gradient that of a slope of −β/B", () => {
-      const [got, want] = [run(masked(2), { beta: 0.5 }), run(sound, { beta: 0.5 })];
+    it("on the chosen side: the loss is ∞, the gradient that of a slope of −β/B", async () => {
+      const [got, want] = [await run(masked(2), { beta: 0.5 }), await run(sound, { beta: 0.5 })];
       const { tokenLogps, logps, losses, loss, gradChosen, gradRejected } = got;
       expect([tokenLogps[2], logps[1], losses[1], loss]).toEqual([-Infinity, -Infinity, Infinity, Infinity]);
       expect(gradChosen[1]).toBeCloseTo(-0.5 / PAIRS, 6);
@@ -57,33 +58,33 @@ onEachBackend((backend) => {
       expect(missesOfOthers(got, want, 1, vocab)).toEqual([]);
     });
 
-    it("on the rejected side: the loss of the pair is 0 and its gradients are", () => {
-      const got = run(masked(10));
+    it("on the rejected side: the loss of the pair is 0 and its gradients are", async () => {
+      const got = await run(masked(10));
       expect([got.logps[PAIRS + 1], got.losses[1]]).toEqual([-Infinity, 0]);
       expect(gradientOfPair(got, 1, vocab).filter((x) => x !== 0)).toEqual([]);
       expect(got.loss).toBeGreaterThan(0);
       expect(got.loss).toBeLessThan(10);
-      expect(missesOfOthers(got, run(sound), 1, vocab)).toEqual([]);
+      expect(missesOfOthers(got, await run(sound), 1, vocab)).toEqual([]);
     });
 
-    it("leaves the entropy finite", () => {
-      expect(run(masked(2)).metrics["entropy"]).toBeCloseTo(run(sound).metrics["entropy"] ?? 0, 0);
+    it("leaves the entropy finite", async () => {
+      expect((await run(masked(2))).metrics["entropy"]).toBeCloseTo((await run(sound)).metrics["entropy"] ?? 0, 0);
     });
 
-    it("where the slope is infinite, the tail that ldAlpha 0 drops has gradient 0, and not 0·∞", () => {
+    it("where the slope is infinite, the tail that ldAlpha 0 drops has gradient 0, and not 0·∞", async () => {
       const row = (id: number) => ({ logits: [1, 2, -Infinity, 0.5], id });
       const batch = batchOfRows([{ chosen: [row(2), row(0)], rejected: [row(1)] }]);
       const options: LogitsLossOptions = { lossType: "sppo_hard", ldAlpha: 0 };
-      const got = backend.logitsLoss({ ...batch, reference: { logps: new Float64Array(2) } }, options);
+      const got = await backend.logitsLoss({ ...batch, reference: { logps: new Float64Array(2) } }, options);
       expect(got.gradChosen[0]).toBe(-Infinity);
       expect(rowOf(got.gradLogits as Float32Array, 1, 4).filter((x) => x !== 0)).toEqual([]);
     });
 
-    it("beyond the shorter completion is dropped by ldAlpha 0, and not 0·∞", () => {
+    it("beyond the shorter completion is dropped by ldAlpha 0, and not 0·∞", async () => {
       const row = (id: number) => ({ logits: [1, 2, -Infinity, 0.5], id });
       const batch = batchOfRows([{ chosen: [row(0), row(2)], rejected: [row(1)] }]);
-      const got = backend.logitsLoss({ ...batch, reference: { logps: new Float64Array(2) } }, { ldAlpha: 0 });
-      const want = backend.logitsLoss(
+      const got = await backend.logitsLoss({ ...batch, reference: { logps: new Float64Array(2) } }, { ldAlpha: 0 });
+      const want = await backend.logitsLoss(
         { ...batchOfRows([{ chosen: [row(0)], rejected: [row(1)] }]), reference: { logps: new Float64Array(2) } },
         { ldAlpha: 0 },
       );

@@ -38,10 +38,10 @@ const mixed: Row[] = [
 
 onEachBackend((backend) => {
   describe.each(layoutNames)("%s", (layout) => {
-    it.each([...plain, ...long, ...weighted, ...mixed])("%s", (_name, options) => {
+    it.each([...plain, ...long, ...weighted, ...mixed])("%s", async (_name, options) => {
       for (const padded of batches) {
         const { batch, unpack } = layouts[layout](padded);
-        const got = backend.logitsLoss(batch, { ...options, metrics: "full" });
+        const got = await backend.logitsLoss(batch, { ...options, metrics: "full" });
         const gradient = unpack(got.gradLogits as Float32Array, batch.vocab);
         const want = expectedOf(padded, options);
         expect(missesOfExpected(got, unpack(got.tokenLogps, 1), gradient, want)).toEqual([]);

@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { AbortError, DpoError, KindError, ParamError, ShapeError } from "../src/index.ts";
-import type { Backend } from "../src/types.ts";
-import { onEachBackend } from "./support/backends.ts";
+
+import { type AnyBackend, onEachBackend } from "./support/backends.ts";
 import { bytesOf } from "./support/guards.ts";
 import { idRefusals } from "./support/logits-id-refusals.ts";
 import { logitsRefusals } from "./support/logits-option-refusals.ts";
@@ -33,9 +33,9 @@ function arraysIn(value: unknown): ArrayBufferView[] {
   return typeof value === "object" && value !== null ? Object.values(value).flatMap(arraysIn) : [];
 }
 
-function thrownBy(call: () => unknown): unknown {
+async function thrownBy(call: () => unknown): Promise<unknown> {
   try {
-    call();
+    await call();
   } catch (error) {
     return error;
   }
@@ -43,7 +43,11 @@ function thrownBy(call: () => unknown): unknown {
 }
 
 /** The call is refused as the table says, and no array that it was given changes. */
-function expectRefused(name: "logitsLoss" | "sequenceLogps", backend: Backend, refusal: LogitsRefusal): void {
+async function expectRefused(
+  name: "logitsLoss" | "sequenceLogps",
+  backend: AnyBackend,
+  refusal: LogitsRefusal,
+): Promise<void> {
   const { batch, tokens, options = {}, layout, error, code, message } = refusal;
   const own = sound(layout);
   const call = { ...own, ...(tokens ? { tokens: { ...own.tokens, ...tokens } } : {}), ...batch };
@@ -51,7 +55,7 @@ function expectRefused(name: "logitsLoss" | "sequenceLogps", backend: Backend, r
   const given = "out" in options ? options : { ...options, out };
   const arrays = arraysIn([call, given]);
   const before = arrays.map((array) => bytesOf(array).slice());
-  const thrown = thrownBy(() => backend[name](call as never, given as never));
+  const thrown = await thrownBy(async () => backend[name](call as never, given as never));
   expect(thrown).toBeInstanceOf(classes[error]);
   expect(thrown).toBeInstanceOf(DpoError);
   expect(thrown).toMatchObject({ name: error, code, message: expect.stringMatching(message) });
@@ -60,9 +64,9 @@ function expectRefused(name: "logitsLoss" | "sequenceLogps", backend: Backend, r
 
 onEachBackend((backend) => {
   describe("tokens and vocabularies", () => {
-    it.each([...tokenRefusals, ...idRefusals])("$what: $error $code", (refusal) => {
-      expectRefused("logitsLoss", backend, refusal);
-      expectRefused("sequenceLogps", backend, refusal);
+    it.each([...tokenRefusals, ...idRefusals])("$what: $error $code", async (refusal) => {
+      await expectRefused("logitsLoss", backend, refusal);
+      await expectRefused("sequenceLogps", backend, refusal);
     });
   });
 
@@ -70,16 +74,16 @@ onEachBackend((backend) => {
     it.each(logitsRefusals)("$what: $error $code", (refusal) => expectRefused("logitsLoss", backend, refusal));
   });
 
-  it.each([null, undefined, 3, "batch"])("a batch that is %j", (batch) => {
+  it.each([null, undefined, 3, "batch"])("a batch that is %j", async (batch) => {
     for (const name of ["logitsLoss", "sequenceLogps"] as const) {
-      const thrown = thrownBy(() => backend[name](batch as never));
+      const thrown = await thrownBy(async () => backend[name](batch as never));
       expect(thrown).toMatchObject({ name: "KindError", message: expect.stringMatching(/^batch: expected an object/) });
     }
   });
 
-  it.each([null, 3, "options"])("options that are %j", (options) => {
+  it.each([null, 3, "options"])("options that are %j", async (options) => {
     for (const name of ["logitsLoss", "sequenceLogps"] as const) {
-      const thrown = thrownBy(() => backend[name](sound(), options as never));
+      const thrown = await thrownBy(async () => backend[name](sound(), options as never));
       expect(thrown).toMatchObject({
         name: "KindError",
         message: expect.stringMatching(/^options: expected an object/),
@@ -95,25 +99,27 @@ onEachBackend((backend) => {
     { weighting: "wpo" },
     { out: { gradLogits: logitsOf(16) } },
     { out: { losses: new Float32Array(2) } },
-  ])("sequenceLogps does not take %j", (options) => {
-    const thrown = thrownBy(() => backend.sequenceLogps(sound(), options as never));
+  ])("sequenceLogps does not take %j", async (options) => {
+    const thrown = await thrownBy(async () => backend.sequenceLogps(sound(), options as never));
     expect(thrown).toBeInstanceOf(ParamError);
     expect((thrown as DpoError).code).toMatch(/^un(used|known)-option$/);
   });
 
-  it("after a refusal the backend is as good as before", () => {
-    const want = backend.logitsLoss(sound());
+  it("after a refusal the backend is as good as before", async () => {
+    const want = await backend.logitsLoss(sound());
     for (const refusal of [...tokenRefusals, ...logitsRefusals].slice(0, 60))
-      expectRefused("logitsLoss", backend, refusal);
-    expect(missesOfBits(backend.logitsLoss(sound()), want)).toEqual([]);
+      await expectRefused("logitsLoss", backend, refusal);
+    expect(missesOfBits(await backend.logitsLoss(sound()), want)).toEqual([]);
   });
 
-  it("options that are undefined are absent", () => {
+  it("options that are undefined are absent", async () => {
     const names = ["ldAlpha", "weighting", "inPlace", "gradType", "out", "gradScale", "metrics", "validate", "signal"];
     const options = Object.fromEntries([...names, "onProgress", "accumulate"].map((name) => [name, undefined]));
-    expect(missesOfBits(backend.logitsLoss(sound(), options), backend.logitsLoss(sound()))).toEqual([]);
-    expect(backend.sequenceLogps(sound(), options)).toEqual(backend.sequenceLogps(sound()));
+    expect(missesOfBits(await backend.logitsLoss(sound(), options), await backend.logitsLoss(sound()))).toEqual([]);
+    expect(await backend.sequenceLogps(sound(), options)).toEqual(await backend.sequenceLogps(sound()));
     const tokens = { ...soundTokens(), offsets: undefined, targets: undefined, lengths: undefined };
-    expect(missesOfBits(backend.logitsLoss({ ...sound(), tokens }), backend.logitsLoss(sound()))).toEqual([]);
+    expect(missesOfBits(await backend.logitsLoss({ ...sound(), tokens }), await backend.logitsLoss(sound()))).toEqual(
+      [],
+    );
   });
 });

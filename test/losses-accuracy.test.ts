@@ -77,27 +77,27 @@ onEachWasm((backend) => {
   describe.each(dyadic)("$name", ({ name, options }) => {
     const call = { ...options, gradScale: COUNT };
 
-    it("gradients keep 6e-7, five units in the last place, where they saturate", () => {
+    it("gradients keep 6e-7, five units in the last place, where they saturate", async () => {
       // Measured: 4.1e-7 (exo_pair).
       const want = js.pairLoss(wide(saturated), call);
-      const got = backend.pairLoss(saturated, call);
+      const got = await backend.pairLoss(saturated, call);
       expect(missesOfGradients(got, want, 6e-7)).toEqual([]);
     });
 
-    it("losses and gradients keep 1e-6 of themselves or 4e-7 of full scale everywhere", () => {
+    it("losses and gradients keep 1e-6 of themselves or 4e-7 of full scale everywhere", async () => {
       // Measured: 0.9 of that (discopop, whose slope has parts of 1/(4τ) = 5).
       const want = js.pairLoss(wide(anywhere), call);
-      const got = backend.pairLoss(anywhere, call);
+      const got = await backend.pairLoss(anywhere, call);
       const lines = vectorNames.flatMap((key) => missesNear(key, got[key], want[key], 1e-6, ofFullScale(key, BETA)));
       expect(lines).toEqual([]);
     });
 
     if (crosses(name)) return;
 
-    it("gradients keep 6e-7 everywhere", () => {
+    it("gradients keep 6e-7 everywhere", async () => {
       // Measured: 4.7e-7 (apo_down, whose two parts would cancel where |z| ≈ |x|).
       const want = js.pairLoss(wide(anywhere), call);
-      const got = backend.pairLoss(anywhere, call);
+      const got = await backend.pairLoss(anywhere, call);
       expect(missesOfGradients(got, want, 6e-7)).toEqual([]);
     });
   });
@@ -107,12 +107,12 @@ onEachWasm((backend) => {
   describe.each([4, 100])("for policies within %d nats of the reference", (spread) => {
     const pairs = randomPairs(1003, 43, spread);
 
-    it.each(variants.filter(({ loss }) => !isLikelihood(loss)))("$name", ({ loss, options }) => {
+    it.each(variants.filter(({ loss }) => !isLikelihood(loss)))("$name", async ({ loss, options }) => {
       const { fAlpha = 0 } = options;
       const relative = isNormalised(loss) && Math.abs(fAlpha - 1) < 1e-2 ? 1e-5 : 2e-6;
       const call = { ...options, gradScale: 1003 };
       const { base, moved } = exactly(pairs, call);
-      const got = backend.pairLoss(pairs, call);
+      const got = await backend.pairLoss(pairs, call);
       const lines = vectorNames.flatMap((name) =>
         misses(name, got[name], base[name], (g, w, i) => {
           const moves = moved.map((other) => Math.abs((other[name][i] as number) - w)).filter(Number.isFinite);

@@ -20,9 +20,9 @@ onEachBackend((backend) => {
     const side = name === "chosenLengths" ? "gradChosen" : "gradRejected";
     const other = name === "chosenLengths" ? "gradRejected" : "gradChosen";
 
-    it.each(variants.filter(({ loss }) => !isLikelihood(loss)))("$name has no gradient there", ({ options }) => {
-      const got = backend.pairLoss(withLength(name, 0), options);
-      const want = backend.pairLoss(withLength(name, 1), options);
+    it.each(variants.filter(({ loss }) => !isLikelihood(loss)))("$name has no gradient there", async ({ options }) => {
+      const got = await backend.pairLoss(withLength(name, 0), options);
+      const want = await backend.pairLoss(withLength(name, 1), options);
       const cleared = want[side].map((slope, i) => (spots.includes(i) ? 0 : slope));
       expect(misses(side, got[side], cleared, same)).toEqual([]);
       expect(misses(other, got[other], want[other], same)).toEqual([]);
@@ -35,27 +35,32 @@ onEachBackend((backend) => {
   describe("sft", () => {
     const tokens = (inputs: PairLogps): number => (inputs.chosenLengths as Float32Array).reduce((a, b) => a + b, 0);
 
-    it("gives an empty completion no gradient and counts no token for it", () => {
+    it("gives an empty completion no gradient and counts no token for it", async () => {
       const inputs = withLength("chosenLengths", 0);
-      const { gradChosen } = backend.pairLoss(inputs, { lossType: "sft" });
+      const { gradChosen } = await backend.pairLoss(inputs, { lossType: "sft" });
       const want = Array.from(gradChosen, (_, i) => (spots.includes(i) ? 0 : -1 / tokens(inputs)));
       expect(missesNear("gradChosen", gradChosen, want, 1e-7)).toEqual([]);
       expect(tokens(inputs)).toBeLessThan(tokens(pairs));
     });
 
-    it("is 0/0 without any token, with gradients of 0", () => {
+    it("is 0/0 without any token, with gradients of 0", async () => {
       const zeros = new Float32Array(6);
-      const got = backend.pairLoss({ ...pairs, policyChosen: zeros, chosenLengths: zeros }, { lossType: "sft" });
+      const got = await backend.pairLoss({ ...pairs, policyChosen: zeros, chosenLengths: zeros }, { lossType: "sft" });
       expect(got.loss).toBeNaN();
       expect(misses("gradChosen", got.gradChosen, zeros, same)).toEqual([]);
     });
   });
 
-  it.each([Float32Array, Float64Array, Int32Array, Uint32Array])("lengths are the same numbers in a %o", (Type) => {
-    const inputs = withLength("rejectedLengths", 0);
-    const [chosenLengths, rejectedLengths] = lengthNames.map((name) => Type.from(inputs[name] as Float32Array));
-    const converted = { ...inputs, chosenLengths, rejectedLengths } as PairLogps & Record<string, LengthArray>;
-    const options = { lossType: ["ipo", "sft", "sigmoid_norm"] };
-    expect(missesBits(backend.pairLoss(converted, options), backend.pairLoss(inputs, options))).toEqual([]);
-  });
+  it.each([Float32Array, Float64Array, Int32Array, Uint32Array])(
+    "lengths are the same numbers in a %o",
+    async (Type) => {
+      const inputs = withLength("rejectedLengths", 0);
+      const [chosenLengths, rejectedLengths] = lengthNames.map((name) => Type.from(inputs[name] as Float32Array));
+      const converted = { ...inputs, chosenLengths, rejectedLengths } as PairLogps & Record<string, LengthArray>;
+      const options = { lossType: ["ipo", "sft", "sigmoid_norm"] };
+      expect(missesBits(await backend.pairLoss(converted, options), await backend.pairLoss(inputs, options))).toEqual(
+        [],
+      );
+    },
+  );
 });

@@ -29,44 +29,44 @@ onEachBackend((backend) => {
     ["float32", (p: PairLogps) => p],
     ["float64", wide],
   ] as const)("a NaN among %s inputs stays in its pair", (_type, convert) => {
-    const run = (inputs: PairLogps, options: PairLossOptions): string[] => {
-      const clean = backend.pairLoss(convert(inputs), options);
+    const run = async (inputs: PairLogps, options: PairLossOptions): Promise<string[]> => {
+      const clean = await backend.pairLoss(convert(inputs), options);
       const names = inputs.pairWeights ? ([...logpNames, "pairWeights"] as const) : logpNames;
-      return names.flatMap((name) =>
-        spots.flatMap((at) => {
-          const got = backend.pairLoss(convert(withValue(inputs, name, at, Number.NaN)), options);
-          return missesAround(at, got, clean).map((line) => `${name}[${at}] NaN: ${line}`);
-        }),
-      );
+      const lines: string[] = [];
+      for (const [name, at] of names.flatMap((each) => spots.map((spot) => [each, spot] as const))) {
+        const got = await backend.pairLoss(convert(withValue(inputs, name, at, Number.NaN)), options);
+        lines.push(...missesAround(at, got, clean).map((line) => `${name}[${at}] NaN: ${line}`));
+      }
+      return lines;
     };
 
-    it.each(own)("$name", ({ options }) => expect(run(pairs, options)).toEqual([]));
+    it.each(own)("$name", async ({ options }) => expect(await run(pairs, options)).toEqual([]));
 
-    it.each(own)("$name, weighted pairs", ({ options }) => expect(run(weighted, options)).toEqual([]));
+    it.each(own)("$name, weighted pairs", async ({ options }) => expect(await run(weighted, options)).toEqual([]));
 
-    it("three losses, a gradient scale", () => {
+    it("three losses, a gradient scale", async () => {
       const options = { lossType: ["hinge", "apo_zero", "ipo"], lossWeights: [1, 0, -2], gradScale: 64 };
-      expect(run(weighted, options)).toEqual([]);
+      expect(await run(weighted, options)).toEqual([]);
     });
   });
 
-  it.each(own)("a NaN in an unused reference does no harm: $name, referenceFree", ({ options }) => {
+  it.each(own)("a NaN in an unused reference does no harm: $name, referenceFree", async ({ options }) => {
     const free = { ...options, referenceFree: true };
-    const clean = backend.pairLoss(pairs, free);
+    const clean = await backend.pairLoss(pairs, free);
     for (const inputs of [pairs, wide(pairs)]) {
-      const got = backend.pairLoss(withValue(inputs, "referenceChosen", 2, Number.NaN), free);
+      const got = await backend.pairLoss(withValue(inputs, "referenceChosen", 2, Number.NaN), free);
       expect(vectorNames.flatMap((name) => missesNear(name, got[name], clean[name], 1e-6))).toEqual([]);
       expect(missesNear("loss", [got.loss], [clean.loss], 1e-6)).toEqual([]);
     }
   });
 
-  it("the loss of a batch with a NaN is NaN", () => {
-    expect(backend.pairLoss(withValue(pairs, "policyRejected", 1, Number.NaN)).loss).toBeNaN();
+  it("the loss of a batch with a NaN is NaN", async () => {
+    expect((await backend.pairLoss(withValue(pairs, "policyRejected", 1, Number.NaN))).loss).toBeNaN();
   });
 
-  it("a NaN counts as no win", () => {
-    const { metrics } = backend.pairLoss(withValue(pairs, "policyChosen", 0, Number.NaN));
-    const wins = backend.pairLoss(pairs).metrics["rewards/accuracies"] as number;
+  it("a NaN counts as no win", async () => {
+    const { metrics } = await backend.pairLoss(withValue(pairs, "policyChosen", 0, Number.NaN));
+    const wins = (await backend.pairLoss(pairs)).metrics["rewards/accuracies"] as number;
     const first = (pairs.policyChosen[0] as number) - (pairs.referenceChosen?.[0] as number);
     const other = (pairs.policyRejected[0] as number) - (pairs.referenceRejected?.[0] as number);
     expect(metrics["rewards/accuracies"]).toBeCloseTo(wins - (first > other ? 1 : 0) / COUNT, 6);
@@ -82,34 +82,40 @@ onEachBackend((backend) => {
     ];
     const cases = ["aot", "aot_unpaired"].flatMap((id) => signs.map(([sign, bits]) => ({ id, sign, bits })));
 
-    it.each(cases)("$id sorts a $sign NaN last: one rank of the losses, one pair of the gradients", ({ id, bits }) => {
-      const clean = backend.pairLoss(pairs, { lossType: id });
-      expect(clean.losses.every(Number.isFinite)).toBe(true);
-      for (const name of ["policyChosen", "policyRejected"] as const) {
-        const array = Float32Array.from(pairs[name]);
-        new Uint32Array(array.buffer)[2] = bits;
-        const got = backend.pairLoss({ ...pairs, [name]: array }, { lossType: id });
-        expect(Array.from(got.losses, Number.isNaN)).toEqual([false, false, false, false, true]);
-        expect([...got.gradChosen, ...got.gradRejected].filter(Number.isNaN)).toHaveLength(2);
-      }
-    });
+    it.each(cases)(
+      "$id sorts a $sign NaN last: one rank of the losses, one pair of the gradients",
+      async ({ id, bits }) => {
+        const clean = await backend.pairLoss(pairs, { lossType: id });
+        expect(clean.losses.every(Number.isFinite)).toBe(true);
+        for (const name of ["policyChosen", "policyRejected"] as const) {
+          const array = Float32Array.from(pairs[name]);
+          new Uint32Array(array.buffer)[2] = bits;
+          const got = await backend.pairLoss({ ...pairs, [name]: array }, { lossType: id });
+          expect(Array.from(got.losses, Number.isNaN)).toEqual([false, false, false, false, true]);
+          expect([...got.gradChosen, ...got.gradRejected].filter(Number.isNaN)).toHaveLength(2);
+        }
+      },
+    );
 
-    it("sft: a NaN makes the loss NaN and the gradient of its pair, not of the others", () => {
+    it("sft: a NaN makes the loss NaN and the gradient of its pair, not of the others", async () => {
       for (const inputs of [pairs, wide(pairs)]) {
-        const got = backend.pairLoss(withValue(inputs, "policyChosen", 1, Number.NaN), { lossType: "sft" });
+        const got = await backend.pairLoss(withValue(inputs, "policyChosen", 1, Number.NaN), { lossType: "sft" });
         expect(got.losses.every(Number.isNaN)).toBe(true);
         expect(Array.from(got.gradChosen, Number.isNaN)).toEqual([false, true, false, false, false]);
         expect(Array.from(got.gradRejected)).toEqual([0, 0, 0, 0, 0]);
       }
     });
 
-    it.each(["referenceChosen", "referenceRejected", "policyRejected"] as const)("sft does not look at %s", (name) => {
-      for (const inputs of [pairs, wide(pairs)]) {
-        const clean = backend.pairLoss(inputs, { lossType: "sft" });
-        const got = backend.pairLoss(withValue(inputs, name, 1, Number.NaN), { lossType: "sft" });
-        expect(Array.from(got.gradChosen)).toEqual(Array.from(clean.gradChosen));
-        expect(got.loss).toBe(clean.loss);
-      }
-    });
+    it.each(["referenceChosen", "referenceRejected", "policyRejected"] as const)(
+      "sft does not look at %s",
+      async (name) => {
+        for (const inputs of [pairs, wide(pairs)]) {
+          const clean = await backend.pairLoss(inputs, { lossType: "sft" });
+          const got = await backend.pairLoss(withValue(inputs, name, 1, Number.NaN), { lossType: "sft" });
+          expect(Array.from(got.gradChosen)).toEqual(Array.from(clean.gradChosen));
+          expect(got.loss).toBe(clean.loss);
+        }
+      },
+    );
   });
 });

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createWasm, lossTypes } from "../src/index.ts";
 import type { Backend, PairLogps, PairLossOptions } from "../src/types.ts";
-import { backends } from "./support/backends.ts";
+import { localBackends } from "./support/backends.ts";
 import { part, randomFrom, randomPairs, wide } from "./support/pairs.ts";
 
 const memories: WebAssembly.Memory[] = [];
@@ -51,7 +51,7 @@ const warmUp = (backend: Backend): void => {
   backend.pairLoss(float32, { lossType: ["aot", "aot_unpaired"] });
 };
 
-const candidates = backends.filter(({ name }) => name !== "js");
+const candidates = localBackends.filter(({ name }) => name !== "js");
 
 describe.each(candidates)("$name", ({ name, missing }) => {
   it.skipIf(missing)(`memory is flat over 10,000 calls${missing ? ` (skipped: ${missing})` : ""}`, async () => {

@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { KindError, ShapeError } from "../src/index.ts";
-import type { Backend, FloatArray, PairBuffers, PairLogps } from "../src/types.ts";
-import { onEachBackend } from "./support/backends.ts";
+import type { FloatArray, PairBuffers, PairLogps } from "../src/types.ts";
+import { type AnyBackend, onEachBackend } from "./support/backends.ts";
 import { mapPairs, randomPairs } from "./support/pairs.ts";
 
 const bufferNames = ["losses", "gradChosen", "gradRejected", "chosenRewards", "rejectedRewards"] as const;
@@ -54,12 +54,12 @@ const together: Row[] = bufferNames.slice(1).flatMap((name, k): Row[] => {
   ];
 });
 
-function expectRefused(
-  backend: Backend,
+async function expectRefused(
+  backend: AnyBackend,
   makeOut: (shared: Float32Array, inputs: PairLogps) => object,
   error: typeof ShapeError | typeof KindError,
   message: RegExp,
-): void {
+): Promise<void> {
   const shared = new Float32Array(9);
   const pairs = randomPairs(8, 51);
   shared.set(pairs.policyChosen);
@@ -71,28 +71,29 @@ function expectRefused(
   const others = Object.fromEntries(bufferNames.map((name) => [name, new Float32Array(8).fill(7)]));
   const out = { ...others, ...makeOut(shared, inputs) };
   const before = mapPairs(inputs, (array) => array.slice());
-  const call = () => backend.pairLoss(inputs, { metrics: "full", out: out as PairBuffers });
-  expect(call).toThrow(error);
-  expect(call).toThrow(message);
+  const call = async () => backend.pairLoss(inputs, { metrics: "full", out: out as PairBuffers });
+  await expect(call).rejects.toThrow(error);
+  await expect(call).rejects.toThrow(message);
   expect(mapPairs(inputs, (array) => array.slice())).toEqual(before);
   for (const name of bufferNames) expect(Array.from(others[name] ?? [])).toEqual(Array(8).fill(7));
 }
 
 onEachBackend((backend) => {
   describe("`out` is refused, and nothing is written,", () => {
-    it.each([...alone, ...together])("%s", (_what, makeOut, error, message) => {
-      expectRefused(backend, makeOut, error, message);
+    it.each([...alone, ...together])("%s", async (_what, makeOut, error, message) => {
+      await expectRefused(backend, makeOut, error, message);
     });
 
-    it("where it names what is no result", () => {
-      const call = () => backend.pairLoss(randomPairs(8, 51), { out: { grads: new Float32Array(8) } as PairBuffers });
-      expect(call).toThrow(expect.objectContaining({ name: "ParamError", code: "unknown-option" }));
-      expect(call).toThrow(/out\.grads: not a result; known: losses, gradChosen/);
+    it("where it names what is no result", async () => {
+      const call = async () =>
+        backend.pairLoss(randomPairs(8, 51), { out: { grads: new Float32Array(8) } as PairBuffers });
+      await expect(call).rejects.toThrow(expect.objectContaining({ name: "ParamError", code: "unknown-option" }));
+      await expect(call).rejects.toThrow(/out\.grads: not a result; known: losses, gradChosen/);
     });
 
-    it.each([null, 3, "losses"])("where it is %j", (out) => {
-      const call = () => backend.pairLoss(randomPairs(8, 51), { out: out as never });
-      expect(call).toThrow(expect.objectContaining({ name: "KindError", code: "wrong-kind" }));
+    it.each([null, 3, "losses"])("where it is %j", async (out) => {
+      const call = async () => backend.pairLoss(randomPairs(8, 51), { out: out as never });
+      await expect(call).rejects.toThrow(expect.objectContaining({ name: "KindError", code: "wrong-kind" }));
     });
   });
 });

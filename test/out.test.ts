@@ -39,31 +39,31 @@ const buffers = (count: number): Required<PairBuffers> =>
   Object.fromEntries(bufferNames.map((name) => [name, new Float32Array(count)])) as Required<PairBuffers>;
 
 onEachBackend((backend) => {
-  it("is filled and returned", () => {
+  it("is filled and returned", async () => {
     const pairs = make(9);
     const out = buffers(9);
-    const got = backend.pairLoss(pairs, { ...options, out });
+    const got = await backend.pairLoss(pairs, { ...options, out });
     for (const name of bufferNames) expect(got[name]).toBe(out[name]);
-    expect(missesOfAll(got, backend.pairLoss(pairs, options))).toEqual([]);
+    expect(missesOfAll(got, await backend.pairLoss(pairs, options))).toEqual([]);
   });
 
-  it.each(bufferNames)("may hold %s alone: the rest is new", (name) => {
+  it.each(bufferNames)("may hold %s alone: the rest is new", async (name) => {
     const pairs = make(9);
     const buffer = new Float32Array(9).fill(7);
-    const got = backend.pairLoss(pairs, { ...options, out: { [name]: buffer } });
+    const got = await backend.pairLoss(pairs, { ...options, out: { [name]: buffer } });
     expect(got[name]).toBe(buffer);
-    expect(missesOfAll(got, backend.pairLoss(pairs, options))).toEqual([]);
+    expect(missesOfAll(got, await backend.pairLoss(pairs, options))).toEqual([]);
   });
 
-  it("gives rewards where they are named or metrics are full, and not otherwise", () => {
+  it("gives rewards where they are named or metrics are full, and not otherwise", async () => {
     const pairs = make(9);
-    const plain = backend.pairLoss(pairs);
+    const plain = await backend.pairLoss(pairs);
     expect(plain).not.toHaveProperty("chosenRewards");
     expect(plain).not.toHaveProperty("rejectedRewards");
-    const named = backend.pairLoss(pairs, { out: { chosenRewards: new Float32Array(9) } });
+    const named = await backend.pairLoss(pairs, { out: { chosenRewards: new Float32Array(9) } });
     expect(named).toHaveProperty("chosenRewards");
     expect(named).not.toHaveProperty("rejectedRewards");
-    const { chosenRewards = [], rejectedRewards = [] } = backend.pairLoss(pairs, { metrics: "full", beta: 0.5 });
+    const { chosenRewards = [], rejectedRewards = [] } = await backend.pairLoss(pairs, { metrics: "full", beta: 0.5 });
     const reward = (policy: FloatArray, reference: FloatArray, i: number): number =>
       0.5 * ((policy[i] as number) - (reference[i] as number));
     for (let i = 0; i < 9; i++) {
@@ -72,42 +72,42 @@ onEachBackend((backend) => {
     }
   });
 
-  it("results of the next call without `out` are arrays of their own", () => {
+  it("results of the next call without `out` are arrays of their own", async () => {
     const pairs = make(9);
-    const first = backend.pairLoss(pairs, options);
+    const first = await backend.pairLoss(pairs, options);
     const kept = first.gradChosen.slice();
-    const second = backend.pairLoss(pairs, { ...options, gradScale: 3 });
+    const second = await backend.pairLoss(pairs, { ...options, gradScale: 3 });
     expect(second.gradChosen).not.toBe(first.gradChosen);
     expect(Array.from(first.gradChosen)).toEqual(Array.from(kept));
   });
 
   describe.each(bufferNames)("%s over an input", (name) => {
-    it.each(inputNames)("%s: the results are right", (input) => {
+    it.each(inputNames)("%s: the results are right", async (input) => {
       for (const [pairs, given] of [
         [make(COUNT), options],
         [{ ...make(COUNT), pairWeights: undefined }, sortedOptions],
       ] as const) {
         if (pairs[input] === undefined) continue;
-        const want = backend.pairLoss(pairs, given);
+        const want = await backend.pairLoss(pairs, given);
         const out = { [name]: pairs[input] as Float32Array };
-        expect(missesOfAll(backend.pairLoss(pairs, { ...given, out }), want)).toEqual([]);
+        expect(missesOfAll(await backend.pairLoss(pairs, { ...given, out }), want)).toEqual([]);
       }
     });
   });
 
-  it("all results may go over inputs at once", () => {
+  it("all results may go over inputs at once", async () => {
     const pairs = make(COUNT);
-    const want = backend.pairLoss(pairs, options);
+    const want = await backend.pairLoss(pairs, options);
     const out = Object.fromEntries(bufferNames.map((name, k) => [name, pairs[inputNames[6 - k] as keyof PairLogps]]));
-    expect(missesOfAll(backend.pairLoss(pairs, { ...options, out: out as PairBuffers }), want)).toEqual([]);
+    expect(missesOfAll(await backend.pairLoss(pairs, { ...options, out: out as PairBuffers }), want)).toEqual([]);
   });
 
-  it("may stand beside an input in one buffer", () => {
+  it("may stand beside an input in one buffer", async () => {
     const pairs = make(8);
     const shared = new Float32Array(16);
     shared.set(pairs.policyChosen);
     const inputs = { ...pairs, policyChosen: shared.subarray(0, 8) };
-    const got = backend.pairLoss(inputs, { ...options, out: { losses: shared.subarray(8) } });
-    expect(missesOfAll(got, backend.pairLoss(pairs, options))).toEqual([]);
+    const got = await backend.pairLoss(inputs, { ...options, out: { losses: shared.subarray(8) } });
+    expect(missesOfAll(got, await backend.pairLoss(pairs, options))).toEqual([]);
   });
 });

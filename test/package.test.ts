@@ -50,6 +50,7 @@ describe("sizes, gzip -9", () => {
     ["dist/kernels-relaxed.wasm", 24],
     ["dist/index.js", 40],
     ["dist/worker.js", 20],
+    ["dist/train.js", 12],
   ])("%s is at most %i KB", (file, limit) => {
     expect(gzipped(file)).toBeLessThanOrEqual(limit * 1024);
   });
@@ -77,12 +78,16 @@ describe("installed from what `npm pack` publishes", () => {
   const program = `
     import { readFile } from "node:fs/promises";
     import { createBackend, createJs, createWasm } from "dpo-kernels";
+    import { adamw, adamwState } from "dpo-kernels/train";
     const file = new URL(import.meta.resolve("dpo-kernels/kernels.wasm"));
     const f32 = (...values) => Float32Array.from(values);
     const pairs = { policyChosen: f32(-10, -12), policyRejected: f32(-11, -9), referenceChosen: f32(-10, -11), referenceRejected: f32(-10, -10) };
     const fromFile = await createWasm({ module: WebAssembly.compile(await readFile(file)) });
     const backends = [createJs(), await createWasm(), await createBackend(), fromFile];
-    console.log(JSON.stringify(backends.map((b) => [b.name, b.pairLoss(pairs, { lossType: "sigmoid", beta: 1 }).loss.toFixed(5)])));
+    const params = f32(1);
+    adamw(params, f32(-3), adamwState(params), { lr: 0.5, weightDecay: 0 });
+    const losses = backends.map((b) => [b.name, b.pairLoss(pairs, { lossType: "sigmoid", beta: 1 }).loss.toFixed(5)]);
+    console.log(JSON.stringify([...losses, ["adamw", params[0].toFixed(5)]]));
   `;
 
   const runtimes = [["the pinned Node", process.execPath] as const, ["the machine's Node", systemNode] as const];
@@ -90,7 +95,8 @@ describe("installed from what `npm pack` publishes", () => {
     test.skipIf(!executable)(`every backend gives the same loss in ${name}${executable ? "" : " (none found)"}`, () => {
       const output = execFileSync(executable ?? "", ["use.js"], { cwd: folder, encoding: "utf8" });
       // softplus(-1) and softplus(2), averaged
-      expect(JSON.parse(output)).toEqual(["js", "wasm", "wasm", "wasm"].map((backend) => [backend, "1.22009"]));
+      const losses = ["js", "wasm", "wasm", "wasm"].map((backend) => [backend, "1.22009"]);
+      expect(JSON.parse(output)).toEqual([...losses, ["adamw", "1.50000"]]);
     });
   }
 });

@@ -2,9 +2,9 @@
 // changes its inputs.
 
 import { describe, expect, it } from "vitest";
-import type { Backend, LengthArray, PairBuffers, PairLogps } from "../src/types.ts";
+import type { LengthArray, PairBuffers, PairLogps } from "../src/types.ts";
 import { checkCalls } from "./support/arbitraries.ts";
-import { onEachBackend, onEachWasm, RESERVE } from "./support/backends.ts";
+import { type AnyBackend, onEachBackend, onEachLocalWasm, onEachWasm, RESERVE } from "./support/backends.ts";
 import { missesBits } from "./support/compare.ts";
 import { mapPairs } from "./support/pairs.ts";
 
@@ -22,28 +22,28 @@ function shifted(array: LengthArray, Buffer: new (bytes: number) => ArrayBufferL
 }
 
 onEachBackend((backend) => {
-  it.each([1, 2, 3, 5])("views %d elements into a larger buffer give the same bits", (at) => {
-    checkCalls({}, ({ pairs, options }) => {
+  it.each([1, 2, 3, 5])("views %d elements into a larger buffer give the same bits", async (at) => {
+    await checkCalls({}, async ({ pairs, options }) => {
       const views = mapPairs(pairs, (array) => shifted(array, ArrayBuffer, at));
-      expect(missesBits(backend.pairLoss(views, options), backend.pairLoss(pairs, options))).toEqual([]);
+      expect(missesBits(await backend.pairLoss(views, options), await backend.pairLoss(pairs, options))).toEqual([]);
     });
   });
 
-  it("views of a SharedArrayBuffer give the same bits", () => {
-    checkCalls({}, ({ pairs, options }) => {
+  it("views of a SharedArrayBuffer give the same bits", async () => {
+    await checkCalls({}, async ({ pairs, options }) => {
       const views = mapPairs(pairs, (array) => shifted(array, SharedArrayBuffer, 1));
-      expect(missesBits(backend.pairLoss(views, options), backend.pairLoss(pairs, options))).toEqual([]);
+      expect(missesBits(await backend.pairLoss(views, options), await backend.pairLoss(pairs, options))).toEqual([]);
     });
   });
 
-  it("results in views at odd offsets and of a SharedArrayBuffer have the same bits, and nothing beside them", () => {
-    checkCalls({}, ({ pairs, options }) => {
+  it("results in views at odd offsets and of a SharedArrayBuffer have the same bits, and nothing beside them", async () => {
+    await checkCalls({}, async ({ pairs, options }) => {
       const { length } = pairs.policyChosen;
       const guarded = (): Float32Array<ArrayBufferLike> =>
         shifted(new Float32Array(length), SharedArrayBuffer, 1) as Float32Array<ArrayBufferLike>;
       const out = { losses: guarded(), gradChosen: guarded(), gradRejected: guarded() };
-      const got = backend.pairLoss(pairs, { ...options, out });
-      expect(missesBits(got, backend.pairLoss(pairs, options))).toEqual([]);
+      const got = await backend.pairLoss(pairs, { ...options, out });
+      expect(missesBits(got, await backend.pairLoss(pairs, options))).toEqual([]);
       for (const { buffer } of Object.values(out)) {
         const whole = new Float32Array(buffer);
         expect([whole[0], whole[length + 1], whole[length + 2], whole[length + 3]]).toEqual(Array(4).fill(Number.NaN));
@@ -51,10 +51,10 @@ onEachBackend((backend) => {
     });
   });
 
-  it("inputs are never modified", () => {
-    checkCalls({}, ({ pairs, options }) => {
+  it("inputs are never modified", async () => {
+    await checkCalls({}, async ({ pairs, options }) => {
       const before = mapPairs(pairs, (array) => array.slice());
-      backend.pairLoss(pairs, { ...options, metrics: "full", validate: "finite" });
+      await backend.pairLoss(pairs, { ...options, metrics: "full", validate: "finite" });
       for (const [name, array] of Object.entries(before)) {
         expect(Buffer.compare(bytesOf(array), bytesOf(pairs[name as keyof PairLogps] as LengthArray))).toBe(0);
       }
@@ -66,7 +66,7 @@ const bytesOf = ({ buffer, byteOffset, byteLength }: LengthArray): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
 /** The float32 arrays in the memory of the backend, each behind `gap` elements that are not its own. */
-function allocated(backend: Backend, pairs: PairLogps, gap: number): { inside: PairLogps; free: () => void } {
+function allocated(backend: AnyBackend, pairs: PairLogps, gap: number): { inside: PairLogps; free: () => void } {
   const blocks: Float32Array[] = [];
   const inside = mapPairs(pairs, (array) => {
     const block = backend.allocate("f32", array.length + gap);
@@ -79,32 +79,34 @@ function allocated(backend: Backend, pairs: PairLogps, gap: number): { inside: P
 
 onEachWasm((backend) => {
   describe.each([0, 1])("arrays of `allocate`, %d elements in", (gap) => {
-    it("give the same bits as the caller's own, as inputs and as results", () => {
-      checkCalls({ float64: false }, ({ pairs, options }) => {
+    it("give the same bits as the caller's own, as inputs and as results", async () => {
+      await checkCalls({ float64: false }, async ({ pairs, options }) => {
         const { inside, free } = allocated(backend, pairs, gap);
         const results = allocated(backend, { ...buffersFor(pairs) }, gap);
-        const want = backend.pairLoss(pairs, options);
-        expect(missesBits(backend.pairLoss(inside, options), want)).toEqual([]);
+        const want = await backend.pairLoss(pairs, options);
+        expect(missesBits(await backend.pairLoss(inside, options), want)).toEqual([]);
         const out = results.inside as PairBuffers;
-        expect(missesBits(backend.pairLoss(inside, { ...options, out }), want)).toEqual([]);
-        expect(missesBits(backend.pairLoss(pairs, { ...options, out }), want)).toEqual([]);
+        expect(missesBits(await backend.pairLoss(inside, { ...options, out }), want)).toEqual([]);
+        expect(missesBits(await backend.pairLoss(pairs, { ...options, out }), want)).toEqual([]);
         free();
         results.free();
       });
     });
   });
 
-  it("results over the inputs in the backend's memory have the same bits", () => {
-    checkCalls({ float64: false }, ({ pairs, options }) => {
-      const want = backend.pairLoss(pairs, options);
+  it("results over the inputs in the backend's memory have the same bits", async () => {
+    await checkCalls({ float64: false }, async ({ pairs, options }) => {
+      const want = await backend.pairLoss(pairs, options);
       const { inside, free } = allocated(backend, pairs, 0);
       const { policyChosen, policyRejected, referenceChosen } = inside as { [K in keyof PairLogps]-?: Float32Array };
       const out = { losses: policyRejected, gradChosen: referenceChosen, gradRejected: policyChosen };
-      expect(missesBits(backend.pairLoss(inside, { ...options, out }), want)).toEqual([]);
+      expect(missesBits(await backend.pairLoss(inside, { ...options, out }), want)).toEqual([]);
       free();
     });
   });
+});
 
+onEachLocalWasm((backend) => {
   it("has all of its memory back when every array is freed", () => {
     const half = backend.allocate("u8", RESERVE / 2);
     expect(() => backend.allocate("u8", (RESERVE / 4) * 3)).toThrow(/contiguous/);

@@ -31,25 +31,25 @@ const missesOfLoss = (got: number, want: PairLossResult, relative: number, loss 
   missesNear("loss", [got], [loss], relative, relative * meanMagnitude(want.losses) + 1e-12);
 
 onEachWasm((backend) => {
-  it("agrees with the float64 definitions within the bound of docs/numerics.md", () => {
-    checkCalls({ most: 1 }, ({ pairs, options }) => {
+  it("agrees with the float64 definitions within the bound of docs/numerics.md", async () => {
+    await checkCalls({ most: 1 }, async ({ pairs, options }) => {
       const exact = exactly(pairs, options);
-      expect(missesOfBound(backend.pairLoss(pairs, options), exact.base, exact, options.beta ?? 0.1)).toEqual([]);
+      expect(missesOfBound(await backend.pairLoss(pairs, options), exact.base, exact, options.beta ?? 0.1)).toEqual([]);
     });
   });
 });
 
 onEachBackend((backend) => {
-  const call = ({ pairs, options }: Call, more = {}): PairLossResult =>
+  const call = async ({ pairs, options }: Call, more = {}): Promise<PairLossResult> =>
     backend.pairLoss(pairs, { ...options, ...more });
 
   describe("order", () => {
-    it("another order of pairs is another order of gradients, bit for bit", () => {
-      checkCalls({ losses: [...separable, ...sorted] }, ({ pairs, options }) => {
+    it("another order of pairs is another order of gradients, bit for bit", async () => {
+      await checkCalls({ losses: [...separable, ...sorted] }, async ({ pairs, options }) => {
         const made = { pairs: withoutTies(pairs), options };
         const order = permutation(made.pairs.policyChosen.length);
-        const got = call({ ...made, pairs: inOrder(made.pairs, order) });
-        const want = call(made);
+        const got = await call({ ...made, pairs: inOrder(made.pairs, order) });
+        const want = await call(made);
         for (const name of byPair(made)) {
           const moved = want[name].map((_, i) => want[name][order[i] as number] as number);
           expect(misses(name, got[name], moved, bits)).toEqual([]);
@@ -58,20 +58,20 @@ onEachBackend((backend) => {
       });
     });
 
-    it("the losses of a sorted loss are by rank: in another order they are the same", () => {
-      checkCalls({ losses: sorted }, (made) => {
+    it("the losses of a sorted loss are by rank: in another order they are the same", async () => {
+      await checkCalls({ losses: sorted }, async (made) => {
         const order = permutation(made.pairs.policyChosen.length);
-        const got = call({ ...made, pairs: inOrder(made.pairs, order) });
-        expect(misses("losses", got.losses, call(made).losses, bits)).toEqual([]);
+        const got = await call({ ...made, pairs: inOrder(made.pairs, order) });
+        expect(misses("losses", got.losses, (await call(made)).losses, bits)).toEqual([]);
       });
     });
   });
 
   describe("scale", () => {
-    it("lossWeights twice as large give a loss and gradients twice as large", () => {
-      checkCalls({}, (made) => {
-        const got = call(made, { lossWeights: made.options.lossWeights.map((weight) => 2 * weight) });
-        const want = call(made);
+    it("lossWeights twice as large give a loss and gradients twice as large", async () => {
+      await checkCalls({}, async (made) => {
+        const got = await call(made, { lossWeights: made.options.lossWeights.map((weight) => 2 * weight) });
+        const want = await call(made);
         for (const name of vectorNames) {
           // Twice a number beyond the range is none; below it, denormals lose their last bit.
           const twice = want[name].map((value) => 2 * value);
@@ -81,10 +81,10 @@ onEachBackend((backend) => {
       });
     });
 
-    it("gradScale scales the gradients and nothing else", () => {
-      checkCalls({}, (made) => {
-        const got = call(made, { gradScale: -4 });
-        const want = call(made);
+    it("gradScale scales the gradients and nothing else", async () => {
+      await checkCalls({}, async (made) => {
+        const got = await call(made, { gradScale: -4 });
+        const want = await call(made);
         expect(misses("losses", got.losses, want.losses, bits)).toEqual([]);
         for (const name of ["gradChosen", "gradRejected"] as const) {
           const scaled = want[name].map((slope) => -4 * slope);
@@ -95,11 +95,11 @@ onEachBackend((backend) => {
       });
     });
 
-    it("pairWeights multiply the losses and gradients of their pairs", () => {
-      checkCalls({ losses: separable, most: 1 }, ({ pairs, options }) => {
+    it("pairWeights multiply the losses and gradients of their pairs", async () => {
+      await checkCalls({ losses: separable, most: 1 }, async ({ pairs, options }) => {
         const { pairWeights = pairs.policyChosen.map((_, i) => (i % 7) / 4), ...plain } = pairs;
-        const got = backend.pairLoss({ ...plain, pairWeights }, options);
-        const want = backend.pairLoss(plain, options);
+        const got = await backend.pairLoss({ ...plain, pairWeights }, options);
+        const want = await backend.pairLoss(plain, options);
         for (const name of vectorNames) {
           const weighted = want[name].map((value, i) => value * (pairWeights[i] as number));
           expect(missesNear(name, got[name], weighted, 2e-7, 1e-43)).toEqual([]);
@@ -111,17 +111,14 @@ onEachBackend((backend) => {
   });
 
   describe("sums", () => {
-    it("a batch cut in two: the loss is the mean of the two, weighted by pairs, and the gradients are theirs", () => {
-      checkCalls({ losses: separable }, ({ pairs, options }) => {
+    it("a batch cut in two: the loss is the mean of the two, weighted by pairs, and the gradients are theirs", async () => {
+      await checkCalls({ losses: separable }, async ({ pairs, options }) => {
         const count = pairs.policyChosen.length;
         if (count < 2) return;
         const cut = 1 + (count % (count - 1));
-        const parts = [part(pairs, 0, cut), part(pairs, cut, count)] as const;
-        const [head, tail] = parts.map((inputs) => backend.pairLoss(inputs, options)) as [
-          PairLossResult,
-          PairLossResult,
-        ];
-        const want = backend.pairLoss(pairs, options);
+        const head = await backend.pairLoss(part(pairs, 0, cut), options);
+        const tail = await backend.pairLoss(part(pairs, cut, count), options);
+        const want = await backend.pairLoss(pairs, options);
         const mean = (head.loss * cut + tail.loss * (count - cut)) / count;
         expect(missesOfLoss(mean, want, 1e-6)).toEqual([]);
         for (const name of ["gradChosen", "gradRejected"] as const) {
@@ -135,15 +132,16 @@ onEachBackend((backend) => {
       });
     });
 
-    it("several losses are the weighted sum of each alone", () => {
-      checkCalls({}, ({ pairs, options }) => {
+    it("several losses are the weighted sum of each alone", async () => {
+      await checkCalls({}, async ({ pairs, options }) => {
         const { lossType, lossWeights, beta, ...rest } = options;
         const { referenceFree, fDivergence, fAlpha } = rest;
-        const alone = lossType.map((id) => {
+        const alone: PairLossResult[] = [];
+        for (const id of lossType) {
           const own = id === "sft" ? {} : { beta, referenceFree, fDivergence, fAlpha };
-          return backend.pairLoss(pairs, { lossType: id, ...own });
-        });
-        const got = backend.pairLoss(pairs, options);
+          alone.push(await backend.pairLoss(pairs, { lossType: id, ...own }));
+        }
+        const got = await backend.pairLoss(pairs, options);
         const sum = (value: (result: PairLossResult) => number): number =>
           alone.reduce((total, result, j) => total + (lossWeights[j] as number) * value(result), 0);
         const size = (value: (result: PairLossResult) => number): number =>
@@ -161,34 +159,34 @@ onEachBackend((backend) => {
     });
   });
 
-  it("the same numbers in float32 and float64 arrays give the same result within the bound", () => {
-    checkCalls({ float64: false, most: 1 }, ({ pairs, options }) => {
-      const want = backend.pairLoss(pairs, options);
-      const got = backend.pairLoss(wide(pairs), options);
+  it("the same numbers in float32 and float64 arrays give the same result within the bound", async () => {
+    await checkCalls({ float64: false, most: 1 }, async ({ pairs, options }) => {
+      const want = await backend.pairLoss(pairs, options);
+      const got = await backend.pairLoss(wide(pairs), options);
       expect(missesOfBound(got, want, exactly(pairs, options), options.beta ?? 0.1)).toEqual([]);
     });
   });
 
-  it("a free reference is a reference of 0, bit for bit, but for the rewards", () => {
-    checkCalls({ losses: [...separable, ...sorted] }, ({ pairs, options }) => {
+  it("a free reference is a reference of 0, bit for bit, but for the rewards", async () => {
+    await checkCalls({ losses: [...separable, ...sorted] }, async ({ pairs, options }) => {
       const zeros = pairs.policyChosen.map(() => 0);
       const zeroed = { ...pairs, referenceChosen: zeros, referenceRejected: zeros };
-      const free = backend.pairLoss(pairs, { ...options, referenceFree: true });
-      expect(missesBits(free, backend.pairLoss(zeroed, { ...options, referenceFree: false }))).toEqual([]);
+      const free = await backend.pairLoss(pairs, { ...options, referenceFree: true });
+      expect(missesBits(free, await backend.pairLoss(zeroed, { ...options, referenceFree: false }))).toEqual([]);
       const { policyChosen, policyRejected, referenceChosen: _c, referenceRejected: _r, ...rest } = pairs;
       const without = { policyChosen, policyRejected, ...rest };
-      expect(missesBits(free, backend.pairLoss(without, { ...options, referenceFree: true }))).toEqual([]);
-      const rewards = backend.pairLoss(pairs, { ...options, referenceFree: false }).metrics["rewards/chosen"];
+      expect(missesBits(free, await backend.pairLoss(without, { ...options, referenceFree: true }))).toEqual([]);
+      const rewards = (await backend.pairLoss(pairs, { ...options, referenceFree: false })).metrics["rewards/chosen"];
       expect(free.metrics["rewards/chosen"]).toBe(rewards);
     });
   });
 
-  it("the same call twice gives the same bits, whatever was called in between", () => {
-    checkCalls({}, (made) => {
-      const first = call(made);
+  it("the same call twice gives the same bits, whatever was called in between", async () => {
+    await checkCalls({}, async (made) => {
+      const first = await call(made);
       const { pairWeights: _, ...pairs } = part(made.pairs, 0, 1);
-      backend.pairLoss(pairs, { lossType: ["aot", "exo_pair"], labelSmoothing: 0.2, lossWeights: [1, 2] });
-      expect(missesBits(call(made), first)).toEqual([]);
+      await backend.pairLoss(pairs, { lossType: ["aot", "exo_pair"], labelSmoothing: 0.2, lossWeights: [1, 2] });
+      expect(missesBits(await call(made), first)).toEqual([]);
     });
   });
 });

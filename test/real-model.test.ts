@@ -3,10 +3,11 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { hiddenOf, logitsOf, readTensor } from "../examples/real-model/logits.ts";
+import { hiddenOf, logitsOf } from "../examples/real-model/logits.ts";
 import { hiddenStates, multiply, readModel } from "../examples/real-model/model.ts";
 import { readPairs, type TokenLists, tokenise } from "../examples/real-model/pairs.ts";
 import { readTokenizer, start } from "../examples/real-model/tokenizer.ts";
+import { readTensor } from "../examples/safetensors.ts";
 import { collate, createJs, type LogitsBatch, type PaddedBatch, type PairLogps } from "../src/index.ts";
 import { onEachBackend } from "./support/backends.ts";
 
@@ -121,10 +122,10 @@ describe.skipIf(missing !== "")(`stories260K${missing}`, () => {
   onEachBackend((backend) => {
     // The recorded hidden states were computed in float32 before they were rounded to float16: of those computed here,
     // one in 700 rounds the other way. Over the whole file that moves a sum by 2.6e-3 nats at most, by 7e-5 on average.
-    it("gives the recorded log-probs", () => {
+    it("gives the recorded log-probs", async () => {
       const { indices, policy, reference } = batches();
-      const before = backend.sequenceLogps(reference);
-      const after = backend.logitsLoss({ ...policy, reference: { logps: before.logps } });
+      const before = await backend.sequenceLogps(reference);
+      const after = await backend.logitsLoss({ ...policy, reference: { logps: before.logps } });
       for (const { furthest, mean } of [
         distances(before.logps, "ref", indices),
         distances(after.logps, "policy", indices),
@@ -138,20 +139,23 @@ describe.skipIf(missing !== "")(`stories260K${missing}`, () => {
     });
 
     // Nine digits were recorded, 5e-7 here; logits in float32 add 1e-6.
-    it("gives every digit from the recorded hidden states", () => {
+    it("gives every digit from the recorded hidden states", async () => {
       const { indices, policy, reference } = recordedBatches();
-      const { logps } = backend.sequenceLogps(reference);
-      const after = backend.logitsLoss({ ...policy, reference: { logits: reference.logits } });
+      const { logps } = await backend.sequenceLogps(reference);
+      const after = await backend.logitsLoss({ ...policy, reference: { logits: reference.logits } });
       expect(distances(logps, "ref", indices).furthest).toBeLessThan(1e-5);
       expect(distances(after.logps, "policy", indices).furthest).toBeLessThan(1e-5);
     });
 
-    it("gives the same from packed logits", () => {
+    it("gives the same from packed logits", async () => {
       const { policy, reference } = batches();
       const packed = { policy: pack(policy), reference: pack(reference) };
       const options = { lossType: ["ipo", "sft"] };
-      const got = backend.logitsLoss({ ...packed.policy, reference: { logits: packed.reference.logits } }, options);
-      const want = backend.logitsLoss({ ...policy, reference: { logits: reference.logits } }, options);
+      const got = await backend.logitsLoss(
+        { ...packed.policy, reference: { logits: packed.reference.logits } },
+        options,
+      );
+      const want = await backend.logitsLoss({ ...policy, reference: { logits: reference.logits } }, options);
       expect(got.logps).toEqual(want.logps);
       expect([got.loss, got.losses, got.gradChosen]).toEqual([want.loss, want.losses, want.gradChosen]);
       expect(got.gradLogits).toEqual(pack({ ...policy, logits: want.gradLogits }).logits);

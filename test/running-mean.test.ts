@@ -53,38 +53,38 @@ function meanReward({ policyChosen, policyRejected, referenceChosen, referenceRe
 }
 
 onEachBackend((backend) => {
-  it("is updated once per call, the current batch included, and shifts by the new mean", () => {
+  it("is updated once per call, the current batch included, and shifts by the new mean", async () => {
     for (const convert of [(pairs: PairLogps) => pairs, wide]) {
       const rewardShift = createRunningMean();
       let sum = 0;
-      batches.forEach((pairs, k) => {
-        const got = backend.pairLoss(convert(pairs), { lossType: "bco_pair", beta: BETA, rewardShift });
+      for (const [k, pairs] of batches.entries()) {
+        const got = await backend.pairLoss(convert(pairs), { lossType: "bco_pair", beta: BETA, rewardShift });
         sum += meanReward(pairs);
         expect(rewardShift.count).toBe(k + 1);
         expect(missesNear("mean", [rewardShift.mean], [sum / (k + 1)], 1e-6, 1e-6)).toEqual([]);
         const plain = { lossType: "bco_pair", beta: BETA, rewardShift: rewardShift.mean };
-        expect(missesBits(got, backend.pairLoss(convert(pairs), plain))).toEqual([]);
-      });
+        expect(missesBits(got, await backend.pairLoss(convert(pairs), plain))).toEqual([]);
+      }
     }
   });
 
-  it("is updated once also where the list names bco_pair twice, and with other losses", () => {
+  it("is updated once also where the list names bco_pair twice, and with other losses", async () => {
     const rewardShift = createRunningMean();
     const lossType = ["bco_pair", "sigmoid", "bco_pair"];
-    const got = backend.pairLoss(batches[0] as PairLogps, { lossType, beta: BETA, rewardShift });
+    const got = await backend.pairLoss(batches[0] as PairLogps, { lossType, beta: BETA, rewardShift });
     expect(rewardShift.count).toBe(1);
     const plain = { lossType, beta: BETA, rewardShift: rewardShift.mean };
-    expect(missesBits(got, backend.pairLoss(batches[0] as PairLogps, plain))).toEqual([]);
+    expect(missesBits(got, await backend.pairLoss(batches[0] as PairLogps, plain))).toEqual([]);
   });
 
-  it("goes on from where it was saved", () => {
+  it("goes on from where it was saved", async () => {
     const [first, second] = batches as [PairLogps, PairLogps];
     const options = { lossType: "bco_pair", beta: BETA } as const;
     const whole = createRunningMean();
-    backend.pairLoss(first, { ...options, rewardShift: whole });
+    await backend.pairLoss(first, { ...options, rewardShift: whole });
     const resumed = createRunningMean(JSON.parse(JSON.stringify(whole)));
-    const want = backend.pairLoss(second, { ...options, rewardShift: whole });
-    expect(missesBits(backend.pairLoss(second, { ...options, rewardShift: resumed }), want)).toEqual([]);
+    const want = await backend.pairLoss(second, { ...options, rewardShift: whole });
+    expect(missesBits(await backend.pairLoss(second, { ...options, rewardShift: resumed }), want)).toEqual([]);
     expect(resumed.toJSON()).toEqual(whole.toJSON());
   });
 
@@ -104,25 +104,27 @@ onEachBackend((backend) => {
       ["an aborted signal", pairs, { signal: AbortSignal.abort() }],
     ];
 
-    it.each(refused)("%s", (_what, inputs, options) => {
+    it.each(refused)("%s", async (_what, inputs, options) => {
       const rewardShift = createRunningMean({ mean: 0.5, count: 2 });
-      expect(() => backend.pairLoss(inputs, { lossType: "bco_pair", rewardShift, ...options })).toThrow();
+      await expect(async () =>
+        backend.pairLoss(inputs, { lossType: "bco_pair", rewardShift, ...options }),
+      ).rejects.toThrow();
       expect(rewardShift.toJSON()).toEqual({ mean: 0.5, count: 2 });
     });
   });
 
-  it("a number shifts both rewards and keeps no state", () => {
+  it("a number shifts both rewards and keeps no state", async () => {
     const pairs = batches[0] as PairLogps;
     const options = { lossType: "bco_pair", beta: BETA, rewardShift: 0.75 } as const;
-    const shifted = backend.pairLoss(pairs, options);
-    expect(missesBits(backend.pairLoss(pairs, options), shifted)).toEqual([]);
+    const shifted = await backend.pairLoss(pairs, options);
+    expect(missesBits(await backend.pairLoss(pairs, options), shifted)).toEqual([]);
     // y − δ of both rewards: the same as log-ratios lower by δ/β.
     const lower = {
       ...wide(pairs),
       referenceChosen: Float64Array.from(pairs.referenceChosen ?? [], (x) => x + 0.75 / BETA),
     };
     lower.referenceRejected = Float64Array.from(pairs.referenceRejected ?? [], (x) => x + 0.75 / BETA);
-    const want = backend.pairLoss(lower, { lossType: "bco_pair", beta: BETA });
+    const want = await backend.pairLoss(lower, { lossType: "bco_pair", beta: BETA });
     expect(missesNear("losses", shifted.losses, want.losses, 2e-6, 1e-6)).toEqual([]);
     expect(missesNear("gradChosen", shifted.gradChosen, want.gradChosen, 2e-6, 1e-8)).toEqual([]);
   });

@@ -26,9 +26,9 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 let prepared;
 
 /** Not measured: the logits, and workers that have started. */
-globalThis.prepare = async (rows, vocab) => {
+globalThis.prepare = async (rows, vocab, allocates) => {
   const pool = await createPool({ workers: 2 });
-  const logits = pool.allocate("f32", rows * vocab);
+  const logits = allocates ? pool.allocate("f32", rows * vocab) : new Float32Array(rows * vocab);
   const values = Float32Array.from({ length: vocab }, (_, i) => Math.sin(i));
   for (let row = 0; row < rows; row++) logits.set(values, row * vocab);
   const pairs = rows / 256;
@@ -38,7 +38,6 @@ globalThis.prepare = async (rows, vocab) => {
   const batch = { tokens: { pairs, offsets, targets }, vocab, logits, reference };
   await pool.sequenceLogps(batch);
   prepared = { pool, batch };
-  return pool.reason;
 };
 
 /** Milliseconds: the longest gap while nothing happens, and while the pool computes; how long it computes. */

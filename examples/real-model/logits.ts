@@ -26,11 +26,3 @@ export function hiddenOf(model: Model, { pairs, length, inputIds, attentionMask 
 /** [2B·T·vocab] */
 export const logitsOf = (states: Float64Array, head: Float64Array, dim: number): Float32Array =>
   Float32Array.from(multiply(states, head, dim));
-
-/** A tensor of a safetensors file, as bytes: the length of the header, a JSON header, the data. */
-export function readTensor(file: Uint8Array, name: string): ArrayBuffer {
-  const size = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
-  const header = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + size)));
-  const [from, to] = header[name].data_offsets;
-  return new Uint8Array(file.subarray(8 + size + from, 8 + size + to)).buffer;
-}

@@ -6,7 +6,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { collate, createBackend } from "dpo-kernels";
-import { hiddenOf, logitsOf, readTensor } from "./logits.ts";
+import { readTensor } from "../safetensors.ts";
+import { hiddenOf, logitsOf } from "./logits.ts";
 import { readModel } from "./model.ts";
 import { readPairs, tokenise } from "./pairs.ts";
 import { readTokenizer } from "./tokenizer.ts";

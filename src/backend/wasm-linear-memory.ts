@@ -54,14 +54,23 @@ export function createLinearMemory(module: WebAssembly.Module) {
       }
     };
 
-    /** Rows from `start` on to panels of their columns, and of rows, `panel` of them, if `asRows` is given. */
-    const pack = (parts: readonly Part[], start: number, n: number, asColumns: number, asRows = 0, panel = 0): void => {
-      for (let i = 0; i < n; i += 8) {
-        const rows = Math.min(8, n - i);
+    /** n rows from `start` on to panels of `width` of them, and to panels of columns, `panel` long, if `asRows` is given. */
+    const pack = (
+      parts: readonly Part[],
+      start: number,
+      n: number,
+      width: number,
+      asColumns: number,
+      asRows = 0,
+      panel = 0,
+    ): void => {
+      for (let i = 0; i < n; i += width) {
+        const rows = Math.min(width, n - i);
         for (let r = 0; r < rows; r++) stage(parts, start + i + r, staged + 4 * columns * r);
-        f32.fill(0, staged / 4 + columns * rows, staged / 4 + columns * 8);
-        kernels.pack_columns_f32(staged, columns, 8, columns, asColumns + 4 * columns * i);
-        if (asRows) kernels.pack_rows_f32(staged, columns, Math.min(8, panel - i), columns, asRows + 32 * i, panel);
+        f32.fill(0, staged / 4 + columns * rows, staged / 4 + columns * width);
+        kernels.pack_columns_f32(staged, columns, width, columns, asColumns + 4 * columns * i, width);
+        if (!asRows) continue;
+        kernels.pack_rows_f32(staged, columns, Math.min(width, panel - i), columns, asRows + 32 * i, panel, 8);
       }
     };
 
@@ -83,7 +92,8 @@ export function createLinearMemory(module: WebAssembly.Module) {
       }
     };
 
-    return { kernels, f32, f64: new Float64Array(buffer), i32: new Int32Array(buffer), pack, unpack };
+    const rows = Number(kernels.GEMM_ROWS.value);
+    return { kernels, rows, f32, f64: new Float64Array(buffer), i32: new Int32Array(buffer), pack, unpack };
   };
   return { reserve, open };
 }

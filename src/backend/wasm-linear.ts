@@ -12,10 +12,10 @@ import {
 } from "./linear-shards.ts";
 import { createLinearMemory, eights, layout } from "./wasm-linear-memory.ts";
 
-/** Tokens of a tile, and its ids forward and backward. measured: docs/performance.md, "Fused linear". */
-const TOKENS = 256;
+/** Tokens of a tile, and its ids forward and backward: whole panels of 4, 6 and 8. measured: docs/performance.md, "Fused linear". */
+const TOKENS = 264;
 const FORWARD_IDS = 256;
-const BACKWARD_IDS = 128;
+const BACKWARD_IDS = 120;
 /** Packed hidden states that are held; on the way back, further tiles are packed again for every block of ids. */
 const PACKED_BYTES = 4 << 20;
 
@@ -30,23 +30,23 @@ export function createLinearShards(module: WebAssembly.Module): LinearShards {
     forward(shard, statistics) {
       const plan = forwardPlan(shard);
       const { columns, group, hidden, weights, tile, ids, sums } = plan;
-      const { kernels, f64, i32, pack } = open(plan);
+      const { kernels, rows, f64, i32, pack } = open(plan);
       const [states, head] = [hiddenParts(shard), weightParts(shard)];
       const tokens = shard.rows.length;
       const result = new Float64Array(SUMS * tokens);
       for (let k = 0; k < tokens; k++) result.set(freshSums, SUMS * k);
       for (let start = 0; start < tokens; start += group) {
         const size = Math.min(group, tokens - start);
-        pack(states, start, size, hidden);
+        pack(states, start, size, rows, hidden);
         i32.set(shard.targets.subarray(start, start + size), ids / 4);
         f64.set(result.subarray(SUMS * start, SUMS * (start + size)), sums / 8);
         for (let v = 0; v < shard.vocab; v += FORWARD_IDS) {
           const n = Math.min(FORWARD_IDS, shard.vocab - v);
-          pack(head, v, n, weights);
+          pack(head, v, n, 8, weights);
           for (let t = 0; t < size; t += TOKENS) {
             const m = Math.min(TOKENS, size - t);
             const states = hidden + 4 * t * columns;
-            kernels.gemm_f32(states, weights, tile, fours(m), eights(n), columns, FORWARD_IDS, 0);
+            kernels.gemm_f32(states, weights, tile, whole(m, rows), eights(n), columns, FORWARD_IDS, 0);
             const [own, into] = [ids + 4 * t, sums + 8 * SUMS * t];
             kernels.linear_sums_f32(tile, FORWARD_IDS, m, n, v, own, into, Number(statistics));
           }
@@ -60,7 +60,7 @@ export function createLinearShards(module: WebAssembly.Module): LinearShards {
       const plan = backwardPlan(shard);
       const { columns, slots, slotBytes, hidden, weights, weightRows, tile, tileColumns, tileRows } = plan;
       const { gradHidden, gradWeights, ids } = plan;
-      const { kernels, f32, f64, i32, pack, unpack } = open(plan);
+      const { kernels, rows, f32, f64, i32, pack, unpack } = open(plan);
       const [states, head, targets] = [hiddenParts(shard), weightParts(shard), gradientParts(shard, out)];
       // A frozen weight's columns are left out.
       const first = Math.min(...targets.map(({ column }) => column)) & ~7;
@@ -71,21 +71,22 @@ export function createLinearShards(module: WebAssembly.Module): LinearShards {
       for (let v = 0; v < shard.vocab; v += BACKWARD_IDS) {
         const n = Math.min(BACKWARD_IDS, shard.vocab - v);
         const wide = eights(n);
-        pack(head, v, n, weights, weightRows, wide);
+        pack(head, v, n, 8, weights, weightRows, wide);
         for (let t = 0, slot = 0; t < tokens; t += TOKENS, slot++) {
           const m = Math.min(TOKENS, tokens - t);
           const own = hidden + slotBytes * Math.min(slot, slots - 1);
           const ownRows = own + slotBytes / 2;
           const isHeld = slot < slots - 1 || tokens <= slots * TOKENS;
-          if (v === 0 || !isHeld) pack(states, t, m, own, ownRows, m);
-          kernels.gemm_f32(own, weights, tile, fours(m), wide, columns, BACKWARD_IDS, 0);
+          if (v === 0 || !isHeld) pack(states, t, m, rows, own, ownRows, m);
+          const high = whole(m, rows);
+          kernels.gemm_f32(own, weights, tile, high, wide, columns, BACKWARD_IDS, 0);
           kernels.linear_grad_f32(tile, BACKWARD_IDS, m, n, v, ids + 4 * t, plan.slopes + 24 * t);
-          kernels.pack_columns_f32(tile, BACKWARD_IDS, eights(m), wide, tileColumns);
-          kernels.pack_rows_f32(tile, BACKWARD_IDS, m, wide, tileRows, m);
+          kernels.pack_columns_f32(tile, BACKWARD_IDS, high, wide, tileColumns, rows);
+          kernels.pack_rows_f32(tile, BACKWARD_IDS, m, wide, tileRows, m, rows);
           const into = gradHidden + 4 * t * columns;
-          kernels.gemm_f32(tileColumns, weightRows, into, fours(m), columns, wide, columns, Number(v > 0));
+          kernels.gemm_f32(tileColumns, weightRows, into, high, columns, wide, columns, Number(v > 0));
           const [b, c] = [ownRows + 4 * first * m, gradWeights + 4 * first];
-          kernels.gemm_f32(tileRows, b, c, wide, columns - first, m, columns, Number(t > 0));
+          kernels.gemm_f32(tileRows, b, c, whole(wide, rows), columns - first, m, columns, Number(t > 0));
         }
         unpack(targets, v, n, gradWeights, out.accumulate);
       }
@@ -94,11 +95,13 @@ export function createLinearShards(module: WebAssembly.Module): LinearShards {
   };
 }
 
-const fours = (n: number): number => Math.ceil(n / 4) * 4;
+const whole = (n: number, panel: number): number => Math.ceil(n / panel) * panel;
+/** Room for whole panels of either height. */
+const twelves = (n: number): number => whole(n, 12);
 
 function forwardPlan(head: LinearHead) {
   const columns = eights(columnsOf(head));
-  const tokens = eights(head.rows.length);
+  const tokens = twelves(head.rows.length);
   const group = Math.min(tokens, tilesOf(PACKED_BYTES / (4 * columns)) * TOKENS);
   return {
     group,
@@ -114,7 +117,7 @@ function forwardPlan(head: LinearHead) {
 
 function backwardPlan(head: LinearHead) {
   const columns = eights(columnsOf(head));
-  const tokens = eights(head.rows.length);
+  const tokens = twelves(head.rows.length);
   const perTile = Math.min(TOKENS, tokens);
   const slots = Math.min(Math.ceil(tokens / TOKENS), tilesOf(PACKED_BYTES / (8 * columns)));
   const slotBytes = 8 * columns * perTile;

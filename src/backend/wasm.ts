@@ -15,6 +15,7 @@ import {
   STATIC_BYTES,
   type WasmSource,
 } from "../wasm/load.ts";
+import { rememberMemory } from "../wasm/memories.ts";
 import { untilDisposed } from "./dispose.ts";
 import { makeLinearLoss } from "./linear-loss.ts";
 import type { LinearShards } from "./linear-shards.ts";
@@ -109,7 +110,7 @@ function checkKernels(plan: Plan): void {
 function createMemory(bytes: number): WebAssembly.Memory {
   const pages = Math.ceil(bytes / PAGE);
   try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+    return rememberMemory(new WebAssembly.Memory({ initial: pages, maximum: pages }));
   } catch (cause) {
     throw new BackendError("out-of-memory", `reserve: expected ${bytes} bytes of memory, got none`, { cause });
   }

@@ -57,7 +57,15 @@ export function createHand(start: () => AnyWorker, setup: Setup, timeout: number
         reject(error);
       };
       waiting.add(fail);
-      call(api).then(
+      let answered: Promise<Answer<T>>;
+      try {
+        answered = call(api);
+      } catch (error) {
+        // It could not even be put together; the worker knows nothing of it.
+        fail(error as Error);
+        return;
+      }
+      answered.then(
         (answer) => {
           settle();
           if ("value" in answer) return resolve(answer.value);
@@ -73,9 +81,13 @@ export function createHand(start: () => AnyWorker, setup: Setup, timeout: number
     });
 
   const ready = ask<undefined>((remote) => remote.start(setup) as Promise<Answer<undefined>>);
-  ready.catch(end);
+  let isReady = false;
+  ready.then(() => {
+    isReady = true;
+  }, end);
   return {
-    ask: (call) => ready.then(() => ask(call)),
+    // At once where it can be, so that the time it takes to copy counts for whoever asks.
+    ask: (call) => (isReady ? ask(call) : ready.then(() => ask(call))),
     get failure() {
       return failure;
     },

@@ -106,6 +106,8 @@ export function createLogitsEngine(
   const read = async (rows: LogitRows, sums: TokenSums, again: boolean, shard: Shard, hand: Hand): Promise<void> => {
     const { max, sum, label, hit, statistics } = sums;
     let copy: SentFloats | undefined;
+    // Not whether anything is kept of the shard: a reference's copy is not the policy's.
+    let isKept = false;
     const asked = hand.ask<ReadAnswer>((api) => {
       const packed = pack(rows, shard);
       copy = packed.copy;
@@ -113,13 +115,14 @@ export function createLogitsEngine(
       const bytes = isGiven(rows) ? 0 : (copy?.data.byteLength ?? 0);
       const keeps = again && copy && copies.mayKeep(bytes);
       const key = keeps && moves ? keys++ : undefined;
+      isKept = keeps === true;
       if (keeps && copy) kept.set(shard.from, key === undefined ? { bytes, copy } : { bytes, hand, key });
       const chosen = Math.max(0, Math.min(shard.to, hit.length) - shard.from);
       const task = { ...packed.sent, chosen, statistics: statistics !== undefined, keep: key };
       return api.read(transfer(task, moves ? [copy?.data.buffer as ArrayBuffer] : [])) as Promise<Answer<ReadAnswer>>;
     });
-    const answer = await orAbandon(asked, () => (kept.has(shard.from) ? undefined : copy));
-    if (copy?.resident && !kept.has(shard.from)) copies.giveBack(copy.data);
+    const answer = await orAbandon(asked, () => (isKept ? undefined : copy));
+    if (copy?.resident && !isKept) copies.giveBack(copy.data);
     if (answer.buffer && !isGiven(rows)) copies.giveBack(new Uint8Array(answer.buffer));
     max.set(answer.max, shard.from);
     sum.set(answer.sum, shard.from);

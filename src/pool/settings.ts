@@ -43,6 +43,9 @@ const known = ["workers", "memory", "createWorker", "module", "relaxed", "maxQue
  * Throws    ParamError, KindError
  */
 export function readSettings(options: PoolOptions): Settings {
+  if (typeof options !== "object" || options === null) {
+    throw new KindError(`options: expected an object, got ${kindOf(options)}`);
+  }
   for (const name in options) {
     if (known.includes(name) || options[name as keyof PoolOptions] === undefined) continue;
     throw new ParamError("unknown-option", `${name}: not an option of createPool; known: ${known.join(", ")}`);

@@ -54,12 +54,14 @@ export type KernelExports = {
   argsort_f64(keys: number, order: number, keys2: number, order2: number, counts: number, n: number): void;
   difference_f64(x: number, y: number, out: number, n: number): void;
   scatter_f32(x: number, order: number, out: number, n: number): void;
-  /** C = A·B, or C += A·B with `add` 1: panels of eight in, rows `stride` apart out; m a multiple of 4, n of 8. */
+  /** Rows of a panel of A: 4 or 6. */
+  readonly GEMM_ROWS: WebAssembly.Global;
+  /** C = A·B, or C += A·B with `add` 1: panels in, rows `stride` apart out; m a multiple of GEMM_ROWS, n of 8. */
   gemm_f32(a: number, b: number, c: number, m: number, n: number, k: number, stride: number, add: number): void;
-  /** Rows to panels: [m/8][k][8]. */
-  pack_columns_f32(x: number, stride: number, m: number, k: number, out: number): void;
-  /** Rows to panels: m rows of [n/8][panel][8]. */
-  pack_rows_f32(x: number, stride: number, m: number, n: number, out: number, panel: number): void;
+  /** Rows to panels: [m/width][k][width]. */
+  pack_columns_f32(x: number, stride: number, m: number, k: number, out: number, width: number): void;
+  /** Rows to panels: m rows of [n/width][panel][width]. */
+  pack_rows_f32(x: number, stride: number, m: number, n: number, out: number, panel: number, width: number): void;
   /** A tile of logits, from id `first` on: into seven sums a row, or to gradients in place. */
   linear_sums_f32(
     tile: number,
@@ -115,13 +117,14 @@ export async function compile(bytes: BufferSource): Promise<WebAssembly.Module> 
   try {
     return await WebAssembly.compile(bytes);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new BackendError(
-      "unavailable",
-      `wasm: this place does not compile WebAssembly (${why}); allow 'wasm-unsafe-eval', pass a module, or use createJs()`,
-      { cause },
-    );
+    throw refused(cause);
   }
+}
+
+function refused(cause: unknown): BackendError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const message = `wasm: this place does not compile WebAssembly (${why}); allow 'wasm-unsafe-eval', pass a module, or use createJs()`;
+  return new BackendError("unavailable", message, { cause });
 }
 
 /** The bytes in what the caller gave, or its module: one of another realm is no instance of ours, so it is known by elimination. */
@@ -161,6 +164,11 @@ export function instantiate(
   memory: WebAssembly.Memory,
   scratch: number = OWN_SCRATCH,
 ): KernelExports {
-  const { exports } = new WebAssembly.Instance(module, { env: { memory, scratch, abort: () => {} } });
-  return exports as KernelExports;
+  try {
+    const { exports } = new WebAssembly.Instance(module, { env: { memory, scratch, abort: () => {} } });
+    return exports as KernelExports;
+  } catch (cause) {
+    // WebKit compiles under any content policy, and refuses here.
+    throw cause instanceof WebAssembly.CompileError ? refused(cause) : cause;
+  }
 }

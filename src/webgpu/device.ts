@@ -54,7 +54,9 @@ export const hasRealGpu = (): Promise<boolean> =>
 
 /** What kind of GPU it is, in words. */
 export function describeInfo(info: GPUAdapterInfo | undefined): string {
-  const words = [info?.vendor, info?.architecture || info?.device || info?.description].filter(Boolean).join(" ");
+  // Some engines give numbers for names.
+  const names = [info?.vendor, info?.architecture, info?.device, info?.description];
+  const words = [...new Set(names)].filter((name) => /[a-z]/i.test(name ?? "")).join(" ");
   return words || "an adapter without a name";
 }
 

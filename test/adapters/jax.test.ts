@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { AdapterOptions } from "../../src/adapters/batch.ts";
 import { jaxLogitsLoss } from "../../src/adapters/jax.ts";
 import { createJs, ParamError, ShapeError } from "../../src/index.ts";
-import { onEachBackend } from "../support/backends.ts";
+import { onEachLocal } from "../support/backends.ts";
 import { missesNear } from "../support/compare.ts";
 import { numbers, packed, padded, referenceLogps, rows, selection, vocab } from "./batch.ts";
 
@@ -56,7 +56,7 @@ describe("examples/adapters/jax.ts", () => {
   }, 60_000);
 });
 
-onEachBackend((backend) => {
+onEachLocal((backend) => {
   it("value and gradients are those of jax-js's autodiff of the formula", async () => {
     const { hidden, weight, bias } = arrays();
     const model = (w: Array, b: Array): Array => np.dot(hidden.ref, w).add(b);

@@ -53,7 +53,7 @@ describe("examples/adapters/onnxruntime-web.ts", () => {
 onEachBackend((backend) => {
   const reference = { logps: referenceLogps };
 
-  it("loss and gradient are those of the plain arrays, padded and packed", () => {
+  it("loss and gradient are those of the plain arrays, padded and packed", async () => {
     const cases: [Tokens | PackedTokens, number[]][] = [
       [padded, [B2, T, vocab]],
       [padded, [B2 * T, vocab]],
@@ -62,8 +62,8 @@ onEachBackend((backend) => {
     ];
     for (const [tokens, dims] of cases) {
       const tensor = float32(dims);
-      const got = backend.logitsLoss({ tokens, ...ortLogits(tensor, tokens), reference });
-      expect(got).toEqual(backend.logitsLoss({ tokens, vocab, logits: tensor.data as Float32Array, reference }));
+      const got = await backend.logitsLoss({ tokens, ...ortLogits(tensor, tokens), reference });
+      expect(got).toEqual(await backend.logitsLoss({ tokens, vocab, logits: tensor.data as Float32Array, reference }));
     }
   });
 
@@ -81,15 +81,15 @@ onEachBackend((backend) => {
     expect(half.gradLogits).toBeInstanceOf(Float16Array);
   });
 
-  it("inPlace puts the gradient into the tensor", () => {
+  it("inPlace puts the gradient into the tensor", async () => {
     const tensor = float32([B2, T, vocab]);
     const batch = { tokens: padded, ...ortLogits(tensor, padded), reference };
-    const { gradLogits } = backend.logitsLoss(batch);
-    backend.logitsLoss(batch, { inPlace: true });
+    const { gradLogits } = await backend.logitsLoss(batch);
+    await backend.logitsLoss(batch, { inPlace: true });
     expect(tensor.data).toEqual(gradLogits);
   });
 
-  it("tokens from tensors are those of the batch", () => {
+  it("tokens from tensors are those of the batch", async () => {
     const ids = new ort.Tensor("int64", BigInt64Array.from(padded.inputIds, BigInt), [B2, T]);
     const masks = [
       new ort.Tensor("bool", padded.completionMask, [B2, T]),
@@ -97,8 +97,9 @@ onEachBackend((backend) => {
     ];
     const { data } = float32([B2, T, vocab]);
     const batch = { vocab, logits: data as Float32Array, reference };
-    const want = backend.logitsLoss({ tokens: padded, ...batch });
-    for (const mask of masks) expect(backend.logitsLoss({ tokens: ortTokens(ids, mask), ...batch })).toEqual(want);
+    const want = await backend.logitsLoss({ tokens: padded, ...batch });
+    for (const mask of masks)
+      expect(await backend.logitsLoss({ tokens: ortTokens(ids, mask), ...batch })).toEqual(want);
   });
 });
 

@@ -6,7 +6,7 @@ import "@tensorflow/tfjs-layers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { type TfLogitsLossOptions, tfLogitsLoss } from "../../src/adapters/tfjs.ts";
 import { createJs, KindError, type LogitsLossResult, ParamError, ShapeError } from "../../src/index.ts";
-import { onEachBackend } from "../support/backends.ts";
+import { onEachLocal } from "../support/backends.ts";
 import { missesNear } from "../support/compare.ts";
 import { numbers, packed, padded, referenceLogps, rows, selection, vocab } from "./batch.ts";
 
@@ -45,7 +45,7 @@ describe("examples/adapters/tfjs.ts", () => {
   }, 60_000);
 });
 
-onEachBackend((backend) => {
+onEachLocal((backend) => {
   const lossOf = (options: TfLogitsLossOptions = { beta }) => tfLogitsLoss(tf, backend, batch, options);
 
   it("value and gradient are those of logitsLoss", () => {

@@ -88,9 +88,9 @@ function make({
 }
 
 /** Checks a property of calls, the same ones every time. */
-export function checkCalls(wishes: Wishes, property: (call: Call) => void): void {
-  fc.assert(
-    fc.property(recipes(wishes), (recipe) => property(make(recipe))),
+export async function checkCalls(wishes: Wishes, property: (call: Call) => void | Promise<void>): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(recipes(wishes), async (recipe) => property(make(recipe))),
     { numRuns: 60, seed: 20261122 },
   );
 }

@@ -1,6 +1,6 @@
 // Arrays in the middle of larger memory, with bytes around them that nothing may write.
 
-import type { Backend } from "../../src/types.ts";
+import type { AnyBackend } from "./backends.ts";
 
 export type Typed =
   | Float32Array
@@ -55,7 +55,7 @@ export const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView<Arra
   new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Copies of arrays in the memory of the backend, `at` elements into blocks of `allocate`. */
-export function memoryOf(backend: Backend) {
+export function memoryOf(backend: AnyBackend) {
   const blocks: ArrayBufferView[] = [];
   return {
     place<A extends Float32Array | Uint16Array>(array: A, at: number): Guarded<A> {

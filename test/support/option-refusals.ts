@@ -17,7 +17,7 @@ const unknown: Refusal[] = [
   options,
   ...param,
   code: "unknown-option" as const,
-  message: new RegExp(`^${what}: not an option; known: lossType, lossWeights, beta, .*onProgress$`),
+  message: new RegExp(`^${what}: not an option; known: lossType, lossWeights, beta, .*transfer$`),
 }));
 
 const unknownLosses: Refusal[] = ["Sigmoid", "dpo", "kto", "", "toString", "__proto__", "constructor"].map((name) => ({

@@ -1,0 +1,83 @@
+// The calls of dpo-kernels that are timed, and the loop that tells the machine's peak.
+
+import { readFileSync } from "node:fs";
+import type { Backend } from "../../dist/index.js";
+import { shardsInOrder } from "../../src/backend/linear-engine.ts";
+import { createLinearShards } from "../../src/backend/wasm-linear.ts";
+import { instantiate } from "../../src/wasm/load.ts";
+import { options, type Problem, type Results } from "./problem.ts";
+
+const load = (file: string) => new WebAssembly.Module(readFileSync(new URL(`../../dist/${file}`, import.meta.url)));
+const modules = { plain: load("kernels.wasm"), relaxed: load("kernels-relaxed.wasm") };
+export type Build = keyof typeof modules;
+export const builds = ["plain", "relaxed"] as const;
+
+// No figure of the system counts the memory of WebAssembly.
+const memories: WebAssembly.Memory[] = [];
+const { Memory } = WebAssembly;
+WebAssembly.Memory = class extends Memory {
+  constructor(descriptor: WebAssembly.MemoryDescriptor) {
+    super(descriptor);
+    memories.push(this);
+  }
+};
+
+/** Bytes of all buffers, those of garbage too. */
+export const bufferBytes = (): number =>
+  memories.reduce((sum, { buffer }) => sum + buffer.byteLength, process.memoryUsage().external);
+
+/** The forward pass alone, as `linearLoss` runs it, and the whole call into `out`. */
+export function makeCalls(build: Build, backend: Backend, problem: Problem) {
+  const { shape, hidden, weight, ids, tokens } = problem;
+  const { rows, width, vocab } = shape;
+  const engine = shardsInOrder(createLinearShards(modules[build]));
+  const head = {
+    ...{
+      hidden: { type: "f32", data: hidden } as const,
+      rows: Int32Array.from(ids.keys()),
+      targets: ids,
+      width,
+      vocab,
+    },
+    ...{ weight: { type: "f32", data: weight } as const, bias: undefined, lora: undefined },
+  };
+  const numbers = () => new Float64Array(rows);
+  const sums = {
+    max: numbers(),
+    sum: numbers(),
+    label: numbers(),
+    hit: new Uint8Array(rows / 2),
+    statistics: undefined,
+  };
+  const out = { gradHidden: new Float32Array(rows * width), gradWeight: new Float32Array(vocab * width) };
+  const reference = { logps: new Float64Array(2 * tokens.pairs) };
+  const batch = { tokens, vocab, hiddenSize: width, hidden, weight, reference };
+  // Near the policy, as a reference is: otherwise the sigmoid is saturated.
+  const call = () => backend.linearLoss(batch, { ...options, out });
+  const prepare = () => reference.logps.set(call().logps);
+  return {
+    forward: (): Results => {
+      engine.read(head, sums);
+      return { logps: sums.label.map((x, k) => x - (sums.max[k] as number) - Math.log(sums.sum[k] as number)) };
+    },
+    both: (): Results => ({ logps: call().tokenLogps, ...out }),
+    prepare,
+    call,
+    out,
+  };
+}
+
+const DEPTH = 256;
+const TIMES = 4000;
+/** Floating-point operations of a run of the peak. */
+export const peakWork = TIMES * 2 * 8 * 8 * DEPTH;
+
+/** Two 4 × 8 tiles of the matrix product, again and again on the same data: multiply-add with 128 bits as fast as it goes. */
+export function makePeak(build: Build): () => void {
+  const memory = new WebAssembly.Memory({ initial: 3, maximum: 65536 });
+  const { gemm_f32 } = instantiate(modules[build], memory);
+  const [a, b, c] = [65536, 65536 + 32 * DEPTH, 65536 + 64 * DEPTH];
+  return () => {
+    for (let k = 0; k < TIMES; k++) gemm_f32(a, b, c, 8, 8, DEPTH, 8, 0);
+  };
+}

@@ -1,0 +1,8 @@
+// dpo-kernels/train: what a training loop needs beside losses and gradients.
+
+export { type AdamwHyper, type AdamwState, adamw, adamwState } from "./train/adamw.ts";
+export { clipGradNorm } from "./train/clip.ts";
+export type { Allocator } from "./train/kernels.ts";
+export { lrSchedule, type ScheduleOptions } from "./train/schedule.ts";
+export { type SgdHyper, type SgdState, sgd, sgdState } from "./train/sgd.ts";
+export type { Tensor, Tensors } from "./train/tensors.ts";

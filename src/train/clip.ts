@@ -1,0 +1,49 @@
+// Clipping of gradients by their norm, as torch.nn.utils.clip_grad_norm_ has it.
+
+import { KindError, ParamError } from "../errors.ts";
+import { kindOf } from "../plan.ts";
+import { type Operation, perform } from "./kernels.ts";
+import { readTensors, type Tensor, type Tensors } from "./tensors.ts";
+
+/**
+ * Scales gradients in place so that the norm of all of them together is at most `maxNorm`: by min(1, maxNorm/(norm + 1e-6)).
+ * Returns the norm before, which is what trainers log.
+ *
+ * With Infinity it only measures. As in PyTorch a NaN among the gradients makes all of them NaN, and an infinity makes
+ * itself NaN and the others 0: look at what is returned. PyTorch's 0 (all gradients 0) and transformers' (off) disagree, so
+ * it is refused.
+ *
+ * Error     the norm is summed in float64, in a fixed order
+ * Throws    ShapeError if gradients share memory; ParamError, KindError. Nothing is written then
+ * @example  const grads = Float32Array.of(3, 4);
+ *           const norm = clipGradNorm(grads, 1);
+ *           console.log(norm, grads); // 5, [0.6, 0.8]
+ */
+export function clipGradNorm(grads: Tensors, maxNorm: number): number {
+  if (typeof maxNorm !== "number") throw new KindError(`maxNorm: expected a number, got ${kindOf(maxNorm)}`);
+  if (!(maxNorm > 0)) throw new ParamError("out-of-range", `maxNorm: expected a number above 0, got ${maxNorm}`);
+  const tensors = readTensors({ grads });
+  let sum = 0;
+  const addSquares: Operation = {
+    reads: 0,
+    simd(kernels, [x = 0], n) {
+      sum += kernels.square_sum_f32(x, n);
+    },
+    plain([x]) {
+      for (const value of x as Tensor) sum += value * value;
+    },
+  };
+  for (const arrays of tensors) perform(addSquares, arrays);
+  const norm = Math.sqrt(sum);
+  if (!(norm + 1e-6 <= maxNorm)) for (const arrays of tensors) perform(scaling(maxNorm / (norm + 1e-6)), arrays);
+  return norm;
+}
+
+const scaling = (factor: number): Operation => ({
+  reads: -1,
+  simd: (kernels, [x = 0], n) => kernels.scale_f32(x, n, factor),
+  plain(arrays) {
+    const [x] = arrays as [Tensor];
+    for (let i = 0; i < x.length; i++) x[i] = factor * (x[i] as number);
+  },
+});

@@ -1,0 +1,93 @@
+// Parameters, gradients and what optimisers keep of them: arrays of float32, checked before any of them is written.
+
+import { KindError, ShapeError } from "../errors.ts";
+import { arrayKind, kindOf } from "../plan.ts";
+
+export type Tensor = Float32Array<ArrayBufferLike>;
+
+/** An array of float32, or a list of them: as PyTorch's list of parameters. Views of a SharedArrayBuffer are accepted. */
+export type Tensors = Tensor | readonly Tensor[];
+
+/**
+ * The arrays of an argument.
+ *
+ * Throws    KindError
+ */
+export function listOf(value: Tensors, name: string): readonly Tensor[] {
+  const list = Array.isArray(value) ? (value as readonly Tensor[]) : [value as Tensor];
+  list.forEach((array, i) => {
+    if (arrayKind(array) === "Float32Array") return;
+    const expected = list === value ? "a Float32Array" : "a Float32Array or a list of them";
+    throw new KindError(`${nameOf(name, value, i)}: expected ${expected}, got ${kindOf(array)}`);
+  });
+  return list;
+}
+
+/**
+ * The arrays of several arguments, array by array: those of the first parameter in each, those of the second … All must have
+ * the lengths of the first argument's, and what is written must be no other's memory. `read` names the one that is only read.
+ *
+ * Throws    KindError, ShapeError
+ */
+export function readTensors(given: Readonly<Record<string, Tensors>>, read?: string): Tensor[][] {
+  const names = Object.keys(given);
+  const [first = "", ...others] = names;
+  const lists = new Map(names.map((name) => [name, listOf(given[name] as Tensors, name)]));
+  const firsts = lists.get(first) as readonly Tensor[];
+  for (const name of others) {
+    const list = lists.get(name) as readonly Tensor[];
+    if (list.length !== firsts.length) {
+      throw new ShapeError("wrong-length", `${name}: expected ${firsts.length} arrays (${first}), got ${list.length}`);
+    }
+    list.forEach(({ length }, i) => {
+      const expected = (firsts[i] as Tensor).length;
+      if (length === expected) return;
+      const where = nameOf(name, given[name] as Tensors, i);
+      throw new ShapeError("wrong-length", `${where}: expected ${expected} values (${first}), got ${length}`);
+    });
+  }
+  refuseOverlaps(
+    names.flatMap((name) =>
+      (lists.get(name) as readonly Tensor[]).map((array, i) => ({
+        name: nameOf(name, given[name] as Tensors, i),
+        array,
+        written: name !== read,
+      })),
+    ),
+  );
+  return firsts.map((_, i) => names.map((name) => lists.get(name)?.[i] as Tensor));
+}
+
+const nameOf = (name: string, value: Tensors, i: number): string => (Array.isArray(value) ? `${name}[${i}]` : name);
+
+interface Use {
+  readonly name: string;
+  readonly array: Tensor;
+  readonly written: boolean;
+}
+
+// In the order of addresses each array has to begin behind all before it; arrays that are only read may share.
+function refuseOverlaps(uses: readonly Use[]): void {
+  const buffers = new Map<ArrayBufferLike, Use[]>();
+  for (const use of uses) {
+    const { buffer } = use.array;
+    const sharing = buffers.get(buffer);
+    if (sharing) sharing.push(use);
+    else buffers.set(buffer, [use]);
+  }
+  for (const sharing of buffers.values()) {
+    const furthest: { read?: Use; written?: Use } = {};
+    for (const use of sharing.filter(({ array }) => array.length > 0).sort(byAddress)) {
+      const { name, array, written } = use;
+      for (const before of [furthest.written, written ? furthest.read : undefined]) {
+        if (!before || endOf(before) <= array.byteOffset) continue;
+        throw new ShapeError("overlap", `${name}: expected memory of its own, got that of ${before.name}`);
+      }
+      const side = written ? "written" : "read";
+      if (!furthest[side] || endOf(use) > endOf(furthest[side])) furthest[side] = use;
+    }
+  }
+}
+
+const byAddress = (a: Use, b: Use): number => a.array.byteOffset - b.array.byteOffset;
+const endOf = ({ array }: Use): number => array.byteOffset + array.byteLength;

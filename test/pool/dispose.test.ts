@@ -1,0 +1,92 @@
+// dispose ends everything: workers, calls under way, calls that wait; later calls are refused.
+
+import { describe, expect, it } from "vitest";
+import { BackendError } from "../../src/index.ts";
+import { createPool } from "../../src/pool.ts";
+import { unrulyWorkers } from "./support/orders.ts";
+import { errorOf, large, poolOf, small } from "./support/pools.ts";
+
+const gone = { name: "BackendError", code: "disposed" };
+
+describe.each(["shared", "transfer"] as const)("memory: %s", (memory) => {
+  it("with work in flight: every call rejects, all workers end, nobody writes any more", async () => {
+    const { workers, createWorker, close, begun } = unrulyWorkers();
+    const pool = await poolOf({ workers: 2, memory, createWorker });
+    close();
+    const batch = large();
+    const calls = Promise.all([
+      errorOf(pool.logitsLoss(batch, { inPlace: true })),
+      ...Array.from({ length: 5 }, () => errorOf(pool.sequenceLogps(small))),
+    ]);
+    await begun(2);
+    await pool.dispose();
+    for (const error of await calls) {
+      expect(error).toBeInstanceOf(BackendError);
+      expect(error).toMatchObject(gone);
+    }
+    expect(workers.map(({ threadId }) => threadId)).toEqual(workers.map(() => -1));
+    expect(batch.logits).toHaveLength(large().logits.length);
+  });
+
+  it("while workers start", async () => {
+    const { workers, createWorker } = unrulyWorkers();
+    const pool = await poolOf({ workers: 2, memory, createWorker });
+    const call = errorOf(pool.logitsLoss(small));
+    await new Promise((resolve) => setImmediate(resolve));
+    await pool.dispose();
+    expect(await call).toMatchObject(gone);
+    expect(workers.every(({ threadId }) => threadId === -1)).toBe(true);
+  });
+
+  it("calls made in the same breath as dispose reject", async () => {
+    const pool = await poolOf({ memory });
+    const calls = [errorOf(pool.logitsLoss(small)), errorOf(pool.sequenceLogps(small))];
+    const ended = pool.dispose();
+    for (const error of await Promise.all(calls)) expect(error).toMatchObject(gone);
+    await ended;
+  });
+
+  it("twice, and twice at once", async () => {
+    const { workers, createWorker } = unrulyWorkers();
+    const pool = await poolOf({ memory, createWorker });
+    await pool.sequenceLogps(small);
+    await Promise.all([pool.dispose(), pool.dispose()]);
+    await pool.dispose();
+    expect(workers.every(({ threadId }) => threadId === -1)).toBe(true);
+  });
+
+  it("the second one, too, resolves when all has ended", async () => {
+    const { workers, createWorker } = unrulyWorkers();
+    const pool = await poolOf({ memory, createWorker });
+    await pool.sequenceLogps(small);
+    pool.dispose();
+    await pool.dispose();
+    expect(workers.every(({ threadId }) => threadId === -1)).toBe(true);
+  });
+
+  it("calls after it are refused, by name", async () => {
+    const pool = await poolOf({ memory });
+    await pool.dispose();
+    for (const call of ["pairLoss", "sequenceLogps", "logitsLoss"] as const) {
+      const message = `${call}: the backend was disposed of`;
+      expect(await errorOf(pool[call](small as never))).toMatchObject({ ...gone, message });
+    }
+    expect(() => pool.allocate("f32", 1)).toThrow(expect.objectContaining(gone));
+    expect(() => pool.free(new Float32Array(1))).toThrow(expect.objectContaining(gone));
+  });
+
+  it("`await using` waits for the end; `using` begins it", async () => {
+    const first = unrulyWorkers();
+    {
+      await using pool = await createPool({ memory, createWorker: first.createWorker });
+      await pool.sequenceLogps(small);
+    }
+    expect(first.workers.map(({ threadId }) => threadId)).toEqual([-1]);
+    const second = unrulyWorkers();
+    {
+      using pool = await createPool({ memory, createWorker: second.createWorker });
+      await pool.sequenceLogps(small);
+    }
+    await expect.poll(() => second.workers.map(({ threadId }) => threadId)).toEqual([-1]);
+  });
+});

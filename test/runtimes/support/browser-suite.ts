@@ -1,0 +1,52 @@
+// The tests of one browser: skipped, visibly, where the browser is missing; where CI is set that is a failure.
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Browser, BrowserKind } from "./browsers.ts";
+import { type Headers, type Server, serve } from "./server.ts";
+
+/** Opens a page served with these headers, which may differ from file to file, and gives what it reports. */
+export type Visit = (path: string, headers: Headers | ((path: string) => Headers), root?: URL) => Promise<unknown>;
+
+/** Shows a page, and its text once `until` is in it. */
+export type Show = (path: string, until: RegExp) => Promise<string>;
+
+const PATIENCE = 30_000;
+
+export function suite({ name, missing, open }: BrowserKind, tests: (visit: Visit, show: Show) => void): void {
+  const title = missing ? `${name} (skipped: ${missing})` : name;
+  if (missing) console.warn(title);
+  if (missing && process.env["CI"]) it(`${name} is there where CI is set`, () => expect.fail(missing));
+
+  describe.skipIf(missing)(title, { timeout: PATIENCE + 10_000 }, () => {
+    let browser: Browser;
+    beforeAll(async () => {
+      browser = await open();
+    }, PATIENCE);
+    afterAll(() => browser?.close(), PATIENCE);
+
+    const served = async <T>(given: Promise<Server>, use: (server: Server) => Promise<T>): Promise<T> => {
+      const server = await given;
+      try {
+        return await use(server);
+      } finally {
+        await server.close();
+      }
+    };
+    const visit: Visit = (path, headers, root) =>
+      served(serve(headers, root), async (server) => {
+        const [report] = await Promise.all([server.report(PATIENCE), browser.visit(server.url(path))]);
+        return report;
+      });
+    const show: Show = (path, until) =>
+      served(serve(), async (server) => {
+        await browser.visit(server.url(path));
+        const end = performance.now() + PATIENCE;
+        for (;;) {
+          const text = await browser.text();
+          if (until.test(text) || performance.now() > end) return text;
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      });
+    tests(visit, show);
+  });
+}

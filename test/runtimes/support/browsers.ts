@@ -1,0 +1,113 @@
+// The three browsers, each opened by the driver that works with Debian's build of it, behind one small interface.
+
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createServer } from "node:net";
+import { chromium } from "playwright-core";
+import puppeteer from "puppeteer-core";
+import { stop } from "./processes.ts";
+
+export interface Browser {
+  visit(url: string): Promise<void>;
+  /** The text of the page's body as it stands. */
+  text(): Promise<string>;
+  close(): Promise<void>;
+}
+
+export interface BrowserKind {
+  name: string;
+  /** How to get what is missing here; empty where nothing is. */
+  missing: string;
+  open(): Promise<Browser>;
+}
+
+const kind = (name: string, files: string[], packages: string, open: () => Promise<Browser>): BrowserKind => {
+  const absent = files.filter((file) => !existsSync(file));
+  const hint = `no ${absent.join(", ")}: apt-get install -y --no-install-recommends ${packages}`;
+  return { name, missing: absent.length > 0 ? hint : "", open };
+};
+
+const CHROMIUM = "/usr/bin/chromium";
+const FIREFOX = "/usr/bin/firefox-esr";
+const WEBKIT_DRIVER = "/usr/bin/WebKitWebDriver";
+const MINI_BROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
+const XVFB = "/usr/bin/Xvfb";
+
+export const inChromium = kind("Chromium", [CHROMIUM], "chromium", async () => {
+  const quiet = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"];
+  const browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: ["--no-sandbox", "--disable-sync", ...quiet],
+  });
+  const page = await browser.newPage();
+  return {
+    visit: async (url) => void (await page.goto(url)),
+    text: async () => (await page.textContent("body")) ?? "",
+    close: () => browser.close(),
+  };
+});
+
+export const inFirefox = kind("Firefox", [FIREFOX], "firefox-esr", async () => {
+  const browser = await puppeteer.launch({ browser: "firefox", executablePath: FIREFOX, headless: true });
+  const page = await browser.newPage();
+  return {
+    visit: async (url) => void (await page.goto(url)),
+    text: () => page.evaluate("document.body.textContent") as Promise<string>,
+    close: () => browser.close(),
+  };
+});
+
+// Plain WebDriver, without a client library. MiniBrowser has no headless mode: Xvfb is its screen.
+export const inWebKit = kind("WebKitGTK", [WEBKIT_DRIVER, MINI_BROWSER, XVFB], "webkit2gtk-driver xvfb", async () => {
+  const screen = spawn(XVFB, ["-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const display = await new Promise<string>((resolve, reject) => {
+    screen.once("error", reject);
+    screen.once("exit", (code) => reject(new Error(`Xvfb: exited with ${code}`)));
+    screen.stdout.once("data", (line) => resolve(`:${String(line).trim()}`));
+  });
+  const port = await freePort();
+  const env = { ...process.env, DISPLAY: display, WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: "1" };
+  const driver = spawn(WEBKIT_DRIVER, [`--port=${port}`], { env, stdio: "ignore" });
+  const command = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+    const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
+    const { value } = (await (await fetch(`http://127.0.0.1:${port}${path}`, init)).json()) as { value: unknown };
+    if (value && typeof value === "object" && "error" in value) throw new Error(JSON.stringify(value));
+    return value;
+  };
+  const options = { binary: MINI_BROWSER, args: ["--automation"] };
+  const wanted = { alwaysMatch: { browserName: "MiniBrowser", "webkitgtk:browserOptions": options } };
+  await untilAnswered(() => command("GET", "/status"));
+  const { sessionId } = (await command("POST", "/session", { capabilities: wanted })) as { sessionId: string };
+  const script = { script: "return document.body.textContent", args: [] };
+  return {
+    visit: async (url) => void (await command("POST", `/session/${sessionId}/url`, { url })),
+    text: () => command("POST", `/session/${sessionId}/execute/sync`, script) as Promise<string>,
+    close: async () => {
+      await command("DELETE", `/session/${sessionId}`).catch(() => {});
+      await stop(driver);
+      await stop(screen);
+    },
+  };
+});
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+async function untilAnswered(ask: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return void (await ask());
+    } catch (error) {
+      if (attempt === 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}

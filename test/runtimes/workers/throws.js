@@ -1,0 +1,3 @@
+// A worker that fails before it listens.
+
+throw new Error("on purpose");
