@@ -35,8 +35,11 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
   let disposed = false;
 
   // A lost device of ours is replaced by the call that finds it so; the caller's is the caller's to replace.
-  const live = async (call: string): Promise<Gpu> => {
+  const refuseDisposed = (call: string): void => {
     if (disposed) throw new BackendError("disposed", `${call}: the backend was disposed of`);
+  };
+  const live = async (call: string): Promise<Gpu> => {
+    refuseDisposed(call);
     if (gpu.lost === undefined) return gpu;
     if (!gpu.owned) throw lostError(gpu.lost);
     reopening ??= openGpu({ powerPreference: options.powerPreference }).finally(() => {
@@ -69,8 +72,11 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
     },
     ...calls,
     linearLoss: async (batch, given = {}) => lossOfHidden(await live("linearLoss"), batch, given),
-    allocate: (type, n) => new (arrayTypeOf(type, n))(n) as ElementTypes[typeof type],
-    free: () => {},
+    allocate(type, n) {
+      refuseDisposed("allocate");
+      return new (arrayTypeOf(type, n))(n) as ElementTypes[typeof type];
+    },
+    free: () => refuseDisposed("free"),
     dispose,
     [Symbol.dispose]: () => void dispose(),
     [Symbol.asyncDispose]: dispose,

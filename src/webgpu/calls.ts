@@ -56,7 +56,16 @@ const pairEngine = { compute: computeOnHost, scan: scanValues, check: checkShade
 const asFloat32 = (bytes: ArrayBuffer): Float32Array => new Float32Array(bytes);
 const asInt32 = (bytes: ArrayBuffer): Int32Array => new Int32Array(bytes);
 
-export async function pairLoss(gpu: Gpu, given: GpuPairLogps, { readback = true, ...options }: GpuPairLossOptions) {
+/** `readback`, and the options that every backend knows; what is no object is left to its checks. */
+function readOptions<O extends { readback?: boolean | undefined }>(given: O) {
+  if (typeof given !== "object" || given === null) return { readback: true, options: given as Omit<O, "readback"> };
+  const { readback = true, ...options } = given;
+  if (typeof readback === "boolean") return { readback, options };
+  throw new KindError(`readback: expected true or false, got ${kindOf(readback)}`);
+}
+
+export async function pairLoss(gpu: Gpu, given: GpuPairLogps, all: GpuPairLossOptions) {
+  const { readback, options } = readOptions(all);
   if (!readback) return residentPairLoss(gpu, given, options, checkShaders);
   const names = given && typeof given === "object" ? Object.keys(given) : [];
   const pairs = (await fetchArrays(gpu, given, names, asFloat32)) as PairLogps;
@@ -68,23 +77,21 @@ export async function pairLoss(gpu: Gpu, given: GpuPairLogps, { readback = true,
   return result;
 }
 
-export async function sequenceLogps(
-  gpu: Gpu,
-  given: GpuLogitsBatch,
-  { readback = true, ...options }: GpuSequenceLogpsOptions,
-) {
+export async function sequenceLogps(gpu: Gpu, given: GpuLogitsBatch, all: GpuSequenceLogpsOptions) {
+  const { readback, options } = readOptions(all);
   if (!readback) {
     const { batch, ids } = standIn(given, options, false);
     return residentLogps(gpu, batch, options, ids);
   }
   const { batch } = standIn(await withIds(gpu, given), options, false);
-  const rows = createRows(gpu, options.signal);
+  const rows = createRows(gpu, options?.signal);
   return runLater(logitsLogps(rows, batch, options)).finally(rows.release);
 }
 
 type LossBatch = GpuLogitsBatch & { reference?: GpuReference | undefined };
 
-export async function lossOfLogits(gpu: Gpu, given: LossBatch, { readback = true, ...options }: GpuLogitsLossOptions) {
+export async function lossOfLogits(gpu: Gpu, given: LossBatch, all: GpuLogitsLossOptions) {
+  const { readback, options } = readOptions(all);
   if (!readback) {
     const { batch, ids, list } = standIn(given, options, true);
     const made = gradientOf(gpu, given, options, (list?.positions ?? 0) * batch.vocab);
@@ -102,12 +109,12 @@ export async function lossOfLogits(gpu: Gpu, given: LossBatch, { readback = true
     };
     return { ...result, destroy };
   }
-  const to = options.out?.gradLogits;
+  const to = options?.out?.gradLogits;
   const { batch, list } = standIn(await withIds(gpu, given), options, isGpuArray(to));
-  const rows = createRows(gpu, options.signal);
+  const rows = createRows(gpu, options?.signal);
   const steps = logitsLoss(rows, pairEngine, batch, withGradient(options, to, list, batch));
   const result = await runLater(steps).finally(rows.release);
-  const over = options.inPlace ? given.logits : to;
+  const over = options?.inPlace ? given.logits : to;
   return isGpuArray(over) ? { ...result, gradLogits: over } : result;
 }
 
@@ -145,7 +152,7 @@ const idName = (tokens: GpuTokens): "targets" | "inputIds" =>
   "offsets" in tokens && tokens.offsets !== undefined ? "targets" : "inputIds";
 
 async function withIds<B extends GpuLogitsBatch>(gpu: Gpu, given: B): Promise<B> {
-  const { tokens } = given ?? {};
+  const { tokens } = given ?? ({} as Partial<B>);
   if (!tokens || typeof tokens !== "object") return given;
   return { ...given, tokens: await fetchArrays(gpu, tokens, [idName(tokens)], asInt32) };
 }
@@ -197,7 +204,7 @@ function readIds(tokens: GpuTokens): (GpuIds & { tokens: Tokens | PackedTokens }
 type HeadBatch = LinearBatch & { reference?: LinearReference | undefined };
 
 export async function lossOfHidden(gpu: Gpu, batch: HeadBatch, options: LinearLossOptions) {
-  const rows = createRows(gpu, options.signal);
-  const engine = createLinear(gpu, options.signal);
+  const rows = createRows(gpu, options?.signal);
+  const engine = createLinear(gpu, options?.signal);
   return runLater(linearLoss(engine, rows, pairEngine, batch, options)).finally(rows.release);
 }

@@ -184,8 +184,10 @@ function recorder(
 
 export const align = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
-/** The queue writes multiples of 4 bytes: an odd last float16 goes by itself. */
-export function write(queue: GPUQueue, buffer: GPUBuffer, at: number, array: ArrayBufferView): void {
+/** The queue writes multiples of 4 bytes: an odd last float16 goes by itself. Not every engine's takes shared memory. */
+export function write(queue: GPUQueue, buffer: GPUBuffer, at: number, given: ArrayBufferView): void {
+  const isShared = Object.prototype.toString.call(given.buffer) === "[object SharedArrayBuffer]";
+  const array = isShared ? (given as Uint8Array).slice() : given;
   const { buffer: memory, byteOffset, byteLength } = array;
   const whole = byteLength - (byteLength % 4);
   if (whole > 0) queue.writeBuffer(buffer, at, memory as ArrayBuffer, byteOffset, whole);
