@@ -22,6 +22,7 @@ export default defineConfig([
     ...shared,
     entry: {
       index: "src/index.ts",
+      webgpu: "src/webgpu.ts",
       train: "src/train.ts",
       onnxruntime: "src/adapters/onnxruntime.ts",
       tfjs: "src/adapters/tfjs.ts",
