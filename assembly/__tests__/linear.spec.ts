@@ -26,7 +26,9 @@ function check(n: usize, all: bool): void {
   }
   const tile = floats(ROWS * stride);
   for (let from: usize = 0; from < 2 * n; from += n) {
-    for (let r: usize = 0; r < ROWS; r++) memory.copy(tile + ((r * stride) << 2), rows + ((r * 2 * n + from) << 2), n << 2);
+    for (let r: usize = 0; r < ROWS; r++) {
+      memory.copy(tile + ((r * stride) << 2), rows + ((r * 2 * n + from) << 2), n << 2);
+    }
     linear_sums_f32(tile, stride, ROWS, n, from, ids, sums, all);
   }
   for (let r: usize = 0; r < ROWS; r++) {
@@ -57,7 +59,8 @@ function check(n: usize, all: bool): void {
     const id = (r * 7) % (2 * n);
     const at = slopes + r * 24;
     const label = id >= n ? id - n : NONE;
-    logits_grad_f32(rows + ((r * 2 * n + n) << 2), gradient, n, label, load<f64>(at), load<f64>(at, 8), load<f64>(at, 16));
+    const row = rows + ((r * 2 * n + n) << 2);
+    logits_grad_f32(row, gradient, n, label, load<f64>(at), load<f64>(at, 8), load<f64>(at, 16));
     let misses = 0;
     for (let i: usize = 0; i < n; i++) if (!same(get(tile, r * stride + i), get(gradient, i))) misses++;
     expect(misses).toBe(0);

@@ -1,17 +1,14 @@
 // The backend that spreads its calls over workers: the same calls, promised.
 
 import { arrayTypeOf } from "../arrays.ts";
-import { shardsInOrder } from "../backend/linear-engine.ts";
 import { linearLoss } from "../backend/linear-loss.ts";
-import { eachRow, logitsLogps, logitsLoss } from "../backend/logits-loss.ts";
+import { logitsLogps, logitsLoss } from "../backend/logits-loss.ts";
 import { checkPairLoss, setShift, toResult } from "../backend/pair-loss.ts";
 import { runLater } from "../backend/token-stage.ts";
-import { createEngines, ENGINE_BYTES, findModule } from "../backend/wasm.ts";
-import { createLinearShards } from "../backend/wasm-linear.ts";
 import { BackendError } from "../errors.ts";
 import type { AsyncBackend, CallOptions, ElementTypes } from "../types.ts";
 import { createHeap } from "../wasm/heap.ts";
-import { compile, forSharedMemory, instantiate, isBytes, STATIC_BYTES } from "../wasm/load.ts";
+import { STATIC_BYTES } from "../wasm/load.ts";
 import { type Call, createCalls } from "./calls.ts";
 import { createCopies } from "./copies.ts";
 import { createCrew } from "./crew.ts";
@@ -22,9 +19,10 @@ import { createLinearEngine } from "./linear-engine.ts";
 import { createLogitsEngine } from "./logits-engine.ts";
 import { createOrder } from "./order.ts";
 import { computeOnWorkers, pairShard } from "./pair-shards.ts";
+import { localEngines, prepare } from "./prepare.ts";
 import { AREA_BYTES } from "./serve.ts";
 import { type PoolOptions, readSettings } from "./settings.ts";
-import { createSharedMemory, sharingRefusal } from "./share.ts";
+import { sharingRefusal } from "./share.ts";
 import { hasWorkers, startWorker, workerCount } from "./start-worker.ts";
 
 /**
@@ -174,24 +172,3 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
  * memory that is shared; where they are moved, copying takes about as long as one worker's share of four.
  */
 export const worthAPool = (): boolean => hasWorkers() && workerCount() >= (sharingRefusal() === undefined ? 2 : 4);
-
-/** The module, compiled; and where memory can be shared, the memory and the module for it. */
-async function prepare(options: PoolOptions, memory: "auto" | "shared" | "transfer") {
-  const { source, kind } = await findModule(options);
-  const module = isBytes(source) ? await compile(source) : source;
-  const refusal = memory === "transfer" ? 'memory is "transfer"' : sharingRefusal();
-  if (memory === "shared" && refusal)
-    throw new BackendError("unavailable", `memory: expected shared memory: ${refusal}`);
-  const bytes = refusal === undefined && isBytes(source) ? forSharedMemory(source) : undefined;
-  const all = bytes && createSharedMemory(STATIC_BYTES);
-  const shared = all && { module: await compile(bytes), memory: all };
-  return { module, kind, shared, refusal };
-}
-
-/** Engines of this thread, for the pair stage and for what is too small to send. */
-function localEngines(module: WebAssembly.Module) {
-  const pages = Math.ceil((STATIC_BYTES + ENGINE_BYTES) / 65536);
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const { pairs, rows } = createEngines(module, instantiate(module, memory), memory, STATIC_BYTES, () => false);
-  return { pairs, rows: eachRow(rows), linear: shardsInOrder(createLinearShards(module)) };
-}

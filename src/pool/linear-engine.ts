@@ -95,13 +95,13 @@ export function createLinearEngine(
   /** Every shard on some worker; `take` gets what they come to, in the order of the vocabulary. */
   const onWorkers = async <T>(
     head: LinearHead,
+    ranges: readonly Range[],
     work: (shard: LinearHead, hand: Hand, range: Range) => Promise<T>,
     take: (range: Range, result: T) => void,
   ): Promise<void> => {
     await call.turn();
     const { head: whole, release } = together(head);
     call.onStop = (why) => crew.cancel(call, why);
-    const ranges = cutVocabulary(head);
     const tokens = head.rows.length;
     const early = new Map<number, T>();
     let next = 0;
@@ -134,6 +134,7 @@ export function createLinearEngine(
       const statistics = sums.statistics !== undefined;
       await onWorkers(
         head,
+        cutVocabulary(head),
         (shard, hand) => {
           const made: SentFloats[] = [];
           const question = (api: Remote<WorkerApi>) => {
@@ -150,6 +151,7 @@ export function createLinearEngine(
       const { live, slopes, add, finish } = startGradient(head, g, sums, out);
       await onWorkers(
         live,
+        cutVocabulary(head),
         (shard, hand, range) => {
           const made: SentFloats[] = [];
           const { weight, bias, b, accumulate } = cutGradients(out, live, range);

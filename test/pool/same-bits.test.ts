@@ -2,9 +2,17 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createPool } from "../../src/pool.ts";
-import type { AsyncBackend, Floats, LogitsLossOptions, PairBuffers, PairLossOptions } from "../../src/types.ts";
+import type {
+  AsyncBackend,
+  Floats,
+  LinearLossOptions,
+  LogitsLossOptions,
+  PairBuffers,
+  PairLossOptions,
+} from "../../src/types.ts";
 import { missesBits } from "../support/compare.ts";
 import { toBits } from "../support/half.ts";
+import { missesOfLinearBits, randomLinear } from "../support/linear.ts";
 import { missesOfBits, rawOf } from "../support/logits-results.ts";
 import { randomPairs } from "../support/pairs.ts";
 import { shared } from "../support/shared-arrays.ts";
@@ -35,6 +43,15 @@ const ofBig = Object.fromEntries(
   }),
 );
 
+// Eight shards of the vocabulary, the last one short.
+const linearOptions: LinearLossOptions = { lossType: ["ipo", "sft"], metrics: "full" };
+const heads = Object.fromEntries(
+  [["full head", { bias: true }] as const, ["LoRA", { rank: 3 }] as const].map(([name, more]) => {
+    const batch = randomLinear({ pairs: 3, length: 9, vocab: 1900, width: 21, seed: 23, ...more });
+    return [name, { batch, loss: wasm.linearLoss(batch, linearOptions) }];
+  }),
+);
+
 const sharedBuffers = (n: number): PairBuffers => {
   const names = ["losses", "gradChosen", "gradRejected", "chosenRewards", "rejectedRewards"];
   return shared(Object.fromEntries(names.map((name) => [name, new Float32Array(n)])));
@@ -58,6 +75,12 @@ describe.each(["shared", "transfer"] as const)("memory: %s", (memory) => {
       const { batch, logps } = ofBig[type] as (typeof ofBig)[string];
       expect(await pool.sequenceLogps(batch)).toEqual(logps);
       expect(await pool.sequenceLogps(shared(batch))).toEqual(logps);
+    });
+
+    it.each(Object.keys(heads))("linearLoss, %s, several shards", async (name) => {
+      const { batch, loss } = heads[name] as (typeof heads)[string];
+      expect(missesOfLinearBits(await pool.linearLoss(batch, linearOptions), loss)).toEqual([]);
+      expect(missesOfLinearBits(await pool.linearLoss(shared(batch), linearOptions), loss)).toEqual([]);
     });
 
     it("logitsLoss in place, and with a reference's logits", async () => {

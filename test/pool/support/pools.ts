@@ -7,7 +7,7 @@ import { createPool, type PoolOptions } from "../../../src/pool.ts";
 import type { AsyncBackend, LogitsBatch, Reference } from "../../../src/types.ts";
 import { randomLogits } from "../../support/logits.ts";
 
-Object.assign(breakEven, { logits: 0, sharedPairs: 1, sortedPairs: 1 });
+Object.assign(breakEven, { logits: 0, products: 0, sharedPairs: 1, sortedPairs: 1 });
 
 const made: AsyncBackend[] = [];
 afterEach(async () => {
