@@ -1,5 +1,6 @@
 // dpo-kernels/webgpu: the backend on WebGPU.
 
+export type { GpuAdamwState } from "./webgpu/adamw.ts";
 export { createWebGpu, type WebGpuBackend } from "./webgpu/backend.ts";
 export { hasRealGpu, type WebGpuOptions } from "./webgpu/device.ts";
 export {

@@ -2,18 +2,25 @@
 
 import { arrayTypeOf } from "../arrays.ts";
 import { BackendError } from "../errors.ts";
+import type { AdamwHyper } from "../train/adamw.ts";
 import type { AsyncBackend, ElementTypes } from "../types.ts";
+import { adamwOnGpu, type GpuAdamwState } from "./adamw.ts";
 import { lossOfHidden, lossOfLogits, pairLoss, sequenceLogps } from "./calls.ts";
 import type { Gpu } from "./commands.ts";
 import { describeInfo, lostError, openDevice, type WebGpuOptions } from "./device.ts";
 import { createPool } from "./pool.ts";
-import type { GpuCalls } from "./types.ts";
+import type { GpuArray, GpuCalls } from "./types.ts";
 
 /** A backend whose calls return promises, on a GPU; arrays and GPU buffers may be mixed freely. */
 export interface WebGpuBackend extends Omit<AsyncBackend, keyof GpuCalls>, GpuCalls {
   readonly name: "webgpu";
   /** The device that calls run on: the caller's, or ours; another one after ours was lost. */
   readonly device: GPUDevice;
+  /**
+   * One step of AdamW on float32 buffers, in place: the hyperparameters are those of `adamw` in `dpo-kernels/train`. The
+   * promise is of what the device thinks of the commands; it need not be awaited before the next call.
+   */
+  adamw(params: GpuArray, grads: GpuArray, state: GpuAdamwState, hyper?: AdamwHyper): Promise<void>;
 }
 
 async function openGpu(options: WebGpuOptions): Promise<Gpu> {
@@ -71,6 +78,7 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
       return gpu.device;
     },
     ...calls,
+    adamw: async (params, grads, state, hyper = {}) => adamwOnGpu(await live("adamw"), params, grads, state, hyper),
     linearLoss: async (batch, given = {}) => lossOfHidden(await live("linearLoss"), batch, given),
     allocate(type, n) {
       refuseDisposed("allocate");
