@@ -15,7 +15,6 @@ import type {
   Floats,
   LinearBatch,
   LinearLossOptions,
-  LinearReference,
   LogitsBatch,
   LogitsLossOptions,
   PackedTokens,
@@ -112,7 +111,8 @@ export async function lossOfLogits(gpu: Gpu, given: LossBatch, all: GpuLogitsLos
   const to = options?.out?.gradLogits;
   const { batch, list } = standIn(await withIds(gpu, given), options, isGpuArray(to));
   const rows = createRows(gpu, options?.signal);
-  const steps = logitsLoss(rows, pairEngine, batch, withGradient(options, to, list, batch));
+  const engines = { logits: rows, linear: createLinear(gpu, options?.signal) };
+  const steps = logitsLoss(engines, pairEngine, batch, withGradient(options, to, list, batch));
   const result = await runLater(steps).finally(rows.release);
   const over = options?.inPlace ? given.logits : to;
   return isGpuArray(over) ? { ...result, gradLogits: over } : result;
@@ -201,10 +201,10 @@ function readIds(tokens: GpuTokens): (GpuIds & { tokens: Tokens | PackedTokens }
   return { range, places, tokens: { ...tokens, [name]: new Int32Array(count) } as unknown as Tokens | PackedTokens };
 }
 
-type HeadBatch = LinearBatch & { reference?: LinearReference | undefined };
+type HeadBatch = LinearBatch & { reference?: Reference | undefined };
 
 export async function lossOfHidden(gpu: Gpu, batch: HeadBatch, options: LinearLossOptions) {
   const rows = createRows(gpu, options?.signal);
-  const engine = createLinear(gpu, options?.signal);
-  return runLater(linearLoss(engine, rows, pairEngine, batch, options)).finally(rows.release);
+  const engines = { logits: rows, linear: createLinear(gpu, options?.signal) };
+  return runLater(linearLoss(engines, pairEngine, batch, options)).finally(rows.release);
 }
