@@ -1,7 +1,7 @@
 // What one call has the GPU do: dispatches and copies recorded into one submission, results mapped once it is done.
 
 import { AbortError, BackendError } from "../errors.ts";
-import { lostError, type Opened } from "./device.ts";
+import { lostError, noteLoss, type Opened } from "./device.ts";
 import { type Pool, STORAGE_USAGE } from "./pool.ts";
 
 // The flags as numbers: where a device is handed in, there need not be the browser's globals.
@@ -47,7 +47,7 @@ export const within = ({ buffer, offset }: Range, at: number, size: number): Ran
   size,
 });
 
-/** A dispatch has at most 65535 workgroups a side: shaders make one number of two with `GROUP`. */
+// A dispatch has at most 65535 workgroups a side: shaders make one number of two with `GROUP`.
 const MOST_GROUPS = 65535;
 
 /** The number of a workgroup, from built-ins that a shader's entry names `group` and `groups`. */
@@ -95,23 +95,25 @@ export function submit(gpu: Gpu, record: (commands: Commands) => void): Promise<
   return Promise.allSettled(mapped).then((outcomes) => finish(gpu, reads, outcomes));
 }
 
-function finish(
-  { lost, pool }: Gpu,
+async function finish(
+  gpu: Gpu,
   reads: readonly { staging: GPUBuffer; size: number; take: (bytes: ArrayBuffer) => void }[],
   outcomes: readonly PromiseSettledResult<unknown>[],
-): void {
+): Promise<void> {
   // The error of a scope says more than that of the mapping that failed with it.
   const failed = outcomes.findLast(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
-  if (failed || lost !== undefined) {
+  if (failed || gpu.lost !== undefined) {
     for (const { staging } of reads) staging.destroy();
-    if (lost !== undefined) throw lostError(lost, failed?.reason);
-    if (failed?.reason instanceof BackendError) throw failed.reason;
-    throw lostError("it answers no more", failed?.reason);
+    await noteLoss(gpu);
+    if (gpu.lost === undefined && failed?.reason instanceof BackendError) throw failed.reason;
+    // Commands were valid, and yet nothing can be mapped: Deno says only later that the device was lost.
+    gpu.lost ??= "it answers no more";
+    throw lostError(gpu.lost, failed?.reason);
   }
   for (const { staging, size, take } of reads) {
     take(staging.getMappedRange(0, size));
     staging.unmap();
-    pool.give(staging);
+    gpu.pool.give(staging);
   }
 }
 

@@ -60,12 +60,17 @@ export function describeInfo(info: GPUAdapterInfo | undefined): string {
   return words || "an adapter without a name";
 }
 
+// Deno ends the process when a device is asked about an adapter that has been collected.
+const adapters = new WeakMap<GPUDevice, GPUAdapter>();
+
 async function makeDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   const requiredLimits = Object.fromEntries(wanted.map((name) => [name, adapter.limits[name]]));
   const requiredFeatures = (["subgroups"] as GPUFeatureName[]).filter((name) => adapter.features.has(name));
-  return adapter.requestDevice({ requiredLimits, requiredFeatures }).catch((cause) => {
+  const device = await adapter.requestDevice({ requiredLimits, requiredFeatures }).catch((cause) => {
     throw unavailable("the adapter gave no device", cause);
   });
+  adapters.set(device, adapter);
+  return device;
 }
 
 /** Opens the device; `lost` watches over it from then on. */
@@ -76,6 +81,17 @@ export async function openDevice({ device, adapter, powerPreference }: WebGpuOpt
     opened.lost = message || reason || "no reason given";
   });
   return opened;
+}
+
+/** Notes a loss that the engine has not told of yet: until it does, Firefox refuses commands as if they were invalid. */
+export async function noteLoss(opened: Opened): Promise<void> {
+  const { device } = opened;
+  if (opened.lost !== undefined) return;
+  device.pushErrorScope("validation");
+  const buffer = device.createBuffer({ size: 4, usage: 0x8 });
+  device.queue.writeBuffer(buffer, 0, new Uint8Array(4));
+  buffer.destroy();
+  if (await device.popErrorScope().catch(() => true)) opened.lost ??= "it takes no commands";
 }
 
 /** The error of a call whose device is gone. */
