@@ -22,6 +22,7 @@ export default defineConfig([
     ...shared,
     entry: {
       index: "src/index.ts",
+      webgpu: "src/webgpu.ts",
       train: "src/train.ts",
       onnxruntime: "src/adapters/onnxruntime.ts",
       tfjs: "src/adapters/tfjs.ts",
@@ -42,13 +43,14 @@ export default defineConfig([
     deps: { alwaysBundle: [/.*/] },
     outputOptions: { codeSplitting: false },
   },
-  // The command line: what it needs is bundled into its one file, and the library is taken from beside it.
+  // The command line: what it needs is bundled into its one file; it starts the worker beside it.
   {
     ...shared,
     entry: { cli: "src/cli/main.ts" },
     platform: "node",
     dts: false,
     clean: false,
+    plugins: [workerUrl],
     deps: { alwaysBundle: [/.*/] },
     outputOptions: { codeSplitting: false },
   },

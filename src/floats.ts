@@ -27,7 +27,11 @@ export function readFloats(value: Floats, name: string, length: number): FloatDa
   throw new ShapeError("wrong-length", `${name}: expected ${length} values, got ${floats.data.length}`);
 }
 
+/** Floats that lie elsewhere, in a GPU's memory, bear under this what stands for them here: their type and length. */
+export const elsewhere: unique symbol = Symbol("dpo-kernels.elsewhere");
+
 function recognise(value: Floats): FloatData | undefined {
+  if (typeof value === "object" && value !== null && elsewhere in value) return value[elsewhere] as FloatData;
   const kind = arrayKind(value);
   if (kind === "Float32Array") return { type: "f32", data: value as Float32Array };
   if (kind === "Float16Array") {

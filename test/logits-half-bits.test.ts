@@ -9,10 +9,13 @@ import { bitsOf, fromBits, type HalfType, numberOf, numbersOf, roundTo, wrappers
 const finite = (type: HalfType): Uint16Array =>
   Uint16Array.from({ length: 65536 }, (_, half) => half).filter((half) => Number.isFinite(numberOf(type, half)));
 
-onEachBackend((backend) => {
+onEachBackend((backend, kind) => {
+  // Elsewhere a call costs milliseconds, and on a software GPU a row does. A prime: all kinds of numbers come.
+  const every = kind === "webgpu" ? 61 : kind.startsWith("pool") ? 17 : 1;
+
   describe.each(Object.entries(wrappers))("%s", (_name, { type, wrap }) => {
     it.each([1, 19])("every finite number of the type is read as it is (rows of %d)", async (vocab) => {
-      const bits = finite(type);
+      const bits = finite(type).filter((_, k) => kind !== "webgpu" || k % every === 0);
       const count = bits.length;
       const logits = new Uint16Array(count * vocab);
       bits.forEach((half, k) => {
@@ -29,6 +32,7 @@ onEachBackend((backend) => {
       const reference = { logps: new Float64Array(2) };
       const wrong: string[] = [];
       for (const [k, exact] of betweenNumbers(type).entries()) {
+        if (k % every !== 0) continue;
         // One logit has all the probability, the label none, and hinge at β = 1 has slope 1: the gradients of the two are
         // exactly ±gradScale.
         const [most, label] = [k % 16, (k + 5) % 16];
@@ -43,7 +47,7 @@ onEachBackend((backend) => {
         const at = [most, 16 + label, 16 + most, label].map((i) => got[i] as number);
         // Beside the label, what float32 has as a denormal or as one of its least normal numbers may come out as 0.
         const others = exact < 2 ** -125 && at[0] === 0 && at[2] === 0 ? 0 : want;
-        if (at[0] === others && at[1] === want && at[2] === -others && at[3] === -want) return;
+        if (at[0] === others && at[1] === want && at[2] === -others && at[3] === -want) continue;
         wrong.push(`${exact}: got ${at}, want ±${want}`);
       }
       expect(wrong.slice(0, 8)).toEqual([]);

@@ -41,7 +41,8 @@ export function createJs(): Backend {
   };
 }
 
-function computePairs(job: PairJob): PairSums {
+/** The pair stage in float64. */
+export function computePairs(job: PairJob): PairSums {
   const { plan, pairs, scale, weights, hasEmpty, chosenLengths, rejectedLengths } = job;
   const { policyChosen, policyRejected, referenceChosen, referenceRejected } = job;
   const { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;

@@ -16,8 +16,8 @@ const works = ["pairs", "logits", "linear"] as const;
 
 /**
  * The best backend for the work here. For pairs: SIMD in this thread, whose calls return at once. For logits and hidden states:
- * a pool of workers where the machine runs several, whose calls are promises, so always `await` them. Plain JavaScript where
- * WebAssembly may not be compiled. `name` and `reason` say which one it is and why.
+ * WebGPU where there is a real GPU, else a pool of workers where the machine runs several; their calls are promises, so always
+ * `await` them. Plain JavaScript where WebAssembly may not be compiled. `name` and `reason` say which one it is and why.
  *
  * Throws    ParamError if `for` is not a kind of work
  * @example  const backend = await createBackend({ for: "pairs" });
@@ -29,6 +29,11 @@ export async function createBackend(options: BackendOptions = {}): Promise<Backe
   const { for: work = "pairs", ...wasmOptions } = options;
   if (!works.includes(work)) {
     throw new ParamError("out-of-range", `for: expected ${works.join(", ")}, got ${shown(work)}`);
+  }
+  // A GPU has nothing to do with modules and memory of this thread.
+  if (work !== "pairs" && "gpu" in (globalThis.navigator ?? {}) && Object.keys(wasmOptions).length === 0) {
+    const { createWebGpu, hasRealGpu } = await import("../webgpu.ts");
+    if (await hasRealGpu()) return createWebGpu();
   }
   if (!hasSimd()) return { ...createJs(), reason: "plain JavaScript: this engine has no WebAssembly SIMD" };
   try {

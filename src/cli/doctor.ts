@@ -4,9 +4,13 @@ import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { createBackend, createJs, createWasm } from "../index.ts";
-import type { Backend } from "../types.ts";
+import { createPool } from "../pool.ts";
+import type { AsyncBackend, Backend } from "../types.ts";
 import { hasRelaxedSimd, hasSimd } from "../wasm/load.ts";
+import { createWebGpu } from "../webgpu.ts";
 import { frame, toJson } from "./report.ts";
+
+type AnyBackend = Backend | AsyncBackend;
 
 interface Finding {
   backend: string;
@@ -16,10 +20,12 @@ interface Finding {
   reason: string;
 }
 
-const candidates: Readonly<Record<string, () => Backend | Promise<Backend>>> = {
+const candidates: Readonly<Record<string, () => AnyBackend | Promise<AnyBackend>>> = {
   "wasm, relaxed SIMD": () => (hasRelaxedSimd() ? createWasm({ relaxed: true }) : lacking("relaxed SIMD")),
   "wasm, SIMD": () => (hasSimd() ? createWasm({ relaxed: false }) : lacking("WebAssembly SIMD")),
   js: createJs,
+  pool: () => createPool(),
+  webgpu: () => createWebGpu(),
 };
 
 function lacking(feature: string): never {
@@ -66,13 +72,23 @@ const pairs = {
 };
 const expected = 1.2711940822864018;
 
-async function tryBackend(name: string, create: () => Backend | Promise<Backend>): Promise<Finding> {
+// Two tokens of 2^19 equal logits: as many as a pool takes to its workers.
+const logits = {
+  tokens: { pairs: 1, offsets: Int32Array.of(0, 1, 2), targets: Int32Array.of(0, 7) },
+  vocab: 2 ** 19,
+  logits: new Float32Array(2 ** 20),
+};
+
+async function tryBackend(name: string, create: () => AnyBackend | Promise<AnyBackend>): Promise<Finding> {
   try {
     const backend = await create();
-    const { loss } = backend.pairLoss(pairs, { lossType: "sigmoid", beta: 0.1 });
-    backend.dispose();
-    if (Math.abs(loss - expected) < 1e-6) return { backend: name, runs: true, reason: backend.reason };
-    return { backend: name, runs: false, reason: `gives a wrong number: expected ${expected}, got ${loss}` };
+    const { loss } = await backend.pairLoss(pairs, { lossType: "sigmoid", beta: 0.1 });
+    const [logp = 0] = (await backend.sequenceLogps(logits)).logps;
+    await backend.dispose();
+    const wrong = (got: number, want: number): string | undefined =>
+      Math.abs(got - want) < 1e-5 ? undefined : `gives a wrong number: expected ${want}, got ${got}`;
+    const reason = wrong(loss, expected) ?? wrong(logp, -19 * Math.LN2);
+    return { backend: name, runs: reason === undefined, reason: reason ?? backend.reason };
   } catch (error) {
     return { backend: name, runs: false, reason: error instanceof Error ? error.message : String(error) };
   }

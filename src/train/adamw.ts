@@ -56,15 +56,21 @@ export function adamwState(params: Tensors, backend?: Allocator): AdamwState {
  *           console.log(params, state.step); // [0.49, -0.99], 1
  */
 export function adamw(params: Tensors, grads: Tensors, state: AdamwState, hyper: AdamwHyper = {}): void {
+  const { keep, beta1, beta2, rate, eps, step } = factorsOf(hyper, state);
+  const tensors = readTensors({ params, grads, "state.m": state.m, "state.v": state.v }, "grads");
+  const update = updater(keep, beta1, beta2, rate, eps);
+  for (const arrays of tensors) perform(update, arrays);
+  state.step = step;
+}
+
+/** The numbers of the next step, in float64: both bias corrections as factors of lr and ε. */
+export function factorsOf(hyper: AdamwHyper, state: { readonly step: number }) {
   const { lr, eps, weightDecay } = readHyper(hyper, numbers, ["betas"]);
   const [beta1, beta2] = readBetas(hyper.betas);
-  const t = readStep(state) + 1;
-  const tensors = readTensors({ params, grads, "state.m": state.m, "state.v": state.v }, "grads");
-  // Both bias corrections as factors of lr and ε, in float64.
-  const root = Math.sqrt(1 - beta2 ** t);
-  const update = updater(1 - lr * weightDecay, beta1, beta2, (lr * root) / (1 - beta1 ** t), eps * root);
-  for (const arrays of tensors) perform(update, arrays);
-  state.step = t;
+  const step = readStep(state) + 1;
+  const root = Math.sqrt(1 - beta2 ** step);
+  const rate = (lr * root) / (1 - beta1 ** step);
+  return { keep: 1 - lr * weightDecay, beta1, beta2, rate, eps: eps * root, step };
 }
 
 function readBetas(betas: readonly [number, number] | undefined = [0.9, 0.999]): [number, number] {

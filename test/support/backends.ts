@@ -1,11 +1,13 @@
 // The list of backends that every case runs on. `await` works on all of them: those of this thread return at once.
 
-import { afterAll, describe } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { createJs, createWasm } from "../../src/index.ts";
 import { breakEven } from "../../src/pool/break-even.ts";
 import { createPool } from "../../src/pool.ts";
 import type { AsyncBackend, Backend } from "../../src/types.ts";
 import { hasRelaxedSimd, hasSimd } from "../../src/wasm/load.ts";
+import { createWebGpu } from "../../src/webgpu.ts";
+import { adapterOfDawn, missing as noGpu } from "./dawn.ts";
 import { overSharedArrays } from "./shared-arrays.ts";
 
 export type AnyBackend = Backend | AsyncBackend;
@@ -45,7 +47,16 @@ export const pools: readonly Candidate<AsyncBackend>[] = [
   { name: "pool, shared arrays", create: async () => overSharedArrays(await poolOf("shared")), missing: noSimd },
 ];
 
-export const backends: readonly Candidate[] = [...localBackends, ...pools];
+const webGpu: Candidate<AsyncBackend> = {
+  name: "webgpu",
+  create: async () => createWebGpu({ adapter: await adapterOfDawn() }),
+  missing: noGpu,
+};
+// A software driver takes its time to compile shaders, and at every barrier.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+if (noGpu && process.env["CI"]) it("webgpu is tested where CI is set", () => expect.fail(noGpu));
+
+export const backends: readonly Candidate[] = [...localBackends, ...pools, webGpu];
 
 const made = new Map<Candidate, AnyBackend>();
 await Promise.all(

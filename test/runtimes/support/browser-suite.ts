@@ -10,19 +10,21 @@ export type Visit = (path: string, headers: Headers | ((path: string) => Headers
 /** Shows a page, and its text once `until` is in it. */
 export type Show = (path: string, until: RegExp) => Promise<string>;
 
-const PATIENCE = 30_000;
-
-export function suite({ name, missing, open }: BrowserKind, tests: (visit: Visit, show: Show) => void): void {
+export function suite(
+  { name, missing, open }: BrowserKind,
+  tests: (visit: Visit, show: Show) => void,
+  patience = 30_000,
+): void {
   const title = missing ? `${name} (skipped: ${missing})` : name;
   if (missing) console.warn(title);
   if (missing && process.env["CI"]) it(`${name} is there where CI is set`, () => expect.fail(missing));
 
-  describe.skipIf(missing)(title, { timeout: PATIENCE + 10_000 }, () => {
+  describe.skipIf(missing)(title, { timeout: patience + 10_000 }, () => {
     let browser: Browser;
     beforeAll(async () => {
       browser = await open();
-    }, PATIENCE);
-    afterAll(() => browser?.close(), PATIENCE);
+    }, patience);
+    afterAll(() => browser?.close(), patience);
 
     const served = async <T>(given: Promise<Server>, use: (server: Server) => Promise<T>): Promise<T> => {
       const server = await given;
@@ -34,13 +36,13 @@ export function suite({ name, missing, open }: BrowserKind, tests: (visit: Visit
     };
     const visit: Visit = (path, headers, root) =>
       served(serve(headers, root), async (server) => {
-        const [report] = await Promise.all([server.report(PATIENCE), browser.visit(server.url(path))]);
+        const [report] = await Promise.all([server.report(patience), browser.visit(server.url(path))]);
         return report;
       });
     const show: Show = (path, until) =>
       served(serve(), async (server) => {
         await browser.visit(server.url(path));
-        const end = performance.now() + PATIENCE;
+        const end = performance.now() + patience;
         for (;;) {
           const text = await browser.text();
           if (until.test(text) || performance.now() > end) return text;

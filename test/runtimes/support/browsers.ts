@@ -21,11 +21,18 @@ export interface BrowserKind {
   open(): Promise<Browser>;
 }
 
-const kind = (name: string, files: string[], packages: string, open: () => Promise<Browser>): BrowserKind => {
+/** How to get what is missing of these files; empty where nothing is. */
+export function missingOf(files: readonly string[], packages: string): string {
   const absent = files.filter((file) => !existsSync(file));
-  const hint = `no ${absent.join(", ")}: apt-get install -y --no-install-recommends ${packages}`;
-  return { name, missing: absent.length > 0 ? hint : "", open };
-};
+  if (absent.length === 0) return "";
+  return `no ${absent.join(", ")}: apt-get install -y --no-install-recommends ${packages}`;
+}
+
+const kind = (name: string, files: string[], packages: string, open: () => Promise<Browser>): BrowserKind => ({
+  name,
+  missing: missingOf(files, packages),
+  open,
+});
 
 const CHROMIUM = "/usr/bin/chromium";
 const FIREFOX = "/usr/bin/firefox-esr";
@@ -33,29 +40,59 @@ const WEBKIT_DRIVER = "/usr/bin/WebKitWebDriver";
 const MINI_BROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
 const XVFB = "/usr/bin/Xvfb";
 
-export const inChromium = kind("Chromium", [CHROMIUM], "chromium", async () => {
-  const quiet = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"];
-  const browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: ["--no-sandbox", "--disable-sync", ...quiet],
-  });
-  const page = await browser.newPage();
-  return {
-    visit: async (url) => void (await page.goto(url)),
-    text: async () => (await page.textContent("body")) ?? "",
-    close: () => browser.close(),
-  };
-});
+/** Drivers of Vulkan; Mesa's include lavapipe, a GPU in software. */
+export const VULKAN_DRIVERS = "/usr/share/vulkan/icd.d";
 
-export const inFirefox = kind("Firefox", [FIREFOX], "firefox-esr", async () => {
-  const browser = await puppeteer.launch({ browser: "firefox", executablePath: FIREFOX, headless: true });
+const openChromium =
+  (...more: string[]) =>
+  async (): Promise<Browser> => {
+    const quiet = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"];
+    const browser = await chromium.launch({
+      executablePath: CHROMIUM,
+      args: ["--no-sandbox", "--disable-sync", ...quiet, ...more],
+    });
+    const page = await browser.newPage();
+    return {
+      visit: async (url) => void (await page.goto(url)),
+      text: async () => (await page.textContent("body")) ?? "",
+      close: () => browser.close(),
+    };
+  };
+
+export const inChromium = kind("Chromium", [CHROMIUM], "chromium", openChromium());
+
+/** WebGPU by Dawn and Tint, on the SwiftShader that Chromium brings. */
+export const inChromiumWithGpu = kind(
+  "WebGPU in Chromium",
+  [CHROMIUM],
+  "chromium",
+  openChromium("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"),
+);
+
+const openFirefox = (extraPrefsFirefox: Record<string, boolean>) => async (): Promise<Browser> => {
+  const browser = await puppeteer.launch({
+    browser: "firefox",
+    executablePath: FIREFOX,
+    headless: true,
+    extraPrefsFirefox,
+  });
   const page = await browser.newPage();
   return {
     visit: async (url) => void (await page.goto(url)),
     text: () => page.evaluate("document.body.textContent") as Promise<string>,
     close: () => browser.close(),
   };
-});
+};
+
+export const inFirefox = kind("Firefox", [FIREFOX], "firefox-esr", openFirefox({}));
+
+/** WebGPU by wgpu and Naga, on a driver of the system. */
+export const inFirefoxWithGpu = kind(
+  "WebGPU in Firefox",
+  [FIREFOX, VULKAN_DRIVERS],
+  "firefox-esr mesa-vulkan-drivers",
+  openFirefox({ "dom.webgpu.enabled": true, "gfx.webgpu.ignore-blocklist": true, "dom.webgpu.workers.enabled": true }),
+);
 
 // Plain WebDriver, without a client library. MiniBrowser has no headless mode: Xvfb is its screen.
 export const inWebKit = kind("WebKitGTK", [WEBKIT_DRIVER, MINI_BROWSER, XVFB], "webkit2gtk-driver xvfb", async () => {

@@ -18,6 +18,7 @@ export const policy = (text: string): Headers => ({ "Content-Security-Policy": t
 const types: Record<string, string> = {
   ".html": "text/html",
   ".js": "text/javascript",
+  ".mjs": "text/javascript",
   ".wasm": "application/wasm",
 };
 

@@ -1,0 +1,52 @@
+// Buffers that calls borrow: kept by size, so that a training loop makes none after its first step.
+
+/** Usage of the buffers that shaders work on. */
+export const STORAGE_USAGE = 0x8c; // STORAGE | COPY_DST | COPY_SRC
+
+export interface Pool {
+  /** A buffer of at least `bytes`; what is in it is anything. */
+  take(bytes: number, usage: number): GPUBuffer;
+  give(buffer: GPUBuffer): void;
+  /** Destroys what is not lent, and from then on what is given back. */
+  close(): void;
+}
+
+/** Bytes that may lie idle; beyond them buffers are destroyed when they are given back. */
+const IDLE = 1 << 29;
+const MEBI = 1 << 20;
+
+// Powers of two up to a mebibyte, then whole mebibytes: few sizes where they are small, little waste where they are large.
+const sizeOf = (bytes: number): number =>
+  bytes > MEBI ? Math.ceil(bytes / MEBI) * MEBI : 2 ** Math.ceil(Math.log2(Math.max(bytes, 256)));
+
+export function createPool(device: GPUDevice): Pool {
+  const idle = new Map<string, GPUBuffer[]>();
+  let bytesIdle = 0;
+  let closed = false;
+  return {
+    take(bytes, usage) {
+      // A size over the limit is asked for as it is: the device's refusal then names it.
+      const size = Math.min(sizeOf(bytes), Math.max(bytes, device.limits.maxBufferSize));
+      const found = idle.get(`${usage} ${size}`)?.pop();
+      if (!found) return device.createBuffer({ size, usage });
+      bytesIdle -= size;
+      return found;
+    },
+    give(buffer) {
+      if (closed || bytesIdle + buffer.size > IDLE) {
+        buffer.destroy();
+        return;
+      }
+      const key = `${buffer.usage} ${buffer.size}`;
+      bytesIdle += buffer.size;
+      const list = idle.get(key);
+      if (list) list.push(buffer);
+      else idle.set(key, [buffer]);
+    },
+    close() {
+      closed = true;
+      for (const buffer of [...idle.values()].flat()) buffer.destroy();
+      idle.clear();
+    },
+  };
+}

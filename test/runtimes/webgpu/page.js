@@ -1,0 +1,10 @@
+// The scenario in a browser: sends the report to the server that the page came from.
+
+const send = (report) => fetch("/report", { method: "POST", body: JSON.stringify(report) });
+
+try {
+  const { runScenario } = await import("./scenario.js");
+  await send(await runScenario());
+} catch (error) {
+  await send({ failed: `${error?.name}: ${error?.message}\n${error?.stack}`, code: error?.code });
+}
