@@ -30,6 +30,9 @@ export function readFloats(value: Floats, name: string, length: number): FloatDa
 /** Floats that lie elsewhere, in a GPU's memory, bear under this what stands for them here: their type and length. */
 export const elsewhere: unique symbol = Symbol("dpo-kernels.elsewhere");
 
+/** How many numbers an array of floats holds; undefined if it is none. */
+export const lengthOf = (value: Floats): number | undefined => recognise(value)?.data.length;
+
 function recognise(value: Floats): FloatData | undefined {
   if (typeof value === "object" && value !== null && elsewhere in value) return value[elsewhere] as FloatData;
   const kind = arrayKind(value);

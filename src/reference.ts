@@ -1,12 +1,12 @@
 // The reference of a call that sees tokens, checked: log-probs, logits, or hidden states and a head.
 
 import { KindError, ParamError, ShapeError } from "./errors.ts";
-import { type FloatData, readFloats } from "./floats.ts";
+import { type FloatData, lengthOf, readFloats } from "./floats.ts";
 import { type HeadData, headArrays, readHead } from "./head.ts";
 import { arrayKind, kindOf, type Plan } from "./plan.ts";
 import { checkFiniteRows, logpKinds } from "./token-call.ts";
 import type { TokenList } from "./tokens.ts";
-import type { FloatArray, Reference } from "./types.ts";
+import type { FloatArray, Floats, Reference } from "./types.ts";
 
 /** A checked reference. */
 export type ReferenceData =
@@ -35,7 +35,7 @@ export function readReference(
     throw new KindError(`reference: expected { logps }, { logits } or { hidden, weight }, got ${kindOf(reference)}`);
   }
   if ("hidden" in reference) {
-    const { hidden, weight, bias, hiddenSize = width as number } = reference;
+    const { hidden, weight, bias, hiddenSize = width ?? widthOf(weight, vocab) } = reference;
     return { head: readHead({ hidden, weight, bias }, hiddenSize, "reference.", list, vocab, finite) };
   }
   if ("logits" in reference) {
@@ -44,6 +44,13 @@ export function readReference(
     return { logits };
   }
   return { logps: readLogps(reference.logps, list, finite) };
+}
+
+// Where there is no policy's head to go by, as many as the weight has for each id.
+function widthOf(weight: Floats, vocab: number): number {
+  const length = lengthOf(weight);
+  if (length === undefined) throw new KindError(`reference.weight: expected floats, got ${kindOf(weight)}`);
+  return length / vocab;
 }
 
 function readLogps(logps: FloatArray, { pairs }: TokenList, finite: boolean): FloatArray {

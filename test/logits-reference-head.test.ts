@@ -17,7 +17,7 @@ function makeCase(shape: { isPacked?: boolean; bias?: boolean; vocab?: number },
   const { hidden, weight, bias } = call.reference;
   const head = { hidden: change(hidden), weight: change(weight), ...(bias && { bias: change(bias) }) };
   const batch = { tokens, vocab, logits: logitsOf(call, vocab, width) };
-  return { batch, logits: logitsOf(head, vocab, width), head: { ...head, hiddenSize: width } };
+  return { batch, logits: logitsOf(head, vocab, width), head: shape.isPacked ? { ...head, hiddenSize: width } : head };
 }
 
 const cases = {

@@ -1,9 +1,9 @@
 // `transfer: true`: the caller gives the logits away, so their own buffer travels, and the gradient comes back in it.
 
 import { KindError, ParamError } from "../errors.ts";
-import { type FloatData, readFloats } from "../floats.ts";
+import { type FloatData, lengthOf, readFloats } from "../floats.ts";
 import { arrayKind, kindOf } from "../plan.ts";
-import type { Floats, LogitsBatch, LogitsLossOptions, LogitsLossResult } from "../types.ts";
+import type { LogitsBatch, LogitsLossOptions, LogitsLossResult } from "../types.ts";
 import { isShared } from "./share.ts";
 
 /** The array whose buffer is to move, if that was asked for, and the options of the call itself. */
@@ -17,7 +17,7 @@ export function givenAway<Options extends LogitsLossOptions>(
   const { transfer, ...rest } = options;
   if (transfer === undefined || transfer === false) return { given: undefined, rest: rest as Options };
   if (transfer !== true) throw new KindError(`transfer: expected true or false, got ${kindOf(transfer)}`);
-  const { data, type } = readFloats(batch?.logits, "logits", lengthOf(batch?.logits));
+  const { data, type } = readFloats(batch?.logits, "logits", lengthOf(batch?.logits) ?? 0);
   if (isShared(data.buffer) || data.byteLength !== data.buffer.byteLength) {
     throw new ParamError("unused-option", "transfer: expected logits that have a buffer of their own, not shared");
   }
@@ -31,12 +31,6 @@ export function givenAway<Options extends LogitsLossOptions>(
   }
   return { given: data, rest: { ...rest, inPlace } as unknown as Options };
 }
-
-const lengthOf = (floats: Floats): number => {
-  if (ArrayBuffer.isView(floats)) return (floats as Float32Array).length;
-  const { f16, bf16 } = (floats ?? {}) as { f16?: Uint16Array; bf16?: Uint16Array };
-  return (f16 ?? bf16)?.length ?? -1;
-};
 
 /** The result with its gradient in the array that came back, in the wrapper that the logits came in. */
 export function takeBack(result: LogitsLossResult, returned: FloatData["data"] | undefined): LogitsLossResult {

@@ -53,10 +53,10 @@ const references: LogitsRefusal[] = [
     message: /^reference: expected \{ logps \}, \{ logits \} or \{ hidden, weight \}, got /,
   })),
   {
-    what: "a reference's hidden states are of no known width",
-    batch: { reference: { hidden: new Float32Array(SIZE), weight: new Float32Array(25) } },
-    ...kind,
-    message: /^reference\.hiddenSize: expected a number, got undefined$/,
+    what: "a reference's head is of no whole width",
+    batch: { reference: { hidden: new Float32Array(SIZE), weight: new Float32Array(24) } },
+    ...range,
+    message: /^reference\.hiddenSize: expected an integer in 1\.\.2147483647, got 4\.8$/,
   },
   {
     what: "a reference has a head without hidden states of its width",
