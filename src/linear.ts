@@ -2,32 +2,13 @@
 
 import { checkCall, refuseUnused } from "./call-options.ts";
 import { KindError, ParamError } from "./errors.ts";
-import { type FloatData, readFloats } from "./floats.ts";
-import { arrayKind, checkNumber, kindOf, type Plan } from "./plan.ts";
-import {
-  checkFinite,
-  checkFiniteRows,
-  checkResults,
-  checkWeighting,
-  type ReferenceData,
-  readGradient,
-  readLdAlpha,
-  readReference,
-  referenceArrays,
-} from "./token-call.ts";
-import { checkCount, listTokens, type TokenList } from "./tokens.ts";
-import type { Floats, LinearBatch, LinearBuffers, LinearLossOptions, LinearReference } from "./types.ts";
-
-/** A checked head and the hidden states before it. */
-export interface HeadData {
-  readonly width: number;
-  readonly hidden: FloatData;
-  readonly weight: FloatData;
-  readonly bias: FloatData | undefined;
-  readonly lora:
-    | { readonly a: FloatData; readonly b: FloatData; readonly rank: number; readonly scale: number }
-    | undefined;
-}
+import type { FloatData } from "./floats.ts";
+import { type HeadData, headArrays, readHead } from "./head.ts";
+import { kindOf, type Plan } from "./plan.ts";
+import { type ReferenceData, readReference, referenceArrays } from "./reference.ts";
+import { checkResults, checkWeighting, readGradient, readLdAlpha } from "./token-call.ts";
+import { listTokens, type TokenList } from "./tokens.ts";
+import type { Floats, LinearBatch, LinearBuffers, LinearLossOptions, Reference } from "./types.ts";
 
 /** A checked call of linearLoss. */
 export interface LinearJob {
@@ -37,7 +18,7 @@ export interface LinearJob {
   readonly ldAlpha: number;
   readonly wpo: boolean;
   readonly head: HeadData;
-  readonly reference: ReferenceData | { readonly head: HeadData } | undefined;
+  readonly reference: ReferenceData | undefined;
   /** Where the gradients go: as kernels see them, and as the result names them. */
   readonly gradients: Readonly<Partial<Record<keyof LinearBuffers, FloatData>>>;
   readonly results: LinearBuffers;
@@ -51,7 +32,7 @@ interface Gradient {
   readonly input: FloatData;
 }
 
-type Batch = LinearBatch & { reference?: LinearReference | undefined };
+type Batch = LinearBatch & { reference?: Reference | undefined };
 
 /**
  * Checks what `linearLoss` is given, and makes the arrays of gradients that were not.
@@ -71,12 +52,7 @@ export function checkLinear(batch: Batch, plan: Plan, options: LinearLossOptions
   const list = listTokens(tokens, vocab);
   const finite = options.validate === "finite";
   const head = readHead(batch, hiddenSize, "", list, vocab, finite);
-  const reference = readReference(batch.reference, plan, list, vocab, finite, (given) => {
-    const own = given as LinearBatch;
-    return {
-      head: readHead({ ...own, lora: undefined }, own.hiddenSize ?? hiddenSize, "reference.", list, vocab, finite),
-    };
-  });
+  const reference = readReference(batch.reference, plan, list, vocab, finite, hiddenSize);
   const { weight, bias, lora } = batch;
   const wanted: Gradient[] = [{ name: "gradHidden", like: batch.hidden, input: head.hidden }];
   if (lora && head.lora) {
@@ -97,55 +73,9 @@ export function checkLinear(batch: Batch, plan: Plan, options: LinearLossOptions
     results[name] = value;
     gradients[name] = data;
   }
-  const other = reference && "head" in reference ? headArrays(reference.head, "reference.") : {};
-  const read = { ...headArrays(head, ""), ...other, ...referenceArrays(reference) };
+  const read = { ...headArrays(head, ""), ...referenceArrays(reference) };
   checkResults(out, gradients, list, read, { tokens, reference: batch.reference });
   const ldAlpha = readLdAlpha(options);
   const wpo = weighting === "wpo";
   return { list, vocab, ldAlpha, wpo, head, reference, gradients, results: results as LinearBuffers, accumulate };
-}
-
-function readHead(
-  { hidden, weight, bias, lora }: LinearBatch,
-  width: number,
-  prefix: string,
-  list: TokenList,
-  vocab: number,
-  finite: boolean,
-): HeadData {
-  checkCount(width, `${prefix}hiddenSize`);
-  const head: HeadData = {
-    width,
-    hidden: readFloats(hidden, `${prefix}hidden`, list.positions * width),
-    weight: readFloats(weight, `${prefix}weight`, vocab * width),
-    bias: bias === undefined ? undefined : readFloats(bias, `${prefix}bias`, vocab),
-    lora: lora === undefined ? undefined : readLora(lora, width, vocab),
-  };
-  if (!finite) return head;
-  checkFiniteRows(head.hidden, `${prefix}hidden`, list, width);
-  for (const [name, floats] of Object.entries(headArrays(head, prefix))) {
-    if (name !== `${prefix}hidden`) checkFinite(floats, name, 0, floats.data.length);
-  }
-  return head;
-}
-
-function readLora(lora: NonNullable<LinearBatch["lora"]>, width: number, vocab: number): HeadData["lora"] {
-  if (typeof lora !== "object" || lora === null) throw new KindError(`lora: expected an object, got ${kindOf(lora)}`);
-  const { a, b, rank, scale } = lora;
-  checkCount(rank, "lora.rank");
-  checkNumber(scale, "lora.scale");
-  for (const [name, array] of Object.entries({ a, b })) {
-    if (arrayKind(array) === "Float32Array") continue;
-    throw new KindError(`lora.${name}: expected a Float32Array, got ${kindOf(array)}`);
-  }
-  return { a: readFloats(a, "lora.a", rank * width), b: readFloats(b, "lora.b", vocab * rank), rank, scale };
-}
-
-function headArrays({ hidden, weight, bias, lora }: HeadData, prefix: string): Record<string, FloatData> {
-  return {
-    [`${prefix}hidden`]: hidden,
-    [`${prefix}weight`]: weight,
-    ...(bias && { [`${prefix}bias`]: bias }),
-    ...(lora && { [`${prefix}lora.a`]: lora.a, [`${prefix}lora.b`]: lora.b }),
-  };
 }

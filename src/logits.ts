@@ -5,17 +5,15 @@ import { KindError, ParamError } from "./errors.ts";
 import { type FloatData, readFloats } from "./floats.ts";
 import { checkOut } from "./out.ts";
 import { kindOf, type Plan } from "./plan.ts";
+import { type ReferenceData, readReference, referenceArrays } from "./reference.ts";
 import {
   checkFiniteRows,
   checkResults,
   checkWeighting,
   logpLengths,
   logpResults,
-  type ReferenceData,
   readGradient,
   readLdAlpha,
-  readReference,
-  referenceArrays,
   tokenArrays,
 } from "./token-call.ts";
 import { listTokens, type TokenList } from "./tokens.ts";

@@ -1,4 +1,4 @@
-// What the calls that see tokens check alike: references, gradients' arrays, results of tokens.
+// What the calls that see tokens check alike: gradients' arrays, results of tokens.
 
 import { checkOneOf } from "./call-options.ts";
 import { KindError, ParamError, ShapeError } from "./errors.ts";
@@ -7,20 +7,18 @@ import { checkOut, overlap, type Wanted } from "./out.ts";
 import { pairResults } from "./pairs.ts";
 import { arrayKind, checkNumber, kindOf, type Plan } from "./plan.ts";
 import type { TokenList } from "./tokens.ts";
-import type { FloatArray, Floats, LinearReference } from "./types.ts";
-
-/** A checked reference. */
-export type ReferenceData = { readonly logps: FloatArray } | { readonly logits: FloatData };
+import type { Floats, Reference } from "./types.ts";
 
 type Sized = ArrayBufferView & { readonly length: number };
 
-const sums = ["Float32Array", "Float64Array"];
+/** The kinds of arrays that log-probs may stand in. */
+export const logpKinds = ["Float32Array", "Float64Array"];
 
 /** The results of every call that sees tokens. */
 export const logpResults: readonly Wanted[] = [
   { name: "logps", kinds: ["Float64Array"] },
-  { name: "tokenLogps", kinds: sums },
-  { name: "logsumexp", kinds: sums },
+  { name: "tokenLogps", kinds: logpKinds },
+  { name: "logsumexp", kinds: logpKinds },
 ];
 
 /** The length of each of these results, and of those of pairs. */
@@ -51,52 +49,6 @@ export function checkWeighting(weighting: unknown, plan: Plan): void {
   if (other) throw new ParamError("unused-option", `weighting: "wpo" weighs pairs, which ${other.loss.id} has not`);
 }
 
-/** Checks a reference; one with hidden states is left to `readHead`, where the call takes it. */
-export function readReference<Head = never>(
-  reference: LinearReference | undefined,
-  plan: Plan,
-  list: TokenList,
-  vocab: number,
-  finite: boolean,
-  readHead?: (reference: LinearReference & { hidden: Floats }) => Head,
-): ReferenceData | Head | undefined {
-  if (reference === undefined) {
-    const ratio = plan.terms.find(({ loss }) => !("likelihood" in loss));
-    if (!ratio || plan.referenceFree) return undefined;
-    throw new ParamError("missing-input", `reference: expected with ${ratio.loss.id}, got nothing`);
-  }
-  const isObject = typeof reference === "object" && reference !== null;
-  const forms = ["logps", "logits", ...(readHead ? ["hidden"] : [])].filter((name) => isObject && name in reference);
-  if (forms.length !== 1) {
-    const expected = readHead ? "{ logps }, { logits } or { hidden, weight }" : "{ logps } or { logits }";
-    throw new KindError(`reference: expected ${expected}, got ${kindOf(reference)}`);
-  }
-  if (readHead && "hidden" in reference) return readHead(reference);
-  if ("logits" in reference) {
-    const logits = readFloats(reference.logits, "reference.logits", list.positions * vocab);
-    if (finite) checkFiniteRows(logits, "reference.logits", list, vocab);
-    return { logits };
-  }
-  return { logps: readLogps((reference as { logps: FloatArray }).logps, list, finite) };
-}
-
-function readLogps(logps: FloatArray, { pairs }: TokenList, finite: boolean): FloatArray {
-  if (!sums.includes(arrayKind(logps))) {
-    throw new KindError(`reference.logps: expected a ${sums.join(" or ")}, got ${kindOf(logps)}`);
-  }
-  if (logps.length !== 2 * pairs) {
-    throw new ShapeError("wrong-length", `reference.logps: expected ${2 * pairs} values, got ${logps.length}`);
-  }
-  const at = finite ? logps.findIndex((value) => !Number.isFinite(value)) : -1;
-  if (at >= 0) throw new ParamError("not-finite", `reference.logps[${at}]: expected a finite number, got ${logps[at]}`);
-  // A copy: the results may be written over the very array.
-  return Float64Array.from(logps);
-}
-
-/** The floats of a reference that are read while the call computes. */
-export const referenceArrays = (reference: object | undefined): Record<string, FloatData> =>
-  reference && "logits" in reference ? { "reference.logits": reference.logits as FloatData } : {};
-
 /**
  * Checks `out`. What the call computes from, `read`, is read to the end: a gradient may go over the very array that it belongs
  * to, and nothing else.
@@ -108,7 +60,7 @@ export function checkResults(
   gradients: Readonly<Record<string, FloatData>>,
   list: TokenList,
   read: Readonly<Record<string, FloatData>>,
-  { tokens, reference }: { tokens: object; reference?: LinearReference | undefined },
+  { tokens, reference }: { tokens: object; reference?: Reference | undefined },
 ): void {
   if (out === undefined) return;
   if (typeof out !== "object" || out === null) throw new KindError(`out: expected an object, got ${kindOf(out)}`);

@@ -144,8 +144,19 @@ export interface ElementTypes {
   u8: Uint8Array;
 }
 
-/** The reference of a call that sees tokens: its log-probs, or its logits in the layout of the policy's. */
-export type Reference = { logps: FloatArray } | { logits: Floats };
+/** The reference of a call that sees tokens: log-probs; logits in the layout of the policy's; hidden states and a head. */
+export type Reference =
+  | { logps: FloatArray }
+  | { logits: Floats }
+  | {
+      hidden: Floats;
+      /** [V·hiddenSize] */
+      weight: Floats;
+      /** [V] */
+      bias?: Floats | undefined;
+      /** Default: the policy's, which `logitsLoss` does not know: there it is needed. */
+      hiddenSize?: number | undefined;
+    };
 
 /** A low-rank adapter: head = weight + scale·b·a, which is never formed. */
 export interface Lora {
@@ -157,19 +168,6 @@ export interface Lora {
   /** α / rank in the usual notation. */
   scale: number;
 }
-
-/** The reference of `linearLoss`: as of `logitsLoss`, or hidden states and a head of its own. */
-export type LinearReference =
-  | Reference
-  | {
-      hidden: Floats;
-      /** [V·hiddenSize] */
-      weight: Floats;
-      /** [V] */
-      bias?: Floats | undefined;
-      /** Default: the policy's. */
-      hiddenSize?: number | undefined;
-    };
 
 /** Hidden states over tokens, and the head that makes logits of them. */
 export interface LinearBatch {
@@ -306,15 +304,12 @@ export interface Backend {
    */
   logitsLoss(batch: LogitsBatch & { reference?: Reference | undefined }, options?: LogitsLossOptions): LogitsLossResult;
   /**
-   * Losses from hidden states and a head, and the gradients of both: logits never exist as a whole, whatever the vocabulary.
+   * Losses from hidden states and a head, and the gradients of both: more than 64 MB of logits never exist as a whole.
    *
    * Throws    as `logitsLoss`
    * @example  const { loss, gradHidden } = wasm.linearLoss({ tokens, vocab, hiddenSize, hidden, weight, reference });
    */
-  linearLoss(
-    batch: LinearBatch & { reference?: LinearReference | undefined },
-    options?: LinearLossOptions,
-  ): LinearLossResult;
+  linearLoss(batch: LinearBatch & { reference?: Reference | undefined }, options?: LinearLossOptions): LinearLossResult;
   /** A zeroed typed array in the backend's own memory, which calls use without copying. */
   allocate<T extends keyof ElementTypes>(type: T, n: number): ElementTypes[T];
   /** Gives an array of `allocate` back. */

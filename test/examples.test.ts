@@ -46,8 +46,8 @@ async function run(code: string): Promise<void> {
 }
 
 describe("doc comments", () => {
-  // Those of the adapters need the libraries they adapt: test/adapters/docs.test.ts.
-  const files = globSync("src/**/*.ts", { exclude: ["src/adapters/**"] });
+  // Those of the adapters and of WebGPU need more: test/adapters/docs.test.ts, test/webgpu/docs.test.ts.
+  const files = globSync("src/**/*.ts", { exclude: ["src/adapters/**", "src/webgpu/**"] });
   const examples = files.flatMap((file) =>
     [...readFileSync(file, "utf8").matchAll(/@example\s+([\s\S]*?)(?=\n \*\/|\n \* @|\*\/)/g)].map(([, text = ""]) => ({
       file,

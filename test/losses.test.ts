@@ -70,12 +70,10 @@ describe("the table of losses", () => {
     }
   });
 
-  it("says of each loss what it is and where it was published", () => {
+  it("says of each loss what it is", () => {
     for (const id of lossTypes) {
-      const { title, paper, note } = table[id];
       expect({ id, own: table[id].id }).toEqual({ id, own: id });
-      expect(paper).toMatch(/^arXiv:\d{4}\.\d{5}/);
-      expect(Math.min(title.length, note.length)).toBeGreaterThan(10);
+      expect(table[id].title.length).toBeGreaterThan(10);
     }
   });
 });

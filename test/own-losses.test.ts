@@ -14,8 +14,6 @@ const js = createJs();
 const squared = defineLoss({
   id: "squared",
   title: "squared distance to a margin of one",
-  paper: "none",
-  note: "A loss of the user's own.",
   params: { beta: { default: 0.1, min: 0, max: 10 } },
   margin: (d, beta) => [(beta * d - 1) * (beta * d - 1), 2 * beta * (beta * d - 1)],
 });
@@ -80,8 +78,6 @@ describe("a pair loss on js", () => {
   const four = defineLoss({
     id: "four",
     title: "four hyperparameters",
-    paper: "none",
-    note: "In the order of the table.",
     params: { first: param(1), second: param(2), third: param(3), fourth: param(4) },
     pair: (a, c, first, second, third, fourth) => [
       first * a + second * c + third * a * c + fourth,

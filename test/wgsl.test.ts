@@ -271,8 +271,6 @@ describe.skipIf(missing)(title, () => {
     const hostile = defineLoss({
       id: "hostile",
       title: "",
-      paper: "",
-      note: "",
       params: {},
       margin: (d) => {
         const target = d * d;

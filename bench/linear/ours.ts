@@ -57,7 +57,7 @@ export function makeCalls(build: Build, backend: Backend, problem: Problem) {
   const prepare = () => reference.logps.set(call().logps);
   return {
     forward: (): Results => {
-      engine.read(head, sums);
+      engine.read(head, sums, false);
       return { logps: sums.label.map((x, k) => x - (sums.max[k] as number) - Math.log(sums.sum[k] as number)) };
     },
     both: (): Results => ({ logps: call().tokenLogps, ...out }),

@@ -33,8 +33,8 @@ export function createJs(): Backend {
     ...untilDisposed({
       pairLoss: makePairLoss(pairs),
       sequenceLogps: makeSequenceLogps(rows),
-      logitsLoss: makeLogitsLoss(rows, pairs),
-      linearLoss: makeLinearLoss(jsLinearShards, rows, pairs),
+      logitsLoss: makeLogitsLoss(rows, jsLinearShards, pairs),
+      linearLoss: makeLinearLoss(rows, jsLinearShards, pairs),
       allocate: (type, n) => new (arrayTypeOf(type, n))(n) as ElementTypes[typeof type],
       free: () => {},
     }),

@@ -26,24 +26,37 @@ export interface LinearGradients extends HeadGradients {
 export interface LinearEngine {
   /** Makes sure of the memory that a call takes, before anything is written. */
   reserve(head: LinearHead): void;
-  read(head: LinearHead, sums: TokenSums): Later;
+  /** `again` says that the backward pass will want the same tokens. */
+  read(head: LinearHead, sums: TokenSums, again: boolean): Later;
   gradient(head: LinearHead, g: Float64Array, sums: TokenSums, out: LinearGradients): Later;
 }
 
+/** Logits of a call that are kept for its backward pass: more are formed anew. measured: docs/performance.md, "Fused linear" */
+const KEPT_BYTES = 64 << 20;
+
 /** Shard after shard, in this thread. */
 export function shardsInOrder(shards: LinearShards): LinearEngine {
+  // They go with the call's own head, however it ends.
+  const kept = new WeakMap<LinearHead, (Float32Array | undefined)[]>();
   return {
     reserve: shards.reserve,
-    read(head, sums) {
+    read(head, sums, again) {
       const merge = startSums(head, sums);
-      for (const range of cutVocabulary(head)) {
-        merge(range, shards.forward(cutHead(head, range), sums.statistics !== undefined));
-      }
+      const keeps = again && 4 * head.rows.length * head.vocab <= KEPT_BYTES;
+      const logits = cutVocabulary(head).map((range) => {
+        const shard = cutHead(head, range);
+        const own = keeps ? shards.keep?.(shard) : undefined;
+        merge(range, shards.forward(shard, sums.statistics !== undefined, own));
+        return own;
+      });
+      if (keeps) kept.set(head, logits);
     },
     gradient(head, g, sums, out) {
       const { live, slopes, add, finish } = startGradient(head, g, sums, out);
-      for (const range of cutVocabulary(head)) {
-        add(shards.backward(cutHead(live, range), slopes, cutGradients(out, live, range)));
+      // Those of other tokens than were read are formed anew.
+      const logits = kept.get(live);
+      for (const [i, range] of cutVocabulary(head).entries()) {
+        add(shards.backward(cutHead(live, range), slopes, cutGradients(out, live, range), logits?.[i]));
       }
       finish();
     },

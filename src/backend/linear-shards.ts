@@ -43,10 +43,12 @@ export interface Rows {
 export interface LinearShards {
   /** Makes sure of the memory that a call with this head takes. */
   reserve(head: LinearHead): void;
+  /** Room for a shard's logits, from its forward to its backward pass, which gives the same bits without; not everywhere. */
+  keep?(shard: LinearHead): Float32Array;
   /** SUMS numbers a token; `statistics` fills 2 to 4 of them. */
-  forward(shard: LinearHead, statistics: boolean): Float64Array;
+  forward(shard: LinearHead, statistics: boolean, kept?: Float32Array): Float64Array;
   /** Writes the shard's gradients; gives its part of those of hidden states and u. `slopes`: g, max, Σ e^(x−max) a token. */
-  backward(shard: LinearHead, slopes: Float64Array, out: HeadGradients): Rows;
+  backward(shard: LinearHead, slopes: Float64Array, out: HeadGradients, kept?: Float32Array): Rows;
 }
 
 /** Of a token: max, Σe^d, Σe^d·d, Σe^2d, Σx with d = x − max; the target's logit; the first id of the greatest. */

@@ -12,7 +12,10 @@ import type {
   SequenceLogpsOptions,
   SequenceLogpsResult,
 } from "../types.ts";
+import { shardsInOrder } from "./linear-engine.ts";
+import type { LinearShards } from "./linear-shards.ts";
 import type { PairEngine } from "./pair-loss.ts";
+import { referenceReader, type TokenEngines } from "./reference.ts";
 import { clearGaps, type Later, runNow, type TokenSums, tokenLogps, tokenLoss } from "./token-stage.ts";
 
 /** What one row of logits comes to. */
@@ -120,7 +123,7 @@ export function* logitsLogps(
 
 /** The call `logitsLoss` of a backend, step by step. */
 export function* logitsLoss(
-  engine: LogitsEngine,
+  engines: TokenEngines,
   pairs: PairEngine,
   batch: LogitsBatch & { reference?: Reference | undefined },
   options: LogitsLossOptions = none,
@@ -128,13 +131,13 @@ export function* logitsLoss(
   const plan = planLosses(options);
   pairs.check?.(plan);
   const job = checkLogitsLoss(batch, plan, options);
-  const { reference, gradient, gradLogits, fresh } = job;
+  const { list, vocab, reference, gradient, gradLogits, fresh } = job;
+  const { logits } = engines;
   const policy = rowsOf(job);
-  const given = reference && "logits" in reference ? reference.logits : undefined;
   const stage = {
-    read: (sums: TokenSums) => engine.read(policy, sums, true),
-    readReference: given && ((sums: TokenSums) => engine.read({ ...policy, logits: given }, sums, false)),
-    gradient: (g: Float64Array, sums: TokenSums) => engine.gradient(policy, g, sums, { out: gradient, clear: !fresh }),
+    read: (sums: TokenSums) => logits.read(policy, sums, true),
+    readReference: referenceReader(engines, reference, list, vocab),
+    gradient: (g: Float64Array, sums: TokenSums) => logits.gradient(policy, g, sums, { out: gradient, clear: !fresh }),
   };
   const logps = reference && "logps" in reference ? reference.logps : undefined;
   const result = yield* tokenLoss(job, stage, plan, logps, options, pairs);
@@ -154,12 +157,12 @@ export function makeSequenceLogps(rows: RowEngine) {
 }
 
 /** `logitsLoss` of a backend of this thread. */
-export function makeLogitsLoss(rows: RowEngine, pairs: PairEngine) {
-  const engine = eachRow(rows);
+export function makeLogitsLoss(rows: RowEngine, shards: LinearShards, pairs: PairEngine) {
+  const engines = { logits: eachRow(rows), linear: shardsInOrder(shards) };
   return (
     batch: LogitsBatch & { reference?: Reference | undefined },
     options: LogitsLossOptions = none,
   ): LogitsLossResult => {
-    return runNow(logitsLoss(engine, pairs, batch, options));
+    return runNow(logitsLoss(engines, pairs, batch, options));
   };
 }

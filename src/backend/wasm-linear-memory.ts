@@ -54,6 +54,16 @@ export function createLinearMemory(module: WebAssembly.Module) {
       }
     };
 
+    /** Rows to the area `staged`: all in one copy where they lie as they do there. */
+    const stageRows = (parts: readonly Part[], start: number, n: number): void => {
+      const [{ floats, width, rows }] = parts as [Part];
+      if (floats.type === "f32" && width === columns && !rows) {
+        f32.set(floats.data.subarray(start * width, (start + n) * width), staged / 4);
+        return;
+      }
+      for (let r = 0; r < n; r++) stage(parts, start + r, staged + 4 * columns * r);
+    };
+
     /** n rows from `start` on to panels of `width` of them, and to panels of columns, `panel` long, if `asRows` is given. */
     const pack = (
       parts: readonly Part[],
@@ -66,8 +76,8 @@ export function createLinearMemory(module: WebAssembly.Module) {
     ): void => {
       for (let i = 0; i < n; i += width) {
         const rows = Math.min(width, n - i);
-        for (let r = 0; r < rows; r++) stage(parts, start + i + r, staged + 4 * columns * r);
-        f32.fill(0, staged / 4 + columns * rows, staged / 4 + columns * width);
+        stageRows(parts, start + i, rows);
+        if (rows < width) f32.fill(0, staged / 4 + columns * rows, staged / 4 + columns * width);
         kernels.pack_columns_f32(staged, columns, width, columns, asColumns + 4 * columns * i, width);
         if (!asRows) continue;
         kernels.pack_rows_f32(staged, columns, Math.min(width, panel - i), columns, asRows + 32 * i, panel, 8);
@@ -76,6 +86,11 @@ export function createLinearMemory(module: WebAssembly.Module) {
 
     /** n rows of gradients to rows `start` and on of their targets. */
     const unpack = (targets: readonly Target[], start: number, n: number, from: number, accumulate: boolean): void => {
+      const [first] = targets;
+      if (first?.floats.type === "f32" && first.width === columns && !accumulate) {
+        first.floats.data.set(f32.subarray(from / 4, from / 4 + columns * n), start * columns);
+        return;
+      }
       for (let i = 0; i < n; i++) {
         for (const { floats, width, column } of targets) {
           const { type, data } = floats;

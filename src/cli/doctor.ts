@@ -72,11 +72,11 @@ const pairs = {
 };
 const expected = 1.2711940822864018;
 
-// Two tokens of 2^18 equal logits: as many as a pool takes to its workers.
+// Two tokens of 2^19 equal logits: as many as a pool takes to its workers.
 const logits = {
   tokens: { pairs: 1, offsets: Int32Array.of(0, 1, 2), targets: Int32Array.of(0, 7) },
-  vocab: 2 ** 18,
-  logits: new Float32Array(2 * 2 ** 18),
+  vocab: 2 ** 19,
+  logits: new Float32Array(2 ** 20),
 };
 
 async function tryBackend(name: string, create: () => AnyBackend | Promise<AnyBackend>): Promise<Finding> {
@@ -87,7 +87,7 @@ async function tryBackend(name: string, create: () => AnyBackend | Promise<AnyBa
     await backend.dispose();
     const wrong = (got: number, want: number): string | undefined =>
       Math.abs(got - want) < 1e-5 ? undefined : `gives a wrong number: expected ${want}, got ${got}`;
-    const reason = wrong(loss, expected) ?? wrong(logp, -18 * Math.LN2);
+    const reason = wrong(loss, expected) ?? wrong(logp, -19 * Math.LN2);
     return { backend: name, runs: reason === undefined, reason: reason ?? backend.reason };
   } catch (error) {
     return { backend: name, runs: false, reason: error instanceof Error ? error.message : String(error) };

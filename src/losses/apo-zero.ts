@@ -5,13 +5,12 @@ import { beta } from "./params.ts";
 /**
  * Anchored preference optimization, zero: σ(−x) + σ(y), x = β·a, y = β·c.
  *
+ * Note      When the model is worse than the chosen answers. Bounded; gradients vanish when saturated.
  * Paper     D'Oosterlinck et al. 2024, arXiv:2408.06266, eq. 7 (TRL adds the constant 1)
  */
 export const apoZero = defineLoss({
   id: "apo_zero",
   title: "raise the chosen, lower the rejected: APO-zero",
-  paper: "arXiv:2408.06266, eq. 7",
-  note: "When the model is worse than the chosen answers. Bounded; gradients vanish when saturated.",
   params: { beta },
   pair: (a, c, beta) => {
     const x = beta * a;

@@ -6,13 +6,13 @@ import { beta, rewardShift } from "./params.ts";
  * A binary classifier of rewards, chosen 1, rejected 0: softplus(−(x−δ)) + softplus(y−δ), x = β·a, y = β·c.
  *
  * δ is `rewardShift`, a constant for differentiation: 0 in current TRL, the running mean of rewards up to v0.28 and in the
- * paper. Paper     Jung et al. 2024, arXiv:2404.04656
+ * paper.
+ * Note      Pairs seen as thumbs up and down. TRL up to v0.28 shifts the rewards by a running mean: rewardShift.
+ * Paper     Jung et al. 2024, arXiv:2404.04656
  */
 export const bcoPair = defineLoss({
   id: "bco_pair",
   title: "binary classifier of rewards: BCO",
-  paper: "arXiv:2404.04656",
-  note: "Pairs seen as thumbs up and down. TRL up to v0.28 shifts the rewards by a running mean: rewardShift.",
   params: { beta, rewardShift },
   pair: (a, c, beta, rewardShift) => {
     const x = beta * a - rewardShift;

@@ -18,10 +18,6 @@ export interface LossInfo {
   readonly id: string;
   /** What the loss does, in a phrase. */
   readonly title: string;
-  /** Where it was published: arXiv number and equation, or a name. */
-  readonly paper: string;
-  /** When to use it, what to watch out for. */
-  readonly note: string;
   /** The hyperparameters in the order in which the function takes them, after its first arguments. */
   readonly params: Readonly<Record<string, Param>>;
 }
@@ -108,7 +104,7 @@ export function isLoss(value: unknown): value is Loss {
  * Throws    KindError if it has no id, no params or not one function; ParamError for more than four hyperparameters or a
  *           default outside its range
  * @example  const squared = defineLoss({
- *             id: "squared", title: "squared distance to a margin of one", paper: "", note: "",
+ *             id: "squared", title: "squared distance to a margin of one",
  *             params: { beta: { default: 0.1, min: 0, max: 10 } },
  *             margin: (d, beta) => {
  *               const error = beta * d - 1;

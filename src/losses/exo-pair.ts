@@ -7,13 +7,12 @@ import { beta } from "./params.ts";
  *
  * q ln q + (1−q) ln(1−q) = −log1p(e) − |z|·(1−σ|z|), e = exp(−|z|): no 0·∞ once z is held finite, and by ±1000 every
  * exponential is 0 in float32 and in float64.
+ * Note      ε must be positive: 1e-3 in the paper. The gradient vanishes at both ends.
  * Paper     Ji et al. 2024, arXiv:2402.00856, eq. 16 (K = 2)
  */
 export const exoPair = defineLoss({
   id: "exo_pair",
   title: "reverse KL to the smoothed label: EXO",
-  paper: "arXiv:2402.00856, eq. 16",
-  note: "ε must be positive: 1e-3 in the paper. The gradient vanishes at both ends.",
   params: { beta, labelSmoothing: between(0, 0.5, 1e-3, "both") },
   margin: (d, beta, labelSmoothing) => {
     const z = Math.max(Math.min(beta * d, 1000), -1000);

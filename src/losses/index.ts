@@ -17,7 +17,7 @@ import { sigmoidLoss } from "./sigmoid.ts";
 import { sigmoidNorm } from "./sigmoid-norm.ts";
 import { sppoHard } from "./sppo-hard.ts";
 
-/** Every loss, by TRL's name, with its title, paper, hyperparameters and formula. */
+/** Every loss, by TRL's name, with its title, hyperparameters and formula. */
 export const losses = {
   sigmoid: sigmoidLoss,
   sigmoid_norm: sigmoidNorm,

@@ -4,13 +4,13 @@ import { beta } from "./params.ts";
 /**
  * Identity preference optimization: squares the distance of the length-normalised margin to 1/(2β).
  *
+ * Note      When DPO overfits its pairs. Needs lengths: guides write the formula without them, TRL divides by completion
+ *           length.
  * Paper     Azar et al. 2023, arXiv:2310.12036, eq. 17 (β is the paper's τ; TRL divides by length, confirmed by the authors)
  */
 export const ipo = defineLoss({
   id: "ipo",
   title: "squared distance of the margin per token to 1/(2β)",
-  paper: "arXiv:2310.12036, eq. 17",
-  note: "When DPO overfits its pairs. Needs lengths: guides write the formula without them, TRL divides by completion length.",
   params: { beta },
   normalised: true,
   margin: (d, beta) => {

@@ -5,13 +5,12 @@ import { beta } from "./params.ts";
 /**
  * Noise contrastive alignment for pairs: softplus(−x) + ½·softplus(x) + ½·softplus(y), x = β·a, y = β·c.
  *
+ * Note      Holds the chosen reward near ln 2 instead of pushing it up for ever. β 0.01 in the paper.
  * Paper     Chen et al. 2024, arXiv:2402.05369 (K = 2)
  */
 export const ncaPair = defineLoss({
   id: "nca_pair",
   title: "noise contrastive alignment, pair form",
-  paper: "arXiv:2402.05369",
-  note: "Holds the chosen reward near ln 2 instead of pushing it up for ever. β 0.01 in the paper.",
   params: { beta },
   pair: (a, c, beta) => {
     const x = beta * a;

@@ -3,13 +3,12 @@ import { defineLoss } from "./define.ts";
 /**
  * Supervised fine-tuning: −Σ log π(chosen) / Σ chosen tokens, over the batch; one number, repeated for each pair.
  *
+ * Note      A term of mixtures (RPO, MPO), seldom alone. Needs chosenLengths; no reference, no β.
  * Paper     as the NLL term of RPO (arXiv:2404.19733) and MPO (arXiv:2411.10442); TRL's old `rpo_alpha` is its weight
  */
 export const sft = defineLoss({
   id: "sft",
   title: "token mean of the chosen completions' negative log-likelihood",
-  paper: "arXiv:2404.19733",
-  note: "A term of mixtures (RPO, MPO), seldom alone. Needs chosenLengths; no reference, no β.",
   params: {},
   likelihood: (sum, tokens) => [-sum / tokens, -1 / tokens],
 });

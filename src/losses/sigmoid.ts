@@ -7,13 +7,13 @@ import { beta, labelSmoothing } from "./params.ts";
  *
  * Written as softplus(−z) + ε·z, so that the slope keeps its digits at both ends; the test keeps 0·∞ out at z = ∞, the
  * floor ∞ − ∞ at z = −∞.
+ * Note      The default. β 0.5 stays close to the reference, 0.01 moves far. Current TRL ignores label_smoothing here;
+ *           this is cDPO.
  * Paper     Rafailov et al. 2023, arXiv:2305.18290, eq. 7; smoothing: Mitchell 2023, "A note on DPO with noisy preferences"
  */
 export const sigmoidLoss = defineLoss({
   id: "sigmoid",
   title: "logistic loss of the margin: DPO; with labelSmoothing cDPO",
-  paper: "arXiv:2305.18290, eq. 7",
-  note: "The default. β 0.5 stays close to the reference, 0.01 moves far. Current TRL ignores label_smoothing here; this is cDPO.",
   params: { beta, labelSmoothing },
   margin: (d, beta, labelSmoothing) => {
     const z = beta * d;

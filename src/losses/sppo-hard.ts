@@ -4,13 +4,12 @@ import { beta } from "./params.ts";
 /**
  * Pushes the two log-ratios to ±1/(2β). β sets the targets alone; it does not scale the log-ratios.
  *
+ * Note      Self-play. β 0.001 in practice: targets ±500, gradients of order 1/β, far from the other losses' scale.
  * Paper     Wu et al. 2024, arXiv:2405.00675 (win rates 1 and 0, η = 1/β)
  */
 export const sppoHard = defineLoss({
   id: "sppo_hard",
   title: "squared distance of the log-ratios to ±1/(2β): SPPO with hard labels",
-  paper: "arXiv:2405.00675",
-  note: "Self-play. β 0.001 in practice: targets ±500, gradients of order 1/β, far from the other losses' scale.",
   params: { beta },
   pair: (a, c, beta) => {
     const up = a - 1 / (2 * beta);

@@ -2,20 +2,21 @@
 
 export const breakEven = {
   /** Logits that count. */
-  logits: 1 << 18,
-  /** Products of a linear head: tokens × width × vocabulary. */
-  products: 1 << 23,
+  logits: 1 << 20,
+  /** Products of a linear head, tokens × width × vocabulary: about as long. */
+  products: 1 << 24,
   /** Pairs whose inputs and results all lie in shared memory. */
-  sharedPairs: 1 << 16,
+  sharedPairs: 1 << 19,
   /** Pairs that have to be sorted (AOT): one worker, to keep the calling thread free. */
   sortedPairs: 1 << 15,
 };
 
-/** Logits of a shard that is copied, and the least of any: 4 MB, 1 to 3 ms. */
-export const SHARD_LOGITS = 1 << 20;
+/** Logits of a shard that is copied: 4 MB, 1 to 3 ms. */
+export const COPIED_LOGITS = 1 << 20;
 
-/** Logits of a shard at most: a call can be stopped between shards. */
-export const MOST_SHARD_LOGITS = 1 << 22;
+/** Logits of a shard that is not: at least what is worth a message, at most what a call may take to be stopped. */
+export const LEAST_LOGITS = 1 << 19;
+export const MOST_LOGITS = 1 << 22;
 
 /** Pairs of a shard: fixed, since sums are added shard by shard, so that the number of workers does not change a bit. */
 export const SHARD_PAIRS = 1 << 16;

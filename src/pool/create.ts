@@ -6,7 +6,7 @@ import { logitsLogps, logitsLoss } from "../backend/logits-loss.ts";
 import { checkPairLoss, setShift, toResult } from "../backend/pair-loss.ts";
 import { runLater } from "../backend/token-stage.ts";
 import { BackendError } from "../errors.ts";
-import type { AsyncBackend, CallOptions, ElementTypes } from "../types.ts";
+import type { AsyncBackend, CallOptions, ElementTypes, Reference } from "../types.ts";
 import { createHeap } from "../wasm/heap.ts";
 import { STATIC_BYTES } from "../wasm/load.ts";
 import { type Call, createCalls } from "./calls.ts";
@@ -103,6 +103,9 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
     }
   };
 
+  const linearOf = (call: Call, onTokens: (count: number, total: number) => void) =>
+    createLinearEngine({ crew, copies, local: local.linear, shares }, call, onTokens);
+
   let ended: Promise<void> | undefined;
   const end = (): Promise<void> => {
     disposed = new BackendError("disposed", "pool: it was disposed of while the call ran");
@@ -136,17 +139,17 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
     logitsLoss: (batch, options = {}) =>
       open("logitsLoss", options, (call) => {
         const { given, rest } = givenAway(batch, options, true);
-        const passes = Object.hasOwn(Object(batch?.reference), "logits") ? 3 : 2;
-        return withEngine(call, given, options, passes, async ({ engine, returned }) => {
-          const result = await runLater(logitsLoss(engine, local.pairs, batch, rest));
+        return withEngine(call, given, options, passesOf(batch), async ({ engine, returned }, onTokens) => {
+          const engines = { logits: engine, linear: linearOf(call, onTokens) };
+          const result = await runLater(logitsLoss(engines, local.pairs, batch, rest));
           return takeBack(result, returned());
         });
       }),
     linearLoss: (batch, options = {}) =>
       open("linearLoss", options, (call) =>
-        withEngine(call, undefined, options, 2, async ({ engine }, onTokens) => {
-          const linear = createLinearEngine({ crew, copies, local: local.linear, shares }, call, onTokens);
-          return runLater(linearLoss(linear, engine, local.pairs, batch, options));
+        withEngine(call, undefined, options, passesOf(batch), async ({ engine }, onTokens) => {
+          const engines = { logits: engine, linear: linearOf(call, onTokens) };
+          return runLater(linearLoss(engines, local.pairs, batch, options));
         }),
       ),
     allocate(type, n) {
@@ -166,6 +169,12 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
     [Symbol.asyncDispose]: dispose,
   };
 }
+
+/** How often a call goes over its tokens: forward, backward, and through a reference that is not given as log-probs. */
+const passesOf = (batch: { reference?: Reference | undefined } | undefined): number => {
+  const reference = Object(batch?.reference);
+  return Object.hasOwn(reference, "logits") || Object.hasOwn(reference, "hidden") ? 3 : 2;
+};
 
 /**
  * Whether workers beat this thread here, for arrays of the caller's own: two are enough where copies of them can be made in

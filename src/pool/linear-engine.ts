@@ -128,8 +128,9 @@ export function createLinearEngine(
   return {
     // Workers reserve their own memory with the forward pass, before anything is written.
     reserve: (head) => (isSmall(head) ? local.reserve(head) : undefined),
-    async read(head, sums) {
-      if (isSmall(head)) return local.read(head, sums);
+    // Workers form logits anew on the way back: a shard may come to another one then.
+    async read(head, sums, again) {
+      if (isSmall(head)) return local.read(head, sums, again);
       const merge = startSums(head, sums);
       const statistics = sums.statistics !== undefined;
       await onWorkers(

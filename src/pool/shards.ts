@@ -2,7 +2,7 @@
 
 import type { LogitRows } from "../backend/logits-loss.ts";
 import type { FloatData } from "../floats.ts";
-import { MOST_SHARD_LOGITS, SHARD_LOGITS } from "./break-even.ts";
+import { COPIED_LOGITS, LEAST_LOGITS, MOST_LOGITS } from "./break-even.ts";
 import type { SentRows } from "./messages.ts";
 
 /** The tokens from..to−1 of the list, and the rows first..end−1 of the logits, gaps included. */
@@ -19,7 +19,7 @@ export interface Shard {
  */
 export function cutRows({ rows, vocab, positions }: LogitRows, workers: number, copies: boolean): Shard[] {
   const logits = rows.length * vocab;
-  const most = copies ? SHARD_LOGITS : Math.min(MOST_SHARD_LOGITS, Math.max(SHARD_LOGITS, logits / (2 * workers)));
+  const most = copies ? COPIED_LOGITS : Math.min(MOST_LOGITS, Math.max(LEAST_LOGITS, logits / (2 * workers)));
   const count = Math.min(rows.length, Math.ceil(logits / most));
   return Array.from({ length: count }, (_, i) => {
     const from = Math.floor((rows.length * i) / count);

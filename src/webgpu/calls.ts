@@ -15,10 +15,10 @@ import type {
   Floats,
   LinearBatch,
   LinearLossOptions,
-  LinearReference,
   LogitsBatch,
   LogitsLossOptions,
   PairLogps,
+  Reference,
 } from "../types.ts";
 import type { Gpu } from "./commands.ts";
 import { bytesOf } from "./floats.wgsl.ts";
@@ -109,7 +109,8 @@ export async function lossOfLogits(gpu: Gpu, given: LossBatch, all: GpuLogitsLos
   const to = options?.out?.gradLogits;
   const { batch, list } = standIn(await withIds(gpu, given), options, isGpuArray(to));
   const rows = createRows(gpu, options?.signal);
-  const steps = logitsLoss(rows, pairEngine, batch, withGradient(options, to, list, batch));
+  const engines = { logits: rows, linear: createLinear(gpu, options?.signal) };
+  const steps = logitsLoss(engines, pairEngine, batch, withGradient(options, to, list, batch));
   const result = await runLater(steps).finally(rows.release);
   const over = options?.inPlace ? given.logits : to;
   return isGpuArray(over) ? { ...result, gradLogits: over } : result;
@@ -145,10 +146,10 @@ function typeOf(logits: Floats | GpuArray): "f32" | "f16" | "bf16" {
   return "f16" in logits || (logits as Float32Array).BYTES_PER_ELEMENT === 2 ? "f16" : "f32";
 }
 
-type HeadBatch = LinearBatch & { reference?: LinearReference | undefined };
+type HeadBatch = LinearBatch & { reference?: Reference | undefined };
 
 export async function lossOfHidden(gpu: Gpu, batch: HeadBatch, options: LinearLossOptions) {
   const rows = createRows(gpu, options?.signal);
-  const engine = createLinear(gpu, options?.signal);
-  return runLater(linearLoss(engine, rows, pairEngine, batch, options)).finally(rows.release);
+  const engines = { logits: rows, linear: createLinear(gpu, options?.signal) };
+  return runLater(linearLoss(engines, pairEngine, batch, options)).finally(rows.release);
 }

@@ -46,12 +46,24 @@ const references: LogitsRefusal[] = [
     code: "missing-input",
     message: /^reference: expected with sigmoid, got nothing$/,
   },
-  ...[null, 3, {}, { hidden: 1 }].map((reference) => ({
+  ...[null, 3, {}, { weight: 1 }, { logits: 1, hidden: 1 }].map((reference) => ({
     what: `the reference is ${JSON.stringify(reference)}`,
     batch: { reference },
     ...kind,
-    message: /^reference: expected \{ logps \} or \{ logits \}, got /,
+    message: /^reference: expected \{ logps \}, \{ logits \} or \{ hidden, weight \}, got /,
   })),
+  {
+    what: "a reference's hidden states are of no known width",
+    batch: { reference: { hidden: new Float32Array(SIZE), weight: new Float32Array(25) } },
+    ...kind,
+    message: /^reference\.hiddenSize: expected a number, got undefined$/,
+  },
+  {
+    what: "a reference has a head without hidden states of its width",
+    batch: { reference: { hidden: new Float32Array(7), weight: new Float32Array(10), hiddenSize: 2 } },
+    ...shape,
+    message: /^reference\.hidden: expected \d+ values, got 7$/,
+  },
   ...[3, 5].map((length) => ({
     what: `${length} reference log-probs for four sequences`,
     batch: { reference: { logps: new Float64Array(length) } },
