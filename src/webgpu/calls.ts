@@ -10,36 +10,33 @@ import { kernelOf } from "../backend/wasm-pairs.ts";
 import { BackendError, KindError, ParamError } from "../errors.ts";
 import { scanValues } from "../pairs.ts";
 import { kindOf, type Plan } from "../plan.ts";
-import { listTokens, type TokenList } from "../tokens.ts";
+import type { TokenList } from "../tokens.ts";
 import type {
   Floats,
   LinearBatch,
   LinearLossOptions,
   LogitsBatch,
   LogitsLossOptions,
-  PackedTokens,
   PairLogps,
   Reference,
-  Tokens,
 } from "../types.ts";
 import type { Gpu } from "./commands.ts";
 import { bytesOf } from "./floats.wgsl.ts";
-import { asFloats, fetchArrays, isGpuArray, rangeOf } from "./given.ts";
+import { asFloats, fetchArrays, isGpuArray } from "./given.ts";
 import { createLinear } from "./linear.ts";
 import { computePairs } from "./pairs.ts";
 import { STORAGE_USAGE } from "./pool.ts";
-import { type GpuIds, residentLogitsLoss, residentLogps } from "./resident-logits.ts";
+import { residentLogitsLoss, residentLogps } from "./resident-logits.ts";
 import { residentPairLoss } from "./resident-pairs.ts";
 import { createRows } from "./rows.ts";
+import { type LossBatch, standIn, withIds } from "./stand-in.ts";
 import type {
   GpuArray,
   GpuLogitsBatch,
   GpuLogitsLossOptions,
   GpuPairLogps,
   GpuPairLossOptions,
-  GpuReference,
   GpuSequenceLogpsOptions,
-  GpuTokens,
 } from "./types.ts";
 
 // A loss of the caller's own has no shader: the function itself runs here, as it does beside logits.
@@ -56,7 +53,6 @@ function checkShaders(plan: Plan): void {
 const pairEngine = { compute: computeOnHost, scan: scanValues };
 
 const asFloat32 = (bytes: ArrayBuffer): Float32Array => new Float32Array(bytes);
-const asInt32 = (bytes: ArrayBuffer): Int32Array => new Int32Array(bytes);
 
 /** `readback`, and the options that every backend knows; what is no object is left to its checks. */
 function readOptions<O extends { readback?: boolean | undefined }>(given: O) {
@@ -90,8 +86,6 @@ export async function sequenceLogps(gpu: Gpu, given: GpuLogitsBatch, all: GpuSeq
   const rows = createRows(gpu, options?.signal);
   return runLater(logitsLogps(rows, batch, options)).finally(rows.release);
 }
-
-type LossBatch = GpuLogitsBatch & { reference?: GpuReference | undefined };
 
 export async function lossOfLogits(gpu: Gpu, given: LossBatch, all: GpuLogitsLossOptions) {
   const { readback, options } = readOptions(all);
@@ -150,59 +144,6 @@ function typeOf(logits: Floats | GpuArray): "f32" | "f16" | "bf16" {
   if (isGpuArray(logits)) return logits.type ?? "f32";
   if ("bf16" in logits) return "bf16";
   return "f16" in logits || (logits as Float32Array).BYTES_PER_ELEMENT === 2 ? "f16" : "f32";
-}
-
-const idName = (tokens: GpuTokens): "targets" | "inputIds" =>
-  "offsets" in tokens && tokens.offsets !== undefined ? "targets" : "inputIds";
-
-async function withIds<B extends GpuLogitsBatch>(gpu: Gpu, given: B): Promise<B> {
-  const { tokens } = given ?? ({} as Partial<B>);
-  if (!tokens || typeof tokens !== "object") return given;
-  return { ...given, tokens: await fetchArrays(gpu, tokens, [idName(tokens)], asInt32) };
-}
-
-/** A batch whose buffers stand among its arrays: ids as zeros, until the GPU looks at them. */
-function standIn(given: LossBatch, options: { validate?: unknown }, force: boolean) {
-  if (!given || typeof given !== "object") throw new KindError(`batch: expected an object, got ${kindOf(given)}`);
-  const { tokens: givenTokens, vocab, logits, reference } = given;
-  // Without a buffer the call is that of every backend, its refusals too.
-  if (!force && !hasGpuArray(given)) return { batch: given as LogitsBatch, list: undefined, ids: undefined };
-  const ids = givenTokens && typeof givenTokens === "object" ? readIds(givenTokens) : undefined;
-  const tokens = (ids?.tokens ?? givenTokens) as Tokens | PackedTokens;
-  const list = listTokens(tokens, vocab);
-  const length = list.positions * vocab;
-  const floats = (value: Floats | GpuArray, name: string): Floats => {
-    if (!isGpuArray(value)) return value;
-    if (options.validate !== "finite") return asFloats(value, name, length);
-    throw new ParamError("unused-option", `validate: "finite" looks at numbers that lie here; ${name} are on the GPU`);
-  };
-  const others = reference && typeof reference === "object" && "logits" in reference;
-  const batch: LogitsBatch & { reference?: Reference | undefined } = {
-    ...given,
-    tokens,
-    logits: floats(logits, "logits"),
-    reference: (others
-      ? { ...reference, logits: floats(reference.logits, "reference.logits") }
-      : reference) as Reference,
-  };
-  if (reference === undefined) delete batch.reference;
-  return { batch, list, ids };
-}
-
-const hasGpuArray = ({ tokens, logits, reference }: LossBatch): boolean =>
-  [logits, ...Object.values(tokens ?? {}), ...Object.values(reference ?? {})].some(isGpuArray);
-
-function readIds(tokens: GpuTokens): (GpuIds & { tokens: Tokens | PackedTokens }) | undefined {
-  const name = idName(tokens);
-  const ids = (tokens as unknown as Record<string, unknown>)[name];
-  if (!isGpuArray(ids)) return undefined;
-  const packed = name === "targets";
-  const { pairs, length, offsets } = tokens as unknown as Tokens & PackedTokens;
-  const count = packed ? Number(offsets[2 * pairs]) : 2 * pairs * length;
-  const range = rangeOf(ids, `tokens.${name}`, "COPY_SRC", 4 * count);
-  // In padded rows position t predicts token t + 1.
-  const places = ({ rows }: TokenList): Uint32Array => Uint32Array.from(rows, (row, k) => (packed ? k : row + 1));
-  return { range, places, tokens: { ...tokens, [name]: new Int32Array(count) } as unknown as Tokens | PackedTokens };
 }
 
 type HeadBatch = LinearBatch & { reference?: Reference | undefined };

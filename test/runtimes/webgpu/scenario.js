@@ -148,10 +148,13 @@ async function losses(gpu, near, report) {
   report.destroyedBuffer = await refusal(gpu.logitsLoss({ ...batch, logits: { buffer: gone } }));
 
   const first = gpu.device;
-  const call = refusal(gpu.logitsLoss(batch));
-  await Promise.resolve();
-  first.destroy();
-  report.deviceDestroyedInMidCall = await call;
+  const submit = first.queue.submit.bind(first.queue);
+  // Between the forward pass and the backward pass.
+  first.queue.submit = (commands) => {
+    submit(commands);
+    first.destroy();
+  };
+  report.deviceDestroyedInMidCall = await refusal(gpu.logitsLoss(batch));
   const [got, want] = [await gpu.logitsLoss(batch), js.logitsLoss(batch)];
   report.goesOnWithAnotherDevice = gpu.device !== first;
   near("after the loss: gradLogits", got.gradLogits, want.gradLogits, "gradLogits");
