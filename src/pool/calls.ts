@@ -6,9 +6,7 @@ import { AbortError, BackendError } from "../errors.ts";
 export interface Call {
   /** Resolves when it is the call's turn to use workers. */
   turn(): Promise<void>;
-  /** Set when the call is to stop at the next shard: aborted, failed, or the pool disposed of. */
-  readonly stopped: Error | undefined;
-  /** Called when the call is stopped. */
+  /** Called when the call is to stop at the next shard: aborted, or the pool disposed of. */
   onStop: (why: Error) => void;
   stop(why: Error): void;
   /** Ends the call: the next in line may start. */
@@ -52,9 +50,6 @@ export function createCalls(most: number, maxQueue: number): Calls {
         });
       };
       const call: Call = {
-        get stopped() {
-          return stopped;
-        },
         onStop: () => {},
         turn: async () => {
           turn ??= enqueue();

@@ -74,6 +74,8 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
   const open = async <T>(name: string, options: CallOptions, work: (call: Call) => Promise<T>): Promise<T> => {
     live(name);
     return inOrder(options, async () => {
+      // It may have waited for another call that updates the same running mean.
+      live(name);
       const call = calls.open(options?.signal);
       try {
         return await work(call);

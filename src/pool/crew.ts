@@ -12,8 +12,6 @@ export interface Crew {
   run<T>(owner: object, work: Work<T>, wanted?: Hand): Promise<T>;
   /** Drops what the owner has waiting; what runs already is left to end. */
   cancel(owner: object, why: Error): void;
-  /** Workers that are started. */
-  readonly started: number;
   end(why: Error): Promise<void>;
 }
 
@@ -109,9 +107,6 @@ export function createCrew(size: number, startHand: (onEnd: () => void) => Hand)
       const dropped = queue.filter((shard) => shard.owner === owner);
       queue = queue.filter((shard) => shard.owner !== owner);
       for (const { reject } of dropped) reject(why);
-    },
-    get started() {
-      return places.filter(({ hand }) => hand).length;
     },
     async end(why) {
       for (const { reject } of queue.splice(0)) reject(why);

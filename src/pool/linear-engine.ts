@@ -18,7 +18,8 @@ import type {
   SentHead,
   WorkerApi,
 } from "./messages.ts";
-import { gatherRows } from "./shards.ts";
+import { runShards } from "./run-shards.ts";
+import { gatherRows, upTo } from "./shards.ts";
 import { isShared } from "./share.ts";
 
 /** What the engines of all calls share. */
@@ -101,28 +102,18 @@ export function createLinearEngine(
   ): Promise<void> => {
     await call.turn();
     const { head: whole, release } = together(head);
-    call.onStop = (why) => crew.cancel(call, why);
     const tokens = head.rows.length;
-    const early = new Map<number, T>();
+    const early = new Map<Range, T>();
     let next = 0;
-    const results = await Promise.allSettled(
-      ranges.map(async (range, i) => {
-        try {
-          early.set(i, await crew.run(call, (hand) => work(cutHead(whole, range), hand, range)));
-          onTokens(tokens / ranges.length, tokens);
-        } catch (error) {
-          crew.cancel(call, error as Error);
-          throw error;
-        }
-        for (let result = early.get(next); result !== undefined; result = early.get(next)) {
-          early.delete(next);
-          take(ranges[next++] as Range, result);
-        }
-      }),
-    );
-    release();
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed) throw failed.reason;
+    const inOrder = async (range: Range, hand: Hand): Promise<void> => {
+      early.set(range, await work(cutHead(whole, range), hand, range));
+      onTokens(tokens / ranges.length, tokens);
+      for (let at = ranges[next]; at && early.has(at); at = ranges[++next]) {
+        take(at, early.get(at) as T);
+        early.delete(at);
+      }
+    };
+    await runShards(crew, call, ranges, inOrder).finally(release);
   };
 
   return {
@@ -184,5 +175,3 @@ export function createLinearEngine(
     },
   };
 }
-
-const upTo = (n: number): Int32Array => Int32Array.from({ length: n }, (_, k) => k);

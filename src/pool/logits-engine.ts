@@ -11,6 +11,7 @@ import type { Copies } from "./copies.ts";
 import type { Crew } from "./crew.ts";
 import type { Hand } from "./hand.ts";
 import type { Answer, GradientAnswer, ReadAnswer, SentFloats } from "./messages.ts";
+import { runShards } from "./run-shards.ts";
 import { cutRows, gatherRows, rowsInPlace, rowsTogether, type Shard, scatter } from "./shards.ts";
 import { isShared } from "./share.ts";
 
@@ -55,24 +56,16 @@ export function createLogitsEngine(
       ? [{ from: 0, to: rows.rows.length, first: 0, end: rows.positions }]
       : cutRows(rows, workers, !goesByReference(rows.logits));
 
-  // All shards, then the first error if there was one: when a call rejects, nobody writes to its arrays any more.
   const onWorkers = async (rows: LogitRows, work: (shard: Shard, hand: Hand) => Promise<void>): Promise<void> => {
-    await call.turn();
-    call.onStop = (why) => crew.cancel(call, why);
-    const results = await Promise.allSettled(
-      shardsOf(rows).map(async (shard) => {
-        const home = kept.get(shard.from);
-        try {
-          await crew.run(call, (hand) => work(shard, hand), home && "hand" in home ? home.hand : undefined);
-          onTokens(shard.to - shard.from, rows.rows.length);
-        } catch (error) {
-          crew.cancel(call, error as Error);
-          throw error;
-        }
-      }),
-    );
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed) throw failed.reason;
+    const home = ({ from }: Shard): Hand | undefined => {
+      const there = kept.get(from);
+      return there && "hand" in there ? there.hand : undefined;
+    };
+    const counted = async (shard: Shard, hand: Hand): Promise<void> => {
+      await work(shard, hand);
+      onTokens(shard.to - shard.from, rows.rows.length);
+    };
+    await runShards(crew, call, shardsOf(rows), counted, home);
   };
 
   const orAbandon = <T>(asked: Promise<T>, copy: () => SentFloats | undefined): Promise<T> =>

@@ -8,6 +8,7 @@ import { breakEven, SHARD_PAIRS } from "./break-even.ts";
 import type { Call } from "./calls.ts";
 import type { Crew } from "./crew.ts";
 import { type Answer, type PairsAnswer, type PairsTask, pairArrays, pairResultArrays } from "./messages.ts";
+import { runShards } from "./run-shards.ts";
 import { isShared } from "./share.ts";
 
 /** Pairs per shard if workers are worth asking, else 0. A sorted loss couples all pairs, so its batch goes to one of them. */
@@ -31,40 +32,27 @@ export async function computeOnWorkers(
   per: number,
   shares: boolean,
 ): Promise<PairSums> {
-  await call.turn();
-  call.onStop = (why) => crew.cancel(call, why);
   // Now: results may be written over the very inputs that the likelihood sums.
   const likelihood = job.plan.terms.map(({ loss }, j) =>
     "likelihood" in loss ? job.likelihood(j) : ([0, 0] as const),
   );
   const fixed = { ...job, likelihood: (at: number) => likelihood[at] ?? ([0, 0] as const) };
   const starts = Array.from({ length: Math.ceil(job.pairs / per) }, (_, i) => i * per);
-  const results = await Promise.allSettled(
-    starts.map((start) =>
-      crew
-        .run(call, async (hand) => {
-          const n = Math.min(per, job.pairs - start);
-          const { sums, results: computed } = await hand.ask<PairsAnswer>((api) => {
-            const task = pack(fixed, options, start, n, shares);
-            return api.pairs(transfer(task, ownBuffers(task))) as Promise<Answer<PairsAnswer>>;
-          });
-          for (const name of pairResultArrays) {
-            const target = job[name];
-            const values = computed[name];
-            if (target && values && !(shares && isShared(target.buffer))) target.set(values, start);
-          }
-          return sums;
-        })
-        .catch((error) => {
-          crew.cancel(call, error);
-          throw error;
-        }),
-    ),
-  );
+  const parts = await runShards(crew, call, starts, async (start, hand) => {
+    const n = Math.min(per, job.pairs - start);
+    const { sums, results } = await hand.ask<PairsAnswer>((api) => {
+      const task = pack(fixed, options, start, n, shares);
+      return api.pairs(transfer(task, ownBuffers(task))) as Promise<Answer<PairsAnswer>>;
+    });
+    for (const name of pairResultArrays) {
+      const [target, values] = [job[name], results[name]];
+      if (target && values && !(shares && isShared(target.buffer))) target.set(values, start);
+    }
+    return sums;
+  });
   const total: PairSums = { losses: 0, policyChosen: 0, policyRejected: 0, chosenRatio: 0, rejectedRatio: 0, wins: 0 };
-  for (const result of results) {
-    if (result.status === "rejected") throw result.reason;
-    for (const name of Object.keys(total) as (keyof PairSums)[]) total[name] += result.value[name];
+  for (const sums of parts) {
+    for (const name of Object.keys(total) as (keyof PairSums)[]) total[name] += sums[name];
   }
   return total;
 }

@@ -46,11 +46,14 @@ export function rowsInPlace(
 export function rowsTogether({ vocab, targets }: LogitRows, { from, to }: Shard): Omit<SentRows, "logits"> {
   return {
     vocab,
-    rows: Int32Array.from({ length: to - from }, (_, k) => k),
+    rows: upTo(to - from),
     targets: targets.slice(from, to),
     positions: to - from,
   };
 }
+
+/** 0 … n−1 */
+export const upTo = (n: number): Int32Array => Int32Array.from({ length: n }, (_, k) => k);
 
 /** Copies rows of `width` numbers, one after the other. */
 export function gatherRows(data: FloatData["data"], rows: Int32Array, width: number, into: FloatData["data"]): void {

@@ -1,7 +1,7 @@
 // dispose ends everything: workers, calls under way, calls that wait; later calls are refused.
 
 import { describe, expect, it } from "vitest";
-import { BackendError } from "../../src/index.ts";
+import { BackendError, createRunningMean } from "../../src/index.ts";
 import { createPool } from "../../src/pool.ts";
 import { unrulyWorkers } from "./support/orders.ts";
 import { errorOf, large, poolOf, small } from "./support/pools.ts";
@@ -26,6 +26,18 @@ describe.each(["shared", "transfer"] as const)("memory: %s", (memory) => {
     }
     expect(workers.map(({ threadId }) => threadId)).toEqual(workers.map(() => -1));
     expect(batch.logits).toHaveLength(large().logits.length);
+  });
+
+  it("a call that waits for another's running mean starts nothing any more", async () => {
+    const { workers, createWorker } = unrulyWorkers();
+    const pool = await poolOf({ workers: 2, memory, createWorker });
+    const options = { lossType: "bco_pair", rewardShift: createRunningMean() } as const;
+    const calls = [1, 2].map(() => errorOf(pool.logitsLoss(small, options)));
+    await pool.dispose();
+    const before = workers.length;
+    for (const error of await Promise.all(calls)) expect(error).toMatchObject(gone);
+    expect(workers.length).toBe(before);
+    expect(workers.every(({ threadId }) => threadId === -1)).toBe(true);
   });
 
   it("while workers start", async () => {
