@@ -33,6 +33,9 @@ export const elsewhere: unique symbol = Symbol("dpo-kernels.elsewhere");
 /** How many numbers an array of floats holds; undefined if it is none. */
 export const lengthOf = (value: Floats): number | undefined => recognise(value)?.data.length;
 
+/** Whether it is an array of float32, here or elsewhere. */
+export const isFloat32 = (value: unknown): boolean => recognise(value as Floats)?.type === "f32";
+
 function recognise(value: Floats): FloatData | undefined {
   if (typeof value === "object" && value !== null && elsewhere in value) return value[elsewhere] as FloatData;
   const kind = arrayKind(value);

@@ -1,8 +1,8 @@
 // A head and the hidden states before it, checked: the policy's and a reference's.
 
 import { KindError } from "./errors.ts";
-import { type FloatData, readFloats } from "./floats.ts";
-import { arrayKind, checkNumber, kindOf } from "./plan.ts";
+import { type FloatData, isFloat32, readFloats } from "./floats.ts";
+import { checkNumber, kindOf } from "./plan.ts";
 import { checkFinite, checkFiniteRows } from "./token-call.ts";
 import { checkCount, type TokenList } from "./tokens.ts";
 import type { LinearBatch } from "./types.ts";
@@ -49,7 +49,7 @@ function readLora(lora: NonNullable<LinearBatch["lora"]>, width: number, vocab: 
   checkCount(rank, "lora.rank");
   checkNumber(scale, "lora.scale");
   for (const [name, array] of Object.entries({ a, b })) {
-    if (arrayKind(array) === "Float32Array") continue;
+    if (isFloat32(array)) continue;
     throw new KindError(`lora.${name}: expected a Float32Array, got ${kindOf(array)}`);
   }
   return { a: readFloats(a, "lora.a", rank * width), b: readFloats(b, "lora.b", vocab * rank), rank, scale };

@@ -5,6 +5,8 @@ export { createWebGpu, type WebGpuBackend } from "./webgpu/backend.ts";
 export { hasRealGpu, type WebGpuOptions } from "./webgpu/device.ts";
 export {
   type GpuArray,
+  type GpuHeadBatch,
+  type GpuLinearLossResult,
   type GpuLogitsBatch,
   type GpuLogitsLossResult,
   type GpuPairLogps,

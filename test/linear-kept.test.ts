@@ -50,7 +50,7 @@ function run(shards: LinearShards, head: LinearHead, again: boolean, slope = (k:
     b: lora && zeros(lora.b),
     accumulate: false,
   };
-  engine.reserve(head);
+  shards.reserve(head);
   engine.read(head, sums, again);
   engine.gradient(
     head,

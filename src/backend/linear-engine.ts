@@ -1,7 +1,9 @@
 // From shards to the sums and gradients of a whole head. Nothing here depends on who computed a shard.
 
 import { type FloatData, floatAt, setFloat } from "../floats.ts";
+import type { HeadData } from "../head.ts";
 import { overlap } from "../out.ts";
+import type { TokenList } from "../tokens.ts";
 import {
   cutGradients,
   cutHead,
@@ -12,7 +14,7 @@ import {
   type Rows,
   SUMS,
 } from "./linear-shards.ts";
-import { throughAdapter } from "./lora.ts";
+import { adapted, throughAdapter } from "./lora.ts";
 import type { Later, TokenSums } from "./token-stage.ts";
 
 /** Where the gradients of a call go. */
@@ -22,13 +24,23 @@ export interface LinearGradients extends HeadGradients {
   readonly a: FloatData | undefined;
 }
 
-/** What `linearLoss` runs on: all tokens of a batch, here and now or elsewhere. */
-export interface LinearEngine {
-  /** Makes sure of the memory that a call takes, before anything is written. */
-  reserve(head: LinearHead): void;
+/** What `linearLoss` runs on: all tokens of a batch, here and now or elsewhere; H is how it sees a head. */
+export interface LinearEngine<H = LinearHead> {
+  /** The head of the tokens that count. Makes sure of the memory that a call takes, before anything is written. */
+  open(head: HeadData, list: TokenList, vocab: number): H;
   /** `again` says that the backward pass will want the same tokens. */
-  read(head: LinearHead, sums: TokenSums, again: boolean): Later;
-  gradient(head: LinearHead, g: Float64Array, sums: TokenSums, out: LinearGradients): Later;
+  read(head: H, sums: TokenSums, again: boolean): Later;
+  gradient(head: H, g: Float64Array, sums: TokenSums, out: LinearGradients): Later;
+}
+
+/** A head over the tokens that count, as kernels take it. */
+export function headOf(
+  { hidden, width, weight, bias, lora }: HeadData,
+  { rows, targets }: TokenList,
+  vocab: number,
+): LinearHead {
+  const adapter = lora && { ...lora, u: adapted(hidden, rows, lora.a, lora.rank, lora.scale) };
+  return { hidden, rows, targets, width, vocab, weight, bias, lora: adapter };
 }
 
 /** Logits of a call that are kept for its backward pass: more are formed anew. measured: docs/performance.md, "Fused linear" */
@@ -39,7 +51,11 @@ export function shardsInOrder(shards: LinearShards): LinearEngine {
   // They go with the call's own head, however it ends.
   const kept = new WeakMap<LinearHead, (Float32Array | undefined)[]>();
   return {
-    reserve: shards.reserve,
+    open(head, list, vocab) {
+      const opened = headOf(head, list, vocab);
+      shards.reserve(opened);
+      return opened;
+    },
     read(head, sums, again) {
       const merge = startSums(head, sums);
       const keeps = again && 4 * head.rows.length * head.vocab <= KEPT_BYTES;

@@ -9,14 +9,14 @@ import { shardsInOrder } from "./linear-engine.ts";
 import type { LinearShards } from "./linear-shards.ts";
 import { eachRow, type RowEngine } from "./logits-loss.ts";
 import type { PairEngine } from "./pair-loss.ts";
-import { headOf, referenceReader, type TokenEngines } from "./reference.ts";
+import { referenceReader, type TokenEngines } from "./reference.ts";
 import { type Later, runNow, type TokenSums, tokenLoss } from "./token-stage.ts";
 
 const none = {};
 
 /** The call `linearLoss` of a backend, step by step. */
-export function* linearLoss(
-  engines: TokenEngines,
+export function* linearLoss<H>(
+  engines: TokenEngines<H>,
   pairs: PairEngine,
   batch: LinearBatch & { reference?: Reference | undefined },
   options: LinearLossOptions = none,
@@ -26,8 +26,7 @@ export function* linearLoss(
   const job = checkLinear(batch, plan, options);
   const { list, vocab, reference, gradients, results, accumulate } = job;
   const { linear } = engines;
-  const policy = headOf(job.head, list, vocab);
-  linear.reserve(policy);
+  const policy = linear.open(job.head, list, vocab);
   const { gradHidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;
   const out = { hidden: gradHidden as FloatData, weight, bias, a, b, accumulate };
   const stage = {

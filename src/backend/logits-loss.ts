@@ -122,8 +122,8 @@ export function* logitsLogps(
 }
 
 /** The call `logitsLoss` of a backend, step by step. */
-export function* logitsLoss(
-  engines: TokenEngines,
+export function* logitsLoss<H>(
+  engines: TokenEngines<H>,
   pairs: PairEngine,
   batch: LogitsBatch & { reference?: Reference | undefined },
   options: LogitsLossOptions = none,

@@ -1,7 +1,7 @@
 // A head on the workers, shard by shard of the vocabulary; merged in order, as this thread would merge its own.
 
 import { type Remote, transfer } from "comlink";
-import { type LinearEngine, startGradient, startSums } from "../backend/linear-engine.ts";
+import { headOf, type LinearEngine, startGradient, startSums } from "../backend/linear-engine.ts";
 import { cutGradients, cutHead, cutVocabulary, type LinearHead } from "../backend/linear-shards.ts";
 import type { FloatData } from "../floats.ts";
 import { breakEven } from "./break-even.ts";
@@ -40,7 +40,8 @@ export function createLinearEngine(
   call: Call,
   onTokens: (count: number, total: number) => void,
 ): LinearEngine {
-  const isSmall = ({ rows, width, vocab }: LinearHead): boolean => rows.length * width * vocab < breakEven.products;
+  const isSmall = ({ rows, width, vocab }: Pick<LinearHead, "rows" | "width" | "vocab">): boolean =>
+    rows.length * width * vocab < breakEven.products;
 
   /** Floats as they travel: copies are noted in `made`. */
   const send = ({ type, data }: FloatData, made: SentFloats[]): SentFloats => {
@@ -118,7 +119,10 @@ export function createLinearEngine(
 
   return {
     // Workers reserve their own memory with the forward pass, before anything is written.
-    reserve: (head) => (isSmall(head) ? local.reserve(head) : undefined),
+    open(given, list, vocab) {
+      const small = isSmall({ rows: list.rows, width: given.width, vocab });
+      return small ? local.open(given, list, vocab) : headOf(given, list, vocab);
+    },
     // Workers form logits anew on the way back: a shard may come to another one then.
     async read(head, sums, again) {
       if (isSmall(head)) return local.read(head, sums, again);

@@ -68,6 +68,7 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
     pairLoss: async (pairs, given = {}) => pairLoss(await live("pairLoss"), pairs, given),
     sequenceLogps: async (batch, given = {}) => sequenceLogps(await live("sequenceLogps"), batch, given),
     logitsLoss: async (batch, given = {}) => lossOfLogits(await live("logitsLoss"), batch, given),
+    linearLoss: async (batch, given = {}) => lossOfHidden(await live("linearLoss"), batch, given),
   } as Record<keyof GpuCalls, (input: never, options?: object) => Promise<unknown>> as unknown as GpuCalls;
 
   const { owned, device } = gpu;
@@ -79,7 +80,6 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
     },
     ...calls,
     adamw: async (params, grads, state, hyper = {}) => adamwOnGpu(await live("adamw"), params, grads, state, hyper),
-    linearLoss: async (batch, given = {}) => lossOfHidden(await live("linearLoss"), batch, given),
     allocate(type, n) {
       refuseDisposed("allocate");
       return new (arrayTypeOf(type, n))(n) as ElementTypes[typeof type];

@@ -7,35 +7,33 @@ import { logitsLogps, logitsLoss } from "../backend/logits-loss.ts";
 import { checkPairLoss, setShift, toResult } from "../backend/pair-loss.ts";
 import { runLater } from "../backend/token-stage.ts";
 import { kernelOf } from "../backend/wasm-pairs.ts";
-import { BackendError, KindError, ParamError } from "../errors.ts";
+import { BackendError, KindError } from "../errors.ts";
 import { scanValues } from "../pairs.ts";
 import { kindOf, type Plan } from "../plan.ts";
-import type { TokenList } from "../tokens.ts";
 import type {
-  Floats,
   LinearBatch,
   LinearLossOptions,
   LogitsBatch,
   LogitsLossOptions,
   PairLogps,
-  Reference,
+  SequenceLogpsOptions,
 } from "../types.ts";
 import type { Gpu } from "./commands.ts";
-import { bytesOf } from "./floats.wgsl.ts";
-import { asFloats, fetchArrays, isGpuArray } from "./given.ts";
-import { createLinear } from "./linear.ts";
+import { createEngines } from "./engines.ts";
+import { fetchArrays } from "./given.ts";
+import { type GradientPlaces, placeGradients } from "./gradients.ts";
 import { computePairs } from "./pairs.ts";
-import { STORAGE_USAGE } from "./pool.ts";
-import { residentLogitsLoss, residentLogps } from "./resident-logits.ts";
+import { residentLinearLoss, residentLogitsLoss, residentLogpsOf } from "./resident-calls.ts";
 import { residentPairLoss } from "./resident-pairs.ts";
-import { createRows } from "./rows.ts";
-import { type LossBatch, standIn, withIds } from "./stand-in.ts";
+import { type Fields, fetchSmall, fieldsOf, hasGpuArray, isOnGpu, standIn } from "./stand-in.ts";
 import type {
-  GpuArray,
+  GpuHeadBatch,
+  GpuLinearLossOptions,
   GpuLogitsBatch,
   GpuLogitsLossOptions,
   GpuPairLogps,
   GpuPairLossOptions,
+  GpuReference,
   GpuSequenceLogpsOptions,
 } from "./types.ts";
 
@@ -78,78 +76,37 @@ export async function pairLoss(gpu: Gpu, given: GpuPairLogps, all: GpuPairLossOp
 
 export async function sequenceLogps(gpu: Gpu, given: GpuLogitsBatch, all: GpuSequenceLogpsOptions) {
   const { readback, options } = readOptions(all);
-  if (!readback) {
-    const { batch, ids } = standIn(given, options, false);
-    return residentLogps(gpu, batch, options, ids);
-  }
-  const { batch } = standIn(await withIds(gpu, given), options, false);
-  const rows = createRows(gpu, options?.signal);
-  return runLater(logitsLogps(rows, batch, options)).finally(rows.release);
+  if (!readback) return residentLogpsOf(gpu, given, options);
+  const { batch } = await standInOf<LogitsBatch, SequenceLogpsOptions>(gpu, given, options);
+  const engines = createEngines(gpu, options?.signal);
+  return runLater(logitsLogps(engines.logits, batch, options)).finally(engines.release);
 }
 
-export async function lossOfLogits(gpu: Gpu, given: LossBatch, all: GpuLogitsLossOptions) {
+type GivenLogits = GpuLogitsBatch & { reference?: GpuReference | undefined };
+
+export async function lossOfLogits(gpu: Gpu, given: GivenLogits, all: GpuLogitsLossOptions) {
   const { readback, options } = readOptions(all);
-  if (!readback) {
-    const { batch, ids, list } = standIn(given, options, true);
-    const made = gradientOf(gpu, given, options, (list?.positions ?? 0) * batch.vocab);
-    const result = residentLogitsLoss(
-      gpu,
-      batch,
-      withGradient(options, made ?? options.out?.gradLogits, list, batch),
-      ids,
-      checkShaders,
-    );
-    if (!made) return result;
-    const destroy = (): void => {
-      result.destroy();
-      made.buffer.destroy();
-    };
-    return { ...result, destroy };
-  }
-  const to = options?.out?.gradLogits;
-  const { batch, list } = standIn(await withIds(gpu, given), options, isGpuArray(to));
-  const rows = createRows(gpu, options?.signal);
-  const engines = { logits: rows, linear: createLinear(gpu, options?.signal) };
-  const steps = logitsLoss(engines, pairEngine, batch, withGradient(options, to, list, batch));
-  const result = await runLater(steps).finally(rows.release);
-  const over = options?.inPlace ? given.logits : to;
-  return isGpuArray(over) ? { ...result, gradLogits: over } : result;
+  if (!readback) return residentLogitsLoss(gpu, given, options as LogitsLossOptions, checkShaders);
+  const { batch, options: own, kept } = await standInOf<LogitsBatch, LogitsLossOptions>(gpu, given, options);
+  const engines = createEngines(gpu, own?.signal);
+  const result = await runLater(logitsLoss(engines, pairEngine, batch, own)).finally(engines.release);
+  return { ...result, ...kept };
 }
 
-/** The options with a gradient on the GPU standing among the arrays. */
-function withGradient(
-  options: Omit<GpuLogitsLossOptions, "readback">,
-  to: Floats | GpuArray | undefined,
-  list: TokenList | undefined,
-  { vocab }: LogitsBatch,
-): LogitsLossOptions {
-  if (!isGpuArray(to) || !list) return options as LogitsLossOptions;
-  return { ...options, out: { ...options.out, gradLogits: asFloats(to, "out.gradLogits", list.positions * vocab) } };
+export async function lossOfHidden(gpu: Gpu, given: GpuHeadBatch, all: GpuLinearLossOptions) {
+  const { readback, options } = readOptions(all);
+  if (!readback) return residentLinearLoss(gpu, given, options as LinearLossOptions, checkShaders);
+  const { batch, options: own, kept } = await standInOf<LinearBatch, LinearLossOptions>(gpu, given, options);
+  const engines = createEngines(gpu, own?.signal);
+  const result = await runLater(linearLoss(engines, pairEngine, batch, own)).finally(engines.release);
+  return { ...result, ...kept };
 }
 
-// Where nothing is read back the gradient needs a buffer: one of its own, unless the caller says where.
-function gradientOf(gpu: Gpu, { logits }: LossBatch, options: GpuLogitsLossOptions, length: number) {
-  const { inPlace, gradType, out } = options;
-  if (inPlace || out?.gradLogits !== undefined) {
-    const place = inPlace ? logits : out?.gradLogits;
-    if (isGpuArray(place)) return undefined;
-    throw new ParamError("unused-option", "gradLogits: expected a GPU buffer with readback false, got an array");
-  }
-  const type = gradType === "f32" ? "f32" : typeOf(logits);
-  const size = Math.max(4, Math.ceil((length * bytesOf(type)) / 4) * 4);
-  return { buffer: gpu.device.createBuffer({ size, usage: STORAGE_USAGE }), type };
-}
-
-function typeOf(logits: Floats | GpuArray): "f32" | "f16" | "bf16" {
-  if (isGpuArray(logits)) return logits.type ?? "f32";
-  if ("bf16" in logits) return "bf16";
-  return "f16" in logits || (logits as Float32Array).BYTES_PER_ELEMENT === 2 ? "f16" : "f32";
-}
-
-type HeadBatch = LinearBatch & { reference?: Reference | undefined };
-
-export async function lossOfHidden(gpu: Gpu, batch: HeadBatch, options: LinearLossOptions) {
-  const rows = createRows(gpu, options?.signal);
-  const engines = { logits: rows, linear: createLinear(gpu, options?.signal) };
-  return runLater(linearLoss(engines, pairEngine, batch, options)).finally(rows.release);
+/** A call whose results are read back, as every backend's checks know it. Without a buffer it is the very call, its refusals too. */
+async function standInOf<B, O>(gpu: Gpu, given: object, options: object): Promise<{ batch: B } & GradientPlaces<O>> {
+  const fetched = await fetchSmall(gpu, given, true);
+  const { out } = fieldsOf(options);
+  if (!isOnGpu(fetched) && !hasGpuArray(out)) return { batch: fetched as B, options: options as O, kept: {} };
+  const stood = standIn<B>(fetched, options as Fields);
+  return { batch: stood.batch, ...placeGradients<O>(fetched, options as Fields, stood) };
 }

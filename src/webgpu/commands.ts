@@ -19,8 +19,10 @@ export interface Range {
 export interface Commands {
   /** A range of a buffer that is this call's alone; its contents are anything. */
   scratch(bytes: number): Range;
-  /** The arrays one after another, each padded to 4 bytes, in a buffer of this call. */
+  /** The arrays one after another, each padded to 4 bytes, in a buffer of this call, or of this part of it. */
   upload(...arrays: readonly ArrayBufferView[]): Range;
+  /** Records a part of the call. Where it has uploaded much, it is submitted at its end, and its uploads are free again. */
+  part(record: () => void): void;
   /** Runs a shader whose bindings 0, 1, … are the ranges. */
   run(code: string, groups: number, ...ranges: readonly Range[]): void;
   copy(from: Range, to: Range): void;
@@ -67,6 +69,9 @@ function pipelineOf(device: GPUDevice, code: string): GPUComputePipeline {
   return made;
 }
 
+/** Bytes of uploads that a part of a call may keep until the call's end. */
+const PART_BYTES = 1 << 26;
+
 const scopes = ["internal", "out-of-memory", "validation"] as const;
 
 /**
@@ -84,7 +89,7 @@ export function submit(gpu: Gpu, record: (commands: Commands) => void): Promise<
   try {
     const { commands, end } = recorder(device, pool, taken, reads);
     record(commands);
-    device.queue.submit([end()]);
+    end();
     for (const { staging, size } of reads) mapped.push(staging.mapAsync(MAP_MODE_READ, 0, size));
   } finally {
     const errors = scopes.map(() => device.popErrorScope());
@@ -130,36 +135,58 @@ function recorder(
   taken: GPUBuffer[],
   reads: { staging: GPUBuffer; size: number; take: (bytes: ArrayBuffer) => void }[],
 ) {
-  const encoder = device.createCommandEncoder();
+  let encoder = device.createCommandEncoder();
   let pass: GPUComputePassEncoder | undefined;
+  let uploads = taken;
+  let uploaded = 0;
   const endPass = (): void => {
     pass?.end();
     pass = undefined;
   };
-  const scratch: Commands["scratch"] = (bytes) => {
+  const submit = (): void => {
+    endPass();
+    device.queue.submit([encoder.finish()]);
+  };
+  const take = (bytes: number, owner: GPUBuffer[]): Range => {
     const buffer = pool.take(bytes, STORAGE_USAGE);
-    taken.push(buffer);
-    return { buffer, offset: 0, size: Math.max(4, bytes) };
+    owner.push(buffer);
+    return { buffer, offset: 0, size: Math.max(4, align(bytes)) };
   };
   const copy: Commands["copy"] = (from, to) => {
     endPass();
     encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.size);
   };
   const commands: Commands = {
-    scratch,
+    scratch: (bytes) => take(bytes, taken),
     copy,
     clear(range) {
       endPass();
       encoder.clearBuffer(range.buffer, range.offset, range.size);
     },
     upload(...arrays) {
-      const range = scratch(arrays.reduce((bytes, { byteLength }) => bytes + align(byteLength), 0));
+      const bytes = arrays.reduce((bytes, { byteLength }) => bytes + align(byteLength), 0);
+      const range = take(bytes, uploads);
+      uploaded += bytes;
       let at = 0;
       for (const array of arrays) {
         write(device.queue, range.buffer, at, array);
         at += align(array.byteLength);
       }
       return range;
+    },
+    part(record) {
+      const ofPart: GPUBuffer[] = [];
+      [uploads, uploaded] = [ofPart, 0];
+      record();
+      uploads = taken;
+      if (uploaded < PART_BYTES) {
+        taken.push(...ofPart);
+        return;
+      }
+      // What the queue writes into them next comes after this submission; before it, it would come too early.
+      submit();
+      encoder = device.createCommandEncoder();
+      for (const buffer of ofPart) pool.give(buffer);
     },
     run(code, groups, ...ranges) {
       if (groups === 0) return;
@@ -177,11 +204,7 @@ function recorder(
       reads.push({ staging, size: from.size, take });
     },
   };
-  const end = (): GPUCommandBuffer => {
-    endPass();
-    return encoder.finish();
-  };
-  return { commands, end };
+  return { commands, end: submit };
 }
 
 export const align = (bytes: number): number => Math.ceil(bytes / 4) * 4;

@@ -1,7 +1,7 @@
 // Floats on the GPU, in pieces of whole rows that a binding can hold: a copy of the caller's array, or the caller's buffer.
 
 import { BackendError } from "../errors.ts";
-import type { FloatData } from "../floats.ts";
+import type { FloatData, FloatType } from "../floats.ts";
 import { align, type Gpu, type Range, write } from "./commands.ts";
 import { bytesOf } from "./floats.wgsl.ts";
 import { STORAGE_USAGE } from "./pool.ts";
@@ -15,6 +15,7 @@ export interface Piece {
 }
 
 export interface Placed {
+  readonly type: FloatType;
   readonly pieces: readonly Piece[];
   /** Gives back what was made for it. */
   release(): void;
@@ -22,6 +23,10 @@ export interface Placed {
 
 /** Whether the data is a buffer of the caller's: it has no elements to be read here. */
 export const isOnDevice = ({ data }: FloatData): boolean => !ArrayBuffer.isView(data);
+
+/** Bytes that a shader sees of a buffer at a time, but for what alignment may take. */
+export const roomOf = ({ maxStorageBufferBindingSize, maxBufferSize }: GPUSupportedLimits): number =>
+  Math.min(maxStorageBufferBindingSize, maxBufferSize) - 256;
 
 /** Puts rows on the GPU; without `fill` they hold anything. */
 export function place(gpu: Gpu, floats: FloatData, vocab: number, fill = true): Placed {
@@ -33,7 +38,7 @@ export function place(gpu: Gpu, floats: FloatData, vocab: number, fill = true): 
   const most = rowsOfPiece(device.limits, vocab);
   for (let first = 0; first < rows; first += most) {
     const count = Math.min(most, rows - first);
-    if (isOnDevice(floats)) pieces.push(pieceOfBuffer(device, floats, first, count, bytes));
+    if (isOnDevice(floats)) pieces.push(pieceOfBuffer(device, floats, vocab, first, count));
     else {
       const size = align(count * bytes);
       const buffer = pool.take(size, STORAGE_USAGE);
@@ -43,6 +48,7 @@ export function place(gpu: Gpu, floats: FloatData, vocab: number, fill = true): 
     }
   }
   return {
+    type: floats.type,
     pieces,
     release() {
       for (const buffer of own.splice(0)) pool.give(buffer);
@@ -50,26 +56,39 @@ export function place(gpu: Gpu, floats: FloatData, vocab: number, fill = true): 
   };
 }
 
-// The same rows whatever the type, so that pieces of logits and of their gradient go together; by twos, since a piece of
-// halves must end with a whole word.
-function rowsOfPiece({ maxStorageBufferBindingSize, maxBufferSize }: GPUSupportedLimits, vocab: number): number {
-  // A piece of the caller's buffer starts at a multiple of the alignment, at most 256 bytes before its first row.
-  const room = Math.min(maxStorageBufferBindingSize, maxBufferSize) - 256;
+/**
+ * Rows of `vocab` numbers in a piece: the same whatever the type, so that pieces of logits and of their gradient go together;
+ * by twos, since a piece of halves must end with a whole word.
+ *
+ * Throws    BackendError "out-of-memory" where a row is too long
+ */
+export function rowsOfPiece(limits: GPUSupportedLimits, vocab: number): number {
+  const room = roomOf(limits);
   const most = 2 * Math.floor(room / (8 * vocab));
   if (most > 0) return most;
   throw new BackendError("out-of-memory", `vocab: expected at most ${Math.floor(room / 8)} on this GPU, got ${vocab}`);
 }
 
-function pieceOfBuffer(
-  { limits: { minStorageBufferOffsetAlignment } }: GPUDevice,
+/** Rows of `width` numbers of the caller's buffer: bindings start at multiples of the alignment, before the first row. */
+export function pieceOfBuffer(
+  device: GPUDevice,
   { type, data }: FloatData,
+  width: number,
   first: number,
   rows: number,
-  bytes: number,
 ): Piece {
-  const start = data.byteOffset + first * bytes;
-  const offset = start - (start % minStorageBufferOffsetAlignment);
-  const size = align(start + rows * bytes - offset);
+  const bytes = bytesOf(type);
+  const start = data.byteOffset + first * width * bytes;
   const buffer = data.buffer as unknown as GPUBuffer;
-  return { range: { buffer, offset, size }, shift: (start - offset) / bytesOf(type), first, rows };
+  const { range, before } = aligned(device, { buffer, offset: start, size: rows * width * bytes });
+  return { range, shift: before / bytes, first, rows };
+}
+
+/** A range that can be bound, and how many bytes of it come before the one asked for. */
+export function aligned(
+  { limits: { minStorageBufferOffsetAlignment } }: GPUDevice,
+  { buffer, offset, size }: Range,
+): { range: Range; before: number } {
+  const before = offset % minStorageBufferOffsetAlignment;
+  return { range: { buffer, offset: offset - before, size: align(before + size) }, before };
 }

@@ -58,6 +58,8 @@ export function createOutputs(gpu: Gpu) {
   };
 }
 
+export type Outputs = ReturnType<typeof createOutputs>;
+
 /** The pair stage between sequences and gradients, as every resident call has it. */
 export interface PairParts {
   readonly plan: Plan;

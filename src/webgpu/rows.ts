@@ -1,177 +1,112 @@
-// Rows of logits on the GPU: what sequenceLogps and logitsLoss run on. Logits stay there between the two passes.
+// Rows of logits on the GPU, forward and backward; and those rows as a source of tokens.
 
-import type { LogitRows, LogitsEngine } from "../backend/logits-loss.ts";
-import type { TokenSums } from "../backend/token-stage.ts";
 import { ShapeError } from "../errors.ts";
-import type { FloatData } from "../floats.ts";
-import { type Commands, checkSignal, type Gpu, type Range, submit } from "./commands.ts";
+import type { FloatType } from "../floats.ts";
+import type { Commands, Gpu, Range } from "./commands.ts";
 import { perWord } from "./floats.wgsl.ts";
 import { LANES } from "./pairs.wgsl.ts";
-import { isOnDevice, type Piece, type Placed, place } from "./place.ts";
+import type { Piece, Placed } from "./place.ts";
 import { BACKWARD_CHUNK, backwardWgsl, combineWgsl, FORWARD_CHUNK, forwardWgsl, SUMS_WORDS } from "./rows.wgsl.ts";
+import { type TokenSource, tokensIn } from "./source.ts";
 
-/** Records the forward pass of a piece: `tokens` holds row and target of each token. Returns the sums of each token. */
-export function recordForward(
-  commands: Commands,
-  { type, subgroups }: { type: FloatData["type"]; subgroups: boolean },
-  { range, shift }: Piece,
-  vocab: number,
-  list: Range,
-  statistics: boolean,
-): Range {
-  const count = list.size / 8;
-  const chunks = Math.ceil(vocab / FORWARD_CHUNK);
-  const params = commands.upload(Uint32Array.of(count, vocab, chunks, shift));
-  const partial = commands.scratch(4 * SUMS_WORDS * count * chunks);
-  const sums = commands.scratch(4 * SUMS_WORDS * count);
-  commands.run(forwardWgsl(type, statistics, subgroups), count * chunks, params, list, range, partial);
-  commands.run(combineWgsl, Math.ceil(count / LANES), params, list, partial, sums);
+/** A piece of rows of logits, of all ids or of a range of them. */
+export interface LogitsPiece {
+  readonly range: Range;
+  readonly type: FloatType;
+  /** From this element of the range on. */
+  readonly shift: number;
+  /** Logits a row, from id `id` on. */
+  readonly ids: number;
+  readonly id: number;
+  /** The place of the first row. */
+  readonly first: number;
+}
+
+/** Chunks of each token: how many there are, and of how many ids. */
+export interface Chunks {
+  readonly count: number;
+  readonly span: number;
+}
+
+/** Room for the chunks of `tokens` tokens. */
+export const chunkBytes = (tokens: number, { count }: Chunks): number => 4 * SUMS_WORDS * tokens * count;
+
+/** Records the chunks from number `chunk` on, of the tokens from .. from + count − 1, whose rows lie in the piece. */
+export function recordChunks(
+  { commands, gpu, tokens, statistics }: { commands: Commands; gpu: Gpu; tokens: Range; statistics: boolean },
+  piece: LogitsPiece,
+  [from, count]: readonly [from: number, count: number],
+  chunk: number,
+  chunks: Chunks,
+  into: Range,
+): void {
+  const { type, first, shift, id, ids, range } = piece;
+  const own = Math.ceil(ids / FORWARD_CHUNK);
+  const code = forwardWgsl(type, statistics, gpu.device.features.has("subgroups"));
+  const params = commands.upload(Uint32Array.of(from, count, first, shift, id, ids, own, chunk, chunks.count));
+  commands.run(code, count * own, params, tokens, range, into);
+}
+
+/** Records the sums of each token from those of its chunks. */
+export function recordSums(commands: Commands, count: number, tokens: Range, chunks: Chunks, from: Range): Range {
+  const sums = commands.scratch(4 * SUMS_WORDS * Math.max(count, 1));
+  const params = commands.upload(Uint32Array.of(count, chunks.count, chunks.span));
+  commands.run(combineWgsl, Math.ceil(count / LANES), params, tokens, from, sums);
   return sums;
 }
 
-/** Records the backward pass of a piece: `rows` holds id, g, maximum and sum of every row, counting or not. */
-export function recordBackward(
+/** Records the gradient of `rows` rows: into another piece, or over the logits. */
+export function recordGradient(
   commands: Commands,
-  types: { logits: FloatData["type"]; gradient: FloatData["type"] },
-  from: Piece,
-  to: Piece,
-  vocab: number,
-  list: Range,
+  from: LogitsPiece,
+  to: Pick<LogitsPiece, "range" | "type" | "shift">,
+  rows: number,
+  slopes: Range,
 ): void {
   const inPlace = from.range.buffer === to.range.buffer;
   if (inPlace && from.range.offset !== to.range.offset) {
     throw new ShapeError("overlap", "gradLogits: expected another buffer than that of logits, or the very logits");
   }
+  const { ids, id, first, shift, type } = from;
   // An odd row of halves may touch one word more.
-  const chunks = Math.ceil((Math.floor(vocab / perWord(types.gradient)) + 1) / BACKWARD_CHUNK);
-  const params = commands.upload(Uint32Array.of(from.rows, vocab, chunks, from.shift, to.shift));
+  const chunks = Math.ceil((Math.floor(ids / perWord(to.type)) + 1) / BACKWARD_CHUNK);
+  const params = commands.upload(Uint32Array.of(rows, first, id, ids, chunks, shift, to.shift));
   const bindings = inPlace ? [to.range] : [to.range, from.range];
-  commands.run(backwardWgsl({ ...types, inPlace }), from.rows * chunks, params, list, ...bindings);
+  const code = backwardWgsl({ logits: type, gradient: to.type, inPlace });
+  commands.run(code, rows * chunks, params, slopes, ...bindings);
 }
 
-/** Row within the piece, and target, of the tokens from..to. */
-export function packTokens(
-  { first }: Piece,
-  rows: Int32Array,
-  targets: Int32Array,
-  from: number,
-  to: number,
-): Uint32Array {
-  const words = new Uint32Array(2 * (to - from));
-  for (let k = from; k < to; k++) {
-    words[2 * (k - from)] = (rows[k] as number) - first;
-    words[2 * (k - from) + 1] = targets[k] as number;
-  }
-  return words;
+/** Rows of logits, placed, and where their gradients go. */
+export interface RowsOnGpu {
+  readonly vocab: number;
+  readonly rows: Int32Array;
+  readonly positions: number;
+  readonly logits: Placed;
+  readonly gradient?: Placed | undefined;
 }
 
-/** Tokens k from..to of the list lie in the rows of the piece; rows ascend. */
-export function tokensOf({ first, rows: count }: Piece, rows: Int32Array): readonly [from: number, to: number] {
-  const below = (bound: number): number => {
-    let [low, high] = [0, rows.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((rows[middle] as number) < bound) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  };
-  return [below(first), below(first + count)];
-}
-
-/** The engine of one call; `release` gives back what it keeps on the GPU. */
-export function createRows(gpu: Gpu, signal?: AbortSignal): LogitsEngine & { release: () => void } {
-  const placed = new Map<FloatData["data"], Placed>();
-  const subgroups = gpu.device.features.has("subgroups");
-  const onGpu = ({ logits, vocab }: LogitRows): Placed => {
-    const found = placed.get(logits.data) ?? place(gpu, logits, vocab);
-    placed.set(logits.data, found);
-    return found;
-  };
-
+/** Tokens that are rows of logits: their places are their rows, so that every row gets its gradient, or zeros. */
+export function rowsSource(gpu: Gpu, { vocab, rows, positions, logits, gradient }: RowsOnGpu): TokenSource {
+  const chunks = { count: Math.ceil(vocab / FORWARD_CHUNK), span: FORWARD_CHUNK };
+  const pieceOf = (piece: Piece): LogitsPiece => ({ ...piece, type: logits.type, ids: vocab, id: 0 });
   return {
-    async read(batch, sums) {
-      const { logits, vocab, rows, targets } = batch;
-      const { pieces } = onGpu(batch);
-      await submit(gpu, (commands) => {
-        for (const piece of pieces) {
-          const [from, to] = tokensOf(piece, rows);
-          if (from === to) continue;
-          const tokens = commands.upload(packTokens(piece, rows, targets, from, to));
-          const kind = { type: logits.type, subgroups };
-          const range = recordForward(commands, kind, piece, vocab, tokens, sums.statistics !== undefined);
-          commands.read(range, (bytes) => unpackSums(bytes, from, to - from, sums));
-        }
-      });
-      checkSignal(signal);
+    places: rows,
+    size: positions,
+    forward(commands, tokens, statistics) {
+      const partial = commands.scratch(chunkBytes(rows.length, chunks));
+      for (const piece of logits.pieces) {
+        const [from, to] = tokensIn(rows, piece.first, piece.rows);
+        const pass = { commands, gpu, tokens, statistics };
+        recordChunks(pass, pieceOf(piece), [from, to - from], 0, chunks, partial);
+      }
+      return recordSums(commands, rows.length, tokens, chunks, partial);
     },
-    async gradient(batch, g, { max, sum }, { out }) {
-      const { logits, vocab, rows, targets } = batch;
-      const { pieces } = onGpu(batch);
-      // Our copy of the caller's array may be written over; a buffer of the caller's only if that was asked for.
-      const mayWrite = isOnDevice(out) ? out.data === logits.data : !isOnDevice(logits);
-      const over = out.type === logits.type && mayWrite;
-      const to = over ? onGpu(batch) : place(gpu, out, vocab, false);
-      await submit(gpu, (commands) => {
-        pieces.forEach((piece, p) => {
-          const info = packRows(piece, rows, targets, g, max, sum);
-          const target = to.pieces[p] as Piece;
-          const types = { logits: logits.type, gradient: out.type };
-          recordBackward(commands, types, piece, target, vocab, commands.upload(info));
-          if (!isOnDevice(out)) readPiece(commands, target, out, vocab);
-        });
+    backward(commands, slopes) {
+      const { type, pieces } = gradient as Placed;
+      logits.pieces.forEach((piece, p) => {
+        const to = pieces[p] as Piece;
+        recordGradient(commands, pieceOf(piece), { ...to, type }, piece.rows, slopes);
       });
-      if (!over) to.release();
-    },
-    release() {
-      for (const { release } of placed.values()) release();
     },
   };
-}
-
-function unpackSums(bytes: ArrayBuffer, from: number, count: number, sums: TokenSums): void {
-  const floats = new Float32Array(bytes);
-  const words = new Uint32Array(bytes);
-  const { max, sum, label, hit, statistics } = sums;
-  for (let j = 0, at = 0; j < count; j++, at += SUMS_WORDS) {
-    const k = from + j;
-    max[k] = floats[at] as number;
-    sum[k] = floats[at + 1] as number;
-    if (k < hit.length) hit[k] = words[at + 2] as number;
-    label[k] = floats[at + 3] as number;
-    if (!statistics) continue;
-    statistics.weighted[k] = floats[at + 4] as number;
-    statistics.squares[k] = floats[at + 5] as number;
-    statistics.total[k] = floats[at + 6] as number;
-  }
-}
-
-// Rows that do not count keep g = 0: their gradient is written as 0.
-function packRows(
-  piece: Piece,
-  rows: Int32Array,
-  targets: Int32Array,
-  g: Float64Array,
-  max: Float64Array,
-  sum: Float64Array,
-): Uint32Array {
-  const words = new Uint32Array(4 * piece.rows);
-  const floats = new Float32Array(words.buffer);
-  const [from, to] = tokensOf(piece, rows);
-  for (let k = from; k < to; k++) {
-    const at = 4 * ((rows[k] as number) - piece.first);
-    words[at] = targets[k] as number;
-    floats[at + 1] = g[k] as number;
-    floats[at + 2] = max[k] as number;
-    floats[at + 3] = sum[k] as number;
-  }
-  return words;
-}
-
-function readPiece(commands: Commands, piece: Piece, { type, data }: FloatData, vocab: number): void {
-  const count = piece.rows * vocab;
-  commands.read(piece.range, (bytes) => {
-    const from = type === "f32" ? new Float32Array(bytes, 0, count) : new Uint16Array(bytes, 0, count);
-    data.set(from, piece.first * vocab);
-  });
 }

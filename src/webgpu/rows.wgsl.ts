@@ -18,8 +18,6 @@ export const BACKWARD_CHUNK = 16 * GROUP_LANES;
 /** Words of a chunk's or a row's sums. */
 export const SUMS_WORDS = 8;
 
-const forwardParams = "struct Params { tokens: u32, vocab: u32, chunks: u32, shift: u32 }";
-
 /**
  * Of each chunk of each token's row: maximum, Σ e^(x−max), first place of the maximum (one more; 0 where there is a NaN), the
  * label's logit; with \`statistics\` also Σ e^(x−max)·(x−max), Σ e^2(x−max), Σ x.
@@ -28,7 +26,8 @@ export const forwardWgsl = (type: FloatType, statistics: boolean, subgroups: boo
   const { parameters, setup } = reduceEntry(subgroups);
   return /* wgsl */ `${enableWgsl(subgroups)}
 ${mathWgsl}${nanWgsl}${reduceWgsl(subgroups)}
-${forwardParams}
+// Tokens begin .. begin + count − 1 have their rows here, after row \`first\`, of the ids from \`id\` on; \`own\` chunks of all \`chunks\`, after \`chunk\`.
+struct Params { begin: u32, count: u32, first: u32, shift: u32, id: u32, ids: u32, own: u32, chunk: u32, chunks: u32 }
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read> tokens: array<vec2u>; // row, target
 @group(0) @binding(2) var<storage, read> logits: array<u32>;
@@ -37,11 +36,12 @@ ${readWgsl(type, "logits")}
 @compute @workgroup_size(${GROUP_LANES}) fn main(${parameters}) {
   ${setup}
   let g = ${GROUP};
-  if (g >= params.tokens * params.chunks) { return; }
-  let token = tokens[g / params.chunks];
-  let start = (g % params.chunks) * ${FORWARD_CHUNK}u;
-  let end = min(start + ${FORWARD_CHUNK}u, params.vocab);
-  let base = params.shift + token.x * params.vocab;
+  if (g >= params.count * params.own) { return; }
+  let k = params.begin + g / params.own;
+  let token = tokens[k];
+  let start = (g % params.own) * ${FORWARD_CHUNK}u;
+  let end = min(start + ${FORWARD_CHUNK}u, params.ids);
+  let base = params.shift + (token.x - params.first) * params.ids;
   var top = -3.4028234663852886e38;
   var nan = false;
   for (var v = start + lane; v < end; v += ${GROUP_LANES}u) {
@@ -57,14 +57,15 @@ ${readWgsl(type, "logits")}
     let below = x - most;
     let e = exp_f32(below);
     ${statistics ? "sum += vec4f(e, select(0.0, e * below, e > 0.0), e * e, x);" : "sum.x += e;"}
-    if (x == most) { first = min(first, v + 1u); }
+    if (x == most) { first = min(first, params.id + v + 1u); }
   }
   let all = reduce_add(sum, lane);
   let place = reduce_least(select(first, 0u, nan), lane);
   if (lane != 0u) { return; }
   var label = 0.0;
-  if (token.y >= start && token.y < end) { label = at(base + token.y); }
-  sums[g] = array<u32, ${SUMS_WORDS}>(bitcast<u32>(most), bitcast<u32>(all.x), place, bitcast<u32>(label),
+  let v = token.y - params.id;
+  if (v >= start && v < end) { label = at(base + v); }
+  sums[k * params.chunks + params.chunk + g % params.own] = array<u32, ${SUMS_WORDS}>(bitcast<u32>(most), bitcast<u32>(all.x), place, bitcast<u32>(label),
     bitcast<u32>(all.y), bitcast<u32>(all.z), bitcast<u32>(all.w), 0u);
 }`;
 };
@@ -72,7 +73,7 @@ ${readWgsl(type, "logits")}
 /** The chunks of each token into one: maximum, sum (NaN where the row has no softmax), whether the label is the first maximum, its logit, statistics, the first maximum. */
 export const combineWgsl = /* wgsl */ `
 ${mathWgsl}${nanWgsl}
-${forwardParams}
+struct Params { tokens: u32, chunks: u32, span: u32 } // ids of a chunk
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read> tokens: array<vec2u>;
 @group(0) @binding(2) var<storage, read> chunks: array<array<u32, ${SUMS_WORDS}>>;
@@ -107,7 +108,7 @@ ${eachWgsl("params.tokens")}
   nan = nan || bitcast<u32>(most) == 0x7f800000u || sum == 0.0;
   let id = tokens[i].y;
   sums[i] = array<u32, ${SUMS_WORDS}>(bits_of(most, nan), bits_of(sum, nan), select(0u, 1u, !nan && first == id + 1u),
-    chunks[begin + id / ${FORWARD_CHUNK}u][3], bits_of(weighted, nan), bits_of(squares, nan), bits_of(total, nan), first - 1u);
+    chunks[begin + id / params.span][3], bits_of(weighted, nan), bits_of(squares, nan), bits_of(total, nan), first - 1u);
 }`;
 
 export interface GradientTypes {
@@ -122,20 +123,21 @@ export const backwardWgsl = ({ logits, gradient, inPlace }: GradientTypes): stri
   const two = perWord(gradient) === 2;
   return /* wgsl */ `
 ${mathWgsl}${nanWgsl}
-struct Params { rows: u32, vocab: u32, chunks: u32, shift: u32, to: u32 }
+// \`rows\` rows, whose slopes stand after \`first\`, of the ids from \`id\` on.
+struct Params { rows: u32, first: u32, id: u32, ids: u32, chunks: u32, shift: u32, to: u32 }
 @group(0) @binding(0) var<storage, read> params: Params;
-@group(0) @binding(1) var<storage, read> rows: array<vec4u>; // id, g, max, sum
+@group(0) @binding(1) var<storage, read> slopes: array<vec4u>; // id, g, max, sum
 @group(0) @binding(2) var<storage, read_write> gradient: array<u32>;
 ${inPlace ? "" : "@group(0) @binding(3) var<storage, read> logits: array<u32>;"}
 ${readWgsl(logits, inPlace ? "gradient" : "logits")}
 ${encodeWgsl(gradient)}
 fn entry(row: u32, v: u32) -> u32 {
-  let it = rows[row];
+  let it = slopes[params.first + row];
   if ((it.y & 0x7fffffffu) == 0u) { return 0u; }
   let g = bitcast<f32>(it.y);
   let sum = bitcast<f32>(it.w);
-  let p = exp_f32(at(params.shift + row * params.vocab + v) - bitcast<f32>(it.z)) / sum;
-  let d = select(-g * p, g - g * p, v == it.x);
+  let p = exp_f32(at(params.shift + row * params.ids + v) - bitcast<f32>(it.z)) / sum;
+  let d = select(-g * p, g - g * p, params.id + v == it.x);
   return encode(bits_of(d, is_nan(sum) || is_nan(g)));
 }
 @compute @workgroup_size(${GROUP_LANES})
@@ -143,9 +145,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let job = ${GROUP};
   let row = job / params.chunks;
   if (row >= params.rows) { return; }
-  let base = row * params.vocab;
+  let base = row * params.ids;
   let start = ${two ? "(base + 1u) / 2u" : "base"} + (job % params.chunks) * ${BACKWARD_CHUNK}u;
-  let end = min(start + ${BACKWARD_CHUNK}u, ${two ? "(base + params.vocab + 1u) / 2u" : "base + params.vocab"});
+  let end = min(start + ${BACKWARD_CHUNK}u, ${two ? "(base + params.ids + 1u) / 2u" : "base + params.ids"});
   for (var w = start + lane; w < end; w += ${GROUP_LANES}u) {
     ${
       two
@@ -153,7 +155,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let v = 2u * w - base;
     let low = entry(row, v);
     var high = 0u;
-    if (v + 1u < params.vocab) { high = entry(row, v + 1u); }
+    if (v + 1u < params.ids) { high = entry(row, v + 1u); }
     else if (row + 1u < params.rows) { high = entry(row + 1u, 0u); }
     else { high = gradient[params.to / 2u + w] >> 16u; } // what lies behind the last row stays
     gradient[params.to / 2u + w] = low | (high << 16u);`

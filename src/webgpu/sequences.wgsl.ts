@@ -181,22 +181,21 @@ ${eachWgsl("params.pairs")}
 };
 const ratioKeys = ["policy[i], reference[i]", "policy[n + i], reference[n + i]"];
 
-/** What the backward pass wants of each row: id, g, maximum, sum. \`tokens\`: row, id, sequence · 2 + whether it counts in full. */
+/** What the backward pass wants at each place: id, g, maximum, sum. `owners`: sequence · 2 + whether it counts in full. */
 export const tokenGradientsWgsl = /* wgsl */ `${prelude}
 @group(0) @binding(1) var<storage, read> tokens: array<vec2u>;
 @group(0) @binding(2) var<storage, read> owners: array<u32>;
 @group(0) @binding(3) var<storage, read> sums: array<array<u32, ${SUMS_WORDS}>>;
 @group(0) @binding(4) var<storage, read> results: array<f32>; // losses, gradients of chosen, of rejected
-@group(0) @binding(5) var<storage, read_write> info: array<vec4u>;
+@group(0) @binding(5) var<storage, read_write> slopes: array<vec4u>;
 ${eachWgsl("params.tokens")}
-  let k = params.offset + i;
-  let r = owners[k] >> 1u;
+  let r = owners[i] >> 1u;
   let g = results[params.pairs + r];
-  let full = (owners[k] & 1u) == 1u;
+  let full = (owners[i] & 1u) == 1u;
   var weighted = g;
   if (!full) { weighted = select(0.0, params.alpha * g, params.alpha > 0.0); }
   let all = weighted + select(0.0, params.slope, r < params.pairs);
-  info[tokens[i].x] = vec4u(tokens[i].y, bits_of(all, is_nan(all)), sums[k][0], sums[k][1]);
+  slopes[tokens[i].x] = vec4u(tokens[i].y, bits_of(all, is_nan(all)), sums[i][0], sums[i][1]);
 }`;
 
 /** Ids that lie on the GPU, as targets: out of range they are clamped, and counted in the flag. */

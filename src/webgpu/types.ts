@@ -6,9 +6,13 @@ import type {
   Floats,
   Ids,
   LengthArray,
+  LinearBatch,
+  LinearLossOptions,
+  LinearLossResult,
   LogitsBatch,
   LogitsLossOptions,
   LogitsLossResult,
+  Mask,
   PackedTokens,
   PairLossOptions,
   PairLossResult,
@@ -38,10 +42,14 @@ export interface GpuPairLogps {
   pairWeights?: FloatArray | GpuArray | undefined;
 }
 
-/** Tokens whose ids may lie on the GPU, as int32; which rows count has to be known here. */
+/** Tokens whose arrays may lie on the GPU, as int32; masks and offsets are read back first. */
 export type GpuTokens =
-  | (Omit<Tokens, "inputIds"> & { inputIds: Ids | GpuArray })
-  | (Omit<PackedTokens, "targets"> & { targets: Ids | GpuArray });
+  | (Omit<Tokens, "inputIds" | "completionMask"> & { inputIds: Ids | GpuArray; completionMask: Mask | GpuArray })
+  | (Omit<PackedTokens, "targets" | "offsets" | "lengths"> & {
+      targets: Ids | GpuArray;
+      offsets: Ids | GpuArray;
+      lengths?: Ids | GpuArray | undefined;
+    });
 
 export interface GpuLogitsBatch {
   tokens: GpuTokens;
@@ -49,7 +57,28 @@ export interface GpuLogitsBatch {
   logits: Floats | GpuArray;
 }
 
-export type GpuReference = { logps: FloatArray } | { logits: Floats | GpuArray };
+/** As `Reference`; log-probs on the GPU are float32. */
+export type GpuReference =
+  | { logps: FloatArray | GpuArray }
+  | { logits: Floats | GpuArray }
+  | {
+      hidden: Floats | GpuArray;
+      weight: Floats | GpuArray;
+      bias?: Floats | GpuArray | undefined;
+      hiddenSize?: number | undefined;
+    };
+
+/** As `LinearBatch`; what `lora` has on the GPU is float32. */
+export interface GpuHeadBatch {
+  tokens: GpuTokens;
+  vocab: number;
+  hiddenSize: number;
+  hidden: Floats | GpuArray;
+  weight: Floats | GpuArray;
+  bias?: Floats | GpuArray | undefined;
+  lora?: { a: Float32Array | GpuArray; b: Float32Array | GpuArray; rank: number; scale: number } | undefined;
+  reference?: GpuReference | undefined;
+}
 
 interface Readback {
   /** `false`: results stay on the GPU, and nothing is waited for. Default true. */
@@ -62,6 +91,16 @@ export type GpuLogitsLossOptions = Omit<LogitsLossOptions, "out"> &
   Readback & {
     out?:
       | (Omit<NonNullable<LogitsLossOptions["out"]>, "gradLogits"> & { gradLogits?: Floats | GpuArray | undefined })
+      | undefined;
+  };
+
+type LinearGradients = "gradHidden" | "gradWeight" | "gradBias" | "gradA" | "gradB";
+
+export type GpuLinearLossOptions = Omit<LinearLossOptions, "out"> &
+  Readback & {
+    out?:
+      | (Omit<NonNullable<LinearLossOptions["out"]>, LinearGradients> &
+          Partial<Record<LinearGradients, Floats | GpuArray | undefined>>)
       | undefined;
   };
 
@@ -102,6 +141,15 @@ export interface GpuLogitsLossResult extends GpuPairLossResult, GpuSequenceLogps
   gradLogits: GpuRange;
 }
 
+/** Gradients in the type of what they are the gradients of, or of `gradType`. */
+export interface GpuLinearLossResult extends GpuPairLossResult, GpuSequenceLogpsResult {
+  gradHidden: GpuRange;
+  gradWeight?: GpuRange;
+  gradBias?: GpuRange;
+  gradA?: GpuRange;
+  gradB?: GpuRange;
+}
+
 /** What stands where in `metrics`: `loss`, TRL's keys, and how many ids on the GPU were out of range and clamped. */
 export const gpuMetrics = [
   "loss",
@@ -120,6 +168,11 @@ export const gpuMetrics = [
 
 /** A `logitsLoss` result whose gradient may have stayed on the GPU, where the caller's buffer for it lies there. */
 export type MixedLogitsLossResult = Omit<LogitsLossResult, "gradLogits"> & { gradLogits: Floats | GpuArray };
+
+/** As `MixedLogitsLossResult`, of a head. */
+export type MixedLinearLossResult = Omit<LinearLossResult, LinearGradients> & {
+  gradHidden: Floats | GpuArray;
+} & Partial<Record<Exclude<LinearGradients, "gradHidden">, Floats | GpuArray>>;
 
 /** The calls, with what they give for each `readback`. */
 export interface GpuCalls {
@@ -145,4 +198,10 @@ export interface GpuCalls {
     batch: GpuLogitsBatch & { reference?: GpuReference | undefined },
     options?: GpuLogitsLossOptions & { readback?: true },
   ): Promise<MixedLogitsLossResult>;
+  linearLoss(batch: GpuHeadBatch, options: GpuLinearLossOptions & { readback: false }): Promise<GpuLinearLossResult>;
+  linearLoss(
+    batch: LinearBatch & { reference?: Reference | undefined },
+    options?: LinearLossOptions & { readback?: true },
+  ): Promise<LinearLossResult>;
+  linearLoss(batch: GpuHeadBatch, options?: GpuLinearLossOptions & { readback?: true }): Promise<MixedLinearLossResult>;
 }

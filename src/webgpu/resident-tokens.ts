@@ -1,0 +1,245 @@
+// The calls with tokens that leave their results on the GPU: from a source of tokens to sequences, the pair stage, and back to
+// each token's slope. Twin of src/backend/token-stage.ts.
+
+import type { Plan, Term } from "../plan.ts";
+import type { TokenList } from "../tokens.ts";
+import type { FloatArray } from "../types.ts";
+import type { Commands, Gpu, Range } from "./commands.ts";
+import { summedWords } from "./fixed.wgsl.ts";
+import {
+  type BatchParams,
+  groupsOf,
+  METRICS_BYTES,
+  type Outputs,
+  packLengths,
+  pairRanges,
+  RESULTS,
+  recordPairStage,
+  sequenceBytes,
+  submitLater,
+  uploadParams,
+} from "./resident.ts";
+import { givenWgsl, idsWgsl, SEQUENCE_WORDS, sequencesWgsl, tokenGradientsWgsl } from "./sequences.wgsl.ts";
+import { packTokens, type TokenSource } from "./source.ts";
+import type { GpuPairLossResult, GpuRange, GpuSequenceLogpsResult } from "./types.ts";
+
+/** Ids on the GPU: where they are, and which of them each token is. */
+export interface GpuIds {
+  readonly range: Range;
+  readonly places: (list: TokenList) => Uint32Array;
+}
+
+/** What a resident call knows of its tokens. */
+export interface ResidentJob {
+  readonly list: TokenList;
+  readonly vocab: number;
+  readonly ldAlpha: number;
+  /** Whether entropy, mean logits and WPO's weights are wanted. */
+  readonly statistics: boolean;
+  /** Ids that lie on the GPU; else those of the list. */
+  readonly ids: GpuIds | undefined;
+  readonly policy: TokenSource;
+}
+
+/** Of a loss. */
+export interface ResidentLossJob extends ResidentJob {
+  readonly plan: Plan;
+  readonly wpo: boolean;
+  readonly gradScale: number;
+  /** A source of its own; log-probs here, or float32 on the GPU; none is log-probs of 0. */
+  readonly reference: TokenSource | { readonly logps: FloatArray } | { readonly there: Range } | undefined;
+}
+
+function recordTokens(
+  commands: Commands,
+  source: TokenSource,
+  { list, vocab, ids }: ResidentJob,
+  metrics: Range,
+): Range {
+  const count = list.rows.length;
+  const tokens = commands.upload(packTokens(source, list.targets));
+  if (ids && count > 0) {
+    const params = commands.upload(Uint32Array.of(count, vocab));
+    // A copy: the caller's offset need not be one that can be bound.
+    const own = commands.scratch(ids.range.size);
+    commands.copy(ids.range, own);
+    commands.run(idsWgsl, groupsOf(count), params, commands.upload(ids.places(list)), own, tokens, metrics);
+  }
+  return tokens;
+}
+
+/** What sequences are made of, uploaded once for policy and reference. */
+interface Layout {
+  readonly start: Range;
+  readonly rows: Range;
+}
+
+function recordSequences(
+  commands: Commands,
+  { list }: ResidentJob,
+  { start, rows }: Layout,
+  params: BatchParams,
+  sums: Range,
+  perToken: Range,
+): Range {
+  const sequences = commands.scratch(sequenceBytes(2 * list.pairs));
+  const shared = uploadParams(commands, params);
+  commands.run(sequencesWgsl, 2 * list.pairs, shared, start, rows, sums, sequences, perToken);
+  return sequences;
+}
+
+const uploadLayout = (commands: Commands, { start, rows }: TokenList): Layout => ({
+  start: commands.upload(start),
+  rows: commands.upload(rows),
+});
+
+const paramsOf = ({ list, vocab, ldAlpha, statistics }: ResidentJob): BatchParams => ({
+  pairs: list.pairs,
+  tokens: list.rows.length,
+  vocab,
+  statistics,
+  alpha: ldAlpha,
+  slope: 0,
+  wpo: false,
+  offset: list.positions,
+});
+
+const perTokenRanges = ({ buffer }: GpuRange, positions: number) => ({
+  tokenLogps: { buffer, offset: 0, size: 4 * positions },
+  logsumexp: { buffer, offset: 4 * positions, size: 4 * positions },
+});
+
+const lengthsOf = (commands: Commands, { pairs, lengths }: TokenList): Range =>
+  commands.upload(packLengths(pairs, [lengths.subarray(0, pairs), lengths.subarray(pairs)]));
+
+/** Forward only. */
+export function residentLogps(gpu: Gpu, job: ResidentJob, plan: Plan, outputs: Outputs): GpuSequenceLogpsResult {
+  const { list, policy } = job;
+  const { pairs, positions } = list;
+  const perToken = outputs.make(8 * positions);
+  const metrics = outputs.make(METRICS_BYTES);
+  const logps = outputs.make(8 * pairs);
+  const params = paramsOf(job);
+  const done = submitLater(gpu, (commands) => {
+    const layout = uploadLayout(commands, list);
+    const sums = policy.forward(commands, recordTokens(commands, policy, job, metrics), job.statistics);
+    const sequences = recordSequences(commands, job, layout, params, sums, perToken);
+    // The pair stage of a loss without a reference gives the log-probs in the order of the result.
+    const stage = {
+      plan,
+      params,
+      scale: 1 / pairs,
+      likelihood: () => [0, 0, 0] as const,
+      lengths: lengthsOf(commands, list),
+      policy: sequences,
+      reference: sequences,
+      start: layout.start,
+    };
+    const { inputs } = recordPairStage(commands, stage, metrics);
+    commands.copy({ ...inputs, offset: 8 * pairs, size: 8 * pairs }, logps);
+  });
+  return { logps, ...perTokenRanges(perToken, positions), metrics, done, destroy: outputs.destroy };
+}
+
+/** Forward, pair stage, backward: gradients go where the policy's source takes them. */
+export function residentLoss(
+  gpu: Gpu,
+  job: ResidentLossJob,
+  outputs: Outputs,
+): GpuPairLossResult & GpuSequenceLogpsResult {
+  const { list, plan, gradScale, policy } = job;
+  const { pairs, positions } = list;
+  const chosenTokens = list.start[pairs] as number;
+  const slopeOf = ({ loss }: Term): number => ("likelihood" in loss ? loss.likelihood(0, chosenTokens)[1] : 0);
+  const slope = gradScale * plan.terms.reduce((sum, term) => sum + term.weight * slopeOf(term), 0);
+  const params = { ...paramsOf(job), slope, wpo: job.wpo };
+  const perToken = outputs.make(8 * positions);
+  const metrics = outputs.make(METRICS_BYTES);
+  const results = outputs.make(4 * (RESULTS + 2) * pairs);
+  const done = submitLater(gpu, (commands) => {
+    const layout = uploadLayout(commands, list);
+    const tokens = recordTokens(commands, policy, job, metrics);
+    const sums = policy.forward(commands, tokens, job.statistics);
+    const stage = {
+      plan,
+      params,
+      scale: gradScale / pairs,
+      likelihood: (at: number) => {
+        const loss = plan.terms[at]?.loss;
+        const perSum = loss && "likelihood" in loss ? loss.likelihood(1, chosenTokens)[0] : 0;
+        return [0, 0, perSum] as const;
+      },
+      lengths: lengthsOf(commands, list),
+      policy: recordSequences(commands, job, layout, params, sums, perToken),
+      reference: recordReference(commands, job, layout, params, metrics),
+      start: layout.start,
+    };
+    const pairStage = recordPairStage(commands, stage, metrics);
+    const { buffer } = results;
+    const own = 4 * RESULTS * pairs;
+    commands.copy({ ...pairStage.results, size: own }, { buffer, offset: 0, size: own });
+    commands.copy(
+      { ...pairStage.inputs, offset: 8 * pairs, size: 8 * pairs },
+      { buffer, offset: own, size: 8 * pairs },
+    );
+    const slopes = commands.scratch(16 * Math.max(policy.size, 1));
+    commands.clear(slopes);
+    const owners = commands.upload(ownersOf(list));
+    const shared = uploadParams(commands, params);
+    const groups = groupsOf(list.rows.length);
+    commands.run(tokenGradientsWgsl, groups, shared, tokens, owners, sums, pairStage.results, slopes);
+    policy.backward(commands, slopes);
+  });
+  return {
+    ...pairRanges(results, pairs),
+    logps: { buffer: results.buffer, offset: 4 * RESULTS * pairs, size: 8 * pairs },
+    ...perTokenRanges(perToken, positions),
+    metrics,
+    done,
+    destroy: outputs.destroy,
+  };
+}
+
+/** The reference's sequences: through its own source of tokens, or as given; zeros where there is none. */
+function recordReference(
+  commands: Commands,
+  job: ResidentLossJob,
+  layout: Layout,
+  params: BatchParams,
+  metrics: Range,
+): Range {
+  const { reference, list } = job;
+  if (reference && "forward" in reference) {
+    const plain = { ...params, statistics: false };
+    // Places may differ from the policy's. Ids out of range are counted once, with the policy's.
+    const tokens = recordTokens(commands, reference, job, commands.scratch(metrics.size));
+    const sums = reference.forward(commands, tokens, false);
+    return recordSequences(commands, job, layout, plain, sums, commands.scratch(8 * list.positions));
+  }
+  if (reference && "there" in reference) {
+    const count = 2 * list.pairs;
+    const logps = commands.scratch(reference.there.size);
+    commands.copy(reference.there, logps);
+    const sequences = commands.scratch(sequenceBytes(count));
+    commands.run(givenWgsl, groupsOf(count), uploadParams(commands, { ...params, tokens: count }), logps, sequences);
+    return sequences;
+  }
+  const words = new Uint32Array(2 * list.pairs * SEQUENCE_WORDS);
+  const logps = reference ? reference.logps : new Float64Array(2 * list.pairs);
+  logps.forEach((x, r) => {
+    words.set(summedWords(x), r * SEQUENCE_WORDS);
+  });
+  return commands.upload(words);
+}
+
+/** Of each token its sequence · 2, and 1 more where LD-DPO counts it in full. */
+function ownersOf({ pairs, start, rows }: TokenList): Uint32Array {
+  const owners = new Uint32Array(rows.length);
+  for (let r = 0; r < 2 * pairs; r++) {
+    const [from, to] = [start[r] as number, start[r + 1] as number];
+    const partner = r < pairs ? r + pairs : r - pairs;
+    const shorter = (start[partner + 1] as number) - (start[partner] as number);
+    for (let k = from; k < to; k++) owners[k] = 2 * r + Number(k - from < shorter);
+  }
+  return owners;
+}
