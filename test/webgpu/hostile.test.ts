@@ -7,6 +7,7 @@ import { createJs } from "../../src/index.ts";
 import { createWebGpu, type GpuRange, type WebGpuBackend } from "../../src/webgpu.ts";
 import { excessOver, magnitude, misses } from "../support/compare.ts";
 import { adapterOfDawn, onDawn } from "../support/dawn.ts";
+import { floatsOf as floatsIn } from "../support/gpu-buffers.ts";
 import { layouts, randomLogits } from "../support/logits.ts";
 import { callOf, recipes } from "../support/logits-hostile.ts";
 import { arrayNames, rawOf } from "../support/logits-results.ts";
@@ -35,14 +36,7 @@ onDawn("hostile values on WebGPU", () => {
   });
   afterAll(() => gpu.dispose());
 
-  async function floatsOf({ buffer, offset, size }: GpuRange): Promise<Float32Array> {
-    const staging = gpu.device.createBuffer({ size, usage: 0x9 });
-    const encoder = gpu.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
-    gpu.device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(1);
-    return new Float32Array(staging.getMappedRange().slice(0));
-  }
+  const floatsOf = (range: GpuRange) => floatsIn(gpu.device, range);
 
   const near = (name: string, got: ArrayLike<number>, want: ArrayLike<number>): string[] => {
     const bound = 1e-5 * magnitude(want) + 2e-6;

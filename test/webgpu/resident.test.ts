@@ -6,6 +6,7 @@ import type { LogitsLossOptions, PairLogps } from "../../src/types.ts";
 import { createWebGpu, type GpuRange, gpuMetrics, type WebGpuBackend } from "../../src/webgpu.ts";
 import { excessOver, magnitude, misses, missesNear, vectorNames } from "../support/compare.ts";
 import { adapterOfDawn, onDawn } from "../support/dawn.ts";
+import { bytesOf, floatsOf as floatsIn, toBuffer } from "../support/gpu-buffers.ts";
 import { fromBits, toBits } from "../support/half.ts";
 import { layoutNames, layouts, randomLogits } from "../support/logits.ts";
 import { narrow, randomPairs } from "../support/pairs.ts";
@@ -20,26 +21,8 @@ onDawn("readback: false", () => {
   });
   afterAll(() => gpu.dispose());
 
-  /** A buffer that holds the array from byte `offset` on. */
-  function onGpu(array: ArrayBufferView, offset = 0) {
-    const size = offset + Math.ceil(array.byteLength / 4) * 4;
-    const buffer = gpu.device.createBuffer({ size, usage: 0x8c, mappedAtCreation: true });
-    const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-    new Uint8Array(buffer.getMappedRange()).set(bytes, offset);
-    buffer.unmap();
-    return { buffer, offset };
-  }
-
-  async function bytesOf({ buffer, offset, size }: GpuRange): Promise<ArrayBuffer> {
-    const whole = Math.ceil(size / 4) * 4;
-    const staging = gpu.device.createBuffer({ size: whole, usage: 0x9 });
-    const encoder = gpu.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, offset, staging, 0, whole);
-    gpu.device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(1);
-    return staging.getMappedRange().slice(0, size);
-  }
-  const floatsOf = async (range: GpuRange): Promise<Float32Array> => new Float32Array(await bytesOf(range));
+  const onGpu = (array: ArrayBufferView, offset = 0) => toBuffer(gpu.device, array, offset);
+  const floatsOf = (range: GpuRange) => floatsIn(gpu.device, range);
 
   const near = (name: string, got: ArrayLike<number>, want: ArrayLike<number>, floor = 1e-7): string[] => {
     const bound = 1e-5 * magnitude(want) + floor;
@@ -138,7 +121,7 @@ onDawn("readback: false", () => {
     const want = toBits(type, js.logitsLoss(widened).gradLogits as Float32Array);
     const got = await gpu.logitsLoss(there, { readback: false });
     const numbers = (half: Uint16Array): Float32Array => fromBits(type, half);
-    const gradient = numbers(new Uint16Array(await bytesOf(got.gradLogits)));
+    const gradient = numbers(new Uint16Array(await bytesOf(gpu.device, got.gradLogits)));
     expect(missesNear("gradLogits", gradient, numbers(want), type === "f16" ? 1e-3 : 8e-3, 1e-7)).toEqual([]);
   });
 
@@ -154,7 +137,7 @@ onDawn("readback: false", () => {
         const got = await gpu.sequenceLogps(call(ids), { readback: false } as { readback: false });
         return {
           logps: await floatsOf(got.logps),
-          flag: new Uint32Array(await bytesOf(got.metrics))[gpuMetrics.indexOf("clamped_ids")],
+          flag: new Uint32Array(await bytesOf(gpu.device, got.metrics))[gpuMetrics.indexOf("clamped_ids")],
         };
       };
       const sound = await clamped(ids);
