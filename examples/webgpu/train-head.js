@@ -1,8 +1,7 @@
-// Trains the head of a model on made-up hidden states, in a page without a bundler: the products and the loss on the GPU, the
-// update of 4,096 numbers here. Serve the folder above `dist` and `examples`, open train-head.html.
+// Trains the head of a model on made-up hidden states, in a page without a bundler. The head, its gradient and AdamW's state
+// never leave the GPU: only the metrics come back. Serve the folder above `dist` and `examples`, open train-head.html.
 
-import { adamw, adamwState, clipGradNorm } from "../../dist/train.js";
-import { createWebGpu } from "../../dist/webgpu.js";
+import { createWebGpu, gpuMetrics } from "../../dist/webgpu.js";
 
 const [vocab, hiddenSize, pairs, tokens, steps] = [128, 32, 8, 8, 12];
 const element = (id) => document.getElementById(id);
@@ -32,24 +31,47 @@ function makeBatch() {
     }
     hidden[row * hiddenSize] = 1;
   }
-  return { tokens: { pairs, offsets, targets }, vocab, hiddenSize, hidden, reference: { hidden, weight: start } };
+  return { tokens: { pairs, offsets, targets }, vocab, hiddenSize, hidden };
+}
+
+/** A buffer on the device that holds these numbers. */
+function toBuffer(device, array) {
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const buffer = device.createBuffer({ size: array.byteLength, usage });
+  device.queue.writeBuffer(buffer, 0, array);
+  return { buffer };
+}
+
+/** The metrics of a step: all that ever comes back. */
+async function readMetrics(device, { buffer, offset, size }) {
+  const staging = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  const encoder = device.createCommandEncoder();
+  encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+  device.queue.submit([encoder.finish()]);
+  await staging.mapAsync(GPUMapMode.READ);
+  const values = new Float32Array(staging.getMappedRange().slice(0));
+  staging.destroy();
+  return Object.fromEntries(gpuMetrics.map((name, at) => [name, values[at]]));
 }
 
 async function train() {
   const gpu = await createWebGpu();
+  const { device } = gpu;
   element("reason").textContent = gpu.reason;
-  const weight = start.slice();
-  const gradWeight = new Float32Array(weight.length);
-  const state = adamwState([weight]);
+  const zeros = new Float32Array(start.length);
+  const [weight, reference, gradWeight] = [start, start, zeros].map((array) => toBuffer(device, array));
+  const state = { step: 0, m: toBuffer(device, zeros), v: toBuffer(device, zeros) };
   const losses = [];
   for (let step = 0; step < steps; step++) {
-    const { loss, metrics } = await gpu.linearLoss({ ...makeBatch(), weight }, { beta: 0.1, out: { gradWeight } });
-    clipGradNorm([gradWeight], 1);
-    adamw([weight], [gradWeight], state, { lr: 0.05, weightDecay: 0 });
+    const batch = { ...makeBatch(), weight };
+    batch.reference = { hidden: batch.hidden, weight: reference };
+    const { metrics, destroy } = await gpu.linearLoss(batch, { beta: 0.1, out: { gradWeight }, readback: false });
+    gpu.adamw(weight, gradWeight, state, { lr: 0.05, weightDecay: 0 });
+    const { loss, "rewards/accuracies": accuracy } = await readMetrics(device, metrics);
+    destroy();
     losses.push(loss);
     element("progress").value = (step + 1) / steps;
-    const accuracy = metrics["rewards/accuracies"].toFixed(2);
-    element("step").textContent = `step ${step + 1}: loss ${loss.toFixed(4)}, accuracy ${accuracy}`;
+    element("step").textContent = `step ${step + 1}: loss ${loss.toFixed(4)}, accuracy ${accuracy.toFixed(2)}`;
   }
   element("result").textContent = `trained: loss ${losses[0].toFixed(4)} → ${losses.at(-1).toFixed(4)}`;
   await gpu.dispose();

@@ -2,10 +2,9 @@
 
 import { AbortError, BackendError } from "../errors.ts";
 import { lostError, noteLoss, type Opened } from "./device.ts";
-import { type Pool, STORAGE_USAGE } from "./pool.ts";
+import type { Pool } from "./pool.ts";
+import { type Reading, recorder } from "./recorder.ts";
 
-// The flags as numbers: where a device is handed in, there need not be the browser's globals.
-export const usage = { MAP_READ: 0x1, COPY_SRC: 0x4, COPY_DST: 0x8, STORAGE: 0x80 } as const;
 const MAP_MODE_READ = 0x1;
 
 /** A part of a buffer; sizes and offsets in bytes, multiples of 4. */
@@ -32,6 +31,9 @@ export interface Commands {
   read(from: Range, take: (bytes: ArrayBuffer) => void): void;
 }
 
+/** The number of a workgroup, from built-ins that a shader's entry names `group` and `groups`. */
+export const GROUP = "group.x + group.y * groups.x";
+
 /** Ends a call whose signal says so. */
 export function checkSignal(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new AbortError(signal.reason);
@@ -49,29 +51,6 @@ export const within = ({ buffer, offset }: Range, at: number, size: number): Ran
   size,
 });
 
-// A dispatch has at most 65535 workgroups a side: shaders make one number of two with `GROUP`.
-const MOST_GROUPS = 65535;
-
-/** The number of a workgroup, from built-ins that a shader's entry names `group` and `groups`. */
-export const GROUP = "group.x + group.y * groups.x";
-
-// Pipelines live as long as their device, whichever backend made them.
-const pipelines = new WeakMap<GPUDevice, Map<string, GPUComputePipeline>>();
-
-function pipelineOf(device: GPUDevice, code: string): GPUComputePipeline {
-  const known = pipelines.get(device) ?? new Map<string, GPUComputePipeline>();
-  pipelines.set(device, known);
-  const found = known.get(code);
-  if (found) return found;
-  const module = device.createShaderModule({ code });
-  const made = device.createComputePipeline({ layout: "auto", compute: { module, entryPoint: "main" } });
-  known.set(code, made);
-  return made;
-}
-
-/** Bytes of uploads that a part of a call may keep until the call's end. */
-const PART_BYTES = 1 << 26;
-
 const scopes = ["internal", "out-of-memory", "validation"] as const;
 
 /**
@@ -84,7 +63,7 @@ export function submit(gpu: Gpu, record: (commands: Commands) => void): Promise<
   const { device, pool } = gpu;
   for (const scope of scopes) device.pushErrorScope(scope);
   const taken: GPUBuffer[] = [];
-  const reads: { staging: GPUBuffer; size: number; take: (bytes: ArrayBuffer) => void }[] = [];
+  const reads: Reading[] = [];
   const mapped: Promise<unknown>[] = [];
   try {
     const { commands, end } = recorder(device, pool, taken, reads);
@@ -102,7 +81,7 @@ export function submit(gpu: Gpu, record: (commands: Commands) => void): Promise<
 
 async function finish(
   gpu: Gpu,
-  reads: readonly { staging: GPUBuffer; size: number; take: (bytes: ArrayBuffer) => void }[],
+  reads: readonly Reading[],
   outcomes: readonly PromiseSettledResult<unknown>[],
 ): Promise<void> {
   // The error of a scope says more than that of the mapping that failed with it.
@@ -127,97 +106,4 @@ function refuse(error: GPUError | null): void {
   const isMemory = error.constructor.name === "GPUOutOfMemoryError";
   const code = isMemory ? "out-of-memory" : "unavailable";
   throw new BackendError(code, `WebGPU refused the call: ${error.message || "no reason given"}`, { cause: error });
-}
-
-function recorder(
-  device: GPUDevice,
-  pool: Pool,
-  taken: GPUBuffer[],
-  reads: { staging: GPUBuffer; size: number; take: (bytes: ArrayBuffer) => void }[],
-) {
-  let encoder = device.createCommandEncoder();
-  let pass: GPUComputePassEncoder | undefined;
-  let uploads = taken;
-  let uploaded = 0;
-  const endPass = (): void => {
-    pass?.end();
-    pass = undefined;
-  };
-  const submit = (): void => {
-    endPass();
-    device.queue.submit([encoder.finish()]);
-  };
-  const take = (bytes: number, owner: GPUBuffer[]): Range => {
-    const buffer = pool.take(bytes, STORAGE_USAGE);
-    owner.push(buffer);
-    return { buffer, offset: 0, size: Math.max(4, align(bytes)) };
-  };
-  const copy: Commands["copy"] = (from, to) => {
-    endPass();
-    encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.size);
-  };
-  const commands: Commands = {
-    scratch: (bytes) => take(bytes, taken),
-    copy,
-    clear(range) {
-      endPass();
-      encoder.clearBuffer(range.buffer, range.offset, range.size);
-    },
-    upload(...arrays) {
-      const bytes = arrays.reduce((bytes, { byteLength }) => bytes + align(byteLength), 0);
-      const range = take(bytes, uploads);
-      uploaded += bytes;
-      let at = 0;
-      for (const array of arrays) {
-        write(device.queue, range.buffer, at, array);
-        at += align(array.byteLength);
-      }
-      return range;
-    },
-    part(record) {
-      const ofPart: GPUBuffer[] = [];
-      [uploads, uploaded] = [ofPart, 0];
-      record();
-      uploads = taken;
-      if (uploaded < PART_BYTES) {
-        taken.push(...ofPart);
-        return;
-      }
-      // What the queue writes into them next comes after this submission; before it, it would come too early.
-      submit();
-      encoder = device.createCommandEncoder();
-      for (const buffer of ofPart) pool.give(buffer);
-    },
-    run(code, groups, ...ranges) {
-      if (groups === 0) return;
-      const pipeline = pipelineOf(device, code);
-      const entries = ranges.map((resource, binding) => ({ binding, resource }));
-      pass ??= encoder.beginComputePass();
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-      const rows = Math.ceil(groups / MOST_GROUPS);
-      pass.dispatchWorkgroups(Math.ceil(groups / rows), rows);
-    },
-    read(from, take) {
-      const staging = pool.take(from.size, usage.MAP_READ | usage.COPY_DST);
-      copy(from, { buffer: staging, offset: 0, size: from.size });
-      reads.push({ staging, size: from.size, take });
-    },
-  };
-  return { commands, end: submit };
-}
-
-export const align = (bytes: number): number => Math.ceil(bytes / 4) * 4;
-
-/** The queue writes multiples of 4 bytes: an odd last float16 goes by itself. Not every engine's takes shared memory. */
-export function write(queue: GPUQueue, buffer: GPUBuffer, at: number, given: ArrayBufferView): void {
-  const isShared = Object.prototype.toString.call(given.buffer) === "[object SharedArrayBuffer]";
-  const array = isShared ? (given as Uint8Array).slice() : given;
-  const { buffer: memory, byteOffset, byteLength } = array;
-  const whole = byteLength - (byteLength % 4);
-  if (whole > 0) queue.writeBuffer(buffer, at, memory as ArrayBuffer, byteOffset, whole);
-  if (whole === byteLength) return;
-  const rest = new Uint8Array(4);
-  rest.set(new Uint8Array(memory, byteOffset + whole, byteLength - whole));
-  queue.writeBuffer(buffer, at + whole, rest);
 }

@@ -44,14 +44,17 @@ export function createEngines(gpu: Gpu, signal?: AbortSignal): TokenEngines<Head
         const over = out.type === logits.type && mayWrite;
         const gradient = over ? from : place(gpu, out, vocab, false);
         const source = rowsSource(gpu, { ...batch, logits: from, gradient });
-        await submit(gpu, (commands) => {
-          source.backward(commands, commands.upload(packSlopes(source, targets, g, sums)));
-          if (isOnDevice(out)) return;
-          for (const piece of gradient.pieces) {
-            commands.read(piece.range, (bytes) => take(bytes, out, piece.first * vocab, piece.rows * vocab));
-          }
-        });
-        if (!over) gradient.release();
+        try {
+          await submit(gpu, (commands) => {
+            source.backward(commands, commands.upload(packSlopes(source, targets, g, sums)));
+            if (isOnDevice(out)) return;
+            for (const piece of gradient.pieces) {
+              commands.read(piece.range, (bytes) => take(bytes, out, piece.first * vocab, piece.rows * vocab));
+            }
+          });
+        } finally {
+          if (!over) gradient.release();
+        }
       },
     },
     linear: {

@@ -4,8 +4,9 @@ import { KindError, ParamError, ShapeError } from "../errors.ts";
 import { elsewhere, type FloatData, type FloatType } from "../floats.ts";
 import { kindOf, shown } from "../plan.ts";
 import type { Floats } from "../types.ts";
-import { type Gpu, type Range, submit, usage } from "./commands.ts";
+import { type Gpu, type Range, submit } from "./commands.ts";
 import { bytesOf } from "./floats.wgsl.ts";
+import { usage } from "./pool.ts";
 import type { GpuArray } from "./types.ts";
 
 /** Whether a value is a part of a GPU buffer; a typed array's own buffer cannot be mapped. */

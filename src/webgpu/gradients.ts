@@ -2,9 +2,9 @@
 
 import { ParamError } from "../errors.ts";
 import type { FloatData, FloatType } from "../floats.ts";
-import { align } from "./commands.ts";
 import { bytesOf } from "./floats.wgsl.ts";
 import { asFloats, isGpuArray } from "./given.ts";
+import { align } from "./pool.ts";
 import type { Outputs } from "./resident.ts";
 import { type Fields, fieldsOf, type StoodIn } from "./stand-in.ts";
 import type { GpuArray, GpuRange } from "./types.ts";

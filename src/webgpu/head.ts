@@ -3,18 +3,18 @@
 
 import type { LinearGradients } from "../backend/linear-engine.ts";
 import { BackendError } from "../errors.ts";
-import type { FloatData } from "../floats.ts";
 import type { HeadData } from "../head.ts";
 import type { TokenList } from "../tokens.ts";
-import { type Commands, type Gpu, type Range, within } from "./commands.ts";
+import type { Commands, Gpu, Range } from "./commands.ts";
 import { TILE } from "./head.wgsl.ts";
-import { recordHidden, recordStates } from "./hidden.ts";
-import { isOnDevice, pieceOfBuffer, roomOf } from "./place.ts";
-import { type Numbers, recordProduct, type Strides } from "./product.ts";
-import { chunkBytes, recordChunks, recordGradient, recordSums } from "./rows.ts";
+import { numbersOf, openParts, type Part, recordAdapter, rowsOf, statesOf } from "./head-parts.ts";
+import { recordHidden } from "./hidden.ts";
+import { roomOf } from "./place.ts";
+import { type Numbers, recordProduct } from "./product.ts";
+import { chunkBytes, type LogitsPiece, recordChunks, recordGradient, recordSums } from "./rows.ts";
 import { FORWARD_CHUNK } from "./rows.wgsl.ts";
 import type { TokenSource } from "./source.ts";
-import { openTarget } from "./target.ts";
+import { openTarget, type Target } from "./target.ts";
 
 /** A checked head, and the tokens that count. */
 export interface HeadOnGpu {
@@ -67,108 +67,53 @@ export function checkHead(gpu: Gpu, given: HeadOnGpu): void {
   );
 }
 
-/** What adds to the logits: numbers of each token times numbers of each id. */
-interface Part {
-  readonly width: number;
-  /** Float32, a row a token; without strides one number for all. */
-  readonly states: Range;
-  readonly strides: Strides;
-  readonly weight: FloatData;
-  /** Where the gradient of the states is summed. */
-  readonly gradStates?: Range | undefined;
-  readonly gradWeight?: FloatData | undefined;
+/** Records a tile of logits; returns it as a piece of rows. */
+function recordLogits(
+  commands: Commands,
+  parts: readonly Part[],
+  weights: readonly Numbers[],
+  tile: Span,
+  shard: Span,
+  range: Range,
+): LogitsPiece {
+  parts.forEach((part, p) => {
+    recordProduct(commands, {
+      sizes: [tile.count, shard.count, part.width],
+      a: { range: statesOf(part, tile), strides: part.strides },
+      b: { ...(weights[p] as Numbers), strides: [1, part.width] },
+      to: { range, shift: 0 },
+      accumulate: p > 0,
+    });
+  });
+  return { range, type: "f32", shift: 0, ids: shard.count, id: shard.from, first: tile.from };
 }
-
-/** The part of a range of rows that these tokens have. */
-const rowsOf = (range: Range, width: number, { from, count }: Span): Range =>
-  within(range, 4 * width * from, Math.max(4, 4 * width * count));
 
 /** The head of these tokens; `out` says where gradients go, where there is a backward pass. */
 export function headSource(gpu: Gpu, given: HeadOnGpu, out?: LinearGradients): TokenSource {
   const { head, list, vocab } = given;
-  const { width, lora, bias } = head;
   const tokens = list.rows.length;
   const sizes = sizesOf(gpu, given);
   const shards = cut(vocab, sizes.ids);
   const tiles = cut(tokens, sizes.tokens);
-  const chunks = { count: shards.length, span: sizes.ids };
-
-  const numbersOf = (commands: Commands, floats: FloatData, width: number, { from, count }: Span): Numbers => {
-    const { type, data } = floats;
-    if (isOnDevice(floats)) return { ...pieceOfBuffer(gpu.device, floats, width, from, count), type };
-    return { range: commands.upload(data.subarray(from * width, (from + count) * width)), type, shift: 0 };
-  };
-  const numbersOfA = (commands: Commands, { a, rank }: NonNullable<HeadData["lora"]>): Numbers =>
-    numbersOf(commands, a, width, { from: 0, count: rank });
-
-  /** Hidden states, what the adapter makes of them, and the 1 that the bias is multiplied with. */
-  const open = (commands: Commands, slopes?: Range): Part[] => {
-    const states = commands.scratch(4 * tokens * width);
-    recordStates(commands, gpu, given, tiles, states, slopes);
-    const sumsOf = (width: number): Range | undefined => out && commands.scratch(4 * tokens * width);
-    const strides: Strides = [width, 1];
-    const parts: Part[] = [{ width, states, strides, weight: head.weight, gradStates: sumsOf(width) }];
-    if (lora) {
-      const { rank, scale } = lora;
-      const u = commands.scratch(4 * tokens * rank);
-      const a = numbersOfA(commands, lora);
-      for (const tile of tiles) {
-        recordProduct(commands, {
-          sizes: [tile.count, rank, width],
-          a: { range: rowsOf(states, width, tile), strides },
-          b: { ...a, strides: [1, width] },
-          to: { range: rowsOf(u, rank, tile), shift: 0 },
-          scale,
-        });
-      }
-      parts.push({ width: rank, states: u, strides: [rank, 1], weight: lora.b, gradStates: sumsOf(rank) });
-    }
-    if (bias) parts.push({ width: 1, states: commands.upload(Float32Array.of(1)), strides: [0, 0], weight: bias });
-    const gradients = [out?.weight, ...(lora ? [out?.b] : []), out?.bias];
-    return parts.map((part, p) => ({ ...part, gradWeight: gradients[p] }));
-  };
-
-  const statesOf = ({ states, width, strides }: Part, tile: Span): Range =>
-    strides[1] === 0 ? states : rowsOf(states, width, tile);
-
-  const recordLogits = (
-    commands: Commands,
-    parts: readonly Part[],
-    weights: readonly Numbers[],
-    tile: Span,
-    shard: Span,
-    range: Range,
-  ) => {
-    parts.forEach((part, p) => {
-      recordProduct(commands, {
-        sizes: [tile.count, shard.count, part.width],
-        a: { range: statesOf(part, tile), strides: part.strides },
-        b: { ...(weights[p] as Numbers), strides: [1, part.width] },
-        to: { range, shift: 0 },
-        accumulate: p > 0,
-      });
-    });
-    return { range, type: "f32", shift: 0, ids: shard.count, id: shard.from, first: tile.from } as const;
-  };
-
-  const weightsOf = (commands: Commands, parts: readonly Part[], shard: Span): Numbers[] =>
-    parts.map(({ weight, width }) => numbersOf(commands, weight, width, shard));
+  const logitsBytes = 4 * sizes.ids * Math.min(sizes.tokens, tokens);
 
   return {
     places: Int32Array.from({ length: tokens }, (_, k) => k),
     size: tokens,
 
     forward(commands, list, statistics) {
-      const parts = open(commands);
+      const chunks = { count: shards.length, span: sizes.ids };
+      const opening = { commands, gpu, given, tiles };
+      const parts = openParts(opening);
       const partial = commands.scratch(chunkBytes(tokens, chunks));
-      const logits = commands.scratch(4 * sizes.ids * Math.min(sizes.tokens, tokens));
+      const range = commands.scratch(logitsBytes);
       const pass = { commands, gpu, tokens: list, statistics };
       shards.forEach((shard, s) => {
         commands.part(() => {
-          const weights = weightsOf(commands, parts, shard);
+          const weights = parts.map(({ weight, width }) => numbersOf(opening, weight, width, shard));
           for (const tile of tiles) {
-            const piece = recordLogits(commands, parts, weights, tile, shard, logits);
-            recordChunks(pass, piece, [tile.from, tile.count], s, chunks, partial);
+            const logits = recordLogits(commands, parts, weights, tile, shard, range);
+            recordChunks(pass, logits, [tile.from, tile.count], s, chunks, partial);
           }
         });
       });
@@ -176,86 +121,62 @@ export function headSource(gpu: Gpu, given: HeadOnGpu, out?: LinearGradients): T
     },
 
     backward(commands, slopes) {
-      const { accumulate, hidden, a: gradA } = out as LinearGradients;
-      const parts = open(commands, slopes);
-      const logits = commands.scratch(4 * sizes.ids * Math.min(sizes.tokens, tokens));
-      const sums = parts.map(({ width }) => commands.scratch(4 * sizes.ids * width));
+      const gradients = out as LinearGradients;
+      const opening = { commands, gpu, given, tiles };
+      const parts = openParts(opening, gradients, slopes);
+      const range = commands.scratch(logitsBytes);
+      const spares = parts.map(({ width }) => commands.scratch(4 * sizes.ids * width));
       shards.forEach((shard, s) => {
         commands.part(() => {
-          const weights = weightsOf(commands, parts, shard);
-          const targets = parts.map(
-            ({ gradWeight, weight, width }, p) =>
-              gradWeight && openTarget(commands, gpu, gradWeight, weight, width, shard, accumulate, sums[p] as Range),
-          );
+          const weights = parts.map(({ weight, width }) => numbersOf(opening, weight, width, shard));
+          const targets = parts.map(({ gradWeight, weight, width }, p) => {
+            const spare = spares[p] as Range;
+            return gradWeight && openTarget(opening, gradWeight, weight, width, shard, gradients.accumulate, spare);
+          });
           tiles.forEach((tile, t) => {
-            const piece = recordLogits(commands, parts, weights, tile, shard, logits);
-            recordGradient(commands, piece, piece, tile.count, slopes);
+            const logits = recordLogits(commands, parts, weights, tile, shard, range);
+            recordGradient(commands, logits, logits, tile.count, slopes);
             parts.forEach((part, p) => {
-              const { width, gradStates } = part;
-              const target = targets[p];
-              if (gradStates) {
-                recordProduct(commands, {
-                  sizes: [tile.count, width, shard.count],
-                  a: { range: logits, strides: [shard.count, 1] },
-                  b: { ...(weights[p] as Numbers), strides: [width, 1] },
-                  to: { range: rowsOf(gradStates, width, tile), shift: 0 },
-                  accumulate: s > 0,
-                });
-              }
-              if (!target) return;
-              recordProduct(commands, {
-                sizes: [shard.count, width, tile.count],
-                a: { range: logits, strides: [1, shard.count] },
-                b: { range: statesOf(part, tile), type: "f32", shift: 0, strides: part.strides },
-                to: target.into,
-                accumulate: t > 0 || target.adds,
-              });
+              const to = { target: targets[p], adds: { states: s > 0, weight: t > 0 } };
+              recordGradients(commands, part, weights[p] as Numbers, range, tile, shard, to);
             });
           });
           for (const target of targets) target?.finish();
         });
       });
-      const [ofHidden, ofU] = parts as [Part, Part | undefined];
-      const gradStates = ofHidden.gradStates as Range;
-      if (lora && ofU) recordAdapter(commands, ofHidden, ofU, lora, gradA, accumulate);
-      recordHidden(commands, gpu, given, hidden, gradStates, slopes);
+      const [ofHidden, ofU] = parts as [Part, Part];
+      if (head.lora) recordAdapter(opening, [ofHidden, ofU], head.lora, gradients);
+      recordHidden(commands, gpu, given, gradients.hidden, ofHidden.gradStates as Range, slopes);
     },
   };
+}
 
-  /** From the gradient of u to those of the adapter's a and of the hidden states. */
-  function recordAdapter(
-    commands: Commands,
-    ofHidden: Part,
-    ofU: Part,
-    lora: NonNullable<HeadData["lora"]>,
-    gradA: FloatData | undefined,
-    accumulate: boolean,
-  ): void {
-    const { rank, scale } = lora;
-    const a = numbersOfA(commands, lora);
-    const all = { from: 0, count: rank };
-    const spare = commands.scratch(4 * rank * width);
-    const target = gradA && openTarget(commands, gpu, gradA, lora.a, width, all, accumulate, spare);
-    tiles.forEach((tile, t) => {
-      const ofTile = rowsOf(ofU.gradStates as Range, rank, tile);
-      recordProduct(commands, {
-        sizes: [tile.count, width, rank],
-        a: { range: ofTile, strides: [rank, 1] },
-        b: { ...a, strides: [width, 1] },
-        to: { range: rowsOf(ofHidden.gradStates as Range, width, tile), shift: 0 },
-        scale,
-        accumulate: true,
-      });
-      if (!target) return;
-      recordProduct(commands, {
-        sizes: [rank, width, tile.count],
-        a: { range: ofTile, strides: [1, rank] },
-        b: { range: rowsOf(ofHidden.states, width, tile), type: "f32", shift: 0, strides: [width, 1] },
-        to: target.into,
-        scale,
-        accumulate: t > 0 || target.adds,
-      });
+/** Records what a tile of the logits' gradient adds to those of a part's states and weight. */
+function recordGradients(
+  commands: Commands,
+  part: Part,
+  weight: Numbers,
+  range: Range,
+  tile: Span,
+  shard: Span,
+  { target, adds }: { target: Target | undefined; adds: { readonly states: boolean; readonly weight: boolean } },
+): void {
+  const { width, gradStates, strides } = part;
+  if (gradStates) {
+    recordProduct(commands, {
+      sizes: [tile.count, width, shard.count],
+      a: { range, strides: [shard.count, 1] },
+      b: { ...weight, strides: [width, 1] },
+      to: { range: rowsOf(gradStates, width, tile), shift: 0 },
+      accumulate: adds.states,
     });
-    target?.finish();
   }
+  if (!target) return;
+  recordProduct(commands, {
+    sizes: [shard.count, width, tile.count],
+    a: { range, strides: [1, shard.count] },
+    b: { range: statesOf(part, tile), type: "f32", shift: 0, strides },
+    to: target.into,
+    accumulate: adds.weight || target.adds,
+  });
 }

@@ -2,9 +2,10 @@
 
 import { BackendError } from "../errors.ts";
 import type { FloatData, FloatType } from "../floats.ts";
-import { align, type Gpu, type Range, write } from "./commands.ts";
+import type { Gpu, Range } from "./commands.ts";
 import { bytesOf } from "./floats.wgsl.ts";
-import { STORAGE_USAGE } from "./pool.ts";
+import { align, STORAGE_USAGE } from "./pool.ts";
+import { write } from "./recorder.ts";
 
 /** Rows `first` .. `first + rows − 1`, from element `shift` of the range on. */
 export interface Piece {

@@ -1,7 +1,13 @@
 // Buffers that calls borrow: kept by size, so that a training loop makes none after its first step.
 
+// The flags as numbers: where a device is handed in, there need not be the browser's globals.
+export const usage = { MAP_READ: 0x1, COPY_SRC: 0x4, COPY_DST: 0x8, STORAGE: 0x80 } as const;
+
 /** Usage of the buffers that shaders work on. */
-export const STORAGE_USAGE = 0x8c; // STORAGE | COPY_DST | COPY_SRC
+export const STORAGE_USAGE = usage.STORAGE | usage.COPY_DST | usage.COPY_SRC;
+
+/** Sizes of copies and bindings are multiples of 4. */
+export const align = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
 export interface Pool {
   /** A buffer of at least `bytes`; what is in it is anything. */

@@ -3,9 +3,7 @@
 
 import type { Plan, Term } from "../plan.ts";
 import type { TokenList } from "../tokens.ts";
-import type { FloatArray } from "../types.ts";
 import type { Commands, Gpu, Range } from "./commands.ts";
-import { summedWords } from "./fixed.wgsl.ts";
 import {
   type BatchParams,
   groupsOf,
@@ -15,83 +13,27 @@ import {
   pairRanges,
   RESULTS,
   recordPairStage,
-  sequenceBytes,
   submitLater,
   uploadParams,
 } from "./resident.ts";
-import { givenWgsl, idsWgsl, SEQUENCE_WORDS, sequencesWgsl, tokenGradientsWgsl } from "./sequences.wgsl.ts";
-import { packTokens, type TokenSource } from "./source.ts";
+import {
+  type ResidentJob,
+  type ResidentReference,
+  recordReference,
+  recordSequences,
+  recordTokens,
+  uploadLayout,
+} from "./sequences.ts";
+import { tokenGradientsWgsl } from "./tokens.wgsl.ts";
 import type { GpuPairLossResult, GpuRange, GpuSequenceLogpsResult } from "./types.ts";
-
-/** Ids on the GPU: where they are, and which of them each token is. */
-export interface GpuIds {
-  readonly range: Range;
-  readonly places: (list: TokenList) => Uint32Array;
-}
-
-/** What a resident call knows of its tokens. */
-export interface ResidentJob {
-  readonly list: TokenList;
-  readonly vocab: number;
-  readonly ldAlpha: number;
-  /** Whether entropy, mean logits and WPO's weights are wanted. */
-  readonly statistics: boolean;
-  /** Ids that lie on the GPU; else those of the list. */
-  readonly ids: GpuIds | undefined;
-  readonly policy: TokenSource;
-}
 
 /** Of a loss. */
 export interface ResidentLossJob extends ResidentJob {
   readonly plan: Plan;
   readonly wpo: boolean;
   readonly gradScale: number;
-  /** A source of its own; log-probs here, or float32 on the GPU; none is log-probs of 0. */
-  readonly reference: TokenSource | { readonly logps: FloatArray } | { readonly there: Range } | undefined;
+  readonly reference: ResidentReference;
 }
-
-function recordTokens(
-  commands: Commands,
-  source: TokenSource,
-  { list, vocab, ids }: ResidentJob,
-  metrics: Range,
-): Range {
-  const count = list.rows.length;
-  const tokens = commands.upload(packTokens(source, list.targets));
-  if (ids && count > 0) {
-    const params = commands.upload(Uint32Array.of(count, vocab));
-    // A copy: the caller's offset need not be one that can be bound.
-    const own = commands.scratch(ids.range.size);
-    commands.copy(ids.range, own);
-    commands.run(idsWgsl, groupsOf(count), params, commands.upload(ids.places(list)), own, tokens, metrics);
-  }
-  return tokens;
-}
-
-/** What sequences are made of, uploaded once for policy and reference. */
-interface Layout {
-  readonly start: Range;
-  readonly rows: Range;
-}
-
-function recordSequences(
-  commands: Commands,
-  { list }: ResidentJob,
-  { start, rows }: Layout,
-  params: BatchParams,
-  sums: Range,
-  perToken: Range,
-): Range {
-  const sequences = commands.scratch(sequenceBytes(2 * list.pairs));
-  const shared = uploadParams(commands, params);
-  commands.run(sequencesWgsl, 2 * list.pairs, shared, start, rows, sums, sequences, perToken);
-  return sequences;
-}
-
-const uploadLayout = (commands: Commands, { start, rows }: TokenList): Layout => ({
-  start: commands.upload(start),
-  rows: commands.upload(rows),
-});
 
 const paramsOf = ({ list, vocab, ldAlpha, statistics }: ResidentJob): BatchParams => ({
   pairs: list.pairs,
@@ -198,38 +140,6 @@ export function residentLoss(
     done,
     destroy: outputs.destroy,
   };
-}
-
-/** The reference's sequences: through its own source of tokens, or as given; zeros where there is none. */
-function recordReference(
-  commands: Commands,
-  job: ResidentLossJob,
-  layout: Layout,
-  params: BatchParams,
-  metrics: Range,
-): Range {
-  const { reference, list } = job;
-  if (reference && "forward" in reference) {
-    const plain = { ...params, statistics: false };
-    // Places may differ from the policy's. Ids out of range are counted once, with the policy's.
-    const tokens = recordTokens(commands, reference, job, commands.scratch(metrics.size));
-    const sums = reference.forward(commands, tokens, false);
-    return recordSequences(commands, job, layout, plain, sums, commands.scratch(8 * list.positions));
-  }
-  if (reference && "there" in reference) {
-    const count = 2 * list.pairs;
-    const logps = commands.scratch(reference.there.size);
-    commands.copy(reference.there, logps);
-    const sequences = commands.scratch(sequenceBytes(count));
-    commands.run(givenWgsl, groupsOf(count), uploadParams(commands, { ...params, tokens: count }), logps, sequences);
-    return sequences;
-  }
-  const words = new Uint32Array(2 * list.pairs * SEQUENCE_WORDS);
-  const logps = reference ? reference.logps : new Float64Array(2 * list.pairs);
-  logps.forEach((x, r) => {
-    words.set(summedWords(x), r * SEQUENCE_WORDS);
-  });
-  return commands.upload(words);
 }
 
 /** Of each token its sequence · 2, and 1 more where LD-DPO counts it in full. */

@@ -1,5 +1,5 @@
-// The token stage on the GPU, for calls that nothing is read back from: tokens to sequences, sequences to the pair stage,
-// and from there to the gradient of each token. Twin of src/backend/token-stage.ts.
+// The token stage on the GPU, for calls that nothing is read back from: tokens to sequences, sequences to the pair stage.
+// Twin of src/backend/token-stage.ts.
 
 import { GROUP } from "./commands.ts";
 import { fixedWgsl } from "./fixed.wgsl.ts";
@@ -19,7 +19,8 @@ struct Params { pairs: u32, tokens: u32, vocab: u32, statistics: u32, alpha: f32
 const sequenceStruct = /* wgsl */ `
 struct Sequence { sum: Summed, spread: f32, likelihood: f32, entropy: f32, logits: f32, hits: f32, pad0: u32, pad1: u32, pad2: u32 }`;
 
-const prelude = `${mathWgsl}${nanWgsl}${fixedWgsl}${sequenceStruct}${params}`;
+/** What every shader of sequences begins with. */
+export const sequencePrelude = `${mathWgsl}${nanWgsl}${fixedWgsl}${sequenceStruct}${params}`;
 
 const reduceLanes = (name: string, sum: string): string => /* wgsl */ `
   for (var reach = ${LANES / 2}u; reach > 0u; reach /= 2u) {
@@ -28,7 +29,7 @@ const reduceLanes = (name: string, sum: string): string => /* wgsl */ `
   }`;
 
 /** One workgroup for each sequence. Token log-probs and log-sum-exps go to the rows that the tokens have. */
-export const sequencesWgsl = /* wgsl */ `${prelude}
+export const sequencesWgsl = /* wgsl */ `${sequencePrelude}
 @group(0) @binding(1) var<storage, read> start: array<u32>;
 @group(0) @binding(2) var<storage, read> rows: array<u32>;
 @group(0) @binding(3) var<storage, read> sums: array<array<u32, ${SUMS_WORDS}>>;
@@ -97,7 +98,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 fn log_of(x: f32) -> f32 { return float_of(fix_log(max(x, 1.0))); }`;
 
 /** Log-probs given as floats, as sequences: four arrays, or two where there is no reference. */
-export const givenWgsl = /* wgsl */ `${prelude}
+export const givenWgsl = /* wgsl */ `${sequencePrelude}
 @group(0) @binding(1) var<storage, read> logps: array<f32>;
 @group(0) @binding(2) var<storage, read_write> sequences: array<Sequence>;
 ${eachWgsl("params.tokens")}
@@ -110,7 +111,7 @@ ${eachWgsl("params.tokens")}
 }`;
 
 /** Sums over the sequences: the likelihood for the pair stage, and the metrics of tokens. One workgroup. */
-export const tokenMetricsWgsl = /* wgsl */ `${prelude}
+export const tokenMetricsWgsl = /* wgsl */ `${sequencePrelude}
 @group(0) @binding(1) var<storage, read> sequences: array<Sequence>;
 @group(0) @binding(2) var<storage, read> start: array<u32>;
 @group(0) @binding(3) var<storage, read_write> inputs: array<f32>;
@@ -140,7 +141,7 @@ var<workgroup> floats: array<array<f32, 5>, ${LANES}>;
 }`;
 
 /** Sequences of policy and reference to the inputs of the pair stage. \`lengths\`: nw and nl of each pair, then weights. */
-export const pairInputsWgsl = /* wgsl */ `${prelude}
+export const pairInputsWgsl = /* wgsl */ `${sequencePrelude}
 @group(0) @binding(1) var<storage, read> policy: array<Sequence>;
 @group(0) @binding(2) var<storage, read> reference: array<Sequence>;
 @group(0) @binding(3) var<storage, read> lengths: array<f32>;
@@ -165,7 +166,7 @@ ${eachWgsl("params.pairs")}
 export const keysOfWgsl = (sorted: string): string => {
   const [u, v] = sorted === "margins" ? ["policy[i], policy[n + i]", "reference[i], reference[n + i]"] : ratioKeys;
   const sums = (pair: string): string => pair.replaceAll("]", "].sum");
-  return /* wgsl */ `${prelude}
+  return /* wgsl */ `${sequencePrelude}
 @group(0) @binding(1) var<storage, read> policy: array<Sequence>;
 @group(0) @binding(2) var<storage, read> reference: array<Sequence>;
 @group(0) @binding(3) var<storage, read_write> keys: array<f32>;
@@ -180,35 +181,3 @@ ${eachWgsl("params.pairs")}
 }`;
 };
 const ratioKeys = ["policy[i], reference[i]", "policy[n + i], reference[n + i]"];
-
-/** What the backward pass wants at each place: id, g, maximum, sum. `owners`: sequence · 2 + whether it counts in full. */
-export const tokenGradientsWgsl = /* wgsl */ `${prelude}
-@group(0) @binding(1) var<storage, read> tokens: array<vec2u>;
-@group(0) @binding(2) var<storage, read> owners: array<u32>;
-@group(0) @binding(3) var<storage, read> sums: array<array<u32, ${SUMS_WORDS}>>;
-@group(0) @binding(4) var<storage, read> results: array<f32>; // losses, gradients of chosen, of rejected
-@group(0) @binding(5) var<storage, read_write> slopes: array<vec4u>;
-${eachWgsl("params.tokens")}
-  let r = owners[i] >> 1u;
-  let g = results[params.pairs + r];
-  let full = (owners[i] & 1u) == 1u;
-  var weighted = g;
-  if (!full) { weighted = select(0.0, params.alpha * g, params.alpha > 0.0); }
-  let all = weighted + select(0.0, params.slope, r < params.pairs);
-  slopes[tokens[i].x] = vec4u(tokens[i].y, bits_of(all, is_nan(all)), sums[i][0], sums[i][1]);
-}`;
-
-/** Ids that lie on the GPU, as targets: out of range they are clamped, and counted in the flag. */
-export const idsWgsl = /* wgsl */ `
-struct Params { tokens: u32, vocab: u32 }
-@group(0) @binding(0) var<storage, read> params: Params;
-@group(0) @binding(1) var<storage, read> places: array<u32>;
-@group(0) @binding(2) var<storage, read> ids: array<i32>;
-@group(0) @binding(3) var<storage, read_write> tokens: array<vec2u>;
-@group(0) @binding(4) var<storage, read_write> flags: array<atomic<u32>>;
-${eachWgsl("params.tokens")}
-  let id = ids[places[i]];
-  let clamped = clamp(id, 0, i32(params.vocab) - 1);
-  tokens[i].y = u32(clamped);
-  if (clamped != id) { atomicAdd(&flags[11], 1u); }
-}`;

@@ -8,7 +8,7 @@ import type { Floats, PackedTokens, Tokens } from "../types.ts";
 import type { Gpu, Range } from "./commands.ts";
 import { bytesOf } from "./floats.wgsl.ts";
 import { asFloats, fetchArrays, isGpuArray, rangeOf } from "./given.ts";
-import type { GpuIds } from "./resident-tokens.ts";
+import type { GpuIds } from "./sequences.ts";
 import type { GpuTokens } from "./types.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -128,7 +128,7 @@ function readIds(tokens: GpuTokens): (GpuIds & { tokens: Tokens | PackedTokens }
   const packed = name === "targets";
   const { pairs, length, offsets } = tokens as unknown as Tokens & PackedTokens;
   const count = packed ? Number(offsets[2 * pairs]) : 2 * pairs * length;
-  const range = rangeOf(ids, `tokens.${name}`, "COPY_SRC", 4 * count);
+  const range = { ...rangeOf(ids, `tokens.${name}`, "COPY_SRC", 4 * count), size: 4 * count };
   // In padded rows position t predicts token t + 1.
   const places = ({ rows }: TokenList): Uint32Array => Uint32Array.from(rows, (row, k) => (packed ? k : row + 1));
   return { range, places, tokens: { ...tokens, [name]: new Int32Array(count) } as unknown as Tokens | PackedTokens };

@@ -22,8 +22,7 @@ export interface Target {
  * gradient of, which is read to the end; else sums are taken in `spare`.
  */
 export function openTarget(
-  commands: Commands,
-  gpu: Gpu,
+  { commands, gpu }: { readonly commands: Commands; readonly gpu: Gpu },
   gradient: FloatData,
   input: FloatData,
   width: number,

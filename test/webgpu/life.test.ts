@@ -5,6 +5,7 @@ import { AbortError, BackendError, createJs, KindError, ShapeError } from "../..
 import { createWebGpu, hasRealGpu } from "../../src/webgpu.ts";
 import { missesNear, vectorNames } from "../support/compare.ts";
 import { adapterOfDawn, asNavigator, dawn, onDawn } from "../support/dawn.ts";
+import { randomLinear } from "../support/linear.ts";
 import { layouts, randomLogits } from "../support/logits.ts";
 import { randomPairs } from "../support/pairs.ts";
 
@@ -257,6 +258,12 @@ onDawn("the life of a WebGPU backend", () => {
     expect(await count(gpu.logitsLoss(byLogps))).toEqual({ dispatches: 3, submits: 2 });
     expect(await count(gpu.logitsLoss(batch, { readback: false }))).toEqual({ dispatches: 12, submits: 1 });
     expect(await count(gpu.logitsLoss(byLogps, { readback: false }))).toEqual({ dispatches: 9, submits: 1 });
+    const head = {
+      ...randomLinear({ pairs: 2, length: 4, vocab: 33, width: 8, seed: 3 }),
+      reference: byLogps.reference,
+    };
+    expect(await count(gpu.linearLoss(head))).toEqual({ dispatches: 10, submits: 2 });
+    expect(await count(gpu.linearLoss(head, { readback: false }))).toEqual({ dispatches: 16, submits: 1 });
     await gpu.dispose();
     device.destroy();
   });

@@ -56,8 +56,8 @@ function makeBatch(vocab) {
   return { tokens, vocab, logits: numbers(4 * length * vocab, 9), reference };
 }
 
-/** The logits as bits below those of the infinities. */
-const asHalf = (type, { logits }) => ({ [type]: new Uint16Array(logits.length).map(() => random() * 0x4800) });
+/** As many numbers, as bits below those of the infinities. */
+const asHalf = (type, { length }) => ({ [type]: new Uint16Array(length).map(() => random() * 0x4800) });
 
 async function logitsLosses(gpu, near) {
   for (const vocab of [33, 20_001]) {
@@ -76,7 +76,7 @@ async function logitsLosses(gpu, near) {
       metricsNear(near, `V ${vocab}:`, there.metrics, want);
     }
     for (const type of ["f16", "bf16"]) {
-      const half = { ...batch, logits: asHalf(type, batch), reference: { logps: new Float64Array(4) } };
+      const half = { ...batch, logits: asHalf(type, batch.logits), reference: { logps: new Float64Array(4) } };
       const want = js.logitsLoss(half, { gradType: "f32" });
       const got = await gpu.logitsLoss(half);
       near(`V ${vocab}: ${type} tokenLogps`, got.tokenLogps, want.tokenLogps, "tokenLogps");
@@ -99,7 +99,7 @@ async function logitsLosses(gpu, near) {
 async function buffers(gpu, near) {
   const batch = makeBatch(301);
   for (const type of ["f32", "f16", "bf16"]) {
-    const logits = type === "f32" ? batch.logits : asHalf(type, batch);
+    const logits = type === "f32" ? batch.logits : asHalf(type, batch.logits);
     const data = type === "f32" ? logits : logits[type];
     const buffer = gpu.device.createBuffer({ size: data.byteLength, usage: STORAGE | COPY_DST | 0x4 });
     gpu.device.queue.writeBuffer(buffer, 0, data);
@@ -131,7 +131,25 @@ async function heads(gpu, near) {
     reference: { logps: new Float64Array(2) },
   };
   const [got, want] = [await gpu.linearLoss(head), js.linearLoss(head)];
-  for (const name of ["gradHidden", "gradWeight", "gradBias"]) near(name, got[name], want[name], "head");
+  const names = ["gradHidden", "gradWeight", "gradBias"];
+  for (const name of names) near(name, got[name], want[name], "head");
+
+  // The head in a buffer, in each type; its gradient in a new one.
+  for (const type of ["f32", "f16", "bf16"]) {
+    const weight = type === "f32" ? head.weight : asHalf(type, head.weight);
+    const data = type === "f32" ? weight : weight[type];
+    const buffer = gpu.device.createBuffer({ size: data.byteLength, usage: STORAGE | COPY_DST });
+    gpu.device.queue.writeBuffer(buffer, 0, data);
+    const options = { readback: false, gradType: "f32" };
+    const result = await gpu.linearLoss({ ...head, weight: { buffer, type } }, options);
+    const wanted = js.linearLoss({ ...head, weight }, { gradType: "f32" });
+    const there = await floatsOf(gpu.device, result);
+    for (const name of names) near(`head of ${type}: ${name} there`, there[name], wanted[name], "head");
+    near(`head of ${type}: logps there`, there.logps, wanted.logps, "logps");
+    metricsNear(near, `head of ${type}:`, there.metrics, wanted);
+    result.destroy();
+    buffer.destroy();
+  }
 }
 
 /** What a promise rejects with, as far as a caller may rely on it. */

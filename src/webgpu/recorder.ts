@@ -1,0 +1,117 @@
+// Commands as they are recorded: into encoders, with pipelines that live as long as their device, on buffers of the pool.
+
+import type { Commands, Range } from "./commands.ts";
+import { align, type Pool, STORAGE_USAGE, usage } from "./pool.ts";
+
+// A dispatch has at most 65535 workgroups a side: shaders make one number of two with `GROUP`.
+const MOST_GROUPS = 65535;
+
+// Pipelines live as long as their device, whichever backend made them.
+const pipelines = new WeakMap<GPUDevice, Map<string, GPUComputePipeline>>();
+
+function pipelineOf(device: GPUDevice, code: string): GPUComputePipeline {
+  const known = pipelines.get(device) ?? new Map<string, GPUComputePipeline>();
+  pipelines.set(device, known);
+  const found = known.get(code);
+  if (found) return found;
+  const module = device.createShaderModule({ code });
+  const made = device.createComputePipeline({ layout: "auto", compute: { module, entryPoint: "main" } });
+  known.set(code, made);
+  return made;
+}
+
+/** Bytes of uploads that the parts of a call may keep until its end. */
+const PARTS_BYTES = 1 << 27;
+
+/** What a call has read back. */
+export interface Reading {
+  readonly staging: GPUBuffer;
+  readonly size: number;
+  readonly take: (bytes: ArrayBuffer) => void;
+}
+
+/** Records one call; buffers that it takes go to `taken`, those to be mapped to `reads`. `end` submits what is left. */
+export function recorder(device: GPUDevice, pool: Pool, taken: GPUBuffer[], reads: Reading[]) {
+  let encoder = device.createCommandEncoder();
+  let pass: GPUComputePassEncoder | undefined;
+  const ofParts: GPUBuffer[] = [];
+  let uploads = taken;
+  const endPass = (): void => {
+    pass?.end();
+    pass = undefined;
+  };
+  const submit = (): void => {
+    endPass();
+    device.queue.submit([encoder.finish()]);
+  };
+  const take = (bytes: number, owner: GPUBuffer[]): Range => {
+    const buffer = pool.take(bytes, STORAGE_USAGE);
+    owner.push(buffer);
+    return { buffer, offset: 0, size: Math.max(4, align(bytes)) };
+  };
+  const copy: Commands["copy"] = (from, to) => {
+    endPass();
+    encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.size);
+  };
+  const commands: Commands = {
+    scratch: (bytes) => take(bytes, taken),
+    copy,
+    clear(range) {
+      endPass();
+      encoder.clearBuffer(range.buffer, range.offset, range.size);
+    },
+    upload(...arrays) {
+      const bytes = arrays.reduce((bytes, { byteLength }) => bytes + align(byteLength), 0);
+      const range = take(bytes, uploads);
+      let at = 0;
+      for (const array of arrays) {
+        write(device.queue, range.buffer, at, array);
+        at += align(array.byteLength);
+      }
+      return range;
+    },
+    part(record) {
+      uploads = ofParts;
+      record();
+      uploads = taken;
+      if (ofParts.reduce((bytes, { size }) => bytes + size, 0) < PARTS_BYTES) return;
+      // What the queue writes into them next comes after this submission; before it, it would come too early.
+      submit();
+      encoder = device.createCommandEncoder();
+      for (const buffer of ofParts.splice(0)) pool.give(buffer);
+    },
+    run(code, groups, ...ranges) {
+      if (groups === 0) return;
+      const pipeline = pipelineOf(device, code);
+      const entries = ranges.map((resource, binding) => ({ binding, resource }));
+      pass ??= encoder.beginComputePass();
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+      const rows = Math.ceil(groups / MOST_GROUPS);
+      pass.dispatchWorkgroups(Math.ceil(groups / rows), rows);
+    },
+    read(from, take) {
+      const staging = pool.take(from.size, usage.MAP_READ | usage.COPY_DST);
+      copy(from, { buffer: staging, offset: 0, size: from.size });
+      reads.push({ staging, size: from.size, take });
+    },
+  };
+  const end = (): void => {
+    submit();
+    taken.push(...ofParts);
+  };
+  return { commands, end };
+}
+
+/** The queue writes multiples of 4 bytes: an odd last float16 goes by itself. Not every engine's takes shared memory. */
+export function write(queue: GPUQueue, buffer: GPUBuffer, at: number, given: ArrayBufferView): void {
+  const isShared = Object.prototype.toString.call(given.buffer) === "[object SharedArrayBuffer]";
+  const array = isShared ? (given as Uint8Array).slice() : given;
+  const { buffer: memory, byteOffset, byteLength } = array;
+  const whole = byteLength - (byteLength % 4);
+  if (whole > 0) queue.writeBuffer(buffer, at, memory as ArrayBuffer, byteOffset, whole);
+  if (whole === byteLength) return;
+  const rest = new Uint8Array(4);
+  rest.set(new Uint8Array(memory, byteOffset + whole, byteLength - whole));
+  queue.writeBuffer(buffer, at + whole, rest);
+}
