@@ -8,8 +8,10 @@ import { checkPairLoss, setShift, toResult } from "../backend/pair-loss.ts";
 import { runLater } from "../backend/token-stage.ts";
 import { kernelOf } from "../backend/wasm-pairs.ts";
 import { BackendError, KindError } from "../errors.ts";
+import { checkLinear } from "../linear.ts";
+import { checkLogitsLoss } from "../logits.ts";
 import { scanValues } from "../pairs.ts";
-import { kindOf, type Plan } from "../plan.ts";
+import { kindOf, type Plan, planLosses } from "../plan.ts";
 import type {
   LinearBatch,
   LinearLossOptions,
@@ -22,9 +24,11 @@ import type { Gpu } from "./commands.ts";
 import { createEngines } from "./engines.ts";
 import { fetchArrays } from "./given.ts";
 import { type GradientPlaces, placeGradients } from "./gradients.ts";
+import { openHead, openLogits } from "./loss-jobs.ts";
 import { computePairs } from "./pairs.ts";
 import { residentLinearLoss, residentLogitsLoss, residentLogpsOf } from "./resident-calls.ts";
 import { residentPairLoss } from "./resident-pairs.ts";
+import { lossInOne } from "./resident-tokens.ts";
 import { type Fields, fetchSmall, fieldsOf, hasGpuArray, isOnGpu, standIn } from "./stand-in.ts";
 import type {
   GpuHeadBatch,
@@ -46,6 +50,9 @@ function checkShaders(plan: Plan): void {
   if (id === undefined) return;
   throw new BackendError("unavailable", `${id}: a loss of one's own has no shader; expected readback true, got false`);
 }
+
+// A running mean takes this batch in before its losses are known.
+const needsHost = (plan: Plan): boolean => missingShader(plan) !== undefined || plan.shift !== undefined;
 
 // Beside logits the pair stage is next to nothing: B numbers, in float64, on the way between the two passes.
 const pairEngine = { compute: computeOnHost, scan: scanValues };
@@ -88,18 +95,32 @@ export async function lossOfLogits(gpu: Gpu, given: GivenLogits, all: GpuLogitsL
   const { readback, options } = readOptions(all);
   if (!readback) return residentLogitsLoss(gpu, given, options as LogitsLossOptions, checkShaders);
   const { batch, options: own, kept } = await standInOf<LogitsBatch, LogitsLossOptions>(gpu, given, options);
-  const engines = createEngines(gpu, own?.signal);
-  const result = await runLater(logitsLoss(engines, pairEngine, batch, own)).finally(engines.release);
-  return { ...result, ...kept };
+  const plan = planLosses(own);
+  if (needsHost(plan)) {
+    const engines = createEngines(gpu, own?.signal);
+    const result = await runLater(logitsLoss(engines, pairEngine, batch, own)).finally(engines.release);
+    return { ...result, ...kept };
+  }
+  const checked = checkLogitsLoss(batch, plan, own);
+  const { job, release } = openLogits({ gpu, plan, options: own, there: {} }, checked);
+  const result = await lossInOne(gpu, job, own, pairEngine).finally(release);
+  return { ...result, gradLogits: checked.gradLogits, ...kept };
 }
 
 export async function lossOfHidden(gpu: Gpu, given: GpuHeadBatch, all: GpuLinearLossOptions) {
   const { readback, options } = readOptions(all);
   if (!readback) return residentLinearLoss(gpu, given, options as LinearLossOptions, checkShaders);
   const { batch, options: own, kept } = await standInOf<LinearBatch, LinearLossOptions>(gpu, given, options);
-  const engines = createEngines(gpu, own?.signal);
-  const result = await runLater(linearLoss(engines, pairEngine, batch, own)).finally(engines.release);
-  return { ...result, ...kept };
+  const plan = planLosses(own);
+  if (needsHost(plan)) {
+    const engines = createEngines(gpu, own?.signal);
+    const result = await runLater(linearLoss(engines, pairEngine, batch, own)).finally(engines.release);
+    return { ...result, ...kept };
+  }
+  const checked = checkLinear(batch, plan, own);
+  const { job, release } = openHead({ gpu, plan, options: own, there: {} }, checked);
+  const result = await lossInOne(gpu, job, own, pairEngine).finally(release);
+  return { ...result, ...checked.results, ...kept };
 }
 
 /** A call whose results are read back, as every backend's checks know it. Without a buffer it is the very call, its refusals too. */

@@ -55,11 +55,11 @@ const scopes = ["internal", "out-of-memory", "validation"] as const;
 
 /**
  * Records a call and submits it. The promise is fulfilled once what is read has been handed over; where nothing is read,
- * once the commands are known to be valid.
+ * once the commands are known to be valid. Once the signal has aborted nothing is handed over any more.
  *
- * Throws    BackendError: the device is lost, out of memory, or refuses the commands
+ * Throws    AbortError; BackendError: the device is lost, out of memory, or refuses the commands
  */
-export function submit(gpu: Gpu, record: (commands: Commands) => void): Promise<void> {
+export function submit(gpu: Gpu, record: (commands: Commands) => void, signal?: AbortSignal): Promise<void> {
   const { device, pool } = gpu;
   for (const scope of scopes) device.pushErrorScope(scope);
   const taken: GPUBuffer[] = [];
@@ -76,13 +76,14 @@ export function submit(gpu: Gpu, record: (commands: Commands) => void): Promise<
   }
   // Scratch is free as soon as it is submitted: whoever takes it next is behind in the queue.
   for (const buffer of taken) pool.give(buffer);
-  return Promise.allSettled(mapped).then((outcomes) => finish(gpu, reads, outcomes));
+  return Promise.allSettled(mapped).then((outcomes) => finish(gpu, reads, outcomes, signal));
 }
 
 async function finish(
   gpu: Gpu,
   reads: readonly Reading[],
   outcomes: readonly PromiseSettledResult<unknown>[],
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   // The error of a scope says more than that of the mapping that failed with it.
   const failed = outcomes.findLast(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
@@ -95,10 +96,11 @@ async function finish(
     throw lostError(gpu.lost, failed?.reason);
   }
   for (const { staging, size, take } of reads) {
-    take(staging.getMappedRange(0, size));
+    if (!signal?.aborted) take(staging.getMappedRange(0, size));
     staging.unmap();
     gpu.pool.give(staging);
   }
+  checkSignal(signal);
 }
 
 function refuse(error: GPUError | null): void {

@@ -1,16 +1,14 @@
-// The engines of calls whose pair stage runs on this side, in float64: sums come back from the GPU, slopes go there.
+// The engines of calls whose pair stage can only run on this side: sums come back from the GPU, slopes go there.
 
-import type { LinearGradients } from "../backend/linear-engine.ts";
 import type { LogitRows } from "../backend/logits-loss.ts";
 import type { TokenEngines } from "../backend/reference.ts";
 import type { TokenSums } from "../backend/token-stage.ts";
 import type { FloatData } from "../floats.ts";
-import { checkSignal, type Gpu, submit } from "./commands.ts";
+import { type Gpu, submit } from "./commands.ts";
 import { checkHead, type HeadOnGpu, headSource } from "./head.ts";
-import { isOnDevice, type Placed, place } from "./place.ts";
+import { type Placed, place, placeGradient } from "./place.ts";
 import { rowsSource } from "./rows.ts";
 import { packSlopes, packTokens, type TokenSource, unpackSums } from "./source.ts";
-import { take } from "./target.ts";
 
 /** The engines of one call; `release` gives back what it keeps on the GPU. */
 export function createEngines(gpu: Gpu, signal?: AbortSignal): TokenEngines<HeadOnGpu> & { release: () => void } {
@@ -24,14 +22,22 @@ export function createEngines(gpu: Gpu, signal?: AbortSignal): TokenEngines<Head
 
   const read = async (source: TokenSource, targets: Int32Array, sums: TokenSums): Promise<void> => {
     if (targets.length > 0) {
-      await submit(gpu, (commands) => {
-        const tokens = commands.upload(packTokens(source, targets));
-        const range = source.forward(commands, tokens, sums.statistics !== undefined);
-        commands.read(range, (bytes) => unpackSums(bytes, sums));
-      });
+      await submit(
+        gpu,
+        (commands) => {
+          const tokens = commands.upload(packTokens(source, targets));
+          const range = source.forward(commands, tokens, sums.statistics !== undefined);
+          commands.read(range, (bytes) => unpackSums(bytes, sums));
+        },
+        signal,
+      );
     }
-    checkSignal(signal);
   };
+
+  const back = (source: TokenSource, targets: Int32Array, g: Float64Array, sums: Pick<TokenSums, "max" | "sum">) =>
+    submit(gpu, (commands) => {
+      source.backward(commands, commands.upload(packSlopes(source, targets, g, sums)));
+    });
 
   return {
     logits: {
@@ -39,21 +45,11 @@ export function createEngines(gpu: Gpu, signal?: AbortSignal): TokenEngines<Head
       async gradient(batch, g, sums, { out }) {
         const { logits, vocab, targets } = batch;
         const from = onGpu(batch);
-        // Our copy of the caller's array may be written over; a buffer of the caller's only if that was asked for.
-        const mayWrite = isOnDevice(out) ? out.data === logits.data : !isOnDevice(logits);
-        const over = out.type === logits.type && mayWrite;
-        const gradient = over ? from : place(gpu, out, vocab, false);
-        const source = rowsSource(gpu, { ...batch, logits: from, gradient });
+        const to = placeGradient(gpu, logits, from, out, vocab);
         try {
-          await submit(gpu, (commands) => {
-            source.backward(commands, commands.upload(packSlopes(source, targets, g, sums)));
-            if (isOnDevice(out)) return;
-            for (const piece of gradient.pieces) {
-              commands.read(piece.range, (bytes) => take(bytes, out, piece.first * vocab, piece.rows * vocab));
-            }
-          });
+          await back(rowsSource(gpu, { ...batch, logits: from, ...to }), targets, g, sums);
         } finally {
-          if (!over) gradient.release();
+          to.gradient.release();
         }
       },
     },
@@ -64,12 +60,7 @@ export function createEngines(gpu: Gpu, signal?: AbortSignal): TokenEngines<Head
         return made;
       },
       read: (head, sums) => read(headSource(gpu, head), head.list.targets, sums),
-      gradient(head, g, sums, out: LinearGradients) {
-        const source = headSource(gpu, head, out);
-        return submit(gpu, (commands) => {
-          source.backward(commands, commands.upload(packSlopes(source, head.list.targets, g, sums)));
-        });
-      },
+      gradient: (head, g, sums, out) => back(headSource(gpu, head, out), head.list.targets, g, sums),
     },
     release() {
       for (const { release } of placed.values()) release();

@@ -2,7 +2,10 @@
 // compilers that may reassociate; integer sums are exact, in any order, so a sequence of thousands of tokens loses nothing
 // and log-ratios are formed from all its digits.
 
-/** `fix`, `fix_log`, `fixed_sum`, `fixed_minus`, `float_of`; needs the functions of math.wgsl.ts. */
+/** What log-probs outside fixed point are multiplied with: a power of two, exact. */
+const WILD_SCALE = 2 ** -8;
+
+/** `fix`, `fix_log`, `fixed_sum`, `fixed_minus`, `float_of`; needs the functions of math.wgsl.ts and `nanWgsl`. */
 export const fixedWgsl = /* wgsl */ `
 const FIXED_RANGE: f32 = 268435456.0; // 2^28: sums of 2^5 such numbers still fit; beyond it floats have to do
 fn fixed_sum(x: vec2u, y: vec2u) -> vec2u {
@@ -38,15 +41,23 @@ fn float_of(x: vec2u) -> f32 {
   let value = f32(size.y) * 4.0 + f32(size.x) * 9.31322574615478515625e-10;
   return select(value, -value, negative);
 }
-// A log-prob summed: in fixed point; or, where that has no room for it or it is not finite, as the bits of a float.
+// A log-prob summed: in fixed point; or, where that has no room for it or it is not finite, as the bits of a float. That one
+// is scaled down: two log-probs beyond float32 may be as far apart as float32 can tell.
+const WILD_SCALE: f32 = ${WILD_SCALE};
+const WILD_UNIT: f32 = ${1 / WILD_SCALE}.0;
 struct Summed {
   fixed: vec2u,
   wild: u32,
   bits: u32,
 }
 fn difference(x: Summed, y: Summed) -> f32 {
-  if ((x.wild | y.wild) != 0u) { return bitcast<f32>(x.bits) - bitcast<f32>(y.bits); }
+  if ((x.wild | y.wild) != 0u) { return (bitcast<f32>(x.bits) - bitcast<f32>(y.bits)) * WILD_UNIT; }
   return float_of(fixed_minus(x.fixed, y.fixed));
+}
+// As a float, for results; of one that is no number the bits.
+fn value_bits(x: Summed) -> u32 {
+  let scaled = bitcast<f32>(x.bits);
+  return bits_of(scaled * WILD_UNIT, is_nan(scaled));
 }
 // What the float of a difference leaves over.
 fn residue(x: Summed, y: Summed, high: f32) -> f32 {
@@ -56,7 +67,7 @@ fn residue(x: Summed, y: Summed, high: f32) -> f32 {
 
 /** 64-bit words of one log-prob given as a number: the host's twin of `Summed`. */
 export function summedWords(x: number): readonly [low: number, high: number, wild: number, bits: number] {
-  const bits = new Uint32Array(Float32Array.of(x).buffer)[0] as number;
+  const bits = new Uint32Array(Float32Array.of(x * WILD_SCALE).buffer)[0] as number;
   if (!(Math.abs(x) < 2 ** 28)) return [0, 0, 1, bits];
   const scaled = Math.round(x * 2 ** 30);
   const high = Math.floor(scaled / 2 ** 32);

@@ -6,7 +6,7 @@ import { kernelOf } from "../backend/wasm-pairs.ts";
 import type { PairJob, PairSums } from "../pairs.ts";
 import type { Plan, Term } from "../plan.ts";
 import type { LengthArray } from "../types.ts";
-import { type Commands, checkSignal, type Gpu, type Range, submit } from "./commands.ts";
+import { type Commands, type Gpu, type Range, submit } from "./commands.ts";
 import { type Field, isSorted, LANES, pairFields, pairsWgsl, RESULTS } from "./pairs.wgsl.ts";
 import { packParams } from "./params.ts";
 import { recordSorted } from "./sort.ts";
@@ -86,15 +86,18 @@ export async function computePairs(gpu: Gpu, job: PairJob, signal?: AbortSignal)
   const piece = plan.terms.some(isSorted) ? pairs : Math.min(pairs, most);
   // Written once the whole call has succeeded: a result may lie over an input, and a refused call writes nothing.
   const results: Float32Array[] = [];
-  await submit(gpu, (commands) => {
-    for (let start = 0; start < pairs; start += piece) {
-      const n = Math.min(piece, pairs - start);
-      const inputs = commands.upload(stageInputs(job, start, n, sums));
-      const range = recordPairs(commands, { plan, pairs: n, scale, likelihood, keys: keysOf(commands, job) }, inputs);
-      commands.read({ ...range, size: 4 * RESULTS * n }, (bytes) => results.push(new Float32Array(bytes).slice()));
-    }
-  });
-  checkSignal(signal);
+  await submit(
+    gpu,
+    (commands) => {
+      for (let start = 0; start < pairs; start += piece) {
+        const n = Math.min(piece, pairs - start);
+        const inputs = commands.upload(stageInputs(job, start, n, sums));
+        const range = recordPairs(commands, { plan, pairs: n, scale, likelihood, keys: keysOf(commands, job) }, inputs);
+        commands.read({ ...range, size: 4 * RESULTS * n }, (bytes) => results.push(new Float32Array(bytes).slice()));
+      }
+    },
+    signal,
+  );
   results.forEach((values, k) => {
     deliver(job, values, k * piece, sums);
   });

@@ -70,6 +70,26 @@ export function rowsOfPiece(limits: GPUSupportedLimits, vocab: number): number {
   throw new BackendError("out-of-memory", `vocab: expected at most ${Math.floor(room / 8)} on this GPU, got ${vocab}`);
 }
 
+/** Where the gradient of placed logits goes, and the array that it then comes back into. */
+export interface GradientPlace {
+  readonly gradient: Placed;
+  readonly into: FloatData | undefined;
+}
+
+/** The place of a gradient: over our copy of the logits; over a buffer of the caller's only if that was asked for. */
+export function placeGradient(
+  gpu: Gpu,
+  logits: FloatData,
+  { release: _, ...own }: Placed,
+  out: FloatData,
+  vocab: number,
+): GradientPlace {
+  const onDevice = isOnDevice(out);
+  const mayWrite = onDevice ? out.data === logits.data : !isOnDevice(logits);
+  const gradient = out.type === logits.type && mayWrite ? { ...own, release() {} } : place(gpu, out, vocab, false);
+  return { gradient, into: onDevice ? undefined : out };
+}
+
 /** Rows of `width` numbers of the caller's buffer: bindings start at multiples of the alignment, before the first row. */
 export function pieceOfBuffer(
   device: GPUDevice,

@@ -1,19 +1,16 @@
 // sequenceLogps, logitsLoss and linearLoss with `readback: false`: inputs, gradients and everything between stay on the GPU.
 
-import type { FloatData } from "../floats.ts";
 import { checkLinear } from "../linear.ts";
 import { checkLogits, checkLogitsLoss } from "../logits.ts";
 import { type Plan, planLosses } from "../plan.ts";
-import type { ReferenceData } from "../reference.ts";
-import type { TokenList } from "../tokens.ts";
 import type { LinearLossOptions, LogitsLossOptions, SequenceLogpsOptions } from "../types.ts";
 import type { Gpu } from "./commands.ts";
 import { placeGradients, rangeOfGradient } from "./gradients.ts";
-import { checkHead, headSource } from "./head.ts";
-import { type Placed, place } from "./place.ts";
+import { openHead, openLogits } from "./loss-jobs.ts";
+import { place } from "./place.ts";
 import { createOutputs, type Outputs } from "./resident.ts";
 import { checkResident } from "./resident-pairs.ts";
-import { type ResidentLossJob, residentLogps, residentLoss } from "./resident-tokens.ts";
+import { residentLogps, residentLoss } from "./resident-tokens.ts";
 import { rowsSource } from "./rows.ts";
 import { type Fields, fetchSmall, type StoodIn, standIn } from "./stand-in.ts";
 import type {
@@ -39,23 +36,6 @@ async function orDestroyed<T>(outputs: Outputs, work: () => Promise<T>): Promise
   }
 }
 
-/** Logits placed for one call, and how to give back what that took. */
-function createPlaces(gpu: Gpu) {
-  const placed: Placed[] = [];
-  return {
-    put(floats: FloatData, vocab: number): Placed {
-      const made = place(gpu, floats, vocab);
-      placed.push(made);
-      return made;
-    },
-    release(): void {
-      for (const { release } of placed) release();
-    },
-  };
-}
-
-type Places = ReturnType<typeof createPlaces>;
-
 export async function residentLogpsOf(
   gpu: Gpu,
   given: GpuLogitsBatch,
@@ -63,12 +43,12 @@ export async function residentLogpsOf(
 ): Promise<GpuSequenceLogpsResult> {
   const { batch, ids } = standIn(await fetchSmall(gpu, given, false), options as Fields) as StoodIn<never>;
   const { list, vocab, logits, ldAlpha } = checkLogits(batch, options);
-  const places = createPlaces(gpu);
-  const policy = rowsSource(gpu, { ...list, vocab, logits: places.put(logits, vocab) });
+  const placed = place(gpu, logits, vocab);
+  const policy = rowsSource(gpu, { ...list, vocab, logits: placed });
   const statistics = options.metrics === "full";
   const plan = planLosses({ referenceFree: true });
   const result = residentLogps(gpu, { list, vocab, ldAlpha, statistics, ids, policy }, plan, createOutputs(gpu));
-  places.release();
+  placed.release();
   return result;
 }
 
@@ -86,14 +66,11 @@ export async function residentLogitsLoss(
     const stood = standIn<never>(fetched, options as Fields);
     const { options: own } = placeGradients<LogitsLossOptions>(fetched, options as Fields, stood, outputs);
     checkResident(plan, own, ["gradLogits"]);
-    const job = checkLogitsLoss(stood.batch, plan, own);
-    const { list, vocab, gradient } = job;
-    const places = createPlaces(gpu);
-    const [logits, to] = [places.put(job.logits, vocab), places.put(gradient, vocab)];
-    const policy = rowsSource(gpu, { ...list, vocab, logits, gradient: to });
-    const loss = residentLoss(gpu, { ...lossJob(gpu, plan, own, job, stood, places), policy }, outputs);
-    places.release();
-    return { ...loss, gradLogits: rangeOfGradient(gradient) };
+    const checked = checkLogitsLoss(stood.batch, plan, own);
+    const { job, release } = openLogits({ gpu, plan, options: own, there: stood }, checked);
+    const loss = residentLoss(gpu, job, outputs);
+    release();
+    return { ...loss, gradLogits: rangeOfGradient(checked.gradient) };
   });
 }
 
@@ -111,43 +88,11 @@ export async function residentLinearLoss(
     const stood = standIn<never>(fetched, options as Fields);
     const { options: own, kept } = placeGradients<LinearLossOptions>(fetched, options as Fields, stood, outputs);
     checkResident(plan, own, Object.keys(kept));
-    const job = checkLinear(stood.batch, plan, own);
-    const { head, list, vocab, gradients, accumulate } = job;
-    checkHead(gpu, { head, list, vocab });
-    const { gradHidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;
-    const out = { hidden: gradHidden as FloatData, weight, bias, a, b, accumulate };
-    const policy = headSource(gpu, { head, list, vocab }, out);
-    const places = createPlaces(gpu);
-    const loss = residentLoss(gpu, { ...lossJob(gpu, plan, own, job, stood, places), policy }, outputs);
-    places.release();
-    const ranges = Object.entries(gradients).map(([name, gradient]) => [name, rangeOfGradient(gradient)]);
+    const checked = checkLinear(stood.batch, plan, own);
+    const { job, release } = openHead({ gpu, plan, options: own, there: stood }, checked);
+    const loss = residentLoss(gpu, job, outputs);
+    release();
+    const ranges = Object.entries(checked.gradients).map(([name, gradient]) => [name, rangeOfGradient(gradient)]);
     return { ...loss, ...(Object.fromEntries(ranges) as { gradHidden: GpuRange }) };
   });
-}
-
-interface CheckedJob {
-  readonly list: TokenList;
-  readonly vocab: number;
-  readonly ldAlpha: number;
-  readonly wpo: boolean;
-  readonly reference: ReferenceData | undefined;
-}
-
-function lossJob(
-  gpu: Gpu,
-  plan: Plan,
-  { gradScale = 1, metrics }: LogitsLossOptions | LinearLossOptions,
-  { list, vocab, ldAlpha, wpo, reference }: CheckedJob,
-  { ids, logps }: StoodIn<unknown>,
-  places: Places,
-): Omit<ResidentLossJob, "policy"> {
-  const source = (): ResidentLossJob["reference"] => {
-    if (logps) return { there: logps };
-    if (!reference || "logps" in reference) return reference;
-    if ("logits" in reference) return rowsSource(gpu, { ...list, vocab, logits: places.put(reference.logits, vocab) });
-    checkHead(gpu, { ...reference, list, vocab });
-    return headSource(gpu, { ...reference, list, vocab });
-  };
-  const statistics = wpo || metrics === "full";
-  return { plan, list, vocab, ldAlpha, wpo, gradScale, statistics, ids, reference: source() };
 }

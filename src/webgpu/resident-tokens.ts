@@ -1,9 +1,12 @@
 // The calls with tokens that leave their results on the GPU: from a source of tokens to sequences, the pair stage, and back to
 // each token's slope. Twin of src/backend/token-stage.ts.
 
+import type { PairEngine } from "../backend/pair-loss.ts";
+import { runLater, type TokenSums, tokenLoss } from "../backend/token-stage.ts";
 import type { Plan, Term } from "../plan.ts";
 import type { TokenList } from "../tokens.ts";
-import type { Commands, Gpu, Range } from "./commands.ts";
+import type { LogitsLossOptions, PairLossResult, SequenceLogpsResult } from "../types.ts";
+import { type Commands, type Gpu, type Range, submit } from "./commands.ts";
 import {
   type BatchParams,
   groupsOf,
@@ -24,6 +27,7 @@ import {
   recordTokens,
   uploadLayout,
 } from "./sequences.ts";
+import { unpackSums } from "./source.ts";
 import { tokenGradientsWgsl } from "./tokens.wgsl.ts";
 import type { GpuPairLossResult, GpuRange, GpuSequenceLogpsResult } from "./types.ts";
 
@@ -83,55 +87,79 @@ export function residentLogps(gpu: Gpu, job: ResidentJob, plan: Plan, outputs: O
   return { logps, ...perTokenRanges(perToken, positions), metrics, done, destroy: outputs.destroy };
 }
 
-/** Forward, pair stage, backward: gradients go where the policy's source takes them. */
+/** Where the small results of a loss go. */
+interface LossRanges {
+  /** Log-probs and log-sum-exps of tokens. */
+  readonly perToken: Range;
+  readonly metrics: Range;
+  /** Losses, both gradients and rewards of pairs, log-probs of sequences. */
+  readonly results: Range;
+}
+
+const bytesOfLoss = ({ pairs, positions }: TokenList): { [Name in keyof LossRanges]: number } => ({
+  perToken: 8 * positions,
+  metrics: METRICS_BYTES,
+  results: 4 * (RESULTS + 2) * pairs,
+});
+
+/** What the tokens of policy and reference came to. */
+interface LossSums {
+  readonly policy: Range;
+  readonly reference: Range | undefined;
+}
+
+/** Records forward, pair stage, backward: gradients go where the policy's source takes them. */
+function recordLoss(commands: Commands, job: ResidentLossJob, { perToken, metrics, results }: LossRanges): LossSums {
+  const { list, plan, gradScale, policy } = job;
+  const { pairs } = list;
+  const chosenTokens = list.start[pairs] as number;
+  const slopeOf = ({ loss }: Term): number => ("likelihood" in loss ? loss.likelihood(0, chosenTokens)[1] : 0);
+  const slope = gradScale * plan.terms.reduce((sum, term) => sum + term.weight * slopeOf(term), 0);
+  const params = { ...paramsOf(job), slope, wpo: job.wpo };
+  const layout = uploadLayout(commands, list);
+  const tokens = recordTokens(commands, policy, job, metrics);
+  const sums = policy.forward(commands, tokens, job.statistics);
+  const reference = recordReference(commands, job, layout, params, metrics);
+  const stage = {
+    plan,
+    params,
+    scale: gradScale / pairs,
+    likelihood: (at: number) => {
+      const loss = plan.terms[at]?.loss;
+      const perSum = loss && "likelihood" in loss ? loss.likelihood(1, chosenTokens)[0] : 0;
+      return [0, 0, perSum] as const;
+    },
+    lengths: lengthsOf(commands, list),
+    policy: recordSequences(commands, job, layout, params, sums, perToken),
+    reference: reference.sequences,
+    start: layout.start,
+  };
+  const pairStage = recordPairStage(commands, stage, metrics);
+  const { buffer } = results;
+  const own = 4 * RESULTS * pairs;
+  commands.copy({ ...pairStage.results, size: own }, { buffer, offset: 0, size: own });
+  commands.copy({ ...pairStage.inputs, offset: 8 * pairs, size: 8 * pairs }, { buffer, offset: own, size: 8 * pairs });
+  const slopes = commands.scratch(16 * Math.max(policy.size, 1));
+  commands.clear(slopes);
+  const owners = commands.upload(ownersOf(list));
+  const shared = uploadParams(commands, params);
+  const groups = groupsOf(list.rows.length);
+  commands.run(tokenGradientsWgsl, groups, shared, tokens, owners, sums, pairStage.results, slopes);
+  policy.backward(commands, slopes);
+  return { policy: sums, reference: reference.sums };
+}
+
+/** A loss that leaves its results on the GPU. */
 export function residentLoss(
   gpu: Gpu,
   job: ResidentLossJob,
   outputs: Outputs,
 ): GpuPairLossResult & GpuSequenceLogpsResult {
-  const { list, plan, gradScale, policy } = job;
-  const { pairs, positions } = list;
-  const chosenTokens = list.start[pairs] as number;
-  const slopeOf = ({ loss }: Term): number => ("likelihood" in loss ? loss.likelihood(0, chosenTokens)[1] : 0);
-  const slope = gradScale * plan.terms.reduce((sum, term) => sum + term.weight * slopeOf(term), 0);
-  const params = { ...paramsOf(job), slope, wpo: job.wpo };
-  const perToken = outputs.make(8 * positions);
-  const metrics = outputs.make(METRICS_BYTES);
-  const results = outputs.make(4 * (RESULTS + 2) * pairs);
-  const done = submitLater(gpu, (commands) => {
-    const layout = uploadLayout(commands, list);
-    const tokens = recordTokens(commands, policy, job, metrics);
-    const sums = policy.forward(commands, tokens, job.statistics);
-    const stage = {
-      plan,
-      params,
-      scale: gradScale / pairs,
-      likelihood: (at: number) => {
-        const loss = plan.terms[at]?.loss;
-        const perSum = loss && "likelihood" in loss ? loss.likelihood(1, chosenTokens)[0] : 0;
-        return [0, 0, perSum] as const;
-      },
-      lengths: lengthsOf(commands, list),
-      policy: recordSequences(commands, job, layout, params, sums, perToken),
-      reference: recordReference(commands, job, layout, params, metrics),
-      start: layout.start,
-    };
-    const pairStage = recordPairStage(commands, stage, metrics);
-    const { buffer } = results;
-    const own = 4 * RESULTS * pairs;
-    commands.copy({ ...pairStage.results, size: own }, { buffer, offset: 0, size: own });
-    commands.copy(
-      { ...pairStage.inputs, offset: 8 * pairs, size: 8 * pairs },
-      { buffer, offset: own, size: 8 * pairs },
-    );
-    const slopes = commands.scratch(16 * Math.max(policy.size, 1));
-    commands.clear(slopes);
-    const owners = commands.upload(ownersOf(list));
-    const shared = uploadParams(commands, params);
-    const groups = groupsOf(list.rows.length);
-    commands.run(tokenGradientsWgsl, groups, shared, tokens, owners, sums, pairStage.results, slopes);
-    policy.backward(commands, slopes);
-  });
+  const { pairs, positions } = job.list;
+  const bytes = bytesOfLoss(job.list);
+  const [perToken, metrics] = [outputs.make(bytes.perToken), outputs.make(bytes.metrics)];
+  const results = outputs.make(bytes.results);
+  const done = submitLater(gpu, (commands) => void recordLoss(commands, job, { perToken, metrics, results }));
   return {
     ...pairRanges(results, pairs),
     logps: { buffer: results.buffer, offset: 4 * RESULTS * pairs, size: 8 * pairs },
@@ -140,6 +168,47 @@ export function residentLoss(
     done,
     destroy: outputs.destroy,
   };
+}
+
+/**
+ * A loss that comes back, in one submission. Tokens' gradients are taken from the pair stage there; what the result says of
+ * tokens and pairs is formed here again, in float64, from the sums of the tokens.
+ */
+export function lossInOne(
+  gpu: Gpu,
+  job: ResidentLossJob,
+  options: LogitsLossOptions,
+  pairEngine: PairEngine,
+): Promise<PairLossResult & SequenceLogpsResult> {
+  const { reference, list, plan } = job;
+  let ofReference: ArrayBuffer | undefined;
+  const stage = {
+    read: (sums: TokenSums) =>
+      submit(
+        gpu,
+        (commands) => {
+          const { perToken, metrics, results } = bytesOfLoss(list);
+          const recorded = recordLoss(commands, job, {
+            perToken: commands.scratch(perToken),
+            metrics: commands.scratch(metrics),
+            results: commands.scratch(results),
+          });
+          commands.read(recorded.policy, (bytes) => unpackSums(bytes, sums));
+          if (!recorded.reference) return;
+          commands.read(recorded.reference, (bytes) => {
+            ofReference = bytes.slice(0);
+          });
+        },
+        options.signal,
+      ),
+    readReference:
+      reference && "forward" in reference
+        ? (sums: TokenSums) => unpackSums(ofReference as ArrayBuffer, sums)
+        : undefined,
+    gradient() {},
+  };
+  const logps = reference && "logps" in reference ? reference.logps : undefined;
+  return runLater(tokenLoss(job, stage, plan, logps, options, pairEngine));
 }
 
 /** Of each token its sequence · 2, and 1 more where LD-DPO counts it in full. */

@@ -1,13 +1,14 @@
 // Rows of logits on the GPU, forward and backward; and those rows as a source of tokens.
 
 import { ShapeError } from "../errors.ts";
-import type { FloatType } from "../floats.ts";
+import type { FloatData, FloatType } from "../floats.ts";
 import type { Commands, Gpu, Range } from "./commands.ts";
 import { perWord } from "./floats.wgsl.ts";
 import { LANES } from "./pairs.wgsl.ts";
 import type { Piece, Placed } from "./place.ts";
 import { BACKWARD_CHUNK, backwardWgsl, combineWgsl, FORWARD_CHUNK, forwardWgsl, SUMS_WORDS } from "./rows.wgsl.ts";
 import { type TokenSource, tokensIn } from "./source.ts";
+import { take } from "./target.ts";
 
 /** A piece of rows of logits, of all ids or of a range of them. */
 export interface LogitsPiece {
@@ -76,17 +77,18 @@ export function recordGradient(
   commands.run(code, rows * chunks, params, slopes, ...bindings);
 }
 
-/** Rows of logits, placed, and where their gradients go. */
+/** Rows of logits, placed, and where their gradients go: on the GPU, and from there into an array. */
 export interface RowsOnGpu {
   readonly vocab: number;
   readonly rows: Int32Array;
   readonly positions: number;
   readonly logits: Placed;
   readonly gradient?: Placed | undefined;
+  readonly into?: FloatData | undefined;
 }
 
 /** Tokens that are rows of logits: their places are their rows, so that every row gets its gradient, or zeros. */
-export function rowsSource(gpu: Gpu, { vocab, rows, positions, logits, gradient }: RowsOnGpu): TokenSource {
+export function rowsSource(gpu: Gpu, { vocab, rows, positions, logits, gradient, into }: RowsOnGpu): TokenSource {
   const chunks = { count: Math.ceil(vocab / FORWARD_CHUNK), span: FORWARD_CHUNK };
   const pieceOf = (piece: Piece): LogitsPiece => ({ ...piece, type: logits.type, ids: vocab, id: 0 });
   return {
@@ -106,6 +108,7 @@ export function rowsSource(gpu: Gpu, { vocab, rows, positions, logits, gradient 
       logits.pieces.forEach((piece, p) => {
         const to = pieces[p] as Piece;
         recordGradient(commands, pieceOf(piece), { ...to, type }, piece.rows, slopes);
+        if (into) commands.read(to.range, (bytes) => take(bytes, into, piece.first * vocab, piece.rows * vocab));
       });
     },
   };

@@ -75,21 +75,22 @@ export const uploadLayout = (commands: Commands, { start, rows }: TokenList): La
   rows: commands.upload(rows),
 });
 
-/** The reference's sequences: through its own source of tokens, or as given; zeros where there is none. */
+/** The reference's sequences: through its own source of tokens, whose sums come too; or as given; zeros where there is none. */
 export function recordReference(
   commands: Commands,
   job: ResidentJob & { readonly reference: ResidentReference },
   layout: Layout,
   params: BatchParams,
   metrics: Range,
-): Range {
+): { sequences: Range; sums: Range | undefined } {
   const { reference, list } = job;
   if (reference && "forward" in reference) {
     const plain = { ...params, statistics: false };
     // Places may differ from the policy's. Ids out of range are counted once, with the policy's.
     const tokens = recordTokens(commands, reference, job, commands.scratch(metrics.size));
     const sums = reference.forward(commands, tokens, false);
-    return recordSequences(commands, job, layout, plain, sums, commands.scratch(8 * list.positions));
+    const unused = commands.scratch(8 * list.positions);
+    return { sequences: recordSequences(commands, job, layout, plain, sums, unused), sums };
   }
   if (reference && "there" in reference) {
     const count = 2 * list.pairs;
@@ -97,12 +98,12 @@ export function recordReference(
     commands.copy(reference.there, logps);
     const sequences = commands.scratch(sequenceBytes(count));
     commands.run(givenWgsl, groupsOf(count), uploadParams(commands, { ...params, tokens: count }), logps, sequences);
-    return sequences;
+    return { sequences, sums: undefined };
   }
   const words = new Uint32Array(2 * list.pairs * SEQUENCE_WORDS);
   const logps = reference ? reference.logps : new Float64Array(2 * list.pairs);
   logps.forEach((x, r) => {
     words.set(summedWords(x), r * SEQUENCE_WORDS);
   });
-  return commands.upload(words);
+  return { sequences: commands.upload(words), sums: undefined };
 }

@@ -46,7 +46,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let shorter = start[partner + 1u] - start[partner];
   let all = array<f32, 6>();
   var total = vec2u(0u);
-  var own = all; // logp, spread, likelihood, entropy, mean logit, hits
+  var own = all; // logp scaled, spread, likelihood, entropy, mean logit, hits
   var flag = 0u; // 1: no room in fixed point, 2: NaN
   for (var k = start[r] + lane; k < start[r + 1u]; k += ${LANES}u) {
     let token = sums[k];
@@ -67,7 +67,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let full = k - start[r] < shorter;
     let weight = select(params.alpha, 1.0, full);
     if (full || params.alpha > 0.0) {
-      own[0] += weight * logp;
+      own[0] += weight * ((label * WILD_SCALE - most * WILD_SCALE) - logOfSum * WILD_SCALE);
       flag |= select(1u, 0u, sane) | select(0u, 3u, bad);
       if (full) { total = fixed_sum(total, exact); }
       else if (sane) { total = fixed_sum(total, fix(weight * logp)); }
@@ -91,7 +91,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (lane != 0u) { return; }
   let it = floats[0];
   let wild = flags[0];
-  let value = select(float_of(fixed[0]), it[0], wild != 0u);
+  let value = select(float_of(fixed[0]) * WILD_SCALE, it[0], wild != 0u);
   sequences[r] = Sequence(Summed(fixed[0], wild, bits_of(value, (wild & 2u) != 0u)), it[1], it[2], it[3], it[4], it[5], 0u, 0u, 0u);
 }
 // Σ p² lies in [1/V, 1] times the square of the sum: its logarithm is that of a number ≥ 1 or a bit below.
@@ -106,7 +106,7 @@ ${eachWgsl("params.tokens")}
   let wild = !(abs(x) < FIXED_RANGE) || is_nan(x);
   var exact = vec2u(0u);
   if (!wild) { exact = fix(x); }
-  sequences[i] = Sequence(Summed(exact, select(0u, 1u, wild), bits_of(x, is_nan(x))), 0.0, x, 0.0, 0.0, 0.0, 0u, 0u, 0u);
+  sequences[i] = Sequence(Summed(exact, select(0u, 1u, wild), bits_of(x * WILD_SCALE, is_nan(x))), 0.0, x, 0.0, 0.0, 0.0, 0u, 0u, 0u);
   _ = params.pairs;
 }`;
 
@@ -153,8 +153,8 @@ ${eachWgsl("params.pairs")}
   let n = params.pairs;
   put(i, difference(policy[i].sum, reference[i].sum));
   put(n + i, difference(policy[n + i].sum, reference[n + i].sum));
-  inputs[2u * n + i] = policy[i].sum.bits;
-  inputs[3u * n + i] = policy[n + i].sum.bits;
+  inputs[2u * n + i] = value_bits(policy[i].sum);
+  inputs[3u * n + i] = value_bits(policy[n + i].sum);
   put(4u * n + i, lengths[i]);
   put(5u * n + i, lengths[n + i]);
   var weight = lengths[2u * n + i];

@@ -167,7 +167,7 @@ async function losses(gpu, near, report) {
 
   const first = gpu.device;
   const submit = first.queue.submit.bind(first.queue);
-  // Between the forward pass and the backward pass.
+  // Once the commands are submitted, and before anything has come back.
   first.queue.submit = (commands) => {
     submit(commands);
     first.destroy();
