@@ -46,10 +46,12 @@ onDawn("the life of a WebGPU backend", () => {
     const first = gpu.device;
     const call = gpu.logitsLoss(batch);
     const resident = gpu.logitsLoss(batch, { readback: false });
+    const fused = gpu.linearLoss(randomLinear({ pairs: 2, length: 4, vocab: 33, width: 8, seed: 3 }));
     await Promise.resolve();
     first.destroy();
     await expect(call).rejects.toBeInstanceOf(BackendError);
     await expect(call).rejects.toMatchObject({ code: "unavailable" });
+    await expect(fused).rejects.toMatchObject({ name: "BackendError", code: "unavailable" });
     await resident.then(
       ({ done }) => expect(done).rejects.toBeInstanceOf(BackendError),
       () => {},
@@ -153,6 +155,20 @@ onDawn("the life of a WebGPU backend", () => {
     expect(missesNear("gradient", [a, b, c, d] as number[], [-g * p, g - g * p, g * p, g * p - g], 1e-5)).toEqual([]);
     const want = [...completionMask.slice(1), 0].map((bit) => -bit * Math.log(vocab));
     expect(missesNear("tokenLogps", logps, want, 1e-7)).toEqual([]);
+    await gpu.dispose();
+    device.destroy();
+  });
+
+  it("takes a head of V = 151,936", async () => {
+    const device = await deviceOf();
+    const gpu = await createWebGpu({ device });
+    const call = randomLinear({ pairs: 1, length: 3, vocab: 151_936, width: 8, seed: 6 });
+    const [got, want] = [await gpu.linearLoss(call), js.linearLoss(call)];
+    for (const name of ["gradHidden", "gradWeight"] as const) {
+      const most = (want[name] as Float32Array).reduce((size, x) => Math.max(size, Math.abs(x)), 0);
+      expect(missesNear(name, got[name] as Float32Array, want[name] as Float32Array, 0, 5e-5 * most)).toEqual([]);
+    }
+    expect(missesNear("logps", got.logps, want.logps, 1e-6)).toEqual([]);
     await gpu.dispose();
     device.destroy();
   });
