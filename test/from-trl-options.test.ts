@@ -1,0 +1,138 @@
+// fromTrl: how options are read, and the keys that nothing reads.
+
+import { describe, expect, it } from "vitest";
+import { elsewhereKeys, silentKeys } from "../src/from-trl/keys.ts";
+import { nearest } from "../src/from-trl/nearest.ts";
+import { fromTrl, type TrlConfig } from "../src/from-trl.ts";
+import { lossTypes } from "../src/losses/index.ts";
+import { loss, refusal, warnings } from "./support/from-trl.ts";
+
+describe("options", () => {
+  it("that nothing uses are left out, with a warning unless they are TRL's default", () => {
+    for (const [key, value, byDefault] of [
+      ["label_smoothing", 0.7, 0],
+      ["discopop_tau", 0.1, 0.05],
+    ] as const) {
+      expect(fromTrl({ loss_type: "hinge", [key]: value })).toMatchObject({
+        loss: { lossType: "hinge" },
+        warnings: [`${key}: hinge does not use it; left out`],
+      });
+      expect(fromTrl({ loss_type: "hinge", [key]: byDefault })).toMatchObject({ warnings: [] });
+    }
+    expect(loss({ loss_type: "sft", beta: 0.3 })).toStrictEqual({ lossType: "sft" });
+    expect(warnings({ loss_type: "sft", beta: 0.3 })).toBe("beta: sft does not use it; left out");
+    expect(warnings({ f_alpha_divergence_coef: 0.7 })).toMatch(/only f_divergence_type: "alpha_divergence" uses it/);
+  });
+
+  it("of the divergence go where it has a meaning", () => {
+    for (const type of ["sigmoid", "sigmoid_norm", "hinge", "ipo", "robust", "discopop"]) {
+      const config = { loss_type: [type, "sft"], f_divergence_type: "forward_kl" };
+      expect(loss(config)).toStrictEqual({ lossType: [type, "sft"], fDivergence: "forward_kl" });
+    }
+    for (const type of ["nca_pair", "bco_pair", "sppo_hard", "aot", "aot_unpaired", "apo_zero", "apo_down", "sft"]) {
+      expect(loss({ loss_type: type, f_divergence_type: "js_divergence" })).toStrictEqual({ lossType: type });
+      expect(warnings({ loss_type: type, f_divergence_type: "js_divergence" })).toMatch(/does not use it.*left out/);
+    }
+    const mixed = { loss_type: ["sigmoid", "nca_pair"], f_divergence_type: "js_divergence" };
+    expect(loss(mixed)).toStrictEqual({ lossType: ["sigmoid", "nca_pair"] });
+    expect(warnings(mixed)).toMatch(/nca_pair does not use it \(TRL v0\.29.*in a call of their own/);
+    expect(loss({ loss_type: "discopop", f_divergence_type: "js_divergence" }, "0.24.0").fDivergence).toBeUndefined();
+    expect(loss({ loss_type: "bco_pair", f_divergence_type: "reverse_kl" })).toStrictEqual({ lossType: "bco_pair" });
+    for (const spelling of ["js_divergence", "JS_DIVERGENCE", "FDivergenceType.JS_DIVERGENCE"]) {
+      expect(loss({ f_divergence_type: spelling })).toStrictEqual({ fDivergence: "js_divergence" });
+    }
+  });
+
+  it("of reference-free training go where TRL applied them", () => {
+    for (const type of ["sigmoid", "robust", "exo_pair", "hinge", "ipo", "apo_zero", "apo_down"]) {
+      expect(loss({ loss_type: type, reference_free: true }, "0.24.0")).toMatchObject({ referenceFree: true });
+    }
+    for (const type of ["bco_pair", "sppo_hard", "nca_pair", "aot", "aot_unpaired", "discopop", "sft"]) {
+      const config = { loss_type: type, reference_free: true };
+      expect(loss(config, "0.24.0")).not.toHaveProperty("referenceFree");
+      expect(warnings(config, "0.24.0")).toMatch(/^reference_free: TRL never applied it/m);
+    }
+    expect(loss({ loss_type: ["sigmoid", "aot"], reference_free: true })).not.toHaveProperty("referenceFree");
+    expect(loss({ reference_free: false })).toStrictEqual({});
+    expect(warnings({ reference_free: true })).toMatch(/gone since TRL v0\.29/);
+  });
+
+  it("rpo_alpha is one more loss", () => {
+    expect(loss({ rpo_alpha: 0.5 }, "0.24.0")).toStrictEqual({ lossType: ["sigmoid", "sft"], lossWeights: [1, 0.5] });
+    expect(loss({ loss_type: ["ipo", "hinge"], loss_weights: [2, 3], rpo_alpha: 1 })).toStrictEqual({
+      lossType: ["ipo", "hinge", "sft"],
+      lossWeights: [2, 3, 1],
+    });
+    expect(warnings({ rpo_alpha: 1 })).toMatch(/^rpo_alpha: read as one more loss, sft, of weight 1; .*gone since/);
+    expect(loss({ loss_type: "hinge", rpo_alpha: 0 })).toStrictEqual({ lossType: "hinge" });
+    expect(loss({ rpo_alpha: 0.5 }, "0.9.6")).toStrictEqual({ lossType: ["sigmoid", "sft"], lossWeights: [0.5, 1] });
+  });
+
+  it("ldAlpha and weighting are for calls that see more than pairs", () => {
+    expect(loss({ ld_alpha: 0.5 })).toStrictEqual({ ldAlpha: 0.5 });
+    expect(warnings({ ld_alpha: 0.5 })).toMatch(/pairLoss refuses it/);
+    expect(fromTrl({ ld_alpha: 1 })).toStrictEqual(fromTrl({}));
+    expect(loss({ loss_type: "sft", ld_alpha: 0.5 })).toStrictEqual({ lossType: "sft" });
+    expect(refusal(() => fromTrl({ ld_alpha: 1.5 })).code).toBe("out-of-range");
+    expect(loss({ use_weighting: true })).toStrictEqual({ weighting: "wpo" });
+    expect(warnings({ use_weighting: true })).toMatch(/pairLoss refuses weighting/);
+    for (const type of ["aot", "aot_unpaired", "sft"]) {
+      expect(loss({ loss_type: ["sigmoid", type], use_weighting: true })).not.toHaveProperty("weighting");
+      expect(warnings({ loss_type: type, use_weighting: true })).toMatch(/^use_weighting: WPO weights pairs/);
+    }
+  });
+
+  it("of truncation carry the version's default where max_length needs it", () => {
+    const mode = (config: TrlConfig, version?: string) => fromTrl(config, { version }).collate.truncationMode;
+    expect(mode({ max_length: 9 })).toBeUndefined();
+    expect(mode({}, "0.24.0")).toBeUndefined();
+    expect(mode({ max_length: 9 }, "0.24.0")).toBe("keep_end");
+    expect(mode({ max_length: 9, truncation_mode: "keep_start" }, "0.24.0")).toBe("keep_start");
+    expect(mode({ max_length: 9, truncation_mode: "keep_end" }, "0.13.0")).toBe("keep_start");
+    expect(mode({ max_length: 9, truncation_mode: "keep_end" }, "0.9.6")).toBe("keep_end");
+    expect(warnings({ max_length: 9 }, "0.24.0")).toMatch(/^truncation_mode: .*keep_end/);
+    expect(warnings({ max_length: 9 }, "0.9.6")).toMatch(/^max_length: /);
+    expect(warnings({ max_length: 9, max_prompt_length: 4 }, "0.13.0")).toBe("");
+  });
+});
+
+describe("keys that nothing reads", () => {
+  it.each(Object.entries(elsewhereKeys))("%s warns where it is on", (key, { off, says }) => {
+    for (const value of off) expect(fromTrl({ [key]: value }).warnings).toStrictEqual([]);
+    expect(fromTrl({ [key]: "on" }).warnings).toStrictEqual([`${key}: ${says}`]);
+  });
+
+  it("are silent where they only run the job", () => {
+    const config = Object.fromEntries(silentKeys.map((key) => [key, "anything"]));
+    expect(fromTrl(config)).toStrictEqual(fromTrl({}));
+  });
+
+  it.each([
+    ["lable_smoothing", "label_smoothing"],
+    ["labelSmoothing", "label_smoothing"],
+    ["lossType", "loss_type"],
+    ["learing_rate", "learning_rate"],
+    ["beat", "beta"],
+    ["gradient_acumulation_step", "gradient_accumulation_steps"],
+  ])("%s: did you mean %s", (key, meant) => {
+    expect(fromTrl({ [key]: 1 }).warnings).toStrictEqual([
+      `${key}: not a key of DPOConfig; ignored. Did you mean ${meant}?`,
+    ]);
+  });
+
+  it("are called unknown, those of other trainers by the trainer's name", () => {
+    const unknown = ["gamma_beta_ratio", "constructor", "toString", "hidden", ""];
+    for (const key of unknown)
+      expect(fromTrl({ [key]: 1 }).warnings).toStrictEqual([`${key}: not a key of DPOConfig; ignored`]);
+    expect(warnings({ cpo_alpha: 1 })).toBe("cpo_alpha: a key of CPOConfig, not of DPOConfig; ignored");
+    expect(warnings({ desirable_weight: 1 })).toMatch(/KTOConfig/);
+    expect(warnings(JSON.parse('{ "__proto__": 1 }'))).toBe("__proto__: not a key of DPOConfig; ignored");
+  });
+
+  it("nearest finds swaps and slips, and no far cry", () => {
+    expect(nearest("sigmiod", lossTypes)).toBe("sigmoid");
+    expect(nearest("exo-pair", lossTypes)).toBe("exo_pair");
+    expect(nearest("cdpo", lossTypes)).toBeUndefined();
+    expect(nearest("", lossTypes)).toBeUndefined();
+  });
+});

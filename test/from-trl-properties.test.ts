@@ -1,0 +1,111 @@
+// fromTrl: whatever configuration fast-check thinks of.
+
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { DpoError } from "../src/errors.ts";
+import { elsewhereKeys, type Key, knownKeys, readKeys, silentKeys } from "../src/from-trl/keys.ts";
+import { fromTrl, type TrlConfig } from "../src/from-trl.ts";
+import { type LossType, losses, lossTypes } from "../src/losses/index.ts";
+import { oldNames } from "../src/losses/old-names.ts";
+import { lossOf } from "./support/from-trl.ts";
+
+describe("any configuration", () => {
+  const text = fc.string({ maxLength: 6 });
+  const positive = fc.double({ min: 1e-3, max: 10, noNaN: true });
+  const real = fc.double({ min: -10, max: 10, noNaN: true });
+  const count = fc.integer({ min: 1, max: 4096 });
+  const byKind = {
+    number: positive,
+    count,
+    integer: fc.integer(),
+    id: fc.nat(),
+    flag: fc.boolean(),
+    text,
+    divergence: fc.constantFrom("reverse_kl", "forward_kl", "js_divergence", "FDivergenceType.ALPHA_DIVERGENCE"),
+    truncation: fc.constantFrom("keep_start", "keep_end"),
+    object: fc.dictionary(text, fc.integer()),
+  };
+  const special: Partial<Record<Key, fc.Arbitrary<unknown>>> = {
+    label_smoothing: fc.double({ min: 1e-6, max: 0.49, noNaN: true }),
+    f_alpha_divergence_coef: real,
+    rpo_alpha: real,
+    ld_alpha: fc.double({ min: 0, max: 1, noNaN: true }),
+  };
+  const names = fc.array(fc.constantFrom(...lossTypes, ...Object.keys(oldNames)), { minLength: 1, maxLength: 4 });
+  const chosen = names.chain((list) =>
+    fc.record(
+      {
+        loss_type: fc.constantFrom<unknown>(list, ...(list.length === 1 ? list : [])),
+        loss_weights: fc.array(real, { minLength: list.length, maxLength: list.length }),
+      },
+      { requiredKeys: ["loss_type"] },
+    ),
+  );
+  const valueFor = (key: Key): fc.Arbitrary<unknown> => {
+    const kind = readKeys[key];
+    const value = special[key] ?? (kind === "names" || kind === "numbers" ? fc.constant(null) : byKind[kind]);
+    return fc.oneof({ weight: 4, arbitrary: value }, fc.constant(null));
+  };
+  const keys = Object.keys(readKeys).filter((key): key is Key => key in readKeys && !/^loss_/.test(key));
+  const others = fc.dictionary(fc.constantFrom(...silentKeys, ...Object.keys(elsewhereKeys)), fc.anything());
+  const read = fc.record(Object.fromEntries(keys.map((key) => [key, valueFor(key)])), { requiredKeys: [] });
+  const config = fc.tuple(fc.option(chosen), read, others).map(([a, b, c]): TrlConfig => ({ ...c, ...b, ...a }));
+  const version = fc.constantFrom(undefined, "0.7.5", "0.9.6", "0.12.0", "0.24.0", "0.28", "0.29.0", "1.9.0");
+
+  /** Options and the losses of a list that use them, from the table of losses alone. */
+  const usedBy = (name: string, type: LossType): boolean => {
+    if (name === "lossType" || name === "lossWeights") return true;
+    const isMargin = "margin" in losses[type] && !("sorted" in losses[type]);
+    if (name === "fDivergence" || name === "fAlpha") return isMargin;
+    return (
+      Object.hasOwn(losses[type].params, name) || (/^(ldAlpha|weighting|referenceFree)$/.test(name) && type !== "sft")
+    );
+  };
+
+  it("that is valid is read, holds only what the losses use, and runs", () => {
+    fc.assert(
+      fc.property(config, version, (given, at) => {
+        const { loss, warnings } = fromTrl(given, { version: at });
+        const types = [loss.lossType ?? "sigmoid"].flat().filter((type): type is LossType => typeof type === "string");
+        for (const [name, value] of Object.entries(loss)) {
+          expect(value).toBeDefined();
+          expect(types.some((type) => usedBy(name, type))).toBe(true);
+        }
+        for (const warning of warnings) expect(warning).toMatch(/^[a-z_0-9]+: .{10}/);
+        expect(new Set(warnings).size).toBe(warnings.length);
+        const { ldAlpha, weighting, ...forPairs } = loss;
+        expect(typeof lossOf(forPairs)).toBe("number");
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("is left as it is, and read the same way again", () => {
+    const freeze = (value: unknown): void => {
+      if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return;
+      Object.values(Object.freeze(value)).forEach(freeze);
+    };
+    fc.assert(
+      fc.property(config, version, (given, at) => {
+        for (const value of Object.values(given)) if (Array.isArray(value)) freeze(value);
+        Object.freeze(given);
+        const before = { ...given };
+        const once = fromTrl(given, { version: at });
+        expect(given).toStrictEqual(before);
+        expect(fromTrl(given, { version: at })).toStrictEqual(once);
+      }),
+    );
+  });
+
+  it("never fails but with an error of this package", () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom(...knownKeys), fc.anything()), version, (given, at) => {
+        try {
+          fromTrl(given, { version: at });
+        } catch (error) {
+          expect(error).toBeInstanceOf(DpoError);
+        }
+      }),
+    );
+  });
+});
