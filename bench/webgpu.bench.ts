@@ -71,4 +71,27 @@ for (const { rows, vocab } of [
   });
   buffer.destroy();
 }
+
+{
+  const [rows, hiddenSize, vocab] = [64, 128, 8192];
+  const tokens = { pairs: 1, offsets: Int32Array.of(0, rows / 2, rows), targets: new Int32Array(rows).fill(7) };
+  const [hidden, weight] = [numbers(rows * hiddenSize, 1), numbers(vocab * hiddenSize, 0.2)];
+  const batch = { tokens, vocab, hiddenSize, hidden, weight, reference: { logps: new Float64Array(2) } };
+  close("linearLoss", (await gpu.linearLoss(batch)).loss, js.linearLoss(batch).loss);
+  const name = `${rows} × ${hiddenSize} × ${vocab}`;
+  await median(`linearLoss, ${name}`, () => gpu.linearLoss(batch), 3);
+  const buffer = gpu.device.createBuffer({ size: weight.byteLength, usage: 0x8c });
+  gpu.device.queue.writeBuffer(buffer, 0, weight as Float32Array<ArrayBuffer>);
+  await median(
+    `linearLoss, readback false, ${name}`,
+    async () => {
+      const result = await gpu.linearLoss({ ...batch, weight: { buffer } }, { readback: false });
+      await result.done;
+      await gpu.device.queue.onSubmittedWorkDone();
+      result.destroy();
+    },
+    3,
+  );
+  buffer.destroy();
+}
 await gpu.dispose();

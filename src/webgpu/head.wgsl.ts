@@ -6,15 +6,33 @@ import { GROUP } from "./commands.ts";
 import { encodeWgsl, perWord, readWgsl } from "./floats.wgsl.ts";
 import { eachWgsl, nanWgsl } from "./pairs.wgsl.ts";
 
-/** Rows and columns of the tile that one workgroup computes, 4 × 4 numbers a lane; what it reads of both at a time. */
+/** Rows and columns of the tile that one workgroup computes; a lane has 4 × 4 numbers of it. */
 export const TILE = 64;
+/** What it reads of both operands at a time: as much as every lane reads four numbers of each. */
 const DEPTH = 16;
 const LANES = 256;
+const FOURS = TILE / 4;
+
+/** Four neighbouring numbers of an operand, as the lane finds them: neighbours in memory go to neighbouring lanes, however it lies. */
+const fourOf = (
+  name: string,
+  bound: string,
+  start: string,
+  read: (i: string, k: string) => string,
+): string => /* wgsl */ `
+    let along${name} = params.${name}Depth == 1u;
+    let four${name} = select(lane % ${FOURS}u, lane / ${DEPTH}u, along${name});
+    let k${name} = select(lane / ${FOURS}u, lane % ${DEPTH}u, along${name});
+    var numbers${name} = vec4f();
+    for (var i = 0u; i < 4u; i++) {
+      let at${name} = ${start} + 4u * four${name} + i;
+      if (at${name} < params.${bound} && depth + k${name} < params.depth) { numbers${name}[i] = ${read(`at${name}`, `(depth + k${name})`)}; }
+    }`;
 
 /**
  * out[i, j] = scale·Σ a[i, k]·b[k, j], plus what is there with `accumulate`; operands by strides, so that the transposed ones
- * are read where they are, and b of any type. Every operand is read once for each tile of the other, from there on it is in workgroup memory: a
- * tile of 64 does 32 operations for each number read.
+ * are read where they are, and b of any type. Every operand is read once for each tile of the other, and from there on twice as
+ * four numbers for 32 operations.
  */
 export const productWgsl = (type: FloatType): string => /* wgsl */ `
 struct Params {
@@ -25,8 +43,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 @group(0) @binding(2) var<storage, read> b: array<u32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
-var<workgroup> tileA: array<f32, ${DEPTH * TILE}>;
-var<workgroup> tileB: array<f32, ${DEPTH * TILE}>;
+var<workgroup> tileA: array<vec4f, ${DEPTH * FOURS}>;
+var<workgroup> tileB: array<vec4f, ${DEPTH * FOURS}>;
 ${readWgsl(type, "b")}
 @compute @workgroup_size(${LANES})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -35,35 +53,27 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let row = (g / tiles) * ${TILE}u;
   let column = (g % tiles) * ${TILE}u;
   if (row >= params.rows) { return; }
-  let own = vec2u(lane / 16u, lane % 16u) * 4u;
+  let own = vec2u(lane / ${FOURS}u, lane % ${FOURS}u);
   var sums = array<vec4f, 4>();
   for (var depth = 0u; depth < params.depth; depth += ${DEPTH}u) {
+    ${fourOf("a", "rows", "row", (i, k) => `a[${i} * params.aRow + ${k} * params.aDepth]`)}
+    ${fourOf("b", "columns", "column", (i, k) => `at(params.shift + ${k} * params.bDepth + ${i} * params.bColumn)`)}
     workgroupBarrier();
-    for (var e = lane; e < ${DEPTH * TILE}u; e += ${LANES}u) {
-      // Neighbours in memory go to neighbouring lanes, whichever way the operand lies.
-      let atA = select(vec2u(e % ${TILE}u, e / ${TILE}u), vec2u(e / ${DEPTH}u, e % ${DEPTH}u), params.aDepth == 1u);
-      let atB = select(vec2u(e % ${TILE}u, e / ${TILE}u), vec2u(e / ${DEPTH}u, e % ${DEPTH}u), params.bDepth == 1u);
-      let i = row + atA.x;
-      let j = column + atB.x;
-      let kA = depth + atA.y;
-      let kB = depth + atB.y;
-      var x = 0.0;
-      var y = 0.0;
-      if (i < params.rows && kA < params.depth) { x = a[i * params.aRow + kA * params.aDepth]; }
-      if (j < params.columns && kB < params.depth) { y = at(params.shift + kB * params.bDepth + j * params.bColumn); }
-      tileA[atA.y * ${TILE}u + atA.x] = x;
-      tileB[atB.y * ${TILE}u + atB.x] = y;
-    }
+    tileA[ka * ${FOURS}u + foura] = numbersa;
+    tileB[kb * ${FOURS}u + fourb] = numbersb;
     workgroupBarrier();
     for (var k = 0u; k < ${DEPTH}u; k++) {
-      let at = k * ${TILE}u + own.y;
-      let y = vec4f(tileB[at], tileB[at + 1u], tileB[at + 2u], tileB[at + 3u]);
-      for (var i = 0u; i < 4u; i++) { sums[i] += tileA[k * ${TILE}u + own.x + i] * y; }
+      let x = tileA[k * ${FOURS}u + own.x];
+      let y = tileB[k * ${FOURS}u + own.y];
+      sums[0] += x.x * y;
+      sums[1] += x.y * y;
+      sums[2] += x.z * y;
+      sums[3] += x.w * y;
     }
   }
   for (var i = 0u; i < 4u; i++) {
     for (var j = 0u; j < 4u; j++) {
-      let place = vec2u(row + own.x + i, column + own.y + j);
+      let place = vec2u(row, column) + 4u * own + vec2u(i, j);
       if (place.x >= params.rows || place.y >= params.columns) { continue; }
       let to = params.to + place.x * params.columns + place.y;
       out[to] = params.scale * sums[i][j] + select(0.0, out[to], params.accumulate != 0u);
