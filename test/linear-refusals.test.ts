@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { AbortError, DpoError, KindError, ParamError, ShapeError } from "../src/index.ts";
 import { type AnyBackend, onEachBackend } from "./support/backends.ts";
-import { bytesOf } from "./support/guards.ts";
+import { bytesOf, sameBytes } from "./support/guards.ts";
 import { missesOfLinearBits } from "./support/linear.ts";
 import { linearRefusals, soundLinear, soundLora, WIDTH } from "./support/linear-refusals.ts";
 import { idRefusals } from "./support/logits-id-refusals.ts";
@@ -40,7 +40,7 @@ async function expectRefused(backend: AnyBackend, refusal: LogitsRefusal, sound:
   expect(thrown).toBeInstanceOf(classes[error]);
   expect(thrown).toBeInstanceOf(DpoError);
   expect(thrown).toMatchObject({ name: error, code, message: expect.stringMatching(message) });
-  for (const [k, array] of arrays.entries()) expect(Buffer.compare(bytesOf(array), before[k] as Uint8Array)).toBe(0);
+  for (const [k, array] of arrays.entries()) expect(sameBytes(bytesOf(array), before[k] as Uint8Array)).toBe(true);
 }
 
 onEachBackend((backend) => {

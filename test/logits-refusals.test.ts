@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { AbortError, DpoError, KindError, ParamError, ShapeError } from "../src/index.ts";
 
 import { type AnyBackend, onEachBackend } from "./support/backends.ts";
-import { bytesOf } from "./support/guards.ts";
+import { bytesOf, sameBytes } from "./support/guards.ts";
 import { idRefusals } from "./support/logits-id-refusals.ts";
 import { logitsRefusals } from "./support/logits-option-refusals.ts";
 import {
@@ -59,7 +59,7 @@ async function expectRefused(
   expect(thrown).toBeInstanceOf(classes[error]);
   expect(thrown).toBeInstanceOf(DpoError);
   expect(thrown).toMatchObject({ name: error, code, message: expect.stringMatching(message) });
-  for (const [k, array] of arrays.entries()) expect(Buffer.compare(bytesOf(array), before[k] as Uint8Array)).toBe(0);
+  for (const [k, array] of arrays.entries()) expect(sameBytes(bytesOf(array), before[k] as Uint8Array)).toBe(true);
 }
 
 onEachBackend((backend) => {

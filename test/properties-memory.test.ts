@@ -6,6 +6,7 @@ import type { LengthArray, PairBuffers, PairLogps } from "../src/types.ts";
 import { checkCalls } from "./support/arbitraries.ts";
 import { type AnyBackend, onEachBackend, onEachLocalWasm, onEachWasm, RESERVE } from "./support/backends.ts";
 import { missesBits } from "./support/compare.ts";
+import { bytesOf, sameBytes } from "./support/guards.ts";
 import { mapPairs } from "./support/pairs.ts";
 
 type Constructor = new (buffer: ArrayBufferLike, offset: number, length: number) => LengthArray;
@@ -56,14 +57,11 @@ onEachBackend((backend) => {
       const before = mapPairs(pairs, (array) => array.slice());
       await backend.pairLoss(pairs, { ...options, metrics: "full", validate: "finite" });
       for (const [name, array] of Object.entries(before)) {
-        expect(Buffer.compare(bytesOf(array), bytesOf(pairs[name as keyof PairLogps] as LengthArray))).toBe(0);
+        expect(sameBytes(bytesOf(array), bytesOf(pairs[name as keyof PairLogps] as LengthArray))).toBe(true);
       }
     });
   });
 });
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: LengthArray): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
 
 /** The float32 arrays in the memory of the backend, each behind `gap` elements that are not its own. */
 function allocated(backend: AnyBackend, pairs: PairLogps, gap: number): { inside: PairLogps; free: () => void } {

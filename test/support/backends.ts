@@ -1,14 +1,10 @@
 // The list of backends that every case runs on. `await` works on all of them: those of this thread return at once.
 
-import { afterAll, describe, expect, it, vi } from "vitest";
-import { createJs, createWasm } from "../../src/index.ts";
-import { breakEven } from "../../src/pool/break-even.ts";
-import { createPool } from "../../src/pool.ts";
+import { afterAll, describe, vi } from "vitest";
 import type { AsyncBackend, Backend } from "../../src/types.ts";
-import { hasRelaxedSimd, hasSimd } from "../../src/wasm/load.ts";
-import { createWebGpu } from "../../src/webgpu.ts";
-import { adapterOfDawn, missing as noGpu } from "./dawn.ts";
-import { overSharedArrays } from "./shared-arrays.ts";
+import { localBackends, localWasms, pools, webGpu } from "./candidates.ts";
+
+export { localBackends, RESERVE } from "./candidates.ts";
 
 export type AnyBackend = Backend | AsyncBackend;
 
@@ -19,42 +15,8 @@ export interface Candidate<B extends AnyBackend = AnyBackend> {
   missing?: string | undefined;
 }
 
-/** Bytes for `allocate` in each of the WebAssembly backends. */
-export const RESERVE = 1 << 22;
-
-const noSimd = hasSimd() ? undefined : "this engine has no WebAssembly SIMD";
-const noRelaxed = hasRelaxedSimd() ? noSimd : "this engine has no relaxed SIMD";
-
-const localWasms: readonly Candidate<Backend>[] = [
-  { name: "wasm", create: () => createWasm({ relaxed: false, reserve: RESERVE }), missing: noSimd },
-  { name: "wasm relaxed", create: () => createWasm({ relaxed: true, reserve: RESERVE }), missing: noRelaxed },
-];
-
-/** Those of this thread. */
-export const localBackends: readonly Candidate<Backend>[] = [
-  { name: "js", create: async () => createJs() },
-  ...localWasms,
-];
-
-// The tests' batches are small: the calling thread would compute them itself.
-Object.assign(breakEven, { logits: 0, products: 0, sharedPairs: 1, sortedPairs: 1 });
-
-const poolOf = (memory: "shared" | "transfer") => createPool({ workers: 2, memory, relaxed: false });
-
-export const pools: readonly Candidate<AsyncBackend>[] = [
-  { name: "pool, transfer", create: () => poolOf("transfer"), missing: noSimd },
-  { name: "pool, shared", create: () => poolOf("shared"), missing: noSimd },
-  { name: "pool, shared arrays", create: async () => overSharedArrays(await poolOf("shared")), missing: noSimd },
-];
-
-const webGpu: Candidate<AsyncBackend> = {
-  name: "webgpu",
-  create: async () => createWebGpu({ adapter: await adapterOfDawn() }),
-  missing: noGpu,
-};
 // A software driver takes its time to compile shaders, and at every barrier.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
-if (noGpu && process.env["CI"]) it("webgpu is tested where CI is set", () => expect.fail(noGpu));
 
 export const backends: readonly Candidate[] = [...localBackends, ...pools, webGpu];
 

@@ -54,6 +54,9 @@ export function guarded<A extends Typed>(
 export const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView<ArrayBufferLike>): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
+export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i]);
+
 /** Copies of arrays in the memory of the backend, `at` elements into blocks of `allocate`. */
 export function memoryOf(backend: AnyBackend) {
   const blocks: ArrayBufferView[] = [];

@@ -11,20 +11,20 @@ export const root = fileURLToPath(new URL("../../../", import.meta.url));
 const GENEROUS = 60_000;
 
 /** The output of a program that ends by itself with code 0. */
-export function output(executable: string, args: readonly string[]): Promise<string> {
+export function output(executable: string, args: readonly string[], patience = GENEROUS): Promise<string> {
   return new Promise((resolve, reject) => {
-    const limits = { cwd: root, timeout: GENEROUS, killSignal: "SIGKILL" } as const;
+    const limits = { cwd: root, timeout: patience, killSignal: "SIGKILL", maxBuffer: 1 << 26 } as const;
     execFile(executable, args, limits, (error, stdout, stderr) => {
       if (!error) return resolve(stdout);
-      const why = error.killed ? `did not exit by itself within ${GENEROUS} ms` : error.message;
+      const why = error.killed ? `did not exit by itself within ${patience} ms` : error.message;
       reject(new Error(`${executable} ${args.join(" ")}: ${why}\n${stdout}\n${stderr}`));
     });
   });
 }
 
 /** The report that a program prints. */
-export const reportOf = async (executable: string, args: readonly string[]): Promise<unknown> =>
-  JSON.parse(await output(executable, args));
+export const reportOf = async (executable: string, args: readonly string[], patience?: number): Promise<unknown> =>
+  JSON.parse(await output(executable, args, patience));
 
 /** A program of node_modules, pinned there. */
 export const pinned = (name: string): string => join(root, "node_modules/.bin", name);
