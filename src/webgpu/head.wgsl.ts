@@ -13,20 +13,24 @@ const DEPTH = 16;
 const LANES = 256;
 const FOURS = TILE / 4;
 
-/** Four neighbouring numbers of an operand, as the lane finds them: neighbours in memory go to neighbouring lanes, however it lies. */
+/**
+ * Four neighbouring numbers of an operand, of which `at(i, k)` is one, and their place in its tile. Neighbours in memory go to
+ * neighbouring lanes, whichever way the operand lies.
+ */
 const fourOf = (
   name: string,
-  bound: string,
+  count: string,
   start: string,
-  read: (i: string, k: string) => string,
+  at: (i: string, k: string) => string,
 ): string => /* wgsl */ `
-    let along${name} = params.${name}Depth == 1u;
-    let four${name} = select(lane % ${FOURS}u, lane / ${DEPTH}u, along${name});
-    let k${name} = select(lane / ${FOURS}u, lane % ${DEPTH}u, along${name});
-    var numbers${name} = vec4f();
-    for (var i = 0u; i < 4u; i++) {
-      let at${name} = ${start} + 4u * four${name} + i;
-      if (at${name} < params.${bound} && depth + k${name} < params.depth) { numbers${name}[i] = ${read(`at${name}`, `(depth + k${name})`)}; }
+    let along_${name} = params.${name}Depth == 1u;
+    let four_${name} = select(lane % ${FOURS}u, lane / ${DEPTH}u, along_${name});
+    let k_${name} = select(lane / ${FOURS}u, lane % ${DEPTH}u, along_${name});
+    var ${name}4 = vec4f();
+    for (var j = 0u; j < 4u; j++) {
+      let i = ${start} + 4u * four_${name} + j;
+      let k = depth + k_${name};
+      if (i < params.${count} && k < params.depth) { ${name}4[j] = ${at("i", "k")}; }
     }`;
 
 /**
@@ -59,8 +63,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     ${fourOf("a", "rows", "row", (i, k) => `a[${i} * params.aRow + ${k} * params.aDepth]`)}
     ${fourOf("b", "columns", "column", (i, k) => `at(params.shift + ${k} * params.bDepth + ${i} * params.bColumn)`)}
     workgroupBarrier();
-    tileA[ka * ${FOURS}u + foura] = numbersa;
-    tileB[kb * ${FOURS}u + fourb] = numbersb;
+    tileA[k_a * ${FOURS}u + four_a] = a4;
+    tileB[k_b * ${FOURS}u + four_b] = b4;
     workgroupBarrier();
     for (var k = 0u; k < ${DEPTH}u; k++) {
       let x = tileA[k * ${FOURS}u + own.x];
