@@ -124,7 +124,11 @@ export async function lossOfHidden(gpu: Gpu, given: GpuHeadBatch, all: GpuLinear
 }
 
 /** A call whose results are read back, as every backend's checks know it. Without a buffer it is the very call, its refusals too. */
-async function standInOf<B, O>(gpu: Gpu, given: object, options: object): Promise<{ batch: B } & GradientPlaces<O>> {
+async function standInOf<B, O>(
+  gpu: Gpu,
+  given: object,
+  options: object,
+): Promise<{ batch: B } & Omit<GradientPlaces<O>, "make">> {
   const fetched = await fetchSmall(gpu, given, true);
   const { out } = fieldsOf(options);
   if (!isOnGpu(fetched) && !hasGpuArray(out)) return { batch: fetched as B, options: options as O, kept: {} };

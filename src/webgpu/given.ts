@@ -6,7 +6,7 @@ import { kindOf, shown } from "../plan.ts";
 import type { Floats } from "../types.ts";
 import { type Gpu, type Range, submit } from "./commands.ts";
 import { bytesOf } from "./floats.wgsl.ts";
-import { usage } from "./pool.ts";
+import { align, usage } from "./pool.ts";
 import type { GpuArray } from "./types.ts";
 
 /** Whether a value is a part of a GPU buffer; a typed array's own buffer cannot be mapped. */
@@ -48,6 +48,16 @@ export function asFloats(array: GpuArray, name: string, length: number): Floats 
   const { buffer, offset } = rangeOf(array, name, "STORAGE", Math.ceil(bytes / 4) * 4);
   const data = { buffer, byteOffset: offset, byteLength: bytes, length };
   return { [elsewhere]: { type, data } as unknown as FloatData } as unknown as Floats;
+}
+
+/** Floats whose buffer `make` makes once `fill` is called: nothing is made for a call that is refused. */
+export function floatsToCome(type: FloatType, length: number, make: (bytes: number) => GPUBuffer) {
+  const data = { buffer: {}, byteOffset: 0, byteLength: length * bytesOf(type), length };
+  const floats = { [elsewhere]: { type, data } as unknown as FloatData } as unknown as Floats;
+  const fill = (): void => {
+    data.buffer = make(align(data.byteLength));
+  };
+  return { floats, fill };
 }
 
 /** The values of the properties that lie on the GPU, read back into arrays; the others as they are. */

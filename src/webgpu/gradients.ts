@@ -2,9 +2,7 @@
 
 import { ParamError } from "../errors.ts";
 import type { FloatData, FloatType } from "../floats.ts";
-import { bytesOf } from "./floats.wgsl.ts";
-import { asFloats, isGpuArray } from "./given.ts";
-import { align } from "./pool.ts";
+import { asFloats, floatsToCome, isGpuArray } from "./given.ts";
 import type { Outputs } from "./resident.ts";
 import { type Fields, fieldsOf, type StoodIn } from "./stand-in.ts";
 import type { GpuArray, GpuRange } from "./types.ts";
@@ -19,10 +17,15 @@ const inputs: Readonly<Record<string, string>> = {
   gradB: "lora.b",
 };
 
+/** The gradients that results may name. */
+export const gradientNames: readonly string[] = Object.keys(inputs);
+
 /** The options as every backend's checks know them, and the buffers by name. */
 export interface GradientPlaces<O> {
   readonly options: O;
   readonly kept: Readonly<Record<string, GpuArray>>;
+  /** Makes the new ones, once the call is known to be sound. */
+  make(): void;
 }
 
 /** The gradients that a batch has: those of an adapter, or those of the head, which it freezes. */
@@ -47,31 +50,36 @@ export function placeGradients<O>(
 ): GradientPlaces<O> {
   const out: Record<string, unknown> = { ...fieldsOf(options["out"]) };
   const kept: Record<string, GpuArray> = {};
+  const fills: (() => void)[] = [];
   for (const name of wanted(given as Fields)) {
     const input = inputs[name] as string;
     const over = name === "gradLogits" && options["inPlace"] === true;
     const length = lengths[input] as number;
-    let place = over ? (given as Fields)[input] : out[name];
+    const place = over ? (given as Fields)[input] : out[name];
     // Nothing can be added to a new one: the checks refuse it.
     const adds = options["accumulate"] === true && name !== "gradHidden";
-    if (outputs && place === undefined && !adds) {
-      const type =
-        options["gradType"] === "f32" || input.startsWith("lora.") ? "f32" : typeOf((given as Fields)[input]);
-      place = { ...outputs.make(align(length * bytesOf(type))), type };
-    }
-    if (!isGpuArray(place)) {
-      if (!outputs || place === undefined) continue;
+    if (isGpuArray(place)) {
+      kept[name] = place;
+      if (!over) out[name] = asFloats(place, `out.${name}`, length);
+    } else if (outputs && place !== undefined) {
       throw new ParamError("unused-option", `${name}: expected a GPU buffer with readback false, got an array`);
+    } else if (outputs && !adds) {
+      const isWide = options["gradType"] === "f32" || input.startsWith("lora.");
+      const type = isWide ? "f32" : typeOf((given as Fields)[input]);
+      const { floats, fill } = floatsToCome(type, length, (bytes) => outputs.make(bytes).buffer);
+      out[name] = floats;
+      fills.push(fill);
     }
-    kept[name] = place;
-    if (!over) out[name] = asFloats(place, `out.${name}`, length);
   }
-  return { options: (Object.keys(kept).length > 0 ? { ...options, out } : options) as O, kept };
+  const make = (): void => {
+    for (const fill of fills) fill();
+  };
+  return { options: (Object.keys(out).length > 0 ? { ...options, out } : options) as O, kept, make };
 }
 
 function typeOf(input: unknown): FloatType {
   if (isGpuArray(input)) return input.type ?? "f32";
-  const fields = input as Fields;
+  const fields = fieldsOf(input);
   if ("bf16" in fields) return "bf16";
   return "f16" in fields || fields["BYTES_PER_ELEMENT"] === 2 ? "f16" : "f32";
 }

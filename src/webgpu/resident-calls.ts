@@ -5,7 +5,7 @@ import { checkLogits, checkLogitsLoss } from "../logits.ts";
 import { type Plan, planLosses } from "../plan.ts";
 import type { LinearLossOptions, LogitsLossOptions, SequenceLogpsOptions } from "../types.ts";
 import type { Gpu } from "./commands.ts";
-import { placeGradients, rangeOfGradient } from "./gradients.ts";
+import { gradientNames, placeGradients, rangeOfGradient } from "./gradients.ts";
 import { openHead, openLogits } from "./loss-jobs.ts";
 import { place } from "./place.ts";
 import { createOutputs, type Outputs } from "./resident.ts";
@@ -64,9 +64,10 @@ export async function residentLogitsLoss(
   return orDestroyed(outputs, async () => {
     const fetched = await fetchSmall(gpu, given, false);
     const stood = standIn<never>(fetched, options as Fields);
-    const { options: own } = placeGradients<LogitsLossOptions>(fetched, options as Fields, stood, outputs);
-    checkResident(plan, own, ["gradLogits"]);
+    const { options: own, make } = placeGradients<LogitsLossOptions>(fetched, options as Fields, stood, outputs);
+    checkResident(plan, own, gradientNames);
     const checked = checkLogitsLoss(stood.batch, plan, own);
+    make();
     const { job, release } = openLogits({ gpu, plan, options: own, there: stood }, checked);
     const loss = residentLoss(gpu, job, outputs);
     release();
@@ -86,9 +87,10 @@ export async function residentLinearLoss(
   return orDestroyed(outputs, async () => {
     const fetched = await fetchSmall(gpu, given, false);
     const stood = standIn<never>(fetched, options as Fields);
-    const { options: own, kept } = placeGradients<LinearLossOptions>(fetched, options as Fields, stood, outputs);
-    checkResident(plan, own, Object.keys(kept));
+    const { options: own, make } = placeGradients<LinearLossOptions>(fetched, options as Fields, stood, outputs);
+    checkResident(plan, own, gradientNames);
     const checked = checkLinear(stood.batch, plan, own);
+    make();
     const { job, release } = openHead({ gpu, plan, options: own, there: stood }, checked);
     const loss = residentLoss(gpu, job, outputs);
     release();

@@ -127,7 +127,8 @@ function readIds(tokens: GpuTokens): (GpuIds & { tokens: Tokens | PackedTokens }
   if (!isGpuArray(ids)) return undefined;
   const packed = name === "targets";
   const { pairs, length, offsets } = tokens as unknown as Tokens & PackedTokens;
-  const count = packed ? Number(offsets[2 * pairs]) : 2 * pairs * length;
+  // What is no number of them is refused with the rest of the tokens.
+  const count = Math.max(0, packed ? Number(fieldsOf(offsets)[2 * pairs]) : 2 * pairs * length) || 0;
   const range = { ...rangeOf(ids, `tokens.${name}`, "COPY_SRC", 4 * count), size: 4 * count };
   // In padded rows position t predicts token t + 1.
   const places = ({ rows }: TokenList): Uint32Array => Uint32Array.from(rows, (row, k) => (packed ? k : row + 1));

@@ -206,6 +206,20 @@ onDawn("linearLoss in GPU buffers", () => {
     const stays = { readback: false } as const;
     const short = onGpu(new Float32Array(8));
     await expect(gpu.linearLoss({ ...given, weight: short }, stays)).rejects.toThrow("weight: expected at least");
+    // Nothing is made for a call that is refused, however much it would be.
+    for (const hiddenSize of [undefined, "12", -1, 1e12]) {
+      await expect(gpu.linearLoss({ ...given, hiddenSize } as never, stays)).rejects.toMatchObject({
+        code: expect.stringMatching(/^(wrong-kind|wrong-length|out-of-range)$/),
+      });
+    }
+    for (const hidden of [5, null, "states"]) {
+      await expect(gpu.linearLoss({ ...given, hidden } as never, stays)).rejects.toMatchObject({ name: "KindError" });
+    }
+    for (const tokens of [{}, { pairs: -3, length: 7, inputIds: short }, { offsets: null, targets: short }]) {
+      await expect(gpu.linearLoss({ ...given, tokens } as never, stays)).rejects.toMatchObject({
+        name: expect.stringMatching(/^(Kind|Shape|Param)Error$/),
+      });
+    }
     await expect(gpu.linearLoss({ ...given, bias: short })).rejects.toMatchObject({ code: "wrong-length" });
     const half = { ...given, lora: { ...given.lora, a: { ...onGpu(call.lora?.a as Float32Array), type: "f16" } } };
     await expect(gpu.linearLoss(half as never, stays)).rejects.toThrow("lora.a: expected a Float32Array");
