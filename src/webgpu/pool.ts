@@ -1,5 +1,7 @@
 // Buffers that calls borrow: kept by size, so that a training loop makes none after its first step.
 
+import { BackendError } from "../errors.ts";
+
 // The flags as numbers: where a device is handed in, there need not be the browser's globals.
 export const usage = { MAP_READ: 0x1, COPY_SRC: 0x4, COPY_DST: 0x8, STORAGE: 0x80 } as const;
 
@@ -9,8 +11,25 @@ export const STORAGE_USAGE = usage.STORAGE | usage.COPY_DST | usage.COPY_SRC;
 /** Sizes of copies and bindings are multiples of 4. */
 export const align = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
+/**
+ * A new buffer. Where there is no memory for it, it is invalid: the submission that uses it is refused then, in its own error
+ * scopes, and nothing reaches the console.
+ *
+ * Throws    BackendError "out-of-memory" for more than the device makes
+ */
+export function makeBuffer(device: GPUDevice, bytes: number, usage: number): GPUBuffer {
+  const { maxBufferSize } = device.limits;
+  if (bytes > maxBufferSize) {
+    throw new BackendError("out-of-memory", `GPU buffer: expected at most ${maxBufferSize} bytes, got ${bytes}`);
+  }
+  device.pushErrorScope("out-of-memory");
+  const buffer = device.createBuffer({ size: bytes, usage });
+  device.popErrorScope().catch(() => {});
+  return buffer;
+}
+
 export interface Pool {
-  /** A buffer of at least `bytes`; what is in it is anything. */
+  /** A buffer of at least `bytes`; what is in it is anything. Throws what `makeBuffer` does. */
   take(bytes: number, usage: number): GPUBuffer;
   give(buffer: GPUBuffer): void;
   /** Destroys what is not lent, and from then on what is given back. */
@@ -31,10 +50,9 @@ export function createPool(device: GPUDevice): Pool {
   let closed = false;
   return {
     take(bytes, usage) {
-      // A size over the limit is asked for as it is: the device's refusal then names it.
       const size = Math.min(sizeOf(bytes), Math.max(bytes, device.limits.maxBufferSize));
       const found = idle.get(`${usage} ${size}`)?.pop();
-      if (!found) return device.createBuffer({ size, usage });
+      if (!found) return makeBuffer(device, size, usage);
       bytesIdle -= size;
       return found;
     },

@@ -7,7 +7,7 @@ import { submit } from "./commands.ts";
 import { recordPairs } from "./pairs.ts";
 import { inputNames, LANES, pairSumsWgsl, RESULTS } from "./pairs.wgsl.ts";
 import { packParams } from "./params.ts";
-import { STORAGE_USAGE } from "./pool.ts";
+import { makeBuffer, STORAGE_USAGE } from "./pool.ts";
 import { keysOfWgsl, pairInputsWgsl, SEQUENCE_WORDS, tokenMetricsWgsl } from "./sequences.wgsl.ts";
 import { type GpuPairLossResult, type GpuRange, gpuMetrics } from "./types.ts";
 
@@ -48,7 +48,7 @@ export function createOutputs(gpu: Gpu) {
   const made: GPUBuffer[] = [];
   return {
     make(bytes: number): GpuRange {
-      const buffer = gpu.device.createBuffer({ size: Math.max(bytes, 4), usage: STORAGE_USAGE });
+      const buffer = makeBuffer(gpu.device, Math.max(bytes, 4), STORAGE_USAGE);
       made.push(buffer);
       return { buffer, offset: 0, size: bytes };
     },

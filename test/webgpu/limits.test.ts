@@ -84,4 +84,23 @@ onDawn("limits of a device", () => {
     await gpu.dispose();
     device.destroy();
   });
+
+  it("refuses what is more than a buffer holds, without a word on the console", async () => {
+    const device = await deviceOf();
+    const noise: string[] = [];
+    device.addEventListener("uncapturederror", ({ error }) => noise.push(error.message));
+    const gpu = await createWebGpu({ device });
+    const [vocab, rows] = [1 << 20, 256];
+    const tokens = { pairs: 1, offsets: Int32Array.of(0, 1, rows), targets: new Int32Array(rows) };
+    // Half as many bytes as the gradient in float32.
+    const logits = { buffer: device.createBuffer({ size: 4, usage: 0x8c }), type: "f16" } as const;
+    Object.defineProperty(logits.buffer, "size", { value: 2 * vocab * rows });
+    const options = { readback: false, gradType: "f32", referenceFree: true } as const;
+    const call = gpu.logitsLoss({ tokens, vocab, logits }, options);
+    await expect(call).rejects.toMatchObject({ name: "BackendError", code: "out-of-memory" });
+    await expect(call).rejects.toThrow(`got ${4 * vocab * rows}`);
+    expect(noise).toEqual([]);
+    await gpu.dispose();
+    device.destroy();
+  });
 });
