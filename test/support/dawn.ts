@@ -1,6 +1,7 @@
 // Dawn in Node, on SwiftShader: the software driver that comes with Debian's chromium. VK_ICD_FILENAMES chooses another.
 
 import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { describe, expect, it, vi } from "vitest";
 
 const SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";
@@ -9,6 +10,8 @@ const INSTALL = "apt-get install -y --no-install-recommends chromium libvulkan1"
 // The package's types repeat those of lib.dom and clash with them: imported by a name that tsc does not follow.
 async function openDawn(name: string): Promise<GPU | undefined> {
   if (!process.env["VK_ICD_FILENAMES"] && existsSync(SWIFTSHADER)) process.env["VK_ICD_FILENAMES"] = SWIFTSHADER;
+  // Mesa's driver complains without one, at every start.
+  process.env["XDG_RUNTIME_DIR"] ??= tmpdir();
   const { create } = (await import(name)) as { create(options: string[]): GPU };
   const gpu = create([]);
   // A device whose GPU object is collected crashes the process.
