@@ -3,6 +3,7 @@
 import { arrayTypeOf } from "../arrays.ts";
 import { linearLoss } from "../backend/linear-loss.ts";
 import { logitsLogps, logitsLoss } from "../backend/logits-loss.ts";
+import { createOrder } from "../backend/order.ts";
 import { checkPairLoss, setShift, toResult } from "../backend/pair-loss.ts";
 import { runLater } from "../backend/token-stage.ts";
 import { BackendError } from "../errors.ts";
@@ -17,7 +18,6 @@ import { createHand } from "./hand.ts";
 import { later } from "./later.ts";
 import { createLinearEngine } from "./linear-engine.ts";
 import { createLogitsEngine } from "./logits-engine.ts";
-import { createOrder } from "./order.ts";
 import { computeOnWorkers, pairShard } from "./pair-shards.ts";
 import { localEngines, prepare } from "./prepare.ts";
 import { AREA_BYTES } from "./serve.ts";

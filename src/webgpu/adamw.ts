@@ -6,7 +6,7 @@ import { kindOf } from "../plan.ts";
 import { type AdamwHyper, factorsOf } from "../train/adamw.ts";
 import type { Gpu } from "./commands.ts";
 import { submit } from "./commands.ts";
-import { asFloats, isGpuArray, rangeOf } from "./given.ts";
+import { asFloats, isGpuArray, plainRangeOf } from "./given.ts";
 import { eachWgsl, LANES } from "./pairs.wgsl.ts";
 import { packParams } from "./params.ts";
 import { type Piece, place } from "./place.ts";
@@ -53,7 +53,7 @@ export function adamwOnGpu(
   const arrays = [params, grads, state.m, state.v].map((array, k) => {
     const name = names[k] as string;
     if (!isGpuArray(array)) throw new KindError(`${name}: expected a GPU buffer, got ${kindOf(array)}`);
-    return { array, name, range: rangeOf(array, name, "STORAGE") };
+    return { array, name, range: plainRangeOf(array, name, "STORAGE") };
   });
   const bytes = arrays[0]?.range.size ?? 0;
   const buffers = new Set(arrays.map(({ array }) => array.buffer));
@@ -75,5 +75,9 @@ export function adamwOnGpu(
     });
   });
   state.step = step;
+  // Later calls count on it at once; a step that the device refused was none.
+  done.catch(() => {
+    state.step--;
+  });
   return done;
 }

@@ -1,6 +1,7 @@
 // The backend on WebGPU: the calls of every backend, each a promise.
 
 import { arrayTypeOf } from "../arrays.ts";
+import { createOrder } from "../backend/order.ts";
 import { BackendError } from "../errors.ts";
 import type { AdamwHyper } from "../train/adamw.ts";
 import type { AsyncBackend, ElementTypes } from "../types.ts";
@@ -40,6 +41,7 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
   let gpu = await openGpu(options);
   let reopening: Promise<Gpu> | undefined;
   let disposed = false;
+  const inOrder = createOrder();
 
   // A lost device of ours is replaced by the call that finds it so; the caller's is the caller's to replace.
   const refuseDisposed = (call: string): void => {
@@ -53,22 +55,30 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
       reopening = undefined;
     });
     gpu = await reopening;
+    if (disposed) {
+      close();
+      refuseDisposed(call);
+    }
     return gpu;
+  };
+
+  const close = (): void => {
+    gpu.pool.close();
+    if (gpu.owned) gpu.device.destroy();
   };
 
   const dispose = async (): Promise<void> => {
     if (disposed) return;
     disposed = true;
-    gpu.pool.close();
-    if (gpu.owned) gpu.device.destroy();
+    close();
   };
 
   // The declared overloads say what each call gives.
   const calls = {
-    pairLoss: async (pairs, given = {}) => pairLoss(await live("pairLoss"), pairs, given),
+    pairLoss: (pairs, given = {}) => inOrder(given, async () => pairLoss(await live("pairLoss"), pairs, given)),
     sequenceLogps: async (batch, given = {}) => sequenceLogps(await live("sequenceLogps"), batch, given),
-    logitsLoss: async (batch, given = {}) => lossOfLogits(await live("logitsLoss"), batch, given),
-    linearLoss: async (batch, given = {}) => lossOfHidden(await live("linearLoss"), batch, given),
+    logitsLoss: (batch, given = {}) => inOrder(given, async () => lossOfLogits(await live("logitsLoss"), batch, given)),
+    linearLoss: (batch, given = {}) => inOrder(given, async () => lossOfHidden(await live("linearLoss"), batch, given)),
   } as Record<keyof GpuCalls, (input: never, options?: object) => Promise<unknown>> as unknown as GpuCalls;
 
   const { owned, device } = gpu;

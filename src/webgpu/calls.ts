@@ -23,7 +23,7 @@ import type {
 import type { Gpu } from "./commands.ts";
 import { createEngines } from "./engines.ts";
 import { fetchArrays } from "./given.ts";
-import { type GradientPlaces, placeGradients } from "./gradients.ts";
+import { type GradientPlaces, placeGradients, type TokenCall } from "./gradients.ts";
 import { openHead, openLogits } from "./loss-jobs.ts";
 import { computePairs } from "./pairs.ts";
 import { residentLinearLoss, residentLogitsLoss, residentLogpsOf } from "./resident-calls.ts";
@@ -84,7 +84,7 @@ export async function pairLoss(gpu: Gpu, given: GpuPairLogps, all: GpuPairLossOp
 export async function sequenceLogps(gpu: Gpu, given: GpuLogitsBatch, all: GpuSequenceLogpsOptions) {
   const { readback, options } = readOptions(all);
   if (!readback) return residentLogpsOf(gpu, given, options);
-  const { batch } = await standInOf<LogitsBatch, SequenceLogpsOptions>(gpu, given, options);
+  const { batch } = await standInOf<LogitsBatch, SequenceLogpsOptions>("sequenceLogps", gpu, given, options);
   const engines = createEngines(gpu, options?.signal);
   return runLater(logitsLogps(engines.logits, batch, options)).finally(engines.release);
 }
@@ -94,7 +94,11 @@ type GivenLogits = GpuLogitsBatch & { reference?: GpuReference | undefined };
 export async function lossOfLogits(gpu: Gpu, given: GivenLogits, all: GpuLogitsLossOptions) {
   const { readback, options } = readOptions(all);
   if (!readback) return residentLogitsLoss(gpu, given, options as LogitsLossOptions, checkShaders);
-  const { batch, options: own, kept } = await standInOf<LogitsBatch, LogitsLossOptions>(gpu, given, options);
+  const {
+    batch,
+    options: own,
+    kept,
+  } = await standInOf<LogitsBatch, LogitsLossOptions>("logitsLoss", gpu, given, options);
   const plan = planLosses(own);
   if (needsHost(plan)) {
     const engines = createEngines(gpu, own?.signal);
@@ -110,7 +114,11 @@ export async function lossOfLogits(gpu: Gpu, given: GivenLogits, all: GpuLogitsL
 export async function lossOfHidden(gpu: Gpu, given: GpuHeadBatch, all: GpuLinearLossOptions) {
   const { readback, options } = readOptions(all);
   if (!readback) return residentLinearLoss(gpu, given, options as LinearLossOptions, checkShaders);
-  const { batch, options: own, kept } = await standInOf<LinearBatch, LinearLossOptions>(gpu, given, options);
+  const {
+    batch,
+    options: own,
+    kept,
+  } = await standInOf<LinearBatch, LinearLossOptions>("linearLoss", gpu, given, options);
   const plan = planLosses(own);
   if (needsHost(plan)) {
     const engines = createEngines(gpu, own?.signal);
@@ -125,6 +133,7 @@ export async function lossOfHidden(gpu: Gpu, given: GpuHeadBatch, all: GpuLinear
 
 /** A call whose results are read back, as every backend's checks know it. Without a buffer it is the very call, its refusals too. */
 async function standInOf<B, O>(
+  call: TokenCall,
   gpu: Gpu,
   given: object,
   options: object,
@@ -133,5 +142,5 @@ async function standInOf<B, O>(
   const { out } = fieldsOf(options);
   if (!isOnGpu(fetched) && !hasGpuArray(out)) return { batch: fetched as B, options: options as O, kept: {} };
   const stood = standIn<B>(fetched, options as Fields);
-  return { batch: stood.batch, ...placeGradients<O>(fetched, options as Fields, stood) };
+  return { batch: stood.batch, ...placeGradients<O>(call, fetched, options as Fields, stood) };
 }

@@ -2,7 +2,7 @@
 
 import { AbortError, BackendError } from "../errors.ts";
 import { lostError, noteLoss, type Opened } from "./device.ts";
-import type { Pool } from "./pool.ts";
+import { isInvalid, type Pool } from "./pool.ts";
 import { type Reading, recorder } from "./recorder.ts";
 
 const MAP_MODE_READ = 0x1;
@@ -62,25 +62,30 @@ const scopes = ["internal", "out-of-memory", "validation"] as const;
 export function submit(gpu: Gpu, record: (commands: Commands) => void, signal?: AbortSignal): Promise<void> {
   const { device, pool } = gpu;
   for (const scope of scopes) device.pushErrorScope(scope);
-  const taken: GPUBuffer[] = [];
-  const reads: Reading[] = [];
+  const { commands, end, taken, reads } = recorder(device, pool);
   const mapped: Promise<unknown>[] = [];
+  let recorded = false;
   try {
-    const { commands, end } = recorder(device, pool, taken, reads);
     record(commands);
     end();
     for (const { staging, size } of reads) mapped.push(staging.mapAsync(MAP_MODE_READ, 0, size));
+    recorded = true;
   } finally {
-    const errors = scopes.map(() => device.popErrorScope());
-    mapped.push(...errors.map(async (error) => refuse(await error)));
+    mapped.push(...scopes.map(() => device.popErrorScope().then(refuse)));
+    if (!recorded) {
+      // The caller hears of what was thrown, and of nothing else.
+      void Promise.allSettled(mapped);
+      for (const { staging } of reads) staging.destroy();
+    }
+    // Scratch is free as soon as it is submitted: whoever takes it next is behind in the queue.
+    for (const buffer of taken) pool.give(buffer);
   }
-  // Scratch is free as soon as it is submitted: whoever takes it next is behind in the queue.
-  for (const buffer of taken) pool.give(buffer);
-  return Promise.allSettled(mapped).then((outcomes) => finish(gpu, reads, outcomes, signal));
+  return Promise.allSettled(mapped).then((outcomes) => finish(gpu, taken, reads, outcomes, signal));
 }
 
 async function finish(
   gpu: Gpu,
+  taken: ReadonlySet<GPUBuffer>,
   reads: readonly Reading[],
   outcomes: readonly PromiseSettledResult<unknown>[],
   signal: AbortSignal | undefined,
@@ -90,6 +95,11 @@ async function finish(
   if (failed || gpu.lost !== undefined) {
     for (const { staging } of reads) staging.destroy();
     await noteLoss(gpu);
+    if (gpu.lost === undefined && [...taken].some(isInvalid)) {
+      throw new BackendError("out-of-memory", "WebGPU: there was no memory for what the call takes", {
+        cause: failed?.reason,
+      });
+    }
     if (gpu.lost === undefined && failed?.reason instanceof BackendError) throw failed.reason;
     // Commands were valid, and yet nothing can be mapped: Deno says only later that the device was lost.
     gpu.lost ??= "it answers no more";

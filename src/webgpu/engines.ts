@@ -35,9 +35,7 @@ export function createEngines(gpu: Gpu, signal?: AbortSignal): TokenEngines<Head
   };
 
   const back = (source: TokenSource, targets: Int32Array, g: Float64Array, sums: Pick<TokenSums, "max" | "sum">) =>
-    submit(gpu, (commands) => {
-      source.backward(commands, commands.upload(packSlopes(source, targets, g, sums)));
-    });
+    submit(gpu, (commands) => source.backward(commands, commands.upload(packSlopes(source, targets, g, sums))), signal);
 
   return {
     logits: {

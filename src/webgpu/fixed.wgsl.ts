@@ -7,7 +7,8 @@ const WILD_SCALE = 2 ** -8;
 
 /** `fix`, `fix_log`, `fixed_sum`, `fixed_minus`, `float_of`; needs the functions of math.wgsl.ts and `nanWgsl`. */
 export const fixedWgsl = /* wgsl */ `
-const FIXED_RANGE: f32 = 268435456.0; // 2^28: sums of 2^5 such numbers still fit; beyond it floats have to do
+const FIXED_RANGE: f32 = 268435456.0; // 2^28: beyond it floats have to do
+const FIXED_SUM: f32 = 4294967296.0; // 2^32: sums fit up to 2^33, and so do differences of two below this
 fn fixed_sum(x: vec2u, y: vec2u) -> vec2u {
   let low = x.x + y.x;
   return vec2u(low, x.y + y.y + select(0u, 1u, low < x.x));
@@ -64,6 +65,11 @@ fn residue(x: Summed, y: Summed, high: f32) -> f32 {
   if ((x.wild | y.wild) != 0u) { return 0.0; }
   return float_of(fixed_minus(fixed_minus(x.fixed, y.fixed), fix(high)));
 }`;
+
+/** Words of a sequence whose log-prob is a number here: its sum, and behind the next word the number itself. */
+export function sequenceWords(x: number): number[] {
+  return [...summedWords(x), 0, new Uint32Array(Float32Array.of(x).buffer)[0] as number];
+}
 
 /** 64-bit words of one log-prob given as a number: the host's twin of `Summed`. */
 export function summedWords(x: number): readonly [low: number, high: number, wild: number, bits: number] {

@@ -23,7 +23,7 @@ export function rangeOf(array: GpuArray, name: string, needs: keyof typeof usage
   if (typeof buffer?.mapAsync !== "function") {
     throw new KindError(`${name}.buffer: expected a GPUBuffer, got ${kindOf(buffer)}`);
   }
-  const { size = buffer.size - offset } = array;
+  const { size = Number.isSafeInteger(offset) ? buffer.size - offset : 0 } = array;
   if ((buffer.usage & usage[needs]) === 0) {
     throw new KindError(`${name}.buffer: expected GPUBufferUsage.${needs}, got usage 0x${buffer.usage.toString(16)}`);
   }
@@ -36,6 +36,17 @@ export function rangeOf(array: GpuArray, name: string, needs: keyof typeof usage
     throw new ShapeError("wrong-length", `${name}: expected at least ${least} bytes in the buffer, got ${got}`);
   }
   return { buffer, offset, size };
+}
+
+/**
+ * The range of what has one type only: float32, or the int32 of ids.
+ *
+ * Throws    what `rangeOf` does; KindError for another type
+ */
+export function plainRangeOf(array: GpuArray, name: string, needs: keyof typeof usage, least = 4): Range {
+  const { type = "f32" } = array;
+  if (type !== "f32") throw new KindError(`${name}.type: expected none here, or f32, got ${shown(type)}`);
+  return rangeOf(array, name, needs, least);
 }
 
 /** A buffer of floats as `readFloats` knows it: type and length here, the numbers on the GPU. */
@@ -69,7 +80,7 @@ export async function fetchArrays<T extends object>(
 ): Promise<T> {
   const there = names.filter((name) => isGpuArray(given[name as keyof T]));
   if (there.length === 0) return given;
-  const ranges = there.map((name) => rangeOf(given[name as keyof T] as GpuArray, name, "COPY_SRC"));
+  const ranges = there.map((name) => plainRangeOf(given[name as keyof T] as GpuArray, name, "COPY_SRC"));
   const fetched: Record<string, ArrayBufferView> = {};
   await submit(gpu, (commands) => {
     there.forEach((name, k) => {

@@ -17,8 +17,14 @@ const inputs: Readonly<Record<string, string>> = {
   gradB: "lora.b",
 };
 
-/** The gradients that results may name. */
-export const gradientNames: readonly string[] = Object.keys(inputs);
+/** The gradients that the result of a call may name. */
+export const gradientNames = {
+  sequenceLogps: [],
+  logitsLoss: ["gradLogits"],
+  linearLoss: ["gradHidden", "gradWeight", "gradBias", "gradA", "gradB"],
+} as const;
+
+export type TokenCall = keyof typeof gradientNames;
 
 /** The options as every backend's checks know them, and the buffers by name. */
 export interface GradientPlaces<O> {
@@ -29,12 +35,12 @@ export interface GradientPlaces<O> {
 }
 
 /** The gradients that a batch has: those of an adapter, or those of the head, which it freezes. */
-function wanted(given: Fields): string[] {
+function wanted(call: TokenCall, given: Fields): string[] {
   const frozen = given["lora"] === undefined ? ["gradA", "gradB"] : ["gradWeight", "gradBias"];
   const lora = fieldsOf(given["lora"]);
   const isThere = (input: string): boolean =>
     (input.startsWith("lora.") ? lora[input.slice(5)] : given[input]) !== undefined;
-  return Object.keys(inputs).filter((name) => !frozen.includes(name) && isThere(inputs[name] as string));
+  return gradientNames[call].filter((name) => !frozen.includes(name) && isThere(inputs[name] as string));
 }
 
 /**
@@ -43,6 +49,7 @@ function wanted(given: Fields): string[] {
  * Throws    KindError, ShapeError, ParamError
  */
 export function placeGradients<O>(
+  call: TokenCall,
   given: object,
   options: Fields,
   { lengths }: Pick<StoodIn<unknown>, "lengths">,
@@ -51,7 +58,7 @@ export function placeGradients<O>(
   const out: Record<string, unknown> = { ...fieldsOf(options["out"]) };
   const kept: Record<string, GpuArray> = {};
   const fills: (() => void)[] = [];
-  for (const name of wanted(given as Fields)) {
+  for (const name of wanted(call, given as Fields)) {
     const input = inputs[name] as string;
     const over = name === "gradLogits" && options["inPlace"] === true;
     const length = lengths[input] as number;

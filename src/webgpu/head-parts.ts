@@ -100,7 +100,7 @@ export function recordAdapter(
   const { width } = ofHidden;
   const all = { from: 0, count: rank };
   const numbers = numbersOf(opening, a, width, all);
-  const spare = commands.scratch(4 * rank * width);
+  const spare = (): Range => commands.scratch(4 * rank * width);
   const target = gradA && openTarget(opening, gradA, a, width, all, accumulate, spare);
   tiles.forEach((tile, t) => {
     const range = rowsOf(ofU.gradStates as Range, rank, tile);

@@ -45,10 +45,10 @@ const columnsOf = ({ width, lora }: HeadData): number => Math.max(width, lora?.r
 
 // A shard of ids is one chunk of the forward pass, and even, so that rows of halves end with whole words; tokens come by
 // tiles, whose states then start where a binding may.
-function sizesOf({ device }: Gpu, { head }: HeadOnGpu): { ids: number; tokens: number } {
+function sizesOf({ device }: Gpu, { head, vocab }: HeadOnGpu): { ids: number; tokens: number } {
   const room = roomOf(device.limits);
   const most = room / 4 / columnsOf(head);
-  const ids = down(Math.min(FORWARD_CHUNK, most, room / 4 / TILE), 2);
+  const ids = down(Math.min(FORWARD_CHUNK, most, room / 4 / TILE, vocab + 1), 2);
   const tokens = down(Math.min(most, Math.min(room, LOGITS_BYTES) / 4 / ids), TILE);
   return { ids, tokens };
 }
@@ -125,12 +125,12 @@ export function headSource(gpu: Gpu, given: HeadOnGpu, out?: LinearGradients): T
       const opening = { commands, gpu, given, tiles };
       const parts = openParts(opening, gradients, slopes);
       const range = commands.scratch(logitsBytes);
-      const spares = parts.map(({ width }) => commands.scratch(4 * sizes.ids * width));
+      const spares: (Range | undefined)[] = [];
       shards.forEach((shard, s) => {
         commands.part(() => {
           const weights = parts.map(({ weight, width }) => numbersOf(opening, weight, width, shard));
           const targets = parts.map(({ gradWeight, weight, width }, p) => {
-            const spare = spares[p] as Range;
+            const spare = (): Range => (spares[p] ??= commands.scratch(4 * sizes.ids * width));
             return gradWeight && openTarget(opening, gradWeight, weight, width, shard, gradients.accumulate, spare);
           });
           tiles.forEach((tile, t) => {

@@ -66,14 +66,25 @@ function openLoss(
   return { job, release: places.release };
 }
 
+function orReleased<T>(places: Places, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    places.release();
+    throw error;
+  }
+}
+
 export function openLogits(call: LossCall, checked: LogitsLossJob): OpenLoss {
   const { gpu } = call;
   const { list, vocab, logits, gradient } = checked;
   const places = createPlaces(gpu);
-  const from = places.put(logits, vocab);
-  const to = placeGradient(gpu, logits, from, gradient, vocab);
-  places.keep(to.gradient);
-  return openLoss(call, checked, rowsSource(gpu, { ...list, vocab, logits: from, ...to }), places);
+  return orReleased(places, () => {
+    const from = places.put(logits, vocab);
+    const to = placeGradient(gpu, logits, from, gradient, vocab);
+    places.keep(to.gradient);
+    return openLoss(call, checked, rowsSource(gpu, { ...list, vocab, logits: from, ...to }), places);
+  });
 }
 
 export function openHead(call: LossCall, checked: LinearJob): OpenLoss {
@@ -82,5 +93,6 @@ export function openHead(call: LossCall, checked: LinearJob): OpenLoss {
   checkHead(gpu, { head, list, vocab });
   const { gradHidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;
   const out = { hidden: gradHidden as FloatData, weight, bias, a, b, accumulate };
-  return openLoss(call, checked, headSource(gpu, { head, list, vocab }, out), createPlaces(gpu));
+  const places = createPlaces(gpu);
+  return orReleased(places, () => openLoss(call, checked, headSource(gpu, { head, list, vocab }, out), places));
 }

@@ -37,6 +37,8 @@ export function place(gpu: Gpu, floats: FloatData, vocab: number, fill = true): 
   const own: GPUBuffer[] = [];
   const pieces: Piece[] = [];
   const most = rowsOfPiece(device.limits, vocab);
+  // What is written into a buffer that there was no memory for: the submission that uses it is refused.
+  device.pushErrorScope("validation");
   for (let first = 0; first < rows; first += most) {
     const count = Math.min(most, rows - first);
     if (isOnDevice(floats)) pieces.push(pieceOfBuffer(device, floats, vocab, first, count));
@@ -48,6 +50,7 @@ export function place(gpu: Gpu, floats: FloatData, vocab: number, fill = true): 
       pieces.push({ range: { buffer, offset: 0, size }, shift: 0, first, rows: count });
     }
   }
+  device.popErrorScope().catch(() => {});
   return {
     type: floats.type,
     pieces,

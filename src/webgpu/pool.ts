@@ -11,6 +11,12 @@ export const STORAGE_USAGE = usage.STORAGE | usage.COPY_DST | usage.COPY_SRC;
 /** Sizes of copies and bindings are multiples of 4. */
 export const align = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
+// Those that there was no memory for: whatever uses one is refused, and none is lent again.
+const invalid = new WeakSet<GPUBuffer>();
+
+/** Whether there was no memory for a buffer; known once a later error scope has answered. */
+export const isInvalid = (buffer: GPUBuffer): boolean => invalid.has(buffer);
+
 /**
  * A new buffer. Where there is no memory for it, it is invalid: the submission that uses it is refused then, in its own error
  * scopes, and nothing reaches the console.
@@ -24,7 +30,10 @@ export function makeBuffer(device: GPUDevice, bytes: number, usage: number): GPU
   }
   device.pushErrorScope("out-of-memory");
   const buffer = device.createBuffer({ size: bytes, usage });
-  device.popErrorScope().catch(() => {});
+  device.popErrorScope().then(
+    (error) => error && invalid.add(buffer),
+    () => {},
+  );
   return buffer;
 }
 
@@ -51,10 +60,12 @@ export function createPool(device: GPUDevice): Pool {
   return {
     take(bytes, usage) {
       const size = Math.min(sizeOf(bytes), Math.max(bytes, device.limits.maxBufferSize));
-      const found = idle.get(`${usage} ${size}`)?.pop();
-      if (!found) return makeBuffer(device, size, usage);
-      bytesIdle -= size;
-      return found;
+      const list = idle.get(`${usage} ${size}`) ?? [];
+      for (let found = list.pop(); found; found = list.pop()) {
+        bytesIdle -= size;
+        if (!isInvalid(found)) return found;
+      }
+      return makeBuffer(device, size, usage);
     },
     give(buffer) {
       if (closed || bytesIdle + buffer.size > IDLE) {

@@ -1,6 +1,6 @@
 // Commands as they are recorded: into encoders, with pipelines that live as long as their device, on buffers of the pool.
 
-import type { Commands, Range } from "./commands.ts";
+import type { Commands } from "./commands.ts";
 import { align, type Pool, STORAGE_USAGE, usage } from "./pool.ts";
 
 // A dispatch has at most 65535 workgroups a side: shaders make one number of two with `GROUP`.
@@ -30,12 +30,14 @@ export interface Reading {
   readonly take: (bytes: ArrayBuffer) => void;
 }
 
-/** Records one call; buffers that it takes go to `taken`, those to be mapped to `reads`. `end` submits what is left. */
-export function recorder(device: GPUDevice, pool: Pool, taken: GPUBuffer[], reads: Reading[]) {
+/** Records one call: the buffers that it has taken, what it reads back; `end` submits what is left. */
+export function recorder(device: GPUDevice, pool: Pool) {
+  const taken = new Set<GPUBuffer>();
+  const reads: Reading[] = [];
   let encoder = device.createCommandEncoder();
   let pass: GPUComputePassEncoder | undefined;
-  const ofParts: GPUBuffer[] = [];
-  let uploads = taken;
+  const uploadsOfParts: GPUBuffer[] = [];
+  let isPart = false;
   const endPass = (): void => {
     pass?.end();
     pass = undefined;
@@ -44,9 +46,9 @@ export function recorder(device: GPUDevice, pool: Pool, taken: GPUBuffer[], read
     endPass();
     device.queue.submit([encoder.finish()]);
   };
-  const take = (bytes: number, owner: GPUBuffer[]): Range => {
+  const scratch: Commands["scratch"] = (bytes) => {
     const buffer = pool.take(bytes, STORAGE_USAGE);
-    owner.push(buffer);
+    taken.add(buffer);
     return { buffer, offset: 0, size: Math.max(4, align(bytes)) };
   };
   const copy: Commands["copy"] = (from, to) => {
@@ -54,7 +56,7 @@ export function recorder(device: GPUDevice, pool: Pool, taken: GPUBuffer[], read
     encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.size);
   };
   const commands: Commands = {
-    scratch: (bytes) => take(bytes, taken),
+    scratch,
     copy,
     clear(range) {
       endPass();
@@ -62,7 +64,8 @@ export function recorder(device: GPUDevice, pool: Pool, taken: GPUBuffer[], read
     },
     upload(...arrays) {
       const bytes = arrays.reduce((bytes, { byteLength }) => bytes + align(byteLength), 0);
-      const range = take(bytes, uploads);
+      const range = scratch(bytes);
+      if (isPart) uploadsOfParts.push(range.buffer);
       let at = 0;
       for (const array of arrays) {
         write(device.queue, range.buffer, at, array);
@@ -71,14 +74,17 @@ export function recorder(device: GPUDevice, pool: Pool, taken: GPUBuffer[], read
       return range;
     },
     part(record) {
-      uploads = ofParts;
+      isPart = true;
       record();
-      uploads = taken;
-      if (ofParts.reduce((bytes, { size }) => bytes + size, 0) < PARTS_BYTES) return;
+      isPart = false;
+      if (uploadsOfParts.reduce((bytes, { size }) => bytes + size, 0) < PARTS_BYTES) return;
       // What the queue writes into them next comes after this submission; before it, it would come too early.
       submit();
       encoder = device.createCommandEncoder();
-      for (const buffer of ofParts.splice(0)) pool.give(buffer);
+      for (const buffer of uploadsOfParts.splice(0)) {
+        taken.delete(buffer);
+        pool.give(buffer);
+      }
     },
     run(code, groups, ...ranges) {
       if (groups === 0) return;
@@ -96,11 +102,7 @@ export function recorder(device: GPUDevice, pool: Pool, taken: GPUBuffer[], read
       reads.push({ staging, size: from.size, take });
     },
   };
-  const end = (): void => {
-    submit();
-    taken.push(...ofParts);
-  };
-  return { commands, end };
+  return { commands, end: submit, taken, reads };
 }
 
 /** The queue writes multiples of 4 bytes: an odd last float16 goes by itself. Not every engine's takes shared memory. */

@@ -8,7 +8,7 @@ import type { Gpu } from "./commands.ts";
 import { gradientNames, placeGradients, rangeOfGradient } from "./gradients.ts";
 import { openHead, openLogits } from "./loss-jobs.ts";
 import { place } from "./place.ts";
-import { createOutputs, type Outputs } from "./resident.ts";
+import { createOutputs, orDestroyed, reportLater } from "./resident.ts";
 import { checkResident } from "./resident-pairs.ts";
 import { residentLogps, residentLoss } from "./resident-tokens.ts";
 import { rowsSource } from "./rows.ts";
@@ -26,13 +26,12 @@ import type {
 /** Refuses a plan that has no shader. */
 type Check = (plan: Plan) => void;
 
-// What was made for a call that is refused goes with it.
-async function orDestroyed<T>(outputs: Outputs, work: () => Promise<T>): Promise<T> {
+// What was placed is free once it is submitted, and if it was not.
+function released<T>(release: () => void, submit: () => T): T {
   try {
-    return await work();
-  } catch (error) {
-    outputs.destroy();
-    throw error;
+    return submit();
+  } finally {
+    release();
   }
 }
 
@@ -41,15 +40,20 @@ export async function residentLogpsOf(
   given: GpuLogitsBatch,
   options: SequenceLogpsOptions,
 ): Promise<GpuSequenceLogpsResult> {
+  const plan = planLosses({ referenceFree: true });
+  checkResident(plan, options, []);
   const { batch, ids } = standIn(await fetchSmall(gpu, given, false), options as Fields) as StoodIn<never>;
   const { list, vocab, logits, ldAlpha } = checkLogits(batch, options);
   const placed = place(gpu, logits, vocab);
   const policy = rowsSource(gpu, { ...list, vocab, logits: placed });
   const statistics = options.metrics === "full";
-  const plan = planLosses({ referenceFree: true });
-  const result = residentLogps(gpu, { list, vocab, ldAlpha, statistics, ids, policy }, plan, createOutputs(gpu));
-  placed.release();
-  return result;
+  const outputs = createOutputs(gpu);
+  const job = { list, vocab, ldAlpha, statistics, ids, policy };
+  return orDestroyed(outputs, async () => {
+    const result = released(placed.release, () => residentLogps(gpu, job, plan, outputs));
+    reportLater(options, list.rows.length, result.done);
+    return result;
+  });
 }
 
 export async function residentLogitsLoss(
@@ -64,13 +68,19 @@ export async function residentLogitsLoss(
   return orDestroyed(outputs, async () => {
     const fetched = await fetchSmall(gpu, given, false);
     const stood = standIn<never>(fetched, options as Fields);
-    const { options: own, make } = placeGradients<LogitsLossOptions>(fetched, options as Fields, stood, outputs);
-    checkResident(plan, own, gradientNames);
+    const { options: own, make } = placeGradients<LogitsLossOptions>(
+      "logitsLoss",
+      fetched,
+      options as Fields,
+      stood,
+      outputs,
+    );
+    checkResident(plan, own, gradientNames.logitsLoss);
     const checked = checkLogitsLoss(stood.batch, plan, own);
     make();
     const { job, release } = openLogits({ gpu, plan, options: own, there: stood }, checked);
-    const loss = residentLoss(gpu, job, outputs);
-    release();
+    const loss = released(release, () => residentLoss(gpu, job, outputs));
+    reportLater(own, checked.list.rows.length, loss.done);
     return { ...loss, gradLogits: rangeOfGradient(checked.gradient) };
   });
 }
@@ -87,13 +97,19 @@ export async function residentLinearLoss(
   return orDestroyed(outputs, async () => {
     const fetched = await fetchSmall(gpu, given, false);
     const stood = standIn<never>(fetched, options as Fields);
-    const { options: own, make } = placeGradients<LinearLossOptions>(fetched, options as Fields, stood, outputs);
-    checkResident(plan, own, gradientNames);
+    const { options: own, make } = placeGradients<LinearLossOptions>(
+      "linearLoss",
+      fetched,
+      options as Fields,
+      stood,
+      outputs,
+    );
+    checkResident(plan, own, gradientNames.linearLoss);
     const checked = checkLinear(stood.batch, plan, own);
     make();
     const { job, release } = openHead({ gpu, plan, options: own, there: stood }, checked);
-    const loss = residentLoss(gpu, job, outputs);
-    release();
+    const loss = released(release, () => residentLoss(gpu, job, outputs));
+    reportLater(own, checked.list.rows.length, loss.done);
     const ranges = Object.entries(checked.gradients).map(([name, gradient]) => [name, rangeOfGradient(gradient)]);
     return { ...loss, ...(Object.fromEntries(ranges) as { gradHidden: GpuRange }) };
   });

@@ -6,26 +6,33 @@ import { checkPairs, scanValues } from "../pairs.ts";
 import { kindOf, type Plan, planLosses } from "../plan.ts";
 import type { FloatArray, LengthArray, PairLogps, PairLossOptions } from "../types.ts";
 import type { Commands, Gpu, Range } from "./commands.ts";
-import { isGpuArray, rangeOf } from "./given.ts";
+import { sequenceWords } from "./fixed.wgsl.ts";
+import { isGpuArray, plainRangeOf } from "./given.ts";
 import {
   createOutputs,
   groupsOf,
   METRICS_BYTES,
+  orDestroyed,
   pairRanges,
   RESULTS,
   recordPairStage,
+  reportLater,
   sequenceBytes,
   submitLater,
   uploadParams,
 } from "./resident.ts";
-import { givenWgsl } from "./sequences.wgsl.ts";
+import { givenWgsl, SEQUENCE_WORDS } from "./sequences.wgsl.ts";
 import type { GpuPairLogps, GpuPairLossResult } from "./types.ts";
 
 const logpNames = ["policyChosen", "policyRejected", "referenceChosen", "referenceRejected"] as const;
 const lengthNames = ["chosenLengths", "rejectedLengths", "pairWeights"] as const;
 
 /** Refuses what needs numbers that are not here. */
-export function checkResident(plan: Plan, options: PairLossOptions, outs: readonly string[]): void {
+export function checkResident(
+  plan: Plan,
+  options: { readonly validate?: string | undefined; readonly out?: object | undefined },
+  outs: readonly string[],
+): void {
   if (plan.shift) {
     throw new ParamError("unused-option", "rewardShift: expected a number with readback false, got a running mean");
   }
@@ -43,17 +50,17 @@ function standIns(pairs: GpuPairLogps): PairLogps {
   if (!pairs || typeof pairs !== "object") throw new KindError(`pairs: expected an object, got ${kindOf(pairs)}`);
   const entries = Object.entries(pairs).map(([name, value]) => {
     if (!isGpuArray(value)) return [name, value];
-    return [name, new Float32Array(rangeOf(value, name, "COPY_SRC").size / 4).fill(1)];
+    return [name, new Float32Array(plainRangeOf(value, name, "COPY_SRC").size / 4).fill(1)];
   });
   return Object.fromEntries(entries) as PairLogps;
 }
 
-export function residentPairLoss(
+export async function residentPairLoss(
   gpu: Gpu,
   given: GpuPairLogps,
   options: PairLossOptions,
   check: (plan: Plan) => void,
-): GpuPairLossResult {
+): Promise<GpuPairLossResult> {
   const plan = planLosses(options);
   check(plan);
   checkCall(options);
@@ -63,32 +70,51 @@ export function residentPairLoss(
   const { pairs } = job;
   const likelihood = likelihoodOf(given, plan, pairs);
   const outputs = createOutputs(gpu);
-  const results = outputs.make(4 * RESULTS * pairs);
-  const metrics = outputs.make(METRICS_BYTES);
-  const done = submitLater(gpu, (commands) => {
-    const params = {
-      pairs,
-      tokens: 2 * pairs,
-      vocab: 1,
-      statistics: false,
-      alpha: 1,
-      slope: 0,
-      wpo: false,
-      offset: 0,
-    };
-    const shared = uploadParams(commands, params);
-    const [policy, reference] = [0, 2].map((from) => {
-      const logps = gather(commands, given, logpNames.slice(from, from + 2), pairs, 0);
-      const sequences = commands.scratch(sequenceBytes(2 * pairs));
-      commands.run(givenWgsl, groupsOf(2 * pairs), shared, logps, sequences);
-      return sequences;
-    }) as [Range, Range];
-    const lengths = gather(commands, given, lengthNames, pairs, 1);
-    const start = commands.upload(new Uint32Array(2 * pairs + 1));
-    const parts = { plan, params, scale: job.scale, likelihood, policy, reference, lengths, start };
-    commands.copy(recordPairStage(commands, parts, metrics).results, results);
+  return orDestroyed(outputs, async () => {
+    const results = outputs.make(4 * RESULTS * pairs);
+    const metrics = outputs.make(METRICS_BYTES);
+    const done = submitLater(gpu, (commands) => {
+      const params = {
+        pairs,
+        tokens: 2 * pairs,
+        vocab: 1,
+        statistics: false,
+        alpha: 1,
+        slope: 0,
+        wpo: false,
+        offset: 0,
+      };
+      const shared = uploadParams(commands, params);
+      const [policy, reference] = [0, 2].map((first) => {
+        const names = logpNames.slice(first, first + 2);
+        const logps = gather(commands, given, names, pairs, 0);
+        const sequences = commands.scratch(sequenceBytes(2 * pairs));
+        commands.run(givenWgsl, groupsOf(2 * pairs), shared, logps, sequences);
+        // Arrays do not go through float32: log-ratios are formed from all their digits.
+        names.forEach((name, k) => {
+          const array = given[name];
+          if (!array || isGpuArray(array)) return;
+          const words = commands.upload(packSequences(array as FloatArray));
+          commands.copy(words, { ...sequences, offset: k * sequenceBytes(pairs) });
+        });
+        return sequences;
+      }) as [Range, Range];
+      const lengths = gather(commands, given, lengthNames, pairs, 1);
+      const start = commands.upload(new Uint32Array(2 * pairs + 1));
+      const parts = { plan, params, scale: job.scale, likelihood, policy, reference, lengths, start };
+      commands.copy(recordPairStage(commands, parts, metrics).results, results);
+    });
+    reportLater(options, pairs, done);
+    return { ...pairRanges(results, pairs), metrics, done, destroy: outputs.destroy };
   });
-  return { ...pairRanges(results, pairs), metrics, done, destroy: outputs.destroy };
+}
+
+function packSequences(logps: FloatArray): Uint32Array {
+  const words = new Uint32Array(logps.length * SEQUENCE_WORDS);
+  logps.forEach((x, i) => {
+    words.set(sequenceWords(x), i * SEQUENCE_WORDS);
+  });
+  return words;
 }
 
 /** Arrays of B numbers, from here and from there, one after another. */
@@ -108,7 +134,7 @@ function gather(
   names.forEach((name, k) => {
     const array = given[name];
     if (!isGpuArray(array)) return;
-    const from = rangeOf(array, name, "COPY_SRC", 4 * pairs);
+    const from = plainRangeOf(array, name, "COPY_SRC", 4 * pairs);
     commands.copy({ ...from, size: 4 * pairs }, { buffer: range.buffer, offset: 4 * k * pairs, size: 4 * pairs });
   });
   return range;

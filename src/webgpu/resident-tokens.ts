@@ -1,5 +1,5 @@
-// The calls with tokens that leave their results on the GPU: from a source of tokens to sequences, the pair stage, and back to
-// each token's slope. Twin of src/backend/token-stage.ts.
+// The calls with tokens in one submission: from a source of tokens to sequences, the pair stage, and back to each token's slope.
+// Results stay on the GPU, or come back with it. Twin of src/backend/token-stage.ts.
 
 import type { PairEngine } from "../backend/pair-loss.ts";
 import { runLater, type TokenSums, tokenLoss } from "../backend/token-stage.ts";
@@ -29,7 +29,7 @@ import {
 } from "./sequences.ts";
 import { unpackSums } from "./source.ts";
 import { tokenGradientsWgsl } from "./tokens.wgsl.ts";
-import type { GpuPairLossResult, GpuRange, GpuSequenceLogpsResult } from "./types.ts";
+import { type GpuPairLossResult, type GpuRange, type GpuSequenceLogpsResult, gpuMetrics } from "./types.ts";
 
 /** Of a loss. */
 export interface ResidentLossJob extends ResidentJob {
@@ -83,6 +83,8 @@ export function residentLogps(gpu: Gpu, job: ResidentJob, plan: Plan, outputs: O
     };
     const { inputs } = recordPairStage(commands, stage, metrics);
     commands.copy({ ...inputs, offset: 8 * pairs, size: 8 * pairs }, logps);
+    // Loss and rewards are none here.
+    commands.clear({ ...metrics, size: 4 * gpuMetrics.indexOf("logps/chosen") });
   });
   return { logps, ...perTokenRanges(perToken, positions), metrics, done, destroy: outputs.destroy };
 }

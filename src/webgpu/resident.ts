@@ -1,7 +1,7 @@
 // Calls whose results stay on the GPU: every stage is recorded into one submission, and nothing is waited for.
 
 import type { Plan, Term } from "../plan.ts";
-import type { LengthArray } from "../types.ts";
+import type { CallOptions, LengthArray } from "../types.ts";
 import type { Commands, Gpu, Range } from "./commands.ts";
 import { submit } from "./commands.ts";
 import { recordPairs } from "./pairs.ts";
@@ -48,9 +48,11 @@ export function createOutputs(gpu: Gpu) {
   const made: GPUBuffer[] = [];
   return {
     make(bytes: number): GpuRange {
-      const buffer = makeBuffer(gpu.device, Math.max(bytes, 4), STORAGE_USAGE);
+      // Nothing cannot be bound.
+      const size = Math.max(bytes, 4);
+      const buffer = makeBuffer(gpu.device, size, STORAGE_USAGE);
       made.push(buffer);
-      return { buffer, offset: 0, size: bytes };
+      return { buffer, offset: 0, size };
     },
     destroy(): void {
       for (const buffer of made) buffer.destroy();
@@ -59,6 +61,21 @@ export function createOutputs(gpu: Gpu) {
 }
 
 export type Outputs = ReturnType<typeof createOutputs>;
+
+/** What was made for a call that is refused goes with it. */
+export async function orDestroyed<T>(outputs: Outputs, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    outputs.destroy();
+    throw error;
+  }
+}
+
+/** Progress is all of it, once the device has taken the commands. */
+export function reportLater({ onProgress }: CallOptions, total: number, done: Promise<void>): void {
+  if (onProgress) done.then(() => onProgress(total, total)).catch(() => {});
+}
 
 /** The pair stage between sequences and gradients, as every resident call has it. */
 export interface PairParts {

@@ -3,7 +3,7 @@
 import { ShapeError } from "../errors.ts";
 import type { FloatData, FloatType } from "../floats.ts";
 import type { Commands, Gpu, Range } from "./commands.ts";
-import { perWord } from "./floats.wgsl.ts";
+import { bytesOf, perWord } from "./floats.wgsl.ts";
 import { LANES } from "./pairs.wgsl.ts";
 import type { Piece, Placed } from "./place.ts";
 import { BACKWARD_CHUNK, backwardWgsl, combineWgsl, FORWARD_CHUNK, forwardWgsl, SUMS_WORDS } from "./rows.wgsl.ts";
@@ -64,8 +64,9 @@ export function recordGradient(
   rows: number,
   slopes: Range,
 ): void {
+  const startOf = ({ range, shift, type }: typeof to): number => range.offset + shift * bytesOf(type);
   const inPlace = from.range.buffer === to.range.buffer;
-  if (inPlace && from.range.offset !== to.range.offset) {
+  if (inPlace && startOf(from) !== startOf(to)) {
     throw new ShapeError("overlap", "gradLogits: expected another buffer than that of logits, or the very logits");
   }
   const { ids, id, first, shift, type } = from;

@@ -90,7 +90,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   )}
   if (lane != 0u) { return; }
   let it = floats[0];
-  let wild = flags[0];
+  // Terms are all of one sign: where the float is this large the integers may have overflowed.
+  let wild = flags[0] | select(0u, 1u, abs(it[0]) >= FIXED_SUM * WILD_SCALE);
   let value = select(float_of(fixed[0]) * WILD_SCALE, it[0], wild != 0u);
   sequences[r] = Sequence(Summed(fixed[0], wild, bits_of(value, (wild & 2u) != 0u)), it[1], it[2], it[3], it[4], it[5], 0u, 0u, 0u);
 }

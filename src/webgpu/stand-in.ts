@@ -7,7 +7,7 @@ import { listTokens, type TokenList } from "../tokens.ts";
 import type { Floats, PackedTokens, Tokens } from "../types.ts";
 import type { Gpu, Range } from "./commands.ts";
 import { bytesOf } from "./floats.wgsl.ts";
-import { asFloats, fetchArrays, isGpuArray, rangeOf } from "./given.ts";
+import { asFloats, fetchArrays, isGpuArray, plainRangeOf } from "./given.ts";
 import type { GpuIds } from "./sequences.ts";
 import type { GpuTokens } from "./types.ts";
 
@@ -83,7 +83,7 @@ export function standIn<B>(given: object, options: Fields): StoodIn<B> {
     return Object.fromEntries(entries);
   };
   const { logps } = fieldsOf(reference);
-  const there = isGpuArray(logps) ? rangeOf(logps, "reference.logps", "COPY_SRC", 8 * list.pairs) : undefined;
+  const there = isGpuArray(logps) ? plainRangeOf(logps, "reference.logps", "COPY_SRC", 8 * list.pairs) : undefined;
   const batch = {
     ...(stand(given, "") as object),
     tokens,
@@ -117,7 +117,7 @@ function lengthsOf(given: Fields, { positions }: TokenList, vocab: number): Reco
 // Of a buffer as many as there is room for.
 function countOf(value: unknown): number {
   if (!isGpuArray(value)) return lengthOf(value as Floats) ?? 0;
-  const { buffer, offset = 0, size = buffer.size - offset, type = "f32" } = value;
+  const { buffer, offset = 0, size = Number(buffer?.size) - Number(offset), type = "f32" } = value;
   return Math.floor(size / bytesOf(type));
 }
 
@@ -126,10 +126,11 @@ function readIds(tokens: GpuTokens): (GpuIds & { tokens: Tokens | PackedTokens }
   const ids = fieldsOf(tokens)[name];
   if (!isGpuArray(ids)) return undefined;
   const packed = name === "targets";
-  const { pairs, length, offsets } = tokens as unknown as Tokens & PackedTokens;
+  const { offsets, ...sizes } = tokens as unknown as Tokens & PackedTokens;
+  const [pairs, length] = [Number(sizes.pairs), Number(sizes.length)];
   // What is no number of them is refused with the rest of the tokens.
   const count = Math.max(0, packed ? Number(fieldsOf(offsets)[2 * pairs]) : 2 * pairs * length) || 0;
-  const range = { ...rangeOf(ids, `tokens.${name}`, "COPY_SRC", 4 * count), size: 4 * count };
+  const range = { ...plainRangeOf(ids, `tokens.${name}`, "COPY_SRC", 4 * count), size: 4 * count };
   // In padded rows position t predicts token t + 1.
   const places = ({ rows }: TokenList): Uint32Array => Uint32Array.from(rows, (row, k) => (packed ? k : row + 1));
   return { range, places, tokens: { ...tokens, [name]: new Int32Array(count) } as unknown as Tokens | PackedTokens };

@@ -19,7 +19,7 @@ export interface Target {
 
 /**
  * Rows from .. from + count − 1 of a gradient. Float32 on the GPU is summed where it goes, unless it goes over what it is the
- * gradient of, which is read to the end; else sums are taken in `spare`.
+ * gradient of, which is read to the end; else sums are taken in what `spare` gives.
  */
 export function openTarget(
   { commands, gpu }: { readonly commands: Commands; readonly gpu: Gpu },
@@ -28,7 +28,7 @@ export function openTarget(
   width: number,
   { from, count }: { readonly from: number; readonly count: number },
   accumulate: boolean,
-  spare: Range,
+  spare: () => Range,
 ): Target {
   const { type, data } = gradient;
   const onDevice = isOnDevice(gradient);
@@ -36,23 +36,24 @@ export function openTarget(
   if (piece && type === "f32" && data.buffer !== input.data.buffer) {
     return { into: piece, adds: accumulate, finish() {} };
   }
+  const sums = spare();
   const length = count * width;
   const copyOf = (): Range =>
     accumulate
       ? commands.upload(data.subarray(from * width, from * width + length))
       : commands.scratch(length * bytesOf(type));
   return {
-    into: { range: spare, shift: 0 },
+    into: { range: sums, shift: 0 },
     adds: false,
     finish() {
       if (type === "f32" && !accumulate && !piece) {
-        commands.read({ ...spare, size: 4 * length }, (bytes) => take(bytes, gradient, from * width, length));
+        commands.read({ ...sums, size: 4 * length }, (bytes) => take(bytes, gradient, from * width, length));
         return;
       }
       const to = piece ?? { range: copyOf(), shift: 0 };
       const params = commands.upload(Uint32Array.of(length, to.shift, Number(accumulate)));
       const words = Math.ceil(length / perWord(type));
-      commands.run(storeGradientWgsl(type), Math.ceil(words / LANES), params, spare, to.range);
+      commands.run(storeGradientWgsl(type), Math.ceil(words / LANES), params, sums, to.range);
       if (!piece) commands.read(to.range, (bytes) => take(bytes, gradient, from * width, length));
     },
   };
