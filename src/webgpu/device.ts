@@ -20,7 +20,7 @@ export interface Opened {
 }
 
 /** Limits that are asked for as large as the adapter has them. */
-const wanted = ["maxBufferSize", "maxStorageBufferBindingSize", "maxComputeWorkgroupStorageSize"] as const;
+const wanted = ["maxBufferSize", "maxStorageBufferBindingSize"] as const;
 
 const unavailable = (message: string, cause?: unknown): BackendError =>
   new BackendError("unavailable", `WebGPU: ${message}`, cause === undefined ? undefined : { cause });

@@ -22,10 +22,10 @@ struct Sequence { sum: Summed, spread: f32, likelihood: f32, entropy: f32, logit
 /** What every shader of sequences begins with. */
 export const sequencePrelude = `${mathWgsl}${nanWgsl}${fixedWgsl}${sequenceStruct}${params}`;
 
-const reduceLanes = (name: string, sum: string): string => /* wgsl */ `
+const reduceLanes = (sum: string): string => /* wgsl */ `
   for (var reach = ${LANES / 2}u; reach > 0u; reach /= 2u) {
     workgroupBarrier();
-    if (lane < reach) { ${sum.replaceAll("$", name)} }
+    if (lane < reach) { ${sum} }
   }`;
 
 /** One workgroup for each sequence. Token log-probs and log-sum-exps go to the rows that the tokens have. */
@@ -83,7 +83,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   floats[lane] = own;
   flags[lane] = flag;
   ${reduceLanes(
-    "lane",
     `fixed[lane] = fixed_sum(fixed[lane], fixed[lane + reach]);
       flags[lane] |= flags[lane + reach];
       for (var k = 0u; k < 6u; k++) { floats[lane][k] += floats[lane + reach][k]; }`,
@@ -98,7 +97,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 // Σ p² lies in [1/V, 1] times the square of the sum: its logarithm is that of a number ≥ 1 or a bit below.
 fn log_of(x: f32) -> f32 { return float_of(fix_log(max(x, 1.0))); }`;
 
-/** Log-probs given as floats, as sequences: four arrays, or two where there is no reference. */
+/** Log-probs given as floats, as sequences. */
 export const givenWgsl = /* wgsl */ `${sequencePrelude}
 @group(0) @binding(1) var<storage, read> logps: array<f32>;
 @group(0) @binding(2) var<storage, read_write> sequences: array<Sequence>;
@@ -108,7 +107,6 @@ ${eachWgsl("params.tokens")}
   var exact = vec2u(0u);
   if (!wild) { exact = fix(x); }
   sequences[i] = Sequence(Summed(exact, select(0u, 1u, wild), bits_of(x * WILD_SCALE, is_nan(x))), 0.0, x, 0.0, 0.0, 0.0, 0u, 0u, 0u);
-  _ = params.pairs;
 }`;
 
 /** Sums over the sequences: the likelihood for the pair stage, and the metrics of tokens. One workgroup. */
@@ -130,7 +128,7 @@ var<workgroup> floats: array<array<f32, 5>, ${LANES}>;
     own[4] += select(it.logits, 0.0, chosen);
   }
   floats[lane] = own;
-  ${reduceLanes("lane", "for (var k = 0u; k < 5u; k++) { floats[lane][k] += floats[lane + reach][k]; }")}
+  ${reduceLanes("for (var k = 0u; k < 5u; k++) { floats[lane][k] += floats[lane + reach][k]; }")}
   if (lane != 0u) { return; }
   let chosen = f32(start[params.pairs]);
   let all = f32(start[2u * params.pairs]);

@@ -3,6 +3,7 @@
 import { eachWgsl } from "./pairs.wgsl.ts";
 import { SUMS_WORDS } from "./rows.wgsl.ts";
 import { sequencePrelude } from "./sequences.wgsl.ts";
+import { gpuMetrics } from "./types.ts";
 
 /** What the backward pass wants at each place: id, g, maximum, sum. `owners`: sequence · 2 + whether it counts in full. */
 export const tokenGradientsWgsl = /* wgsl */ `${sequencePrelude}
@@ -33,5 +34,5 @@ ${eachWgsl("params.tokens")}
   let id = ids[places[i]];
   let clamped = clamp(id, 0, i32(params.vocab) - 1);
   tokens[i].y = u32(clamped);
-  if (clamped != id) { atomicAdd(&flags[11], 1u); }
+  if (clamped != id) { atomicAdd(&flags[${gpuMetrics.indexOf("clamped_ids")}], 1u); }
 }`;

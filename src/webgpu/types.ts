@@ -27,7 +27,7 @@ export interface GpuArray {
   readonly buffer: GPUBuffer;
   readonly offset?: number | undefined;
   readonly size?: number | undefined;
-  /** Of logits: the element type. Default "f32". */
+  /** Of logits, hidden states and heads: the element type. Default "f32". */
   readonly type?: FloatType | undefined;
 }
 
