@@ -8,25 +8,16 @@ import { checkPairLoss, setShift, toResult } from "../backend/pair-loss.ts";
 import { runLater } from "../backend/token-stage.ts";
 import { kernelOf } from "../backend/wasm-pairs.ts";
 import { BackendError, KindError } from "../errors.ts";
-import { checkLinear } from "../linear.ts";
-import { checkLogitsLoss } from "../logits.ts";
 import { scanValues } from "../pairs.ts";
 import { kindOf, type Plan, planLosses } from "../plan.ts";
-import type {
-  LinearBatch,
-  LinearLossOptions,
-  LogitsBatch,
-  LogitsLossOptions,
-  PairLogps,
-  SequenceLogpsOptions,
-} from "../types.ts";
+import type { LogitsBatch, PairLogps, SequenceLogpsOptions } from "../types.ts";
 import type { Gpu } from "./commands.ts";
 import { createEngines } from "./engines.ts";
 import { fetchArrays } from "./given.ts";
 import { type GradientPlaces, placeGradients, type TokenCall } from "./gradients.ts";
-import { openHead, openLogits } from "./loss-jobs.ts";
+import { type LossCall, type LossName, openers } from "./loss-jobs.ts";
 import { computePairs } from "./pairs.ts";
-import { residentLinearLoss, residentLogitsLoss, residentLogpsOf } from "./resident-calls.ts";
+import { residentLogpsOf, residentTokenLoss } from "./resident-calls.ts";
 import { residentPairLoss } from "./resident-pairs.ts";
 import { lossInOne } from "./resident-tokens.ts";
 import { type Fields, fetchSmall, fieldsOf, hasGpuArray, isOnGpu, standIn } from "./stand-in.ts";
@@ -91,44 +82,34 @@ export async function sequenceLogps(gpu: Gpu, given: GpuLogitsBatch, all: GpuSeq
 
 type GivenLogits = GpuLogitsBatch & { reference?: GpuReference | undefined };
 
-export async function lossOfLogits(gpu: Gpu, given: GivenLogits, all: GpuLogitsLossOptions) {
-  const { readback, options } = readOptions(all);
-  if (!readback) return residentLogitsLoss(gpu, given, options as LogitsLossOptions, checkShaders);
-  const {
-    batch,
-    options: own,
-    kept,
-  } = await standInOf<LogitsBatch, LogitsLossOptions>("logitsLoss", gpu, given, options);
-  const plan = planLosses(own);
-  if (needsHost(plan)) {
-    const engines = createEngines(gpu, own?.signal);
-    const result = await runLater(logitsLoss(engines, pairEngine, batch, own)).finally(engines.release);
-    return { ...result, ...kept };
-  }
-  const checked = checkLogitsLoss(batch, plan, own);
-  const { job, release } = openLogits({ gpu, plan, options: own, there: {} }, checked);
-  const result = await lossInOne(gpu, job, own, pairEngine).finally(release);
-  return { ...result, gradLogits: checked.gradLogits, ...kept };
-}
+export const lossOfLogits = (gpu: Gpu, given: GivenLogits, all: GpuLogitsLossOptions): Promise<object> =>
+  tokenLoss("logitsLoss", gpu, given, all);
 
-export async function lossOfHidden(gpu: Gpu, given: GpuHeadBatch, all: GpuLinearLossOptions) {
+export const lossOfHidden = (gpu: Gpu, given: GpuHeadBatch, all: GpuLinearLossOptions): Promise<object> =>
+  tokenLoss("linearLoss", gpu, given, all);
+
+// The generators of every backend, for what cannot go in one submission.
+const steps = { logitsLoss, linearLoss };
+
+async function tokenLoss(
+  name: LossName,
+  gpu: Gpu,
+  given: object,
+  all: GpuLogitsLossOptions | GpuLinearLossOptions,
+): Promise<object> {
   const { readback, options } = readOptions(all);
-  if (!readback) return residentLinearLoss(gpu, given, options as LinearLossOptions, checkShaders);
-  const {
-    batch,
-    options: own,
-    kept,
-  } = await standInOf<LinearBatch, LinearLossOptions>("linearLoss", gpu, given, options);
+  if (!readback) return residentTokenLoss(gpu, name, given, options as LossCall["options"], checkShaders);
+  const stood = await standInOf<never, LossCall["options"]>(name, gpu, given, options);
+  const { batch, options: own, kept } = stood;
   const plan = planLosses(own);
   if (needsHost(plan)) {
     const engines = createEngines(gpu, own?.signal);
-    const result = await runLater(linearLoss(engines, pairEngine, batch, own)).finally(engines.release);
+    const result = await runLater<object>(steps[name](engines, pairEngine, batch, own)).finally(engines.release);
     return { ...result, ...kept };
   }
-  const checked = checkLinear(batch, plan, own);
-  const { job, release } = openHead({ gpu, plan, options: own, there: {} }, checked);
+  const { job, results, release } = openers[name]({ gpu, plan, options: own, there: {} }, batch);
   const result = await lossInOne(gpu, job, own, pairEngine).finally(release);
-  return { ...result, ...checked.results, ...kept };
+  return { ...result, ...results, ...kept };
 }
 
 /** A call whose results are read back, as every backend's checks know it. Without a buffer it is the very call, its refusals too. */

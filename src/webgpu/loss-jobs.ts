@@ -1,10 +1,10 @@
 // Checked calls as losses on the GPU: their sources of tokens, on logits that are placed for the call.
 
 import type { FloatData } from "../floats.ts";
-import type { LinearJob } from "../linear.ts";
-import type { LogitsLossJob } from "../logits.ts";
+import { checkLinear, type LinearJob } from "../linear.ts";
+import { checkLogitsLoss, type LogitsLossJob } from "../logits.ts";
 import type { Plan } from "../plan.ts";
-import type { LogitsLossOptions } from "../types.ts";
+import type { Floats, LinearBatch, LinearLossOptions, LogitsBatch, LogitsLossOptions } from "../types.ts";
 import type { Gpu } from "./commands.ts";
 import { checkHead, headSource } from "./head.ts";
 import { type Placed, place, placeGradient } from "./place.ts";
@@ -13,18 +13,26 @@ import { rowsSource } from "./rows.ts";
 import type { TokenSource } from "./source.ts";
 import type { StoodIn } from "./stand-in.ts";
 
-/** What a call is made of beside its checked batch. */
+/** The calls with tokens and a loss; their options differ in what their gradients are. */
+export type LossName = "logitsLoss" | "linearLoss";
+
+/** What a call is made of beside its batch. */
 export interface LossCall {
   readonly gpu: Gpu;
   readonly plan: Plan;
-  readonly options: Pick<LogitsLossOptions, "gradScale" | "metrics">;
+  readonly options: LogitsLossOptions & LinearLossOptions;
   /** What of the batch lies on the GPU. */
   readonly there: Partial<Pick<StoodIn<unknown>, "ids" | "logps">>;
+  /** Makes what the call needs, once it is known to be sound. */
+  make?(): void;
 }
 
 /** A loss as it can be recorded; `release` gives back what was placed for it, once it is submitted. */
 export interface OpenLoss {
   readonly job: ResidentLossJob;
+  /** Gradients by name: where they go, and as a result names them. */
+  readonly gradients: Readonly<Record<string, FloatData>>;
+  readonly results: Readonly<Record<string, Floats>>;
   release(): void;
 }
 
@@ -51,7 +59,7 @@ function openLoss(
   { list, vocab, ldAlpha, wpo, reference }: LogitsLossJob | LinearJob,
   policy: TokenSource,
   places: Places,
-): OpenLoss {
+): Pick<OpenLoss, "job" | "release"> {
   const source = (): ResidentLossJob["reference"] => {
     if (there.logps) return { there: there.logps };
     if (!reference || "logps" in reference) return reference;
@@ -75,24 +83,35 @@ function orReleased<T>(places: Places, open: () => T): T {
   }
 }
 
-export function openLogits(call: LossCall, checked: LogitsLossJob): OpenLoss {
-  const { gpu } = call;
-  const { list, vocab, logits, gradient } = checked;
+function openLogits(call: LossCall, batch: LogitsBatch): OpenLoss {
+  const { gpu, plan, options } = call;
+  const checked = checkLogitsLoss(batch, plan, options);
+  const { list, vocab, logits, gradient, gradLogits } = checked;
+  call.make?.();
   const places = createPlaces(gpu);
-  return orReleased(places, () => {
+  const opened = orReleased(places, () => {
     const from = places.put(logits, vocab);
     const to = placeGradient(gpu, logits, from, gradient, vocab);
     places.keep(to.gradient);
     return openLoss(call, checked, rowsSource(gpu, { ...list, vocab, logits: from, ...to }), places);
   });
+  return { ...opened, gradients: { gradLogits: gradient }, results: { gradLogits } };
 }
 
-export function openHead(call: LossCall, checked: LinearJob): OpenLoss {
-  const { gpu } = call;
-  const { head, list, vocab, gradients, accumulate } = checked;
+function openHead(call: LossCall, batch: LinearBatch): OpenLoss {
+  const { gpu, plan, options } = call;
+  const checked = checkLinear(batch, plan, options);
+  const { head, list, vocab, gradients, results, accumulate } = checked;
   checkHead(gpu, { head, list, vocab });
+  call.make?.();
   const { gradHidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;
   const out = { hidden: gradHidden as FloatData, weight, bias, a, b, accumulate };
   const places = createPlaces(gpu);
-  return orReleased(places, () => openLoss(call, checked, headSource(gpu, { head, list, vocab }, out), places));
+  const opened = orReleased(places, () => openLoss(call, checked, headSource(gpu, { head, list, vocab }, out), places));
+  return { ...opened, gradients, results: results as Record<string, Floats> };
 }
+
+/** Checks a call and opens it. Throws what every backend's checks do, and BackendError for want of room. */
+export const openers = { logitsLoss: openLogits, linearLoss: openHead } as Readonly<
+  Record<LossName, (call: LossCall, batch: never) => OpenLoss>
+>;

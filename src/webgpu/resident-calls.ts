@@ -1,27 +1,18 @@
 // sequenceLogps, logitsLoss and linearLoss with `readback: false`: inputs, gradients and everything between stay on the GPU.
 
-import { checkLinear } from "../linear.ts";
-import { checkLogits, checkLogitsLoss } from "../logits.ts";
+import { checkLogits } from "../logits.ts";
 import { type Plan, planLosses } from "../plan.ts";
-import type { LinearLossOptions, LogitsLossOptions, SequenceLogpsOptions } from "../types.ts";
+import type { SequenceLogpsOptions } from "../types.ts";
 import type { Gpu } from "./commands.ts";
 import { gradientNames, placeGradients, rangeOfGradient } from "./gradients.ts";
-import { openHead, openLogits } from "./loss-jobs.ts";
+import { type LossCall, type LossName, openers } from "./loss-jobs.ts";
 import { place } from "./place.ts";
 import { createOutputs, orDestroyed, reportLater } from "./resident.ts";
 import { checkResident } from "./resident-pairs.ts";
 import { residentLogps, residentLoss } from "./resident-tokens.ts";
 import { rowsSource } from "./rows.ts";
 import { type Fields, fetchSmall, type StoodIn, standIn } from "./stand-in.ts";
-import type {
-  GpuHeadBatch,
-  GpuLinearLossResult,
-  GpuLogitsBatch,
-  GpuLogitsLossResult,
-  GpuRange,
-  GpuReference,
-  GpuSequenceLogpsResult,
-} from "./types.ts";
+import type { GpuLogitsBatch, GpuSequenceLogpsResult } from "./types.ts";
 
 /** Refuses a plan that has no shader. */
 type Check = (plan: Plan) => void;
@@ -56,61 +47,26 @@ export async function residentLogpsOf(
   });
 }
 
-export async function residentLogitsLoss(
+/** A loss of logits or hidden states; its result names the gradients that the call has. */
+export function residentTokenLoss<R>(
   gpu: Gpu,
-  given: GpuLogitsBatch & { reference?: GpuReference | undefined },
-  options: LogitsLossOptions,
+  name: LossName,
+  given: object,
+  options: LossCall["options"],
   check: Check,
-): Promise<GpuLogitsLossResult> {
+): Promise<R> {
   const plan = planLosses(options);
   check(plan);
   const outputs = createOutputs(gpu);
   return orDestroyed(outputs, async () => {
     const fetched = await fetchSmall(gpu, given, false);
-    const stood = standIn<never>(fetched, options as Fields);
-    const { options: own, make } = placeGradients<LogitsLossOptions>(
-      "logitsLoss",
-      fetched,
-      options as Fields,
-      stood,
-      outputs,
-    );
-    checkResident(plan, own, gradientNames.logitsLoss);
-    const checked = checkLogitsLoss(stood.batch, plan, own);
-    make();
-    const { job, release } = openLogits({ gpu, plan, options: own, there: stood }, checked);
+    const there = standIn<never>(fetched, options as Fields);
+    const places = placeGradients<LossCall["options"]>(name, fetched, options as Fields, there, outputs);
+    checkResident(plan, places.options, gradientNames[name]);
+    const { job, gradients, release } = openers[name]({ gpu, plan, there, ...places }, there.batch);
     const loss = released(release, () => residentLoss(gpu, job, outputs));
-    reportLater(own, checked.list.rows.length, loss.done);
-    return { ...loss, gradLogits: rangeOfGradient(checked.gradient) };
-  });
-}
-
-export async function residentLinearLoss(
-  gpu: Gpu,
-  given: GpuHeadBatch,
-  options: LinearLossOptions,
-  check: Check,
-): Promise<GpuLinearLossResult> {
-  const plan = planLosses(options);
-  check(plan);
-  const outputs = createOutputs(gpu);
-  return orDestroyed(outputs, async () => {
-    const fetched = await fetchSmall(gpu, given, false);
-    const stood = standIn<never>(fetched, options as Fields);
-    const { options: own, make } = placeGradients<LinearLossOptions>(
-      "linearLoss",
-      fetched,
-      options as Fields,
-      stood,
-      outputs,
-    );
-    checkResident(plan, own, gradientNames.linearLoss);
-    const checked = checkLinear(stood.batch, plan, own);
-    make();
-    const { job, release } = openHead({ gpu, plan, options: own, there: stood }, checked);
-    const loss = released(release, () => residentLoss(gpu, job, outputs));
-    reportLater(own, checked.list.rows.length, loss.done);
-    const ranges = Object.entries(checked.gradients).map(([name, gradient]) => [name, rangeOfGradient(gradient)]);
-    return { ...loss, ...(Object.fromEntries(ranges) as { gradHidden: GpuRange }) };
+    reportLater(options, job.list.rows.length, loss.done);
+    const ranges = Object.entries(gradients).map(([name, gradient]) => [name, rangeOfGradient(gradient)]);
+    return { ...loss, ...Object.fromEntries(ranges) } as R;
   });
 }

@@ -8,13 +8,13 @@ import type { FloatArray, LengthArray, PairLogps, PairLossOptions } from "../typ
 import type { Commands, Gpu, Range } from "./commands.ts";
 import { sequenceWords } from "./fixed.wgsl.ts";
 import { isGpuArray, plainRangeOf } from "./given.ts";
+import { RESULTS } from "./pairs.wgsl.ts";
 import {
   createOutputs,
   groupsOf,
   METRICS_BYTES,
   orDestroyed,
   pairRanges,
-  RESULTS,
   recordPairStage,
   reportLater,
   sequenceBytes,

@@ -7,6 +7,7 @@ import type { Plan, Term } from "../plan.ts";
 import type { TokenList } from "../tokens.ts";
 import type { LogitsLossOptions, PairLossResult, SequenceLogpsResult } from "../types.ts";
 import { type Commands, type Gpu, type Range, submit } from "./commands.ts";
+import { RESULTS } from "./pairs.wgsl.ts";
 import {
   type BatchParams,
   groupsOf,
@@ -14,7 +15,6 @@ import {
   type Outputs,
   packLengths,
   pairRanges,
-  RESULTS,
   recordPairStage,
   submitLater,
   uploadParams,

@@ -5,7 +5,7 @@ import type { CallOptions, LengthArray } from "../types.ts";
 import type { Commands, Gpu, Range } from "./commands.ts";
 import { submit } from "./commands.ts";
 import { recordPairs } from "./pairs.ts";
-import { inputNames, LANES, pairSumsWgsl, RESULTS } from "./pairs.wgsl.ts";
+import { inputNames, LANES, pairSumsWgsl } from "./pairs.wgsl.ts";
 import { packParams } from "./params.ts";
 import { makeBuffer, STORAGE_USAGE } from "./pool.ts";
 import { keysOfWgsl, pairInputsWgsl, SEQUENCE_WORDS, tokenMetricsWgsl } from "./sequences.wgsl.ts";
@@ -152,5 +152,3 @@ export function submitLater(gpu: Gpu, record: (commands: Commands) => void): Pro
   done.catch(() => {});
   return done;
 }
-
-export { RESULTS };
