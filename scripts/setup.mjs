@@ -11,7 +11,7 @@ function install(folder) {
   // npm writes the second file last, so it tells a finished install.
   if (modified("package-lock.json", folder) <= modified("node_modules/.package-lock.json", folder)) return;
   console.log(`Installing dependencies in ${fileURLToPath(folder)} (once; a minute or two) …`);
-  // The npm that runs us: under `npm run`, plain `npm` may be an old one that a dependency brings.
+  // The npm that runs us, where one does.
   const npm = process.env.npm_execpath;
   const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
   const options = { cwd: fileURLToPath(folder), stdio: "inherit" };
