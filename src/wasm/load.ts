@@ -101,11 +101,20 @@ export const hasSimd = (): boolean => accepts(simdProbe);
 /** Whether this engine has relaxed SIMD. */
 export const hasRelaxedSimd = (): boolean => accepts(relaxedProbe);
 
-/** The module built into the package: the relaxed one is a chunk of its own, loaded only where it is used. */
+/**
+ * The module built into the package: the relaxed one is a chunk of its own, loaded only where it is used.
+ *
+ * Throws    BackendError ("unavailable") where the engine lacks what unpacks it: DecompressionStream and its kin
+ */
 export async function builtInBytes(relaxed: boolean): Promise<ArrayBuffer> {
   const base64 = relaxed ? (await import("./kernels-relaxed.gen.ts")).deflated : plain;
-  const deflated = new Blob([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))]);
-  return new Response(deflated.stream().pipeThrough(new DecompressionStream("deflate-raw"))).arrayBuffer();
+  try {
+    const deflated = new Blob([Uint8Array.from(ascii(atob(base64)))]);
+    return await new Response(deflated.stream().pipeThrough(new DecompressionStream("deflate-raw"))).arrayBuffer();
+  } catch (cause) {
+    const message = `wasm: the built-in module cannot be unpacked here (${reasonIn(cause)}); pass a module, or use createJs()`;
+    throw new BackendError("unavailable", message, { cause });
+  }
 }
 
 /**
@@ -122,10 +131,11 @@ export async function compile(bytes: BufferSource): Promise<WebAssembly.Module> 
 }
 
 function refused(cause: unknown): BackendError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  const message = `wasm: this place does not compile WebAssembly (${why}); allow 'wasm-unsafe-eval', pass a module, or use createJs()`;
+  const message = `wasm: this place does not compile WebAssembly (${reasonIn(cause)}); allow 'wasm-unsafe-eval', pass a module, or use createJs()`;
   return new BackendError("unavailable", message, { cause });
 }
+
+const reasonIn = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
 /** The bytes in what the caller gave, or its module: one of another realm is no instance of ours, so it is known by elimination. */
 export async function readSource(source: WasmSource): Promise<BufferSource | WebAssembly.Module> {
@@ -136,8 +146,10 @@ export async function readSource(source: WasmSource): Promise<BufferSource | Web
 export const isBytes = (source: BufferSource | WebAssembly.Module): source is BufferSource =>
   ArrayBuffer.isView(source) || isArrayBuffer(source);
 
+const ascii = (text: string): number[] => Array.from(text, (character) => character.charCodeAt(0));
+
 // The import "env" "memory": a memory with a maximum, not shared.
-const memoryImport = [3, ...new TextEncoder().encode("env"), 6, ...new TextEncoder().encode("memory"), 2, 1];
+const memoryImport = [3, ...ascii("env"), 6, ...ascii("memory"), 2, 1];
 
 /** The same module for a memory that is shared: one bit of its import says so, and nothing else differs. */
 export function forSharedMemory(bytes: BufferSource): Uint8Array<ArrayBuffer> | undefined {
