@@ -1,15 +1,17 @@
+import { replacePlugin } from "rolldown/plugins";
 import { defineConfig } from "tsdown";
+import { thirdPartyLicences } from "./scripts/licences.ts";
 
 // Sources run as they are, next to a worker in TypeScript; what is built lies next to a built one.
-const workerUrl = {
-  name: "worker-url",
-  transform: (code) => code.replaceAll('"../worker.ts"', '"./worker.js"'),
-};
+const workerUrl = replacePlugin({ '"../worker.ts"': '"./worker.js"' }, { delimiters: ["", ""], sourcemap: true });
+
+const licences = thirdPartyLicences();
 
 // comlink is bundled: a page without a bundler has no import map for its workers.
 const shared = {
   format: "esm",
   minify: true,
+  sourcemap: true,
   target: "es2022",
   platform: "neutral",
   inputOptions: { checks: { pluginTimings: false }, resolve: { mainFields: ["module", "main"] } },
@@ -31,7 +33,7 @@ export default defineConfig([
     },
     dts: true,
     clean: true,
-    plugins: [workerUrl],
+    plugins: [workerUrl, licences],
     deps: { alwaysBundle: [/^comlink/] },
   },
   // The worker: one file, so that a bundler may copy it and a strict content policy name it.
@@ -40,6 +42,7 @@ export default defineConfig([
     entry: { worker: "src/worker.ts" },
     dts: true,
     clean: false,
+    plugins: [licences],
     deps: { alwaysBundle: [/.*/] },
     outputOptions: { codeSplitting: false },
   },
@@ -50,7 +53,7 @@ export default defineConfig([
     platform: "node",
     dts: false,
     clean: false,
-    plugins: [workerUrl],
+    plugins: [workerUrl, licences],
     deps: { alwaysBundle: [/.*/] },
     outputOptions: { codeSplitting: false },
   },
