@@ -1,6 +1,7 @@
 // The inputs and results of pairLoss: checked once, before anything is computed or written.
 
 import { KindError, ParamError, ShapeError } from "./errors.ts";
+import { needsOf } from "./needs.ts";
 import { checkOut, type Wanted } from "./out.ts";
 import { arrayKind, kindOf, type Plan } from "./plan.ts";
 import type { FloatArray, LengthArray, PairLogps, PairLossOptions } from "./types.ts";
@@ -133,24 +134,21 @@ function checkArrays(pairs: PairLogps): number {
 }
 
 function checkNeeds(pairs: PairLogps, plan: Plan): void {
-  const both = (first: keyof PairLogps, second: keyof PairLogps, who: string | undefined): void => {
-    const missing = pairs[first] === undefined ? first : pairs[second] === undefined ? second : undefined;
-    if (missing && (who || pairs[first] !== undefined || pairs[second] !== undefined)) {
-      const other = missing === first ? second : first;
-      throw new ParamError("missing-input", `${missing}: expected with ${who ?? other}, got nothing`);
-    }
-  };
-  const ratio = plan.terms.find(({ loss }) => !("likelihood" in loss));
-  both("referenceChosen", "referenceRejected", plan.referenceFree ? undefined : ratio?.loss.id);
-  const normalised = plan.terms.find(({ loss }) => "margin" in loss && loss.normalised);
-  if (normalised) both("chosenLengths", "rejectedLengths", normalised.loss.id);
-  const likelihood = plan.terms.find(({ loss }) => "likelihood" in loss);
-  if (likelihood) both("chosenLengths", "chosenLengths", likelihood.loss.id);
+  const needs = needsOf(plan);
+  for (const name of inputNames) {
+    if (pairs[name] === undefined && needs[name]) throw missing(name, needs[name]);
+  }
+  // Half a reference would go unread in silence.
+  if (pairs.referenceChosen && !pairs.referenceRejected) throw missing("referenceRejected", "referenceChosen");
+  if (pairs.referenceRejected && !pairs.referenceChosen) throw missing("referenceChosen", "referenceRejected");
   const sorted = plan.terms.find(({ loss }) => "margin" in loss && loss.sorted);
   if (sorted && pairs.pairWeights !== undefined) {
     throw new ParamError("unused-option", `pairWeights: ${sorted.loss.id} has ranks, not pairs, to weigh`);
   }
 }
+
+const missing = (name: string, user: string): ParamError =>
+  new ParamError("missing-input", `${name}: expected with ${user}, got nothing`);
 
 // Lengths are checked always: a NaN or a negative one would divide silently.
 function checkLengths(lengths: LengthArray | undefined, name: string, scan: Scan): ReturnType<Scan> | undefined {
