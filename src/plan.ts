@@ -2,12 +2,15 @@
 
 import { jsDivergence, type Margin, powerDivergence } from "./divergences.ts";
 import { KindError, ParamError } from "./errors.ts";
+import { kindOf, shown } from "./kinds.ts";
 import { inRange, isLoss, type Loss, rangeText } from "./losses/define.ts";
 import { losses, lossTypes } from "./losses/index.ts";
 import { oldNames } from "./losses/old-names.ts";
 import { beta, sharedParams } from "./losses/params.ts";
 import type { RunningMean } from "./running-mean.ts";
 import type { LossOptions } from "./types.ts";
+
+export { arrayKind, kindOf, shown } from "./kinds.ts";
 
 /** How the margin of a pair is formed: the printed kernel's name, the function, its constants. */
 export interface Divergence {
@@ -208,21 +211,3 @@ const divergences: Record<string, (alpha: number) => Divergence | undefined> = {
 
 const isRunningMean = (value: unknown): value is RunningMean =>
   typeof value === "object" && value !== null && "update" in value && typeof value.update === "function";
-
-/** What was given where a word was expected, for messages. */
-export function shown(value: unknown): string {
-  if (typeof value === "string") return `"${value}"`;
-  return typeof value === "number" || typeof value === "boolean" ? String(value) : kindOf(value);
-}
-
-/** What a value is, in words, for messages. */
-export function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (Array.isArray(value)) return "a plain array";
-  if (ArrayBuffer.isView(value)) return `a ${arrayKind(value)}`;
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
-}
-
-/** The name of a typed array's class, also when it comes from another realm. */
-export const arrayKind = (value: unknown): string =>
-  ArrayBuffer.isView(value) ? ((value as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? "DataView") : "";

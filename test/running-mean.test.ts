@@ -1,7 +1,7 @@
 // createRunningMean: δ of bco_pair. TRL's own numbers: golden-bco.test.ts.
 
 import { describe, expect, it } from "vitest";
-import { createRunningMean, KindError } from "../src/index.ts";
+import { createRunningMean, KindError, ParamError } from "../src/index.ts";
 import type { PairLogps, PairLossOptions } from "../src/types.ts";
 import { onEachBackend } from "./support/backends.ts";
 import { missesBits, missesNear } from "./support/compare.ts";
@@ -40,6 +40,17 @@ describe("a running mean", () => {
       );
     },
   );
+
+  it.each([
+    [{ mean: Number.NaN, count: 1 }, /^state\.mean: expected a finite number, got NaN$/],
+    [{ mean: Infinity, count: 1 }, /^state\.mean: expected a finite number, got Infinity$/],
+    [{ mean: 1, count: -1 }, /^state\.count: expected a count of batches, got -1$/],
+    [{ mean: 1, count: 0.5 }, /^state\.count: expected a count of batches, got 0\.5$/],
+    [{ mean: 1, count: 1, cuont: 2 }, /^state\.cuont: not a part .* did you mean state\.count\?$/],
+  ])("is not restored from %j", (state, message) => {
+    expect(() => createRunningMean(state)).toThrow(ParamError);
+    expect(() => createRunningMean(state)).toThrow(message);
+  });
 });
 
 const batches = [randomPairs(5, 101), randomPairs(1003, 102), randomPairs(8, 103)];

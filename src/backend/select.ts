@@ -1,7 +1,8 @@
 // Which backend is the best one here, and why.
 
 import { BackendError, ParamError } from "../errors.ts";
-import { shown } from "../plan.ts";
+import { shown } from "../kinds.ts";
+import { recordOf } from "../record.ts";
 import type { AsyncBackend, Backend } from "../types.ts";
 import { hasSimd } from "../wasm/load.ts";
 import { createJs } from "./js.ts";
@@ -13,6 +14,11 @@ export interface BackendOptions extends WasmOptions {
 }
 
 const works = ["pairs", "logits", "linear"] as const;
+
+const readOptions = recordOf(
+  { what: "options", field: "an option of createBackend" },
+  ({ for: work, module, relaxed, reserve }: BackendOptions) => ({ for: work, module, relaxed, reserve }),
+);
 
 /**
  * The best backend for the work here. For pairs: SIMD in this thread, whose calls return at once. For logits and hidden states:
@@ -26,12 +32,16 @@ const works = ["pairs", "logits", "linear"] as const;
 export async function createBackend(options?: BackendOptions & { for?: "pairs" | undefined }): Promise<Backend>;
 export async function createBackend(options: BackendOptions): Promise<Backend | AsyncBackend>;
 export async function createBackend(options: BackendOptions = {}): Promise<Backend | AsyncBackend> {
-  const { for: work = "pairs", ...wasmOptions } = options;
+  const { for: work = "pairs", ...wasmOptions } = readOptions(options);
   if (!works.includes(work)) {
     throw new ParamError("out-of-range", `for: expected ${works.join(", ")}, got ${shown(work)}`);
   }
   // A GPU has nothing to do with modules and memory of this thread.
-  if (work !== "pairs" && "gpu" in (globalThis.navigator ?? {}) && Object.keys(wasmOptions).length === 0) {
+  if (
+    work !== "pairs" &&
+    "gpu" in (globalThis.navigator ?? {}) &&
+    Object.values(wasmOptions).every((value) => value === undefined)
+  ) {
     const { createWebGpu, hasRealGpu } = await import("../webgpu.ts");
     if (await hasRealGpu()) return createWebGpu();
   }

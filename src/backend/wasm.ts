@@ -1,7 +1,9 @@
 // The SIMD backend of this thread: loads a module and gives it memory.
 
-import { BackendError, ParamError } from "../errors.ts";
+import { BackendError, KindError, ParamError } from "../errors.ts";
+import { kindOf, shown } from "../kinds.ts";
 import type { Plan } from "../plan.ts";
+import { recordOf } from "../record.ts";
 import type { Backend } from "../types.ts";
 import { createHeap } from "../wasm/heap.ts";
 import {
@@ -36,19 +38,32 @@ export interface WasmOptions {
 
 const PAGE = 65536;
 
+const readOptions = recordOf(
+  { what: "options", field: "an option of createWasm" },
+  ({ module, relaxed, reserve }: WasmOptions) => ({ module, relaxed, reserve }),
+);
+
+/** Whether relaxed SIMD is wanted. Throws    KindError */
+export function checkRelaxed(relaxed: unknown): void {
+  if (relaxed === undefined || typeof relaxed === "boolean") return;
+  throw new KindError(`relaxed: expected true or false, got ${kindOf(relaxed)}`);
+}
+
 /**
  * A backend on WebAssembly SIMD in this thread: calls return at once.
  *
- * Throws    BackendError if this place cannot compile the module; ParamError if `reserve` is out of range
+ * Throws    BackendError if this place cannot compile the module; ParamError if `reserve` is out of range; KindError
  * @example  const wasm = await createWasm();
  *           const { loss, gradChosen, gradRejected } = wasm.pairLoss(pairs, { lossType: "sigmoid", beta: 0.1 });
  */
-export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
-  const { reserve = 0 } = options;
+export async function createWasm(given: WasmOptions = {}): Promise<Backend> {
+  const options = readOptions(given);
+  const { reserve = 0, relaxed } = options;
   const most = 65000 * PAGE;
   if (!Number.isSafeInteger(reserve) || reserve < 0 || reserve > most) {
-    throw new ParamError("out-of-range", `reserve: expected bytes in 0..${most}, got ${reserve}`);
+    throw new ParamError("out-of-range", `reserve: expected bytes in 0..${most}, got ${shown(reserve)}`);
   }
+  checkRelaxed(relaxed);
   // What linear losses need is a chunk of its own: it comes while the module is compiled, and not for those who take no backend.
   const linear = import("./wasm-linear.ts");
   const { source, kind } = await findModule(options);
