@@ -68,10 +68,10 @@ export function shardsInOrder(shards: LinearShards): LinearEngine {
       if (keeps) kept.set(head, logits);
     },
     gradient(head, g, sums, out) {
-      const { live, slopes, add, finish } = startGradient(head, g, sums, out);
+      const { live, ranges, slopes, add, finish } = startGradient(head, g, sums, out);
       // Those of other tokens than were read are formed anew.
       const logits = kept.get(live);
-      for (const [i, range] of cutVocabulary(head).entries()) {
+      for (const [i, range] of ranges.entries()) {
         add(shards.backward(cutHead(live, range), slopes, cutGradients(out, live, range), logits?.[i]));
       }
       finish();
@@ -111,7 +111,8 @@ export function startSums({ targets }: LinearHead, { max, sum, label, hit, stati
 
 /**
  * The backward pass of the tokens that have a gradient: what stands in the others' hidden states must not count as 0·∞.
- * `add` takes what `backward` gives of each shard, in the order of the vocabulary.
+ * `add` takes what `backward` gives of each shard, in the order of the vocabulary. Where no token has one there is no shard:
+ * sums that a call adds to stay as they are, to the bit.
  */
 export function startGradient(head: LinearHead, g: Float64Array, { max, sum }: TokenSums, out: LinearGradients) {
   const kept = Array.from(g.keys()).filter((k) => g[k] !== 0);
@@ -128,8 +129,11 @@ export function startGradient(head: LinearHead, g: Float64Array, { max, sum }: T
   const start = (k: number): number => (direct ? (rows[k] as number) : k) * width;
   const rank = lora?.rank ?? 0;
   const du = new Float64Array(kept.length * rank);
+  const isIdle = kept.length === 0;
+  if (isIdle && !out.accumulate) for (const each of [out.weight, out.bias, out.a, out.b]) each?.data.fill(0);
   return {
     live,
+    ranges: isIdle ? [] : cutVocabulary(head),
     slopes,
     add({ data, stride }: Rows): void {
       for (let k = 0; k < kept.length; k++) {
@@ -138,7 +142,7 @@ export function startGradient(head: LinearHead, g: Float64Array, { max, sum }: T
       }
     },
     finish(): void {
-      if (lora) {
+      if (lora && !isIdle) {
         const gradA = throughAdapter(lora, live.hidden, rows, du, (k, state) =>
           addTo(total, start(k), state, 0, width),
         );

@@ -47,7 +47,7 @@ export interface LinearShards {
   keep?(shard: LinearHead): Float32Array;
   /** SUMS numbers a token; `statistics` fills 2 to 4 of them. */
   forward(shard: LinearHead, statistics: boolean, kept?: Float32Array): Float64Array;
-  /** Writes the shard's gradients; gives its part of those of hidden states and u. `slopes`: g, max, Σ e^(x−max) a token. */
+  /** Writes the shard's gradients, of one token at least; gives its part of those of hidden states and u. `slopes`: g, max, Σ e^(x−max) a token. */
   backward(shard: LinearHead, slopes: Float64Array, out: HeadGradients, kept?: Float32Array): Rows;
 }
 
@@ -100,10 +100,10 @@ const PARTIAL_BYTES = 32e6;
 
 /**
  * Where to cut the vocabulary: into eight, or four where the partial gradients of eight would take too much memory; less where
- * there is little of it.
+ * there is little of it. Neither bias nor adapter has a say: a head and the same with an adapter of zeros give the same bits.
  */
 export function cutVocabulary(head: LinearHead): { readonly from: number; readonly to: number }[] {
-  const most = 8 * 4 * head.rows.length * columnsOf(head) <= PARTIAL_BYTES ? 8 : 4;
+  const most = 8 * 4 * head.rows.length * head.width <= PARTIAL_BYTES ? 8 : 4;
   const size = Math.ceil(head.vocab / most / STEP) * STEP;
   return Array.from({ length: Math.ceil(head.vocab / size) }, (_, i) => ({
     from: i * size,

@@ -69,7 +69,6 @@ export function createLinearShards(module: WebAssembly.Module): LinearShards {
       const tokens = shard.rows.length;
       i32.set(shard.targets, ids / 4);
       f64.set(slopes, plan.slopes / 8);
-      if (tokens === 0) f32.fill(0, gradWeights / 4, gradWeights / 4 + IDS * columns);
       for (let v = 0; v < shard.vocab; v += IDS) {
         const n = Math.min(IDS, shard.vocab - v);
         const wide = eights(n);

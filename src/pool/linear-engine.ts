@@ -144,10 +144,12 @@ export function createLinearEngine(
     },
     async gradient(head, g, sums, out) {
       if (isSmall(head)) return local.gradient(head, g, sums, out);
-      const { live, slopes, add, finish } = startGradient(head, g, sums, out);
+      const { live, ranges, slopes, add, finish } = startGradient(head, g, sums, out);
+      // Where there is nothing to do, no worker is asked.
+      if (ranges.length === 0) return finish();
       await onWorkers(
         live,
-        cutVocabulary(head),
+        ranges,
         (shard, hand, range) => {
           const made: SentFloats[] = [];
           const { weight, bias, b, accumulate } = cutGradients(out, live, range);
