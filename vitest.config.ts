@@ -1,19 +1,35 @@
+// Four kinds of test files. `npm test` runs those of `node` and `alone`, `npm run test:engines` those of `slow` and `engines`
+// (scripts/test.ts); `vitest run --project node` runs one kind, `vitest run test/some.test.ts` a file of any.
+
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-// Exhaustive tests run for minutes: `SLOW=1 npx vitest run`.
-const slow = process.env["SLOW"] === "1" ? [] : ["test/slow-*.test.ts"];
+/** What measures a process's memory or waits for a time to pass: others at its side would be measured too. */
+const alone = ["test/{linear,logits}-memory.test.ts", "test/pool/{memory,timeout}.test.ts"];
+
+/** Exhaustive tests, for minutes each. */
+const slow = ["test/**/slow-*.test.ts"];
+
+/** Other engines, one at a time: their processes fill the machine by themselves, and have deadlines. */
+const engines = ["test/runtimes/**/*.test.ts"];
+
+const project = (name: string, include: string[], exclude: string[], parallel: boolean) => ({
+  test: {
+    name,
+    include,
+    exclude: ["**/node_modules/**", ...exclude],
+    // vitest leaves a core for itself, which is half of a machine of two.
+    ...(parallel ? { maxWorkers: availableParallelism() } : { fileParallelism: false }),
+  },
+});
 
 export default defineConfig({
   test: {
     projects: [
-      {
-        test: {
-          name: "node",
-          environment: "node",
-          include: ["test/**/*.test.ts"],
-          exclude: ["**/node_modules/**", "bench/**", ...slow],
-        },
-      },
+      project("node", ["test/**/*.test.ts"], [...alone, ...slow, ...engines], true),
+      project("alone", alone, slow, false),
+      project("slow", slow, [], false),
+      project("engines", engines, [], false),
     ],
   },
 });

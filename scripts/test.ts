@@ -1,8 +1,8 @@
-// `npm test`: every check and suite of the project, one after the other, closed by one line that sums them all.
-// A suite that reports no test counts as failed, so none can go missing unnoticed.
+// `npm test` and `npm run test:engines`: checks and suites, one after the other, closed by one line that sums them. Each leaves its
+// count in build/counts/, and `npm run test:total` sums those of all: a suite that is missing, or reports no test, has failed.
 
 import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 
@@ -12,16 +12,22 @@ interface Count {
   skipped: number;
 }
 
+type Step = [title: string, command: string[], count: (status: number | null, output: string) => Count];
+
 const root = fileURLToPath(new URL("../", import.meta.url));
-const report = "build/vitest.json";
+const report = `${root}build/vitest.json`;
+const countsOf = (suite: string): string => `${root}build/counts/${suite}.json`;
 const bin = (name: string): string => `node_modules/.bin/${name}`;
 
-// A check is one test: it passes when its command does.
-const check = (status: number | null): Count => ({
-  passed: status === 0 ? 1 : 0,
-  failed: status === 0 ? 0 : 1,
-  skipped: 0,
+const none: Count = { passed: 0, failed: 0, skipped: 0 };
+const sum = (a: Count, b: Count): Count => ({
+  passed: a.passed + b.passed,
+  failed: a.failed + b.failed,
+  skipped: a.skipped + b.skipped,
 });
+
+// A check is one test: it passes when its command does.
+const check = (status: number | null): Count => ({ ...none, [status === 0 ? "passed" : "failed"]: 1 });
 
 // as-pect closes with "[Tests]: 166 / 166", in colours.
 function asPect(status: number | null, output: string): Count {
@@ -34,52 +40,101 @@ function asPect(status: number | null, output: string): Count {
 }
 
 function vitest(status: number | null): Count {
-  const json = JSON.parse(readFileSync(new URL(`../${report}`, import.meta.url), "utf8"));
+  const json = JSON.parse(readFileSync(report, "utf8"));
   const { numPassedTests: passed, numFailedTests: failed, numPendingTests: skipped } = json;
   if (passed + failed === 0 || (status !== 0 && failed === 0)) return { passed, failed: failed + 1, skipped };
   return { passed, failed, skipped };
 }
 
-const steps: [title: string, command: string[], count: (status: number | null, output: string) => Count][] = [
-  ["generated files match their source", ["node", "scripts/generate.ts", "--check"], check],
-  ["modules match assembly/", ["node", "scripts/build-wasm.ts", "--check"], check],
-  ["build", ["node", "scripts/build.ts", "--quiet"], check],
-  ["format and lint", [bin("biome"), "ci", "--reporter=summary"], check],
-  ["types", [bin("tsc"), "-p", "."], check],
-  ["types of the adapters' examples and tests", [bin("tsc"), "-p", "examples/adapters"], check],
-  ["kernels in AssemblyScript (as-pect), SIMD", [bin("asp"), "--no-logo"], asPect],
-  [
-    "kernels in AssemblyScript (as-pect), relaxed SIMD",
-    [bin("asp"), "--no-logo", "--as-config", "as-pect.relaxed.asconfig.json"],
-    asPect,
-  ],
-  [
-    "everything else (vitest)",
-    [bin("vitest"), "run", "--reporter=default", "--reporter=json", `--outputFile=${report}`],
-    vitest,
-  ],
-  ["main job (npm start)", ["node", "examples/losses-on-real-pairs.ts"], check],
+const vitestOn = (...projects: string[]): string[] => [
+  bin("vitest"),
+  "run",
+  ...projects.flatMap((name) => ["--project", name]),
+  "--reporter=default",
+  "--reporter=json",
+  `--outputFile=${report}`,
 ];
 
-rmSync(new URL(`../${report}`, import.meta.url), { force: true });
-const total: Count = { passed: 0, failed: 0, skipped: 0 };
-const failures: string[] = [];
-for (const [title, [command = "", ...args], count] of steps) {
+const build: Step = ["build", ["node", "scripts/build.ts", "--quiet"], check];
+
+const suites: Record<string, Step[]> = {
+  main: [
+    ["generated files match their source", ["node", "scripts/generate.ts", "--check"], check],
+    ["modules match assembly/", ["node", "scripts/build-wasm.ts", "--check"], check],
+    build,
+    ["format and lint", [bin("biome"), "ci", "--reporter=summary"], check],
+    ["types", [bin("tsc"), "-p", "."], check],
+    ["types of the adapters' examples and tests", [bin("tsc"), "-p", "examples/adapters"], check],
+    ["kernels in AssemblyScript (as-pect), SIMD", [bin("asp"), "--no-logo"], asPect],
+    [
+      "kernels in AssemblyScript (as-pect), relaxed SIMD",
+      [bin("asp"), "--no-logo", "--as-config", "as-pect.relaxed.asconfig.json"],
+      asPect,
+    ],
+    ["everything else in Node (vitest)", vitestOn("node", "alone"), vitest],
+    ["main job (npm start)", ["node", "examples/losses-on-real-pairs.ts"], check],
+  ],
+  engines: [
+    build,
+    ["slow tests (vitest)", vitestOn("slow"), vitest],
+    ["browsers, Bun, Deno, other Nodes, bundlers (vitest)", vitestOn("engines"), vitest],
+  ],
+};
+
+function run([title, [command = "", ...args], count]: Step): Count {
   console.log(`\n── ${title}`);
+  rmSync(report, { force: true });
   const started = performance.now();
-  const { status, stdout } = spawnSync(command, args, {
+  const { status, stdout, error } = spawnSync(command, args, {
     cwd: root,
     stdio: ["ignore", "pipe", "inherit"],
     encoding: "utf8",
+    maxBuffer: 1 << 28,
   });
-  console.log(stdout.trimEnd());
-  const { passed, failed, skipped } = count(status, stdout);
-  console.log(`   ${passed} passed, ${failed} failed in ${((performance.now() - started) / 1000).toFixed(1)} s`);
-  total.passed += passed;
-  total.failed += failed;
-  total.skipped += skipped;
-  if (failed > 0) failures.push(title);
+  console.log(error ?? stdout.trimEnd());
+  const result = counted(() => count(status, stdout));
+  console.log(
+    `   ${result.passed} passed, ${result.failed} failed in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+  );
+  return result;
 }
-if (failures.length > 0) console.log(`\nFailed: ${failures.join("; ")}`);
-console.log(`\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ""}`);
-process.exitCode = total.failed > 0 ? 1 : 0;
+
+/** A suite whose report is not there to be read has failed. */
+function counted(read: () => Count): Count {
+  try {
+    return read();
+  } catch (error) {
+    console.log(String(error));
+    return check(1);
+  }
+}
+
+function runSuite(suite: string, steps: Step[]): void {
+  rmSync(countsOf(suite), { force: true });
+  const results = steps.map((step) => ({ title: step[0], count: run(step) }));
+  const failures = results.filter(({ count }) => count.failed > 0).map(({ title }) => title);
+  if (failures.length > 0) console.log(`\nFailed: ${failures.join("; ")}`);
+  const total = results.reduce((soFar, { count }) => sum(soFar, count), none);
+  mkdirSync(`${root}build/counts`, { recursive: true });
+  writeFileSync(countsOf(suite), JSON.stringify(total));
+  console.log();
+  close(total);
+}
+
+function sumSuites(): void {
+  const counts = Object.keys(suites).map((suite) =>
+    counted(() => JSON.parse(readFileSync(countsOf(suite), "utf8")) as Count),
+  );
+  close(counts.reduce(sum, none));
+}
+
+function close({ passed, failed, skipped }: Count): void {
+  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+  process.exitCode = failed > 0 ? 1 : 0;
+}
+
+const [, , wanted = "main"] = process.argv;
+const steps = suites[wanted];
+if (wanted === "total") sumSuites();
+else if (steps) runSuite(wanted, steps);
+else throw new Error(`expected ${Object.keys(suites).join(", ")} or total, got ${wanted}`);

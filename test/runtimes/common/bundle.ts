@@ -10,12 +10,12 @@ export type Target = "page" | "deno";
 
 /**
  * The common tests: whatever of test/ runs on every backend. Left out are real-model.test.ts, whose model does not come with a
- * clone, and by their folder the adapters, whose frameworks bring engines of their own.
+ * clone, the slow ones, and by their folder the adapters, whose frameworks bring engines of their own.
  */
 export const files: readonly string[] = globSync("test/*.test.ts", { cwd: root })
   .filter((path) => readFileSync(join(root, path), "utf8").includes("onEachBackend("))
   .map((path) => basename(path, ".test.ts"))
-  .filter((name) => name !== "real-model");
+  .filter((name) => name !== "real-model" && !name.startsWith("slow-"));
 
 const here = (file: string): string => join(root, "test/runtimes/common", file);
 
