@@ -3,7 +3,7 @@
 import { jsDivergence, type Margin, powerDivergence } from "./divergences.ts";
 import { KindError, ParamError } from "./errors.ts";
 import { kindOf, shown } from "./kinds.ts";
-import { inRange, isLoss, type Loss, rangeText } from "./losses/define.ts";
+import { inRange, isLoss, type Loss, type Param, rangeText } from "./losses/define.ts";
 import { losses, lossTypes } from "./losses/index.ts";
 import { oldNames } from "./losses/old-names.ts";
 import { beta, sharedParams } from "./losses/params.ts";
@@ -70,6 +70,7 @@ export function planLosses(options: LossOptions): Plan {
   const shift = isRunningMean(options.rewardShift) ? options.rewardShift : undefined;
   checkNames(options, chosen);
   const divergence = readDivergence(options, chosen);
+  const rewardBeta = readBeta(options, chosen);
   const terms: Term[] = [];
   for (let j = 0; j < chosen.length; j++) {
     const loss = chosen[j] as Loss;
@@ -77,17 +78,21 @@ export function planLosses(options: LossOptions): Plan {
     let shiftAt = -1;
     for (const name in loss.params) {
       if (name === "rewardShift" && shift) shiftAt = params.length;
-      params.push(name === "rewardShift" && shift ? 0 : readParam(options, name, loss));
+      const param = loss.params[name] as Param;
+      params.push(name === "rewardShift" && shift ? 0 : readParam(options, name, param, loss.id));
     }
     const takesMargin = "margin" in loss && !loss.sorted;
     terms.push({ loss, weight: weights?.[j] ?? 1, params, shiftAt, divergence: takesMargin ? divergence : undefined });
   }
-  return { terms, beta: options.beta ?? rewardBeta(chosen), referenceFree: options.referenceFree ?? false, shift };
+  return { terms, beta: rewardBeta, referenceFree: options.referenceFree ?? false, shift };
 }
 
-// The β of the rewards is that of the losses; a loss of the user's may have its own default.
-const rewardBeta = (chosen: readonly Loss[]): number =>
-  chosen.find(({ params }) => Object.hasOwn(params, "beta"))?.params["beta"]?.default ?? beta.default;
+// Every loss has rewards, and β scales them: also where no formula uses it. A loss of the user's may have its own range and
+// default.
+function readBeta(options: LossOptions, chosen: readonly Loss[]): number {
+  const user = chosen.find(({ params }) => Object.hasOwn(params, "beta"));
+  return readParam(options, "beta", user?.params["beta"] ?? beta, user?.id ?? "rewards");
+}
 
 function readLosses(lossType: NonNullable<LossOptions["lossType"]>): Loss[] {
   const list = Array.isArray(lossType) ? (lossType as readonly (string | Loss)[]) : [lossType as string | Loss];
@@ -128,17 +133,12 @@ export function checkNumber(value: unknown, name: string): asserts value is numb
   if (!Number.isFinite(value)) throw new ParamError("out-of-range", `${name}: expected a finite number, got ${value}`);
 }
 
-function readParam(options: LossOptions, name: string, loss: Loss): number {
-  const param = loss.params[name];
+function readParam(options: LossOptions, name: string, param: Param, user: string): number {
   const given = (options as Record<string, unknown>)[name];
-  if (!param) throw new KindError(`${loss.id}: no parameter ${name}`);
   if (given === undefined) return param.default;
   if (typeof given !== "number") throw new KindError(`${name}: expected a number, got ${kindOf(given)}`);
   if (!inRange(given, param)) {
-    throw new ParamError(
-      "out-of-range",
-      `${name}: expected a number in ${rangeText(param)} (${loss.id}), got ${given}`,
-    );
+    throw new ParamError("out-of-range", `${name}: expected a number in ${rangeText(param)} (${user}), got ${given}`);
   }
   return given;
 }
@@ -148,7 +148,7 @@ function checkNames(options: LossOptions, chosen: readonly Loss[]): void {
   for (const name in options) {
     const value = (options as Record<string, unknown>)[name];
     if (value === undefined || name === "lossType" || name === "lossWeights" || callOptions.has(name)) continue;
-    if (plainOptions.has(name)) continue;
+    if (name === "beta" || plainOptions.has(name)) continue;
     if (chosen.some((loss) => Object.hasOwn(loss.params, name))) continue;
     const shared = Object.hasOwn(sharedParams, name) ? sharedParams[name] : undefined;
     if (!shared) {

@@ -95,6 +95,13 @@ describe("loss", () => {
     expect(loss(["-"], { input: bare }).loss).toBe("NaN");
   });
 
+  it("scales the rewards by --beta whatever the loss", () => {
+    const options = ["-", "--loss-type", "sft", "--beta", "0.5"];
+    const got = loss(options, { input: lines({ ...pair, chosen_length: 5, rejected_length: 4 }) });
+    near(got.metrics["rewards/chosen"] as number, 0.5 * (pair.policy_chosen_logps - pair.ref_chosen_logps));
+    expect(got.options).toMatchObject({ beta: 0.5 });
+  });
+
   it("reads only what the losses need", () => {
     const policy = { policy_chosen_logps: -10, policy_rejected_logps: -20 };
     expect(loss(["-", "--reference-free"], { input: lines(policy) }).pairs).toBe(1);

@@ -19,8 +19,12 @@ describe("options", () => {
       });
       expect(fromTrl({ loss_type: "hinge", [key]: byDefault })).toMatchObject({ warnings: [] });
     }
-    expect(loss({ loss_type: "sft", beta: 0.3 })).toStrictEqual({ lossType: "sft" });
-    expect(warnings({ loss_type: "sft", beta: 0.3 })).toBe("beta: sft does not use it; left out");
+    // The rewards of every loss use β.
+    expect(fromTrl({ loss_type: "sft", beta: 0.3 })).toMatchObject({
+      loss: { lossType: "sft", beta: 0.3 },
+      warnings: [],
+    });
+    expect(refusal(() => fromTrl({ loss_type: "sft", beta: 0 }))).toMatchObject({ code: "out-of-range" });
     expect(warnings({ f_alpha_divergence_coef: 0.7 })).toMatch(/only f_divergence_type: "alpha_divergence" uses it/);
   });
 

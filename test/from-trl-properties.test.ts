@@ -58,7 +58,9 @@ describe("any configuration", () => {
     const isMargin = "margin" in losses[type] && !("sorted" in losses[type]);
     if (name === "fDivergence" || name === "fAlpha") return isMargin;
     return (
-      Object.hasOwn(losses[type].params, name) || (/^(ldAlpha|weighting|referenceFree)$/.test(name) && type !== "sft")
+      name === "beta" ||
+      Object.hasOwn(losses[type].params, name) ||
+      (/^(ldAlpha|weighting|referenceFree)$/.test(name) && type !== "sft")
     );
   };
 

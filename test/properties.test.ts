@@ -139,7 +139,7 @@ onEachBackend((backend, kind) => {
         const { referenceFree, fDivergence, fAlpha } = rest;
         const alone: PairLossResult[] = [];
         for (const id of lossType) {
-          const own = id === "sft" ? {} : { beta, referenceFree, fDivergence, fAlpha };
+          const own = id === "sft" ? { beta } : { beta, referenceFree, fDivergence, fAlpha };
           alone.push(await backend.pairLoss(pairs, { lossType: id, ...own }));
         }
         const got = await backend.pairLoss(pairs, options);

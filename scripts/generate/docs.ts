@@ -29,7 +29,7 @@ export function printLosses(): string {
     ),
     "",
     "Several losses at once are a weighted sum, `Σ weight × mean over pairs`; weights are not normalised and default to 1.",
-    "They share β, ε and τ. A hyperparameter that none of the losses asked for uses is refused.",
+    "They share β, ε and τ. A hyperparameter that none of the losses asked for uses is refused; β scales the rewards of them all.",
     "",
     "## f-divergences",
     "",

@@ -45,7 +45,7 @@ export function addLoss(program: Command): void {
     .argument("[file]", "JSON lines, gzipped JSON lines (*.gz) or Parquet (*.parquet); - is standard input")
     .option("--loss-type <names...>", `one or several, then a weighted sum: ${lossTypes.join(", ")} (default: sigmoid)`)
     .option("--loss-weights <numbers...>", "one per loss (default: 1)", numbers)
-    .option("--beta <number>", "pull to the reference (default: 0.1)", number)
+    .option("--beta <number>", "pull to the reference, scale of the rewards (default: 0.1)", number)
     .option("--label-smoothing <number>", "for sigmoid, robust, exo_pair, aot, aot_unpaired", number)
     .option("--discopop-tau <number>", "for discopop (default: 0.05)", number)
     .option("--f-divergence <name>", "reverse_kl, forward_kl, js_divergence, alpha_divergence")
@@ -82,7 +82,7 @@ async function run(file: string, flags: Flags): Promise<Report> {
   const { name, reason } = backend;
   return {
     file: source.name,
-    options: plan.terms.some(({ loss }) => "beta" in loss.params) ? { ...options, beta: plan.beta } : options,
+    options: { ...options, beta: plan.beta },
     losses: plan.terms.map(({ loss, weight }) => ({ id: loss.id, weight })),
     ...result,
     seconds,

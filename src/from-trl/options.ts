@@ -44,13 +44,14 @@ type ParamKey = "beta" | "label_smoothing" | "discopop_tau";
 function param(key: ParamKey, name: string, { types }: Entries, { get, warn }: Reading): number | undefined {
   const value = get(key);
   if (value === undefined) return undefined;
-  const users = types.filter((type) => paramOf(type, name));
+  // β scales the rewards of every loss.
+  const users = types.filter((type) => paramOf(type, name) || name === "beta");
   if (users.length === 0) {
     if (value !== sharedParams[name]?.default) warn(key, `${listed(types)} does not use it; left out`);
     return undefined;
   }
   for (const type of users) {
-    const range = paramOf(type, name);
+    const range = paramOf(type, name) ?? sharedParams[name];
     if (!range || inRange(value, range)) continue;
     const hint = type === "exo_pair" && value === 0 ? ' (TRL up to v0.28 read 0 as 1e-3: { version: "0.28.0" })' : "";
     const expected = `expected a number in ${rangeText(range)} for ${type}`;

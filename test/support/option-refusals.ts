@@ -103,7 +103,6 @@ const unused: Refusal[] = (
       { labelSmoothing: 0.1, lossType: ["ipo", "hinge"] },
       /^labelSmoothing: not used by ipo, hinge \(used by sigmoid, /,
     ],
-    [{ lossType: "sft", beta: 0.2 }, /^beta: not used by sft \(used by sigmoid, /],
     [{ ldAlpha: 0.5 }, /^ldAlpha: not used by pairLoss, which sees no tokens$/],
     [{ weighting: "wpo" }, /^weighting: not used by pairLoss, which sees no tokens$/],
     [{ inPlace: true }, /^inPlace: not used by pairLoss, which sees no tokens$/],
