@@ -10,6 +10,7 @@ import { readTrain, type TrlTrain } from "./from-trl/train.ts";
 import { warnOfKeys } from "./from-trl/unread.ts";
 import { before, parseVersion } from "./from-trl/version.ts";
 import { kindOf } from "./plan.ts";
+import { printable } from "./printable.ts";
 import type { LossOptions } from "./types.ts";
 
 export type { TrlCollate, TrlConfig, TrlTrain };
@@ -43,20 +44,17 @@ export function fromTrl(config: TrlConfig, options: FromTrlOptions = {}): FromTr
   requireObject("config", config);
   requireObject("options", options);
   for (const name of Object.keys(options)) {
-    if (name !== "version") throw new ParamError("unknown-option", `${name}: not an option; known: version`);
+    if (name !== "version") throw new ParamError("unknown-option", `${printable(name)}: not an option; known: version`);
   }
   const named = options.version ?? undefined;
   const version = parseVersion(named ?? "1.9.0");
-  const warnings: string[] = [];
+  const warnings = new Set<string>();
   const reading: Reading = {
     get: reader(config),
     before: (release) => before(version, release),
     trl: `TRL v${version.text}`,
     versioned: named !== undefined,
-    warn: (key, text) => {
-      const warning = `${key}: ${text}`;
-      if (!warnings.includes(warning)) warnings.push(warning);
-    },
+    warn: (key, text) => warnings.add(`${printable(key)}: ${text}`),
   };
   const entries = readEntries(reading);
   warnOfChanges(entries, reading);
@@ -69,7 +67,7 @@ export function fromTrl(config: TrlConfig, options: FromTrlOptions = {}): FromTr
   const collate = readCollate(reading);
   const train = readTrain(reading.get);
   warnOfKeys(config, reading);
-  return { loss: present(loss), collate: present(collate), train: present(train), warnings };
+  return { loss: present(loss), collate: present(collate), train: present(train), warnings: [...warnings] };
 }
 
 function requireObject(name: string, value: unknown): void {

@@ -1,8 +1,10 @@
 // What a value is: for checks, and in words for messages. Nothing here trusts what a value says of itself.
 
+import { quoted } from "./printable.ts";
+
 /** What was given where a word was expected, for messages. */
 export function shown(value: unknown): string {
-  if (typeof value === "string") return `"${value}"`;
+  if (typeof value === "string") return quoted(value);
   return typeof value === "number" || typeof value === "boolean" ? String(value) : kindOf(value);
 }
 

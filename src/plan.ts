@@ -2,11 +2,14 @@
 
 import { jsDivergence, type Margin, powerDivergence } from "./divergences.ts";
 import { KindError, ParamError } from "./errors.ts";
+import { didYouMean } from "./hints.ts";
 import { kindOf, shown } from "./kinds.ts";
 import { inRange, isLoss, type Loss, type Param, rangeText } from "./losses/define.ts";
 import { losses, lossTypes } from "./losses/index.ts";
 import { oldNames } from "./losses/old-names.ts";
 import { beta, sharedParams } from "./losses/params.ts";
+import { unknownLoss } from "./losses/unknown.ts";
+import { quoted } from "./printable.ts";
 import type { RunningMean } from "./running-mean.ts";
 import type { LossOptions } from "./types.ts";
 
@@ -112,7 +115,7 @@ function readLoss(name: string | Loss): Loss {
     warned.add(name);
     return losses[old.id];
   }
-  throw new ParamError("unknown-loss", `lossType: expected one of ${lossTypes.join(", ")}, got "${name}"`);
+  throw unknownLoss("lossType", name);
 }
 
 function readWeights(weights: readonly number[] | undefined, count: number): readonly number[] | undefined {
@@ -184,8 +187,9 @@ function readDivergence(options: LossOptions, chosen: readonly Loss[]): Divergen
   }
   const make = Object.hasOwn(divergences, fDivergence) ? divergences[fDivergence] : undefined;
   if (!make) {
-    const known = Object.keys(divergences).join(", ");
-    throw new ParamError("out-of-range", `fDivergence: expected one of ${known}, got ${shown(fDivergence)}`);
+    const hint = typeof fDivergence === "string" ? didYouMean(fDivergence, divergenceNames, undefined, quoted) : "";
+    const expected = `expected one of ${divergenceNames.join(", ")}`;
+    throw new ParamError("out-of-range", `fDivergence: ${expected}, got ${shown(fDivergence)}${hint}`);
   }
   if (fDivergence === "reverse_kl") return undefined;
   const other = chosen.find((loss) => !("likelihood" in loss) && !("margin" in loss && !loss.sorted));
@@ -208,6 +212,8 @@ const divergences: Record<string, (alpha: number) => Divergence | undefined> = {
   alpha_divergence: (alpha) =>
     Math.abs(alpha - 1) < 1e-6 ? undefined : { id: "power", margin: powerDivergence, constants: [alpha - 1, 80] },
 };
+
+const divergenceNames = Object.keys(divergences);
 
 const isRunningMean = (value: unknown): value is RunningMean =>
   typeof value === "object" && value !== null && "update" in value && typeof value.update === "function";

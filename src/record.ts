@@ -2,8 +2,9 @@
 // used; and a name that is not known is refused, since ignored it would give another result than the one asked for.
 
 import { KindError, ParamError } from "./errors.ts";
-import { nearest } from "./from-trl/nearest.ts";
+import { didYouMean } from "./hints.ts";
 import { isRecord, kindOf } from "./kinds.ts";
+import { printable } from "./printable.ts";
 
 /** How the messages name an object and its fields. */
 export interface RecordWords {
@@ -69,7 +70,9 @@ function findUnknown(
 }
 
 function unknownName({ field, prefix = "" }: RecordWords, name: string, known: readonly string[]): ParamError {
-  const near = nearest(name, known);
-  const hint = near === undefined ? "" : `; did you mean ${prefix}${near}?`;
-  return new ParamError("unknown-option", `${prefix}${name}: not ${field}; known: ${known.join(", ")}${hint}`);
+  const hint = didYouMean(name, known, undefined, (meant) => `${prefix}${meant}`);
+  return new ParamError(
+    "unknown-option",
+    `${prefix}${printable(name)}: not ${field}; known: ${known.join(", ")}${hint}`,
+  );
 }

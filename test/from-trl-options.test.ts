@@ -2,9 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { elsewhereKeys, silentKeys } from "../src/from-trl/keys.ts";
-import { nearest } from "../src/from-trl/nearest.ts";
 import { fromTrl, type TrlConfig } from "../src/from-trl.ts";
-import { lossTypes } from "../src/losses/index.ts";
 import { loss, refusal, warnings } from "./support/from-trl.ts";
 
 describe("options", () => {
@@ -131,12 +129,5 @@ describe("keys that nothing reads", () => {
     expect(warnings({ cpo_alpha: 1 })).toBe("cpo_alpha: a key of CPOConfig, not of DPOConfig; ignored");
     expect(warnings({ desirable_weight: 1 })).toMatch(/KTOConfig/);
     expect(warnings(JSON.parse('{ "__proto__": 1 }'))).toBe("__proto__: not a key of DPOConfig; ignored");
-  });
-
-  it("nearest finds swaps and slips, and no far cry", () => {
-    expect(nearest("sigmiod", lossTypes)).toBe("sigmoid");
-    expect(nearest("exo-pair", lossTypes)).toBe("exo_pair");
-    expect(nearest("cdpo", lossTypes)).toBeUndefined();
-    expect(nearest("", lossTypes)).toBeUndefined();
   });
 });

@@ -56,7 +56,7 @@ describe("refusals", () => {
 
   it("names the divergences and the losses that there are", () => {
     expect(refusal(() => fromTrl({ f_divergence_type: "kl" })).message).toBe(
-      'config.f_divergence_type: expected one of reverse_kl, forward_kl, js_divergence, alpha_divergence, got "kl"',
+      'config.f_divergence_type: expected one of reverse_kl, forward_kl, js_divergence, alpha_divergence, got "kl"; did you mean "reverse_kl"?',
     );
     for (const name of ["nope", "constructor", "simpo", ""]) {
       const error = refusal(() => fromTrl({ loss_type: name }));

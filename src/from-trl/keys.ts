@@ -85,8 +85,22 @@ export const otherTrainers: Readonly<Record<string, string>> = {
   cpo_alpha: "CPOConfig",
   simpo_gamma: "CPOConfig",
   alpha: "CPOConfig",
+  orpo_alpha: "ORPOConfig (there beta)",
   desirable_weight: "KTOConfig",
   undesirable_weight: "KTOConfig",
+  kto_desirable_weight: "KTOConfig (there desirable_weight)",
+  kto_undesirable_weight: "KTOConfig (there undesirable_weight)",
+  kto_chosen_weight: "KTOConfig (there desirable_weight)",
+  kto_rejected_weight: "KTOConfig (there undesirable_weight)",
+};
+
+const perToken = 'log-probabilities per token: loss_type "sigmoid_norm" (or "ipo")';
+
+/** Keys of other tools that say by themselves what TRL says by the value of another key. */
+export const otherTools: Readonly<Record<string, string>> = {
+  dpo_norm_loss: `axolotl's name for ${perToken}`,
+  preference_average_log_probs: `NeMo's name for ${perToken}`,
+  average_log_prob: `elsewhere a name for ${perToken}`,
 };
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);

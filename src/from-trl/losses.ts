@@ -1,9 +1,9 @@
 // loss_type, loss_weights, rpo_alpha: which losses, with which weights.
 
 import { ParamError } from "../errors.ts";
-import { type LossType, losses, lossTypes } from "../losses/index.ts";
-import { oldNames, removedNames } from "../losses/old-names.ts";
-import { nearest } from "./nearest.ts";
+import { type LossType, losses } from "../losses/index.ts";
+import { oldNames } from "../losses/old-names.ts";
+import { unknownLoss } from "../losses/unknown.ts";
 import type { Reading } from "./reading.ts";
 
 /** The losses asked for. `given` is false where the configuration leaves the choice to TRL's default, sigmoid. */
@@ -22,11 +22,7 @@ function resolve(name: string, where: string, { warn }: Reading): LossType {
     warn("loss_type", `read as ${old.id}: ${old.meaning}`);
     return old.id;
   }
-  const removed = Object.hasOwn(removedNames, name) ? removedNames[name] : undefined;
-  const near = nearest(name, lossTypes);
-  const hint = removed ? `: ${removed}` : near ? `; did you mean ${JSON.stringify(near)}?` : "";
-  const expected = `expected one of ${lossTypes.join(", ")}`;
-  throw new ParamError("unknown-loss", `config.${where}: ${expected}, got ${JSON.stringify(name)}${hint}`);
+  throw unknownLoss(`config.${where}`, name);
 }
 
 /** The losses and their weights; `rpo_alpha` becomes one more loss, `sft`. */

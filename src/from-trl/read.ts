@@ -1,7 +1,9 @@
 // Reading one key of a configuration: its value, checked, or undefined where it is absent or null.
 
 import { KindError, ParamError } from "../errors.ts";
+import { didYouMean } from "../hints.ts";
 import { kindOf } from "../plan.ts";
+import { quoted } from "../printable.ts";
 import type { FDivergence } from "../types.ts";
 import { formerKeys, type Key, readKeys } from "./keys.ts";
 
@@ -39,6 +41,8 @@ const divergences: Readonly<Record<string, FDivergence>> = {
   alpha_divergence: "alpha_divergence",
 };
 
+const divergenceNames = Object.keys(divergences);
+
 /** The divergence of a name, or of what Python prints for an enum's member: `FDivergenceType.JS_DIVERGENCE`. */
 export const divergenceOf = (name: string): FDivergence | undefined => {
   const plain = name.replace(/^FDivergenceType\./, "").toLowerCase();
@@ -70,7 +74,7 @@ const checks: { readonly [K in Kind]: Check<Values[K]> } = {
     kind: isNumbers,
   },
   divergence: {
-    expected: `one of ${Object.keys(divergences).join(", ")}`,
+    expected: `one of ${divergenceNames.join(", ")}`,
     holds: (v): v is string => isText(v) && divergenceOf(v) !== undefined,
     kind: isText,
   },
@@ -86,9 +90,10 @@ const checks: { readonly [K in Kind]: Check<Values[K]> } = {
   },
 };
 
+// Right in kind and wrong in value: a number, a name, or a list of either, of which the first few will do.
 const show = (value: unknown): string => {
-  if (Array.isArray(value)) return `[${value.map(show).join(", ")}]`;
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
+  if (Array.isArray(value)) return `[${value.slice(0, 8).map(show).join(", ")}${value.length > 8 ? ", …" : ""}]`;
+  return typeof value === "string" ? quoted(value) : String(value);
 };
 
 /** The name under which a key is given: itself, or its former name where only that one is. */
@@ -106,5 +111,11 @@ export const reader =
     const { expected, holds, kind } = checks[readKeys[key]];
     if (value === undefined || holds(value)) return value;
     if (!kind(value)) throw new KindError(`config.${name}: expected ${expected}, got ${kindOf(value)}`);
-    throw new ParamError("out-of-range", `config.${name}: expected ${expected}, got ${show(value)}`);
+    throw new ParamError(
+      "out-of-range",
+      `config.${name}: expected ${expected}, got ${show(value)}${hint(readKeys[key], value)}`,
+    );
   };
+
+const hint = (kind: Kind, value: unknown): string =>
+  kind === "divergence" && isText(value) ? didYouMean(value, divergenceNames, undefined, quoted) : "";

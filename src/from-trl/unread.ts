@@ -1,15 +1,20 @@
 // The keys of a configuration that nothing reads: harmless, renamed, at work elsewhere, or unknown.
 
-import { elsewhereKeys, formerKeys, knownKeys, otherTrainers } from "./keys.ts";
-import { nearest } from "./nearest.ts";
+import { didYouMean } from "../hints.ts";
+import { elsewhereKeys, formerKeys, knownKeys, otherTools, otherTrainers } from "./keys.ts";
 import type { TrlConfig } from "./read.ts";
 import type { Reading } from "./reading.ts";
 
 const isElsewhere = (key: string): key is keyof typeof elsewhereKeys => Object.hasOwn(elsewhereKeys, key);
 
+const known: ReadonlySet<string> = new Set(knownKeys);
+const newerNames: ReadonlyMap<string, string> = new Map(
+  Object.entries(formerKeys).map(([now, former]) => [former, now]),
+);
+
 /** What is to be said of a key, if anything. */
 function remark(key: string, config: TrlConfig): string | undefined {
-  const now = Object.entries(formerKeys).find(([, former]) => former === key)?.[0];
+  const now = newerNames.get(key);
   if (now !== undefined) {
     const both = (config[now] ?? null) !== null;
     return both ? `the old name of ${now}, which is given too and counts` : `read as ${now}, its newer name`;
@@ -18,10 +23,10 @@ function remark(key: string, config: TrlConfig): string | undefined {
     const { off, says }: { readonly off: readonly unknown[]; readonly says: string } = elsewhereKeys[key];
     return off.includes(config[key]) ? undefined : says;
   }
-  if (knownKeys.includes(key)) return undefined;
+  if (known.has(key)) return undefined;
   if (Object.hasOwn(otherTrainers, key)) return `a key of ${otherTrainers[key]}, not of DPOConfig; ignored`;
-  const near = nearest(key, knownKeys);
-  return `not a key of DPOConfig; ignored${near === undefined ? "" : `. Did you mean ${near}?`}`;
+  if (Object.hasOwn(otherTools, key)) return `not a key of DPOConfig; ignored: ${otherTools[key]}`;
+  return `not a key of DPOConfig; ignored${didYouMean(key, knownKeys, ". Did you mean ")}`;
 }
 
 /** Warns of every key that is given and is not simply read or harmless. */

@@ -1,6 +1,7 @@
 // TRL's version numbers.
 
 import { KindError, ParamError } from "../errors.ts";
+import { printable, quoted } from "../printable.ts";
 
 export interface Version {
   readonly text: string;
@@ -17,9 +18,9 @@ export function parseVersion(value: unknown): Version {
   }
   const digits = pattern.exec(value)?.[1];
   if (digits === undefined) {
-    throw new ParamError("out-of-range", `version: expected a version such as "0.24.0", got ${JSON.stringify(value)}`);
+    throw new ParamError("out-of-range", `version: expected a version such as "0.24.0", got ${quoted(value)}`);
   }
-  return { text: value.replace(/^v/, ""), parts: digits.split(".").map(Number) };
+  return { text: printable(value.replace(/^v/, "")), parts: digits.split(".").map(Number) };
 }
 
 /** Whether a version is older than a release, part by part as numbers: 0.9.6 is before 0.28, 0.28 not before 0.28.0. */

@@ -12,8 +12,19 @@ export const oldNames: Readonly<Record<string, { readonly id: LossType; readonly
   },
 };
 
-/** Names that TRL's DPO no longer has under any name, and what to do instead. */
-export const removedNames: Readonly<Record<string, string>> = {
+const weights = "a list with weights here";
+
+/** Names that are no loss of the table under any name, and what to do instead. */
+export const otherNames: Readonly<Record<string, string>> = {
   kto_pair: "it was removed from DPO in TRL v0.9.6; use KTO",
   kto: "it is a loss of KTO, not of DPO",
+  mpo: `MPO is ${weights}: ["sigmoid", "bco_pair", "sft"], weighted [0.8, 0.2, 1]`,
+  rpo: `RPO with α is ${weights}: ["sigmoid", "sft"], weighted [1, α]`,
+  wpo: "WPO is a weighting of any of them, not a loss",
+  ld_dpo: "LD-DPO is an option beside any of them, its α",
+  tr_dpo: "TR-DPO updates the reference and leaves the loss as it is",
+  cpo: "it is a loss of CPO, not of DPO",
+  simpo: "it is a loss of CPO, not of DPO",
+  alphapo: "it is a loss of CPO, not of DPO",
+  orpo: "it is a loss of ORPO, not of DPO",
 };

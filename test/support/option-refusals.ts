@@ -20,12 +20,20 @@ const unknown: Refusal[] = [
   message: new RegExp(`^${what}: not an option; known: lossType, lossWeights, beta, .*transfer$`),
 }));
 
-const unknownLosses: Refusal[] = ["Sigmoid", "dpo", "kto", "", "toString", "__proto__", "constructor"].map((name) => ({
+const unknownLosses: Refusal[] = [
+  ["Sigmoid", '; did you mean "sigmoid"?'],
+  ["dpo", '; did you mean "sigmoid"?'],
+  ["kto", ": it is a loss of KTO, not of DPO"],
+  ["", ""],
+  ["toString", ""],
+  ["__proto__", ""],
+  ["constructor", ""],
+].map(([name = "", hint = ""]) => ({
   what: `the unknown loss ${JSON.stringify(name)}`,
   options: { lossType: ["sigmoid", name] },
   ...param,
   code: "unknown-loss" as const,
-  message: new RegExp(`^lossType: expected one of ${lossTypes.join(", ")}, got "${name}"$`),
+  message: new RegExp(`^lossType: expected one of ${lossTypes.join(", ")}, got "${name}"${hint.replace("?", "\\?")}$`),
 }));
 
 const wrongKinds: Refusal[] = (
@@ -70,7 +78,10 @@ const outOfRange: Refusal[] = (
     [{ lossType: ["sigmoid", "robust"], labelSmoothing: 0.5 }, /\(robust\), got 0.5$/],
     [{ lossType: "discopop", discopopTau: 0 }, /^discopopTau: expected a number in \(0, ∞\) \(discopop\), got 0$/],
     [{ lossType: "bco_pair", rewardShift: Number.NaN }, /^rewardShift: expected a number in \(−∞, ∞\) .*, got NaN$/],
-    [{ fDivergence: "kl" }, /^fDivergence: expected one of reverse_kl, forward_kl, .*, got "kl"$/],
+    [
+      { fDivergence: "kl" },
+      /^fDivergence: expected one of reverse_kl, forward_kl, .*, got "kl"; did you mean "reverse_kl"\?$/,
+    ],
     [{ fDivergence: null }, /^fDivergence: expected one of .*, got null$/],
     [{ fDivergence: "alpha_divergence", fAlpha: Infinity }, /^fAlpha: expected a finite number, got Infinity$/],
     [{ gradScale: Number.NaN }, /^gradScale: expected a finite number, got NaN$/],

@@ -1,0 +1,98 @@
+// What the names of this package and of TRL are called elsewhere, for hints. Each row: names, then other words for the same.
+// A word gives those names of its row that are known where it was written (TRL's keys, options, losses, arrays of a batch).
+//
+// Sources: LLaMA-Factory (pref_*), axolotl (rl, rl_beta, dpo_*), torchtune (…Loss), NeMo-Aligner and NeMo RL (*_penalty,
+// preference_*), XTuner (dpo_loss_type, loss_beta), open-instruct (dpo_norm), OpenRLHF, AutoTrain, PyTorch; papers.
+
+export const synonyms: readonly (readonly [names: string, others: string])[] = [
+  // Losses
+  ["sigmoid", "dpo dpo_loss cdpo c_dpo vanilla_dpo standard_dpo dpo_sigmoid logistic log_sigmoid logsigmoid"],
+  ["sigmoid_norm", "dpo_norm norm_dpo ln_dpo dpo_ln length_normalized_dpo length_normalised_dpo sigmoid_normalized"],
+  ["hinge", "slic slic_hf rso rso_loss hinge_loss dpo_hinge"],
+  ["ipo", "ipo_loss ipo_pair dpo_ipo identity_preference_optimization"],
+  ["exo_pair", "exo exo_loss"],
+  ["nca_pair", "nca nca_loss"],
+  ["robust", "robust_dpo dpo_robust"],
+  ["bco_pair", "bco bco_loss"],
+  ["sppo_hard", "sppo sppo_hard_label"],
+  ["aot", "aot_paired aot_pairs paired_aot"],
+  ["aot_unpaired", "aot_unpair unpaired_aot"],
+  ["apo_zero apo_down", "apo apo_loss apo_pair"],
+  ["discopop", "lrml log_ratio_modulated_loss disco_pop"],
+  ["sft", "nll nll_loss sft_loss cross_entropy lm_loss"],
+  // Divergences
+  ["reverse_kl", "kl rkl kl_divergence reverse backward_kl reverse_kl_divergence"],
+  ["forward_kl", "fkl forward forward_kl_divergence"],
+  ["js_divergence", "js jsd jensen_shannon jensen_shannon_divergence"],
+  ["alpha_divergence", "alpha alpha_div"],
+  // Options of losses
+  ["loss_type", "pref_loss preference_loss dpo_loss_type dpo_loss rl loss loss_name loss_fn loss_function lossname"],
+  ["loss_weights", "dpo_loss_weights preference_loss_weight pref_bco_weight"],
+  [
+    "beta",
+    "beat bata pref_beta rl_beta dpo_beta loss_beta trl_beta kl_beta kl_coef kl_penalty ref_policy_kl_penalty " +
+      "reference_policy_kl_penalty",
+  ],
+  ["label_smoothing", "dpo_label_smoothing smoothing label_smooth flip_probability"],
+  ["f_divergence_type f_divergence", "divergence divergence_type f_div f_div_type"],
+  ["f_alpha_divergence_coef f_alpha", "alpha_divergence_coef alpha_divergence_coefficient f_divergence_alpha"],
+  ["ld_alpha", "ld_dpo_alpha dpo_ld_alpha"],
+  ["use_weighting weighting", "dpo_use_weighting wpo use_wpo dpo_weighting"],
+  ["reference_free", "ref_free dpo_reference_free"],
+  ["rpo_alpha", "pref_ftx dpo_ftx sft_loss_weight nll_loss_coef nll_coef"],
+  ["grad_scale", "loss_scale"],
+  ["signal", "abort abort_signal abort_controller"],
+  // Tokens
+  [
+    "max_length",
+    "max_len max_seq_length max_seq_len max_sequence_length max_total_sequence_length sequence_len sequence_length " +
+      "seq_length seq_len cutoff_len cutoff_length model_max_length encoder_seq_length block_size",
+  ],
+  ["max_prompt_length", "max_prompt_len max_source_length prompt_max_len"],
+  ["max_completion_length", "max_completion_len max_response_length max_target_length max_answer_length"],
+  ["truncation_mode", "truncation truncation_side truncation_strategy"],
+  ["pad_to_multiple_of", "pad_multiple pad_to_multiple pad_multiple_of make_sequence_length_divisible_by"],
+  ["padding_value pad_token_id", "pad_id padding_id"],
+  // Training
+  ["learning_rate", "lr"],
+  [
+    "per_device_train_batch_size batch_size",
+    "micro_batch_size per_device_batch_size train_micro_batch_size micro_train_batch_size",
+  ],
+  ["per_device_eval_batch_size eval_batch_size", "val_micro_batch_size micro_eval_batch_size"],
+  [
+    "gradient_accumulation_steps",
+    "gradient_accumulation grad_accum grad_accum_steps grad_accumulation_steps accumulation_steps accumulate_grad_batches",
+  ],
+  ["num_train_epochs", "epochs num_epochs n_epochs max_epochs max_num_epochs train_epochs"],
+  ["max_steps", "max_num_steps max_train_steps num_train_steps num_training_steps total_steps"],
+  [
+    "max_grad_norm",
+    "max_norm clip_grad clip_grad_norm grad_clip gradient_clip_val gradient_clipping max_gradient_norm",
+  ],
+  ["weight_decay", "wd"],
+  ["optim", "optimizer optimiser"],
+  ["optim_args", "optimizer_args optimizer_kwargs"],
+  ["adam_beta1 beta1", "betas adam_betas"],
+  ["adam_beta2 beta2", "betas adam_betas"],
+  ["adam_epsilon epsilon eps", "adam_eps"],
+  ["lr_scheduler_type", "lr_scheduler lr_schedule scheduler scheduler_type schedule lr_decay_style"],
+  ["lr_scheduler_kwargs", "lr_scheduler_args scheduler_kwargs scheduler_args"],
+  ["warmup_steps", "num_warmup_steps warmup_iters lr_warmup_iters"],
+  ["warmup_ratio", "warmup_fraction lr_warmup_ratio"],
+  ["seed", "random_seed manual_seed random_state"],
+  ["dataloader_drop_last drop_last", "drop_last_batch"],
+  ["use_liger_kernel", "dpo_use_liger_kernel use_liger"],
+  ["precompute_ref_log_probs", "precompute_ref_logps precompute_reference_log_probs precompute_ref_logprobs"],
+  // Arrays and sizes of a batch
+  ["policy_chosen", "chosen_logps policy_chosen_logps policy_chosen_log_probs"],
+  ["policy_rejected", "rejected_logps policy_rejected_logps policy_rejected_log_probs"],
+  ["reference_chosen", "ref_chosen ref_chosen_logps reference_chosen_logps"],
+  ["reference_rejected", "ref_rejected ref_rejected_logps reference_rejected_logps"],
+  ["pair_weights", "sample_weights example_weights"],
+  ["vocab", "vocab_size vocabulary n_vocab"],
+  ["hidden_size", "hidden_dim d_model n_embd"],
+  ["hidden", "hidden_states last_hidden_state"],
+  ["weight", "lm_head lm_head_weight head"],
+  ["completion_mask", "loss_mask response_mask"],
+];
