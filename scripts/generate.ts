@@ -1,26 +1,13 @@
 // Writes every generated file from the definitions of the losses; `--check` only compares, for CI.
 
 import { readFileSync, writeFileSync } from "node:fs";
-import { jsDivergence, powerDivergence } from "../src/divergences.ts";
-import type { Loss, MarginLoss, PairLoss } from "../src/losses/define.ts";
-import { losses } from "../src/losses/index.ts";
-import { printAssembly } from "./generate/assembly.ts";
+import { printAssembly } from "../src/print/assembly.ts";
+import { printHost } from "../src/print/host.ts";
+import { printWgsl } from "../src/print/wgsl.ts";
 import { printErrors, printLosses } from "./generate/docs.ts";
-import { printHost } from "./generate/host.ts";
-import { type Kernel, lossKernel, marginKernel } from "./generate/kernel.ts";
-import { printWgsl } from "./generate/wgsl.ts";
+import { kernels } from "./generate/kernels.ts";
 
-// The sorted losses and sft have no kernel of their own: AOT's is that of the margin loss around which it sorts.
-const hasKernel = (loss: Loss): loss is MarginLoss | PairLoss =>
-  !("likelihood" in loss || ("margin" in loss && loss.sorted));
-const pairwise = (Object.values(losses) as Loss[]).filter(hasKernel);
-
-const kernels: Kernel[] = [
-  ...pairwise.map((loss) => lossKernel(loss, `src/losses/${loss.id.replaceAll("_", "-")}.ts`)),
-  marginKernel("js", jsDivergence, [], "src/divergences.ts"),
-  marginKernel("power", powerDivergence, ["k", "cap"], "src/divergences.ts"),
-];
-
+const root = new URL("../", import.meta.url);
 const files: Record<string, string> = {
   "assembly/losses.gen.ts": printAssembly(kernels),
   "src/backend/constants.gen.ts": printHost(kernels),
@@ -29,7 +16,6 @@ const files: Record<string, string> = {
   "docs/errors.md": printErrors(),
 };
 
-const root = new URL("../", import.meta.url);
 const stale = Object.entries(files).filter(([path, text]) => {
   try {
     return readFileSync(new URL(path, root), "utf8") !== text;

@@ -5,15 +5,15 @@
 
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { lossKernel } from "../scripts/generate/kernel.ts";
-import { printWgsl } from "../scripts/generate/wgsl.ts";
 import { type KernelName, kernelConstants } from "../src/backend/constants.gen.ts";
 import { jsDivergence, type Margin, powerDivergence, reverseKl } from "../src/divergences.ts";
-import { defineLoss, type Loss, type MarginLoss, type PairLoss } from "../src/losses/define.ts";
+import type { Loss, MarginLoss, PairLoss } from "../src/losses/define.ts";
+import { printWgsl } from "../src/print/wgsl.ts";
 import { lossesWgsl } from "../src/webgpu/losses.gen.ts";
 import { mathWgsl } from "../src/webgpu/math.wgsl.ts";
 import { excessOver, misses } from "./support/compare.ts";
 import { randomFrom } from "./support/pairs.ts";
+import { pairKernel } from "./support/printed.ts";
 import { isLikelihood, isSorted, plainVariants, tunedVariants } from "./support/variants.ts";
 
 const SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";
@@ -268,21 +268,16 @@ describe.skipIf(missing)(title, () => {
   });
 
   it("takes a definition whose names mean something in WGSL", async () => {
-    const hostile = defineLoss({
-      id: "hostile",
-      title: "",
-      params: {},
-      margin: (d) => {
-        const target = d * d;
-        const target1 = target + d;
-        const k = target * target1;
-        const expm1 = Math.exp(k);
-        const select = expm1 > k ? target : k;
-        return [select * Math.expm1(target), target1 * k];
-      },
-    });
-    const [, text = ""] = printWgsl([lossKernel(hostile, "")]).match(/wgsl \*\/ `(.*)`/s) ?? [];
-    expect(text).toContain("fn pair_hostile");
+    const hostile = pairKernel(`(a, c) => {
+      const target = a * c;
+      const target1 = target + a;
+      const k = target * target1;
+      const expm1 = Math.exp(k);
+      const select = expm1 > k ? target : k;
+      return [a + c + select * Math.expm1(target), target1 * k, expm1];
+    }`);
+    const [, text = ""] = printWgsl([hostile]).match(/wgsl \*\/ `(.*)`/s) ?? [];
+    expect(text).toContain("fn pair_tested");
     expect((await compile(opened.device, mathWgsl + text)).messages).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 // What a loss is. A definition is one plain function of log-ratios and hyperparameters that returns the loss of a pair and
-// its derivatives. It is the JavaScript backend as it stands; scripts/generate prints it as AssemblyScript SIMD and WGSL.
+// its derivatives. It is the JavaScript backend as it stands; src/print prints it as AssemblyScript SIMD and WGSL.
 
 import { KindError, ParamError } from "../errors.ts";
 
@@ -98,8 +98,9 @@ export function isLoss(value: unknown): value is Loss {
 /**
  * Defines a loss of your own. It runs as it stands on the `js` backend.
  *
- * The function may use `const`, `+ - * /`, comparisons, `?:`, numbers, `Math.abs exp expm1 log log1p max min`, and
- * `sigmoid`, `softplus`, `logsigmoid`: what can be printed in every language that kernels are made in.
+ * A loss of the package's table is also printed in every language that kernels are written in. Its function may use `const`,
+ * `+ - * /`, comparisons before `?:`, numbers, `Math.abs exp expm1 max min`, `Math.log` of hyperparameters, `Math.log1p` of
+ * `Math.exp(-Math.abs(x))`, and `sigmoid`, `softplus`, `logsigmoid` of losses/math.ts.
  *
  * Throws    KindError if it has no id, no params or not one function; ParamError for more than four hyperparameters or a
  *           default outside its range

@@ -1,0 +1,139 @@
+// From a definition to what its kernel computes: constants, steps, three outputs. What all printers start from.
+
+import type { MarginLoss, PairLoss } from "../losses/define.ts";
+import {
+  argsOf,
+  carriesNaN,
+  createGraph,
+  type Expression,
+  type Graph,
+  isNumber,
+  isTest,
+  scaled,
+} from "./expression.ts";
+import { nameConstants, nameSteps } from "./names.ts";
+import { parseFunction } from "./parse.ts";
+import { type Definition, lossFunction, refuse, type Source } from "./source.ts";
+
+type Three = readonly [Expression, Expression, Expression];
+
+export interface Kernel {
+  readonly name: string;
+  /** The file of the definition. */
+  readonly file: string;
+  readonly title: string;
+  /** Whether it reads the lengths of the completions. */
+  readonly lengths: boolean;
+  readonly params: readonly string[];
+  /** Expressions of hyperparameters and numbers, computed by the host in float64 and rounded once. */
+  readonly constants: readonly Expression[];
+  /** What is computed more than once or has a name: in an order in which each comes after what it uses. */
+  readonly steps: readonly Expression[];
+  readonly outputs: Three;
+  /** Which outputs a NaN input might leave finite, so that the kernel has to make them NaN as well. */
+  readonly leaks: readonly [boolean, boolean, boolean];
+  /** The name of each constant and step, the same in every target. */
+  readonly names: ReadonlyMap<Expression, string>;
+}
+
+/**
+ * The kernel of the loss that `source` defines: loss, and dLoss/da, dLoss/dc times `gradScale`, its first hyperparameter.
+ * `perToken` is the margin of normalised losses.
+ */
+export function lossKernel(loss: MarginLoss | PairLoss, source: Source, perToken: Definition): Kernel {
+  const definition = lossFunction(source, loss.id, "pair" in loss ? "pair" : "margin");
+  const graph = createGraph();
+  const [a, c] = [graph.input("a"), graph.input("c")];
+  const names = Object.keys(loss.params);
+  const params = names.map(graph.param);
+  const lengths = "margin" in loss && loss.normalised === true;
+  const margin = lengths ? perToken : undefined;
+  const [value, da, dc] =
+    "pair" in loss
+      ? three(definition, parseFunction(definition, graph, [a, c, ...params]))
+      : throughMargin(definition, graph, marginOf(graph, a, c, margin), params);
+  for (const input of [a, c]) {
+    if (carriesNaN(value, input)) continue;
+    refuse(
+      definition.source,
+      definition.fn,
+      `expected a loss that is NaN where ${graph.nameOf(input)} is, got one that is not`,
+    );
+  }
+  const gradScale = graph.param("gradScale");
+  const outputs = [value, scaled(graph, gradScale, da), scaled(graph, gradScale, dc)] as const;
+  for (const [output, name] of [
+    [outputs[1], "chosenScale"],
+    [outputs[2], "rejectedScale"],
+  ] as const) {
+    const [scale] = argsOf(output);
+    if (scale?.uniform) graph.named(scale, name);
+  }
+  return {
+    ...kernelOf(graph, outputs, [a, c]),
+    name: `pair_${loss.id}`,
+    file: definition.source.file,
+    title: loss.title,
+    lengths,
+    params: ["gradScale", ...names],
+  };
+}
+
+/** The kernel of an f-divergence: margin and its two derivatives, unscaled. */
+export function marginKernel(name: string, definition: Definition, params: readonly string[]): Kernel {
+  const graph = createGraph();
+  const inputs = ["a", "c", "chosenLength", "rejectedLength"].map(graph.input);
+  const outputs = three(definition, parseFunction(definition, graph, [...inputs, ...params.map(graph.param)]));
+  return {
+    ...kernelOf(graph, outputs, []),
+    name: `margin_${name}`,
+    file: definition.source.file,
+    title: "",
+    lengths: true,
+    params,
+  };
+}
+
+/** d, dd/da, dd/dc: the difference of the log-ratios, or what `definition` makes of them and the lengths. */
+function marginOf(graph: Graph, a: Expression, c: Expression, definition: Definition | undefined): Three {
+  if (!definition) return [graph.op("-", a, c), graph.number(1), graph.number(-1)];
+  const lengths = ["chosenLength", "rejectedLength"].map(graph.input);
+  return three(definition, parseFunction(definition, graph, [a, c, ...lengths]));
+}
+
+function throughMargin(definition: Definition, graph: Graph, [d, da, dc]: Three, params: Expression[]): Three {
+  const [value, slope, ...rest] = parseFunction(definition, graph, [graph.named(d, "d"), ...params]);
+  if (!value || !slope || rest.length > 0) return refuse(definition.source, definition.fn, "expected [loss, slope]");
+  return [value, graph.op("*", slope, da), graph.op("*", slope, dc)];
+}
+
+function three({ source, fn }: Definition, [x, y, z, ...rest]: readonly Expression[]): Three {
+  return x && y && z && rest.length === 0 ? [x, y, z] : refuse(source, fn, "expected three results");
+}
+
+function kernelOf(graph: Graph, outputs: Three, nanInputs: readonly Expression[]) {
+  const uses = new Map<Expression, number>();
+  const constants: Expression[] = [];
+  const order: Expression[] = [];
+  const visit = (node: Expression): void => {
+    const seen = uses.get(node) ?? 0;
+    uses.set(node, seen + 1);
+    if (seen > 0) return;
+    if (node.uniform && !isTest(node)) {
+      if (!isNumber(node, 0)) constants.push(node);
+      return;
+    }
+    argsOf(node).forEach(visit);
+    order.push(node);
+  };
+  outputs.forEach(visit);
+  // A test of hyperparameters alone is a step as well: it stands before the loop.
+  const isStep = (node: Expression): boolean =>
+    node.kind !== "input" && (graph.nameOf(node) !== undefined || (uses.get(node) ?? 0) > 1 || node.uniform);
+  const steps = order.filter(isStep);
+  const leak = (output: Expression): boolean => nanInputs.some((input) => !carriesNaN(output, input));
+  const leaks = [false, leak(outputs[1]), leak(outputs[2])] as const;
+  const constantNames = nameConstants(constants, graph);
+  const names = new Map([...constantNames, ...nameSteps(steps, graph, constantNames)]);
+  return { constants, steps, outputs, leaks, names };
+}

@@ -1,0 +1,72 @@
+// Every printed kernel means what its definition says, in each language; each printed text is run as it stands, on float64.
+
+import { describe, expect, it } from "vitest";
+import { kernels } from "../../scripts/generate/kernels.ts";
+import { jsDivergence, type Margin, powerDivergence, reverseKl } from "../../src/divergences.ts";
+import type { Loss } from "../../src/losses/define.ts";
+import { losses } from "../../src/losses/index.ts";
+import type { Kernel } from "../../src/print/kernel.ts";
+import { type Numbers, operationsOf, repeated, targets, wgslBody } from "../support/printed.ts";
+
+const GRAD_SCALE = 0.375;
+
+describe("every kernel of the table", () => {
+  it.each(kernels.map((kernel) => [kernel.name, kernel] as const))("%s computes nothing twice", (_, kernel) => {
+    expect(repeated(operationsOf(kernel))).toEqual([]);
+    expect(wgslBody(kernel).match(/exp_neg_abs\(\w+\)/g) ?? []).toEqual([
+      ...new Set(wgslBody(kernel).match(/exp_neg_abs\(\w+\)/g) ?? []),
+    ]);
+  });
+
+  const margins: Readonly<Record<string, Margin>> = { margin_js: jsDivergence, margin_power: powerDivergence };
+  const byId = losses as Readonly<Record<string, Loss>>;
+
+  /** The definition itself, with the gradients scaled. */
+  function expected({ name, params }: Kernel, values: Numbers): readonly number[] {
+    const { a = 0, c = 0, chosenLength = 0, rejectedLength = 0 } = values;
+    const [first, ...rest] = params.map((param) => values[param] as number);
+    const margin = margins[name];
+    if (margin) return margin(a, c, chosenLength, rejectedLength, ...params.map((param) => values[param] as number));
+    const loss = byId[name.replace("pair_", "")];
+    const scale = first ?? 1;
+    if (loss && "pair" in loss) {
+      const [value, da, dc] = loss.pair(a, c, ...rest);
+      return [value, scale * da, scale * dc];
+    }
+    if (!loss || !("margin" in loss)) return expect.fail(`${name} has no definition`);
+    const [d, da, dc] = loss.normalised ? reverseKl(a, c, chosenLength, rejectedLength) : [a - c, 1, -1];
+    const [value, slope] = loss.margin(d, ...rest);
+    return [value, scale * slope * da, scale * slope * dc];
+  }
+
+  const hyper = {
+    gradScale: GRAD_SCALE,
+    beta: 0.3,
+    labelSmoothing: 0.1,
+    discopopTau: 0.2,
+    rewardShift: 0.4,
+    k: -0.5,
+    cap: 2,
+  };
+  const points: Numbers[] = [
+    { a: 0, c: 0 },
+    { a: 3.5, c: -2.25 },
+    { a: -7, c: 1.5 },
+    { a: 0.1, c: 0.1 },
+    { a: 40, c: -60 },
+    { a: -500, c: 300 },
+  ].map((pair) => ({ chosenLength: 7, rejectedLength: 3, ...hyper, ...pair }));
+
+  it.each(
+    kernels.flatMap((kernel) =>
+      Object.entries(targets).map(([target, run]) => [kernel.name, target, kernel, run] as const),
+    ),
+  )("%s means in %s what its definition says", (_, __, kernel, run) => {
+    for (const values of points) {
+      const want = expected(kernel, values);
+      run(kernel, values).forEach((got, k) => {
+        expect(Math.abs(got - (want[k] as number))).toBeLessThanOrEqual(1e-13 * (1 + Math.abs(want[k] as number)));
+      });
+    }
+  });
+});
