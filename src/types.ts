@@ -272,7 +272,7 @@ export interface AsyncBackend extends Promised {
   readonly reason: string;
   /** A zeroed typed array that calls use without copying, where memory can be shared; a plain one elsewhere. */
   allocate<T extends keyof ElementTypes>(type: T, n: number): ElementTypes[T];
-  /** Gives an array of `allocate` back. */
+  /** Gives an array of `allocate` back: that very array, once. */
   free(array: ArrayBufferView): void;
   /** Rejects the calls under way and ends everything; resolves when all has ended. */
   dispose(): Promise<void>;
@@ -312,7 +312,11 @@ export interface Backend {
   linearLoss(batch: LinearBatch & { reference?: Reference | undefined }, options?: LinearLossOptions): LinearLossResult;
   /** A zeroed typed array in the backend's own memory, which calls use without copying. */
   allocate<T extends keyof ElementTypes>(type: T, n: number): ElementTypes[T];
-  /** Gives an array of `allocate` back. */
+  /**
+   * Gives an array of `allocate` back: that very array, once. Views of it are no arrays any more.
+   *
+   * Throws    KindError for any other value
+   */
   free(array: ArrayBufferView): void;
   dispose(): void;
   [Symbol.dispose](): void;

@@ -43,6 +43,62 @@ onEachBackend((backend) => {
     expect(act).toThrow(error);
     expect(act).toThrow(message);
   });
+
+  it.each([2 ** 40, 2 ** 53 - 1])("%d elements are more than there is memory for", (n) => {
+    expect(() => backend.allocate("f32", n)).toThrow(expect.objectContaining({ code: "out-of-memory" }));
+  });
+
+  describe("free refuses", () => {
+    const held = () => backend.allocate("f32", 8);
+    it.each([
+      ["an array that is freed already", () => freed()],
+      ["one at the address of an array that was freed", () => [freed(), held()][0]],
+      ["an array of the caller's own", () => new Float32Array(8)],
+      ["a view into an array", () => held().subarray(1)],
+      ["a view of its beginning", () => held().subarray(0, 4)],
+      ["a view of all of it", () => held().subarray(0)],
+      ["another array of the same memory", () => new Uint8Array(held().buffer, held().byteOffset)],
+      ["a proxy", () => new Proxy(held(), {})],
+      ["null", () => null],
+      ["undefined", () => undefined],
+      ["a number", () => 64],
+      ["a plain array", () => [1, 2]],
+      ["a buffer", () => held().buffer],
+    ])("%s", (_what, make) => {
+      const value = make();
+      const act = () => backend.free(value as Float32Array);
+      expect(act).toThrow(KindError);
+      expect(act).toThrow(DpoError);
+      expect(act).toThrow(/^free: expected an array that `allocate` gave and that is still held$/);
+    });
+
+    function freed(): Float32Array {
+      const array = held();
+      backend.free(array);
+      return array;
+    }
+  });
+
+  it("an array says nothing of itself that free would believe", () => {
+    const array = backend.allocate("f32", 8);
+    Object.defineProperty(array, "byteOffset", { value: 0 });
+    const other = backend.allocate("f32", 8);
+    backend.free(array);
+    const again = backend.allocate("f32", 8);
+    again.fill(1);
+    expect(other.every((value) => value === 0)).toBe(true);
+    backend.free(again);
+    backend.free(other);
+  });
+
+  it("no two arrays share memory after any refused free", () => {
+    const first = backend.allocate("f32", 8);
+    backend.free(first);
+    expect(() => backend.free(first)).toThrow(KindError);
+    const arrays = [1, 2, 3].map((value) => backend.allocate("f32", 8).fill(value));
+    expect(arrays.map((array) => Array.from(array))).toEqual([1, 2, 3].map((value) => Array(8).fill(value)));
+    for (const array of arrays) backend.free(array);
+  });
 });
 
 onEachLocalWasm((backend) => {
@@ -102,30 +158,6 @@ onEachLocalWasm((backend) => {
     expect(third.byteOffset).toBe(first.byteOffset);
     backend.free(second);
     backend.free(third);
-  });
-
-  describe("free refuses", () => {
-    const held = () => backend.allocate("f32", 8);
-    it.each([
-      ["an array that is freed already", () => freed()],
-      ["an array of the caller's own", () => new Float32Array(8)],
-      ["a view into an array", () => held().subarray(1)],
-      ["null", () => null],
-      ["a plain array", () => [1, 2]],
-      ["a buffer", () => held().buffer],
-    ])("%s", (_what, make) => {
-      const value = make();
-      const act = () => backend.free(value as Float32Array);
-      expect(act).toThrow(KindError);
-      expect(act).toThrow(DpoError);
-      expect(act).toThrow(/^free: expected an array that `allocate` gave and that is still held$/);
-    });
-
-    function freed(): Float32Array {
-      const array = held();
-      backend.free(array);
-      return array;
-    }
   });
 
   it("arrays are never detached, whatever is called: AOT sorts in memory of its own", () => {

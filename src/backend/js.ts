@@ -1,11 +1,11 @@
 // The backend that is the definitions themselves, in float64: for places where WebAssembly may not run, and as reference.
 
-import { arrayTypeOf } from "../arrays.ts";
+import { plainArrays } from "../arrays.ts";
 import { reverseKl } from "../divergences.ts";
 import type { MarginLoss } from "../losses/define.ts";
 import { type PairJob, type PairSums, scanValues } from "../pairs.ts";
 import type { Term } from "../plan.ts";
-import type { Backend, ElementTypes } from "../types.ts";
+import type { Backend } from "../types.ts";
 import { untilDisposed } from "./dispose.ts";
 import { jsLinearShards } from "./js-linear.ts";
 import { createJsRows } from "./js-rows.ts";
@@ -35,8 +35,7 @@ export function createJs(): Backend {
       sequenceLogps: makeSequenceLogps(rows),
       logitsLoss: makeLogitsLoss(rows, jsLinearShards, pairs),
       linearLoss: makeLinearLoss(rows, jsLinearShards, pairs),
-      allocate: (type, n) => new (arrayTypeOf(type, n))(n) as ElementTypes[typeof type],
-      free: () => {},
+      ...plainArrays(),
     }),
   };
 }

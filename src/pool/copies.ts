@@ -29,7 +29,7 @@ export function createCopies(heap: Heap | undefined): Copies {
 
   const make = (bytes: number): Uint8Array => {
     try {
-      if (heap) return heap.allocate("u8", bytes);
+      if (heap) return heap.take(bytes);
     } catch {
       // No more of it: a buffer that is moved.
     }

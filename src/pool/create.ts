@@ -1,13 +1,13 @@
 // The backend that spreads its calls over workers: the same calls, promised.
 
-import { arrayTypeOf } from "../arrays.ts";
+import { plainArrays } from "../arrays.ts";
 import { linearLoss } from "../backend/linear-loss.ts";
 import { logitsLogps, logitsLoss } from "../backend/logits-loss.ts";
 import { createOrder } from "../backend/order.ts";
 import { checkPairLoss, setShift, toResult } from "../backend/pair-loss.ts";
 import { runLater } from "../backend/token-stage.ts";
 import { BackendError } from "../errors.ts";
-import type { AsyncBackend, CallOptions, ElementTypes, Reference } from "../types.ts";
+import type { AsyncBackend, CallOptions, Reference } from "../types.ts";
 import { createHeap } from "../wasm/heap.ts";
 import { STATIC_BYTES } from "../wasm/load.ts";
 import { type Call, createCalls } from "./calls.ts";
@@ -46,11 +46,12 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
   const shares = refusal === undefined;
   const heap = shared && createHeap(shared.memory, STATIC_BYTES, true);
   const local = localEngines(module);
+  const arrays = heap ?? plainArrays(shares);
   const copies = createCopies(heap);
   const calls = createCalls(Math.max(2, settings.workers), settings.maxQueue);
   const inOrder = createOrder();
   const crew = createCrew(settings.workers, (onEnd) => {
-    const area = heap?.allocate("u8", AREA_BYTES);
+    const area = heap?.take(AREA_BYTES);
     const setup = { module, shared: shared && area && { ...shared, area: area.byteOffset } };
     return createHand(settings.start, setup, settings.timeout, () => {
       // Not at once: a worker that was ended from outside may still be writing.
@@ -156,15 +157,11 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
       ),
     allocate(type, n) {
       live("allocate");
-      if (heap) return heap.allocate(type, n);
-      const ArrayType = arrayTypeOf(type, n);
-      if (!shares) return new ArrayType(n) as ElementTypes[typeof type];
-      const buffer = new SharedArrayBuffer(n * ArrayType.BYTES_PER_ELEMENT) as unknown as ArrayBuffer;
-      return new ArrayType(buffer) as ElementTypes[typeof type];
+      return arrays.allocate(type, n);
     },
     free(array) {
       live("free");
-      heap?.free(array);
+      arrays.free(array);
     },
     dispose,
     [Symbol.dispose]: () => void dispose(),

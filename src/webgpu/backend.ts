@@ -1,10 +1,10 @@
 // The backend on WebGPU: the calls of every backend, each a promise.
 
-import { arrayTypeOf } from "../arrays.ts";
+import { plainArrays } from "../arrays.ts";
 import { createOrder } from "../backend/order.ts";
 import { BackendError } from "../errors.ts";
 import type { AdamwHyper } from "../train/adamw.ts";
-import type { AsyncBackend, ElementTypes } from "../types.ts";
+import type { AsyncBackend } from "../types.ts";
 import { adamwOnGpu, type GpuAdamwState } from "./adamw.ts";
 import { lossOfHidden, lossOfLogits, pairLoss, sequenceLogps } from "./calls.ts";
 import type { Gpu } from "./commands.ts";
@@ -82,6 +82,7 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
   } as Record<keyof GpuCalls, (input: never, options?: object) => Promise<unknown>> as unknown as GpuCalls;
 
   const { owned, device } = gpu;
+  const arrays = plainArrays();
   return {
     name: "webgpu",
     reason: `WebGPU on ${describeInfo(device.adapterInfo)}: ${owned ? "a device of its own" : "the caller's device"}`,
@@ -92,9 +93,12 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
     adamw: async (params, grads, state, hyper = {}) => adamwOnGpu(await live("adamw"), params, grads, state, hyper),
     allocate(type, n) {
       refuseDisposed("allocate");
-      return new (arrayTypeOf(type, n))(n) as ElementTypes[typeof type];
+      return arrays.allocate(type, n);
     },
-    free: () => refuseDisposed("free"),
+    free(array) {
+      refuseDisposed("free");
+      arrays.free(array);
+    },
     dispose,
     [Symbol.dispose]: () => void dispose(),
     [Symbol.asyncDispose]: dispose,

@@ -1,0 +1,67 @@
+// Typed arrays as they are, whatever they say of themselves: own properties, subclasses and other realms change nothing here.
+
+import { ShapeError } from "./errors.ts";
+
+const prototype = Object.getPrototypeOf(Uint8Array.prototype);
+const getter = <T>(name: PropertyKey): (() => T) => Object.getOwnPropertyDescriptor(prototype, name)?.get as () => T;
+const length = getter<number>("length");
+const byteOffset = getter<number>("byteOffset");
+const byteLength = getter<number>("byteLength");
+const buffer = getter<ArrayBufferLike>("buffer");
+const { set } = prototype as Float32Array;
+
+/** Elements of a typed array; 0 if its buffer is detached. */
+export const lengthOf = (array: ArrayBufferView): number => length.call(array);
+
+/** The byte of its buffer that a typed array starts at. */
+export const offsetOf = (array: ArrayBufferView): number => byteOffset.call(array);
+
+/** Bytes of a typed array. */
+export const bytesOf = (array: ArrayBufferView): number => byteLength.call(array);
+
+/** The buffer of a typed array. It costs: an engine makes it when it is first asked for. */
+export const bufferOf = (array: ArrayBufferView): ArrayBufferLike => buffer.call(array);
+
+/** `to.set(from, at)` of any two typed arrays of numbers. */
+export function setNumbers(to: ArrayBufferView, from: ArrayBufferView, at: number): void {
+  set.call(to as Float32Array, from as Float32Array, at);
+}
+
+const types = { Float32Array, Float64Array, Int32Array, Uint32Array, Uint16Array, Uint8Array, BigInt64Array } as const;
+
+/** A view of the same memory that is nothing but a view, of this realm; `kind` is what `arrayKind` says. */
+export function plainView<A extends ArrayBufferView>(array: A, kind: string): A {
+  const View = kind === "Float16Array" ? Float16Array : types[kind as keyof typeof types];
+  return new View(bufferOf(array) as ArrayBuffer, offsetOf(array), lengthOf(array)) as unknown as A;
+}
+
+/** Whether two typed arrays share a byte. */
+export function overlap(a: ArrayBufferView, b: ArrayBufferView): boolean {
+  if (bufferOf(a) !== bufferOf(b)) return false;
+  return offsetOf(a) < offsetOf(b) + bytesOf(b) && offsetOf(b) < offsetOf(a) + bytesOf(a);
+}
+
+/** Says of memory that is handed out in pieces whether bytes of it lie in a piece that is held. */
+export type IsHeld = (at: number, bytes: number) => boolean;
+
+const handedOut = new WeakMap<ArrayBufferLike, IsHeld>();
+
+/** From now on a view of this buffer is an array only where a piece is held: what lies beside it is a backend's own. */
+export function handOut(buffer: ArrayBufferLike, isHeld: IsHeld): void {
+  handedOut.set(buffer, isHeld);
+}
+
+/**
+ * Refuses a view of a backend's memory that is not within an array of `allocate`: one made with its byte offset forgotten,
+ * too long, or of an array that was freed.
+ *
+ * Throws    ShapeError
+ */
+export function refuseStray(array: ArrayBufferView, name: string, buffer = bufferOf(array)): void {
+  const isHeld = handedOut.get(buffer);
+  if (!isHeld) return;
+  const [at, bytes] = [offsetOf(array), bytesOf(array)];
+  if (bytes === 0 || isHeld(at, bytes)) return;
+  const got = `bytes ${at}..${at + bytes} of a backend's memory`;
+  throw new ShapeError("overlap", `${name}: expected an array that \`allocate\` gave, or a part of one, got ${got}`);
+}
