@@ -24,9 +24,19 @@ describe("refusals end with status 2 and one message", () => {
       ["--finite"],
       "policy_chosen_logps: expected a finite number, got NaN",
     ],
-    ["another value", [1, 2], [], "expected an object"],
-    ["no JSON", '{"prompt": "secret', [], "not JSON"],
-    ["a long line", "x".repeat(2 ** 21), [], "longer than 1048576 characters"],
+    [
+      "a line with text in a length",
+      { ...pair, chosen_length: "secret" },
+      [],
+      "chosen_length: expected a number, got a string",
+    ],
+    [
+      "tokens beyond counting",
+      { ...pair, chosen_length: 1e300 },
+      [],
+      "chosen_length: expected a number of tokens, got 1e+300",
+    ],
+    ["another value", [1, 2], [], "expected an object, got an array"],
   ])("%s names file, line and field", (_, wrong, args, message) => {
     const path = write("wrong.jsonl", lines({ ...pair, chosen_length: 5, rejected_length: 4 }, "", wrong));
     expect(refused([path, ...args])).toBe(`error: ${path}:3: ${message}\n`);
@@ -65,7 +75,7 @@ describe("refusals end with status 2 and one message", () => {
     [["-", "--backend", "gpu"], "Allowed choices are auto, wasm, js"],
     [["-", "--trl-version", "0.9.6"], "error: --trl-version: needs --config\n"],
     [["-", "--config", "missing.json"], "error: missing.json: no such file or directory\n"],
-    [["-", "--config", "docs/command-line.md"], "error: docs/command-line.md: not JSON\n"],
+    [["-", "--config", "docs/command-line.md"], "error: docs/command-line.md:1:1: not JSON: expected a value\n"],
   ])("%j", (args, message) => {
     expect(refused(args)).toContain(message);
   });

@@ -5,7 +5,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, expect } from "vitest";
+import { afterAll, expect, vi } from "vitest";
+
+// A process takes its time to start on a machine that is busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
 export const dataPath = "examples/data/hh-stories260k-logps.jsonl";

@@ -1,17 +1,17 @@
 // dpo-kernels loss FILE: loss, gradient norm and metrics of a file of pairs.
 
-import { readFile } from "node:fs/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { TrlConfig } from "../from-trl.ts";
-import { createBackend, createJs, createRunningMean, createWasm, DpoError, fromTrl, lossTypes } from "../index.ts";
+import { createBackend, createJs, createRunningMean, createWasm, DpoError, lossTypes } from "../index.ts";
+import { needsOf } from "../needs.ts";
 import { type Plan, planLosses } from "../plan.ts";
 import type { Backend, LossOptions } from "../types.ts";
+import { dashed, readConfig } from "./config.ts";
 import { lossOfBatches } from "./mean-loss.ts";
 import { withProgress } from "./progress.ts";
-import { type Needs, readPairs } from "./read-pairs.ts";
-import { fileProblem, refusal } from "./refusal.ts";
+import { type PairReader, readPairs } from "./read-pairs.ts";
+import { refusal } from "./refusal.ts";
 import { type Report, toJson, toTable } from "./report.ts";
-import { openSource } from "./source.ts";
+import { openSource, type Source } from "./source.ts";
 
 /** What commander makes of the words: the options of the loss under the interface's own names, and the rest. */
 interface Flags extends LossOptions {
@@ -42,7 +42,7 @@ export function addLoss(program: Command): void {
     .command("loss")
     .usage("FILE [options]")
     .description("Loss, gradient norm and metrics of a file of pairs, means over all its pairs.")
-    .argument("[file]", "JSON lines, gzipped JSON lines (*.gz) or Parquet (*.parquet); - is standard input")
+    .argument("[file]", "JSON lines (packed or not) or Parquet (*.parquet); - is standard input")
     .option("--loss-type <names...>", `one or several, then a weighted sum: ${lossTypes.join(", ")} (default: sigmoid)`)
     .option("--loss-weights <numbers...>", "one per loss (default: 1)", numbers)
     .option("--beta <number>", "pull to the reference, scale of the rewards (default: 0.1)", number)
@@ -69,14 +69,14 @@ export function addLoss(program: Command): void {
 async function run(file: string, flags: Flags): Promise<Report> {
   const { config, trlVersion, backend: wanted, batchSize, finite = false, json: _, ...given } = flags;
   if (trlVersion !== undefined && config === undefined) throw refusal("--trl-version: needs --config");
-  const fromConfig = config === undefined ? undefined : await readConfig(config, trlVersion, given.lossType);
-  const options = { ...fromConfig?.loss, ...given };
+  const fromConfig = config === undefined ? undefined : await readConfig(config, trlVersion, given);
+  const options = fromConfig?.options ?? given;
   const plan = makePlan(options, given);
   const source = await openSource(file);
   const backend: Backend = await backends[wanted]();
   const start = performance.now();
-  const pairs = readPairs(source, { needs: needsOf(plan), batchSize, finite });
-  const result = await withProgress(source, () => lossOfBatches(backend, pairs, options));
+  const pairs = readPairs(source, { needs: { ...needsOf(plan), policyChosen: "every loss" }, batchSize, finite });
+  const result = await withProgress(source, () => lossOfBatches(backend, source, pairs.batches, options));
   const seconds = (performance.now() - start) / 1000;
   if (result.pairs === 0) throw refusal(`${source.name}: no pairs`);
   const { name, reason } = backend;
@@ -85,10 +85,15 @@ async function run(file: string, flags: Flags): Promise<Report> {
     options: { ...options, beta: plan.beta },
     losses: plan.terms.map(({ loss, weight }) => ({ id: loss.id, weight })),
     ...result,
+    metrics: Object.fromEntries(Object.entries(result.metrics).filter(([name]) => !isHollow(name, pairs))),
     seconds,
     pairsPerSecond: result.pairs / seconds,
     backend: { name, reason },
-    notes: [...(fromConfig?.warnings ?? []), ...batchNote(plan, result.batches, batchSize)],
+    notes: [
+      ...(fromConfig?.warnings ?? []),
+      ...batchNote(plan, result.batches, batchSize),
+      ...absenceNotes(source, pairs),
+    ],
   };
 }
 
@@ -98,33 +103,28 @@ function makePlan(options: LossOptions, given: object): Plan {
     return planLosses(options);
   } catch (error) {
     if (!(error instanceof DpoError)) throw error;
-    const dashed = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     throw refusal(error.message.replace(/^\w+/, (name) => (name in given ? dashed(name) : name)));
   }
 }
 
-/** The configuration, with another list of losses if one is given: what those do not use becomes a warning then. */
-async function readConfig(file: string, version: string | undefined, lossType: LossOptions["lossType"]) {
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    throw fileProblem(file, error);
-  });
-  try {
-    const config = JSON.parse(text) as TrlConfig;
-    return fromTrl(lossType ? { ...config, loss_type: lossType, loss_weights: null } : config, { version });
-  } catch (error) {
-    if (error instanceof SyntaxError) throw refusal(`${file}: not JSON`);
-    throw error instanceof DpoError ? refusal(`${file}: ${error.message}`) : error;
-  }
+/** Whether a metric would tell of what the file does not hold. */
+function isHollow(metric: string, { reference, rejected }: PairReader): boolean {
+  const isReward = metric.startsWith("rewards/");
+  if (isReward && reference.present > 0 && reference.absent > 0) return true;
+  return rejected.absent > 0 && (metric.endsWith("/rejected") || (isReward && metric !== "rewards/chosen"));
 }
 
-function needsOf({ terms, referenceFree }: Plan): Needs {
-  const ratios = terms.find(({ loss }) => !("likelihood" in loss));
-  const lengths = terms.find(({ loss }) => "likelihood" in loss || ("normalised" in loss && loss.normalised));
-  return {
-    policy: "every loss",
-    reference: referenceFree ? undefined : ratios?.loss.id,
-    lengths: lengths?.loss.id,
-  };
+/** Without any reference, rewards are those of the policy alone; with some, they would be a mixture. */
+function absenceNotes({ place }: Source, { reference, rejected }: PairReader): string[] {
+  const notes: string[] = [];
+  if (reference.present > 0 && reference.absent > 0) {
+    const pairs = reference.absent === 1 ? "1 pair has" : `${reference.absent} pairs have`;
+    notes.push(`rewards: left out, since ${pairs} no reference, first ${place(reference.firstAbsent)}`);
+  }
+  if (rejected.absent > 0) {
+    notes.push(`metrics of the rejected completions: left out, since ${place(rejected.firstAbsent)} has no log-prob`);
+  }
+  return notes;
 }
 
 /** The mean over a file is the mean over its batches only for losses of single pairs. */

@@ -6,6 +6,7 @@ import packageJson from "../../package.json" with { type: "json" };
 import { BackendError, DpoError } from "../errors.ts";
 import { addDoctor } from "./doctor.ts";
 import { addLoss } from "./loss.ts";
+import { fileProblem } from "./refusal.ts";
 
 const program = new Command("dpo-kernels")
   .description("Preference-tuning losses and their gradients, with TRL's numbers.")
@@ -16,11 +17,14 @@ const program = new Command("dpo-kernels")
 addLoss(program);
 addDoctor(program);
 
-// A reader that has seen enough, such as `head`, is no error.
+// A reader that has seen enough, such as `head`, is no error: the status is that of a program that SIGPIPE ends.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit();
+  if (error.code === "EPIPE") process.exit(128 + 13);
+  console.error(`error: ${fileProblem("standard output", error).message}`);
+  process.exit(1);
 });
+// There is nowhere left to say it.
+process.stderr.on("error", () => {});
 
 try {
   await program.parseAsync();

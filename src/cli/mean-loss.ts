@@ -1,6 +1,10 @@
 // One loss for a file that is read in batches.
 
-import type { Backend, LossOptions, PairLogps } from "../types.ts";
+import { DpoError } from "../errors.ts";
+import type { Backend, LossOptions } from "../types.ts";
+import type { Batch } from "./read-pairs.ts";
+import { refusal } from "./refusal.ts";
+import type { Source } from "./source.ts";
 
 export interface FileLoss {
   pairs: number;
@@ -22,7 +26,8 @@ export interface FileLoss {
  */
 export async function lossOfBatches(
   backend: Backend,
-  batches: AsyncIterable<PairLogps>,
+  source: Source,
+  batches: AsyncIterable<Batch>,
   options: LossOptions,
 ): Promise<FileLoss> {
   const sums: Record<string, number> = {};
@@ -31,8 +36,8 @@ export async function lossOfBatches(
   let loss = 0;
   let squares = 0;
   for await (const batch of batches) {
-    const n = batch.policyChosen.length;
-    const result = backend.pairLoss(batch, options);
+    const n = batch.rows.length;
+    const result = compute(backend, source, batch, options);
     pairs += n;
     count += 1;
     loss += n * result.loss;
@@ -41,6 +46,17 @@ export async function lossOfBatches(
   }
   const metrics = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / pairs]));
   return { pairs, batches: count, loss: loss / pairs, gradNorm: Math.sqrt(squares) / pairs, metrics };
+}
+
+/** A complaint of the library names an array and an index; the user knows a file and its lines. */
+function compute(backend: Backend, source: Source, { pairs, rows }: Batch, options: LossOptions) {
+  try {
+    return backend.pairLoss(pairs, options);
+  } catch (error) {
+    if (!(error instanceof DpoError)) throw error;
+    const at = Number(/^\w+\[(\d+)\]/.exec(error.message)?.[1] ?? 0);
+    throw refusal(`${source.place(rows[at] ?? 0)}: ${error.message}`);
+  }
 }
 
 function sumOfSquares(values: Float32Array<ArrayBufferLike>): number {

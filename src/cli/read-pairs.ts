@@ -1,11 +1,12 @@
 // Rows of a file become batches of pairs for `pairLoss`.
 
+import type { Needs } from "../needs.ts";
 import type { PairLogps } from "../types.ts";
-import { refusal } from "./refusal.ts";
+import { kindOfJson, refusal } from "./refusal.ts";
 import type { Row, Source } from "./source.ts";
 
 interface Field {
-  readonly key: keyof PairLogps;
+  readonly key: Exclude<keyof PairLogps, "pairWeights">;
   readonly group: "policy" | "reference" | "lengths";
   /** How files spell it: the usual column first, the interface's own name last. */
   readonly names: readonly string[];
@@ -17,20 +18,17 @@ const field = (key: Field["key"], group: Field["group"], ...names: string[]): Fi
   names: [...names, key],
 });
 
-const fields: readonly Field[] = [
+const fields = [
   field("policyChosen", "policy", "policy_chosen_logps"),
   field("policyRejected", "policy", "policy_rejected_logps"),
   field("referenceChosen", "reference", "ref_chosen_logps", "reference_chosen_logps"),
   field("referenceRejected", "reference", "ref_rejected_logps", "reference_rejected_logps"),
   field("chosenLengths", "lengths", "chosen_length", "chosen_lengths"),
   field("rejectedLengths", "lengths", "rejected_length", "rejected_lengths"),
-];
+] as const;
 
 /** Every name that a column may bear. */
 export const fieldNames: readonly string[] = fields.flatMap((field) => field.names);
-
-/** The groups of fields that the losses cannot do without, each with a loss that needs it. */
-export type Needs = Readonly<Partial<Record<Field["group"], string | undefined>>>;
 
 export interface ReadOptions {
   needs: Needs;
@@ -40,53 +38,120 @@ export interface ReadOptions {
   finite: boolean;
 }
 
-interface Column extends Field {
-  values: Float64Array;
+/** Some pairs of a file. The arrays are used again for the next batch. */
+export interface Batch {
+  readonly pairs: PairLogps;
+  /** The line or row of each pair. */
+  readonly rows: Float64Array;
 }
 
+/** How many pairs have what no loss needs but the metrics tell of, and the first row that lacks it. */
+export interface Presence {
+  present: number;
+  absent: number;
+  firstAbsent: number;
+}
+
+/** The batches of a source; `reference` and `rejected` are known when all of them have been read. */
+export interface PairReader {
+  readonly batches: AsyncIterable<Batch>;
+  readonly reference: Presence;
+  readonly rejected: Presence;
+}
+
+type Columns = Record<Field["key"], Float64Array<ArrayBuffer>>;
+
 /**
- * The pairs of a source in batches, all but the last of the same size. The arrays are used again: be done with a batch
- * before asking for the next one.
+ * The pairs of a source in batches, all but the last of the same size. Be done with a batch before asking for the next.
  *
- * A reference that no loss needs is read if the first pair has one, for the rewards. Where no loss needs lengths, a
- * completion without one counts as not empty.
+ * A field is absent where it is null or missing under all its names. Where no loss needs it, 0 stands for a
+ * log-probability, and a completion without a length counts as not empty.
  *
  * Throws    a refusal that names file, line and field
  */
-export async function* readPairs(source: Source, options: ReadOptions): AsyncGenerator<PairLogps> {
-  const { needs, batchSize } = options;
-  let columns: Column[] | undefined;
-  let capacity = Math.min(batchSize, 65536);
-  let count = 0;
-  for await (const block of source.rows) {
-    for (const row of block) {
-      columns ??= fields
-        .filter((field) => field.group !== "reference" || needs.reference || nameIn(row, field))
-        .map((field) => ({ ...field, values: new Float64Array(capacity) }));
-      if (count === capacity) {
-        capacity = Math.min(batchSize, capacity * 2);
-        for (const column of columns) column.values = grown(column.values, capacity);
+export function readPairs(source: Source, { needs, batchSize, finite }: ReadOptions): PairReader {
+  const reference: Presence = { present: 0, absent: 0, firstAbsent: 0 };
+  const rejected: Presence = { present: 0, absent: 0, firstAbsent: 0 };
+
+  async function* batches(): AsyncGenerator<Batch> {
+    let capacity = Math.min(batchSize, 65536);
+    let rows = new Float64Array(capacity);
+    const columns = Object.fromEntries(fields.map(({ key }) => [key, new Float64Array(capacity)])) as Columns;
+    let count = 0;
+    const batch = (): Batch => {
+      const values = fields.map(({ key }) => [key, columns[key].subarray(0, count)]);
+      return { pairs: Object.fromEntries(values) as PairLogps, rows: rows.subarray(0, count) };
+    };
+    for await (const block of source.rows) {
+      for (const row of block) {
+        if (count === capacity) {
+          capacity = Math.min(batchSize, capacity * 2);
+          rows = grown(rows, capacity);
+          for (const { key } of fields) columns[key] = grown(columns[key], capacity);
+        }
+        rows[count] = row[0];
+        readRow(row, columns, count);
+        if (++count < batchSize) continue;
+        yield batch();
+        count = 0;
       }
-      for (const column of columns) column.values[count] = read(row, column, source, options);
-      if (++count < batchSize) continue;
-      yield batch(columns, count);
-      count = 0;
     }
+    if (count > 0) yield batch();
   }
-  if (columns && count > 0) yield batch(columns, count);
+
+  function readRow(row: Row, columns: Columns, at: number): void {
+    const [policyChosen, policyRejected, referenceChosen, referenceRejected, chosenLengths, rejectedLengths] = fields;
+    const get = (field: Field): number | undefined => read(row, field, needs[field.key]);
+    columns.policyChosen[at] = get(policyChosen) ?? NaN; // needed by every loss
+    const rejectedLogp = get(policyRejected);
+    note(rejected, rejectedLogp !== undefined, row);
+    columns.policyRejected[at] = rejectedLogp ?? 0;
+    const chosenReference = get(referenceChosen);
+    const rejectedReference = get(referenceRejected);
+    const hasReference = chosenReference !== undefined && rejectedReference !== undefined;
+    note(reference, hasReference, row);
+    columns.referenceChosen[at] = hasReference ? chosenReference : 0;
+    columns.referenceRejected[at] = hasReference ? rejectedReference : 0;
+    columns.chosenLengths[at] = get(chosenLengths) ?? 1;
+    // Without a loss that sees the rejected completion, nothing depends on its length.
+    columns.rejectedLengths[at] = needs.policyRejected ? (get(rejectedLengths) ?? 1) : 1;
+  }
+
+  function read([number, values]: Row, { group, names }: Field, needed: string | undefined): number | undefined {
+    const refuse = (name: string | undefined, problem: string): Error =>
+      refusal(`${source.place(number)}: ${name}: ${problem}`);
+    const name = names.find((name) => (values[name] ?? null) !== null);
+    if (name === undefined) {
+      if (!needed) return undefined;
+      const empty = names.find((name) => Object.hasOwn(values, name));
+      throw empty ? refuse(empty, "expected a number, got null") : refuse(names[0], `missing (needed by ${needed})`);
+    }
+    const value = toNumber(values[name]);
+    const expected =
+      value === undefined
+        ? "a number"
+        : group === "lengths" && !(Number.isSafeInteger(value) && value >= 0)
+          ? "a number of tokens"
+          : finite && !Number.isFinite(value)
+            ? "a finite number"
+            : undefined;
+    if (expected) throw refuse(name, `expected ${expected}, got ${kindOfJson(value ?? values[name])}`);
+    return value;
+  }
+
+  return { batches: batches(), reference, rejected };
 }
 
-/** The columns bear keys of PairLogps, the policy's always among them. */
-const batch = (columns: readonly Column[], count: number): PairLogps =>
-  Object.fromEntries(columns.map(({ key, values }) => [key, values.subarray(0, count)])) as unknown as PairLogps;
+function note(presence: Presence, isPresent: boolean, [number]: Row): void {
+  if (isPresent) presence.present++;
+  else if (presence.absent++ === 0) presence.firstAbsent = number;
+}
 
-function grown(values: Float64Array, capacity: number): Float64Array {
+function grown(values: Float64Array<ArrayBuffer>, capacity: number): Float64Array<ArrayBuffer> {
   const larger = new Float64Array(capacity);
   larger.set(values);
   return larger;
 }
-
-const nameIn = ([, values]: Row, field: Field): string | undefined => field.names.find((name) => name in values);
 
 const spelled: ReadonlyMap<unknown, number> = new Map([
   ["NaN", NaN],
@@ -94,28 +159,5 @@ const spelled: ReadonlyMap<unknown, number> = new Map([
   ["-Infinity", -Infinity],
 ]);
 
-function read(row: Row, field: Field, source: Source, { needs, finite }: ReadOptions): number {
-  const name = nameIn(row, field);
-  if (name === undefined) {
-    const by = needs[field.group];
-    if (field.group === "lengths" && !by) return 1;
-    const why = by ? `needed by ${by}` : "the first pair has it";
-    throw refusal(`${source.place(row[0])}: ${field.names[0]}: missing (${why})`);
-  }
-  const value = row[1][name];
-  const number = typeof value === "number" ? value : typeof value === "bigint" ? Number(value) : spelled.get(value);
-  const refuse = (expected: string): Error =>
-    refusal(`${source.place(row[0])}: ${name}: expected ${expected}, got ${describe(value)}`);
-  if (number === undefined) throw refuse("a number");
-  if (field.group === "lengths" && !(Number.isInteger(number) && number >= 0)) throw refuse("a number of tokens");
-  if (finite && !Number.isFinite(number)) throw refuse("a finite number");
-  return number;
-}
-
-/** Never the text of a string: it may be a prompt that stands in the wrong column. */
-function describe(value: unknown): string {
-  if (typeof value === "number" || typeof value === "bigint" || spelled.has(value)) return String(value);
-  if (value === null || value === undefined) return "null";
-  if (Array.isArray(value)) return "an array";
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
-}
+const toNumber = (value: unknown): number | undefined =>
+  typeof value === "number" ? value : typeof value === "bigint" ? Number(value) : spelled.get(value);

@@ -3,8 +3,21 @@
 /** Says what is wrong with the input or the command: `throw refusal("pairs.jsonl:17: not JSON")`. */
 export const refusal = (message: string): Error => Object.assign(new Error(message), { exitCode: 2 });
 
+/** Opening, reading, unpacking and writing fail with a number of the system's or of zlib's. */
+export const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && "errno" in error && typeof error.errno === "number";
+
 /** Why the system could not open or read a file, without its code and call: "no such file or directory". */
 export function fileProblem(path: string, error: unknown): Error {
   const text = error instanceof Error ? error.message : String(error);
-  return refusal(`${path}: ${text.replace(/^E[A-Z]+: ([^,]*).*$/s, "$1")}`);
+  const isPacking = isSystemError(error) && error.code?.startsWith("Z");
+  return refusal(`${path}: ${isPacking ? "damaged or cut off: " : ""}${text.replace(/^E[A-Z]+: ([^,]*).*$/s, "$1")}`);
+}
+
+/** What a value of a file is, in words. Never the text of a string: it may be a prompt that stands in the wrong place. */
+export function kindOfJson(value: unknown): string {
+  if (value === null || value === undefined) return "null";
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

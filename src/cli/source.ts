@@ -23,7 +23,7 @@ export interface Source {
 }
 
 /**
- * Opens a file by its name: `*.parquet`, else JSON lines, gzipped if it ends in `.gz`; `-` is standard input.
+ * Opens a file by its name: `*.parquet`, else JSON lines, packed or not; `-` is standard input.
  *
  * Throws    a refusal that names the file, if it cannot be opened
  */

@@ -1,0 +1,104 @@
+// A TRL configuration, with the options of the command line put over it.
+
+import { createReadStream } from "node:fs";
+import { fromTrl, type TrlConfig } from "../from-trl.ts";
+import { DpoError } from "../index.ts";
+import type { LossOptions } from "../types.ts";
+import { unpacked } from "./bytes.ts";
+import { lineAndColumn, parseTolerant } from "./json.ts";
+import { readLines } from "./lines.ts";
+import { fileProblem, isSystemError, kindOfJson, refusal } from "./refusal.ts";
+
+/** The option as it is written on the command line. */
+export const dashed = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+/** The keys of a configuration that an option of the command line takes the place of. */
+const replaced: Readonly<Partial<Record<keyof LossOptions, string>>> = {
+  lossType: "loss_type",
+  lossWeights: "loss_weights",
+  beta: "beta",
+  labelSmoothing: "label_smoothing",
+  discopopTau: "discopop_tau",
+  fDivergence: "f_divergence_type",
+  fAlpha: "f_alpha_divergence_coef",
+  referenceFree: "reference_free",
+};
+
+/** These are not put into the configuration: there they have another meaning in some of TRL's versions. */
+const ownMeaning: readonly string[] = ["fAlpha", "referenceFree"];
+
+/**
+ * The loss options of a configuration file with those of the command line over them, and what is to be said of it.
+ *
+ * What is given prevails key by key. Losses and weights are one thing: a loss type that is given replaces the
+ * configuration's weights and `rpo_alpha` too.
+ *
+ * Throws    a refusal that names the file, and where it can line, column and key
+ */
+export async function readConfig(
+  file: string,
+  version: string | undefined,
+  given: LossOptions,
+): Promise<{ options: LossOptions; warnings: string[] }> {
+  const keys = new Map<string, number>();
+  const text = await readText(file);
+  const place = (at: number): string => {
+    const { line, column } = lineAndColumn(text, at);
+    return `${file}:${line}:${column}`;
+  };
+  const parsed = parseTolerant(text, keys);
+  if ("problem" in parsed) throw refusal(`${place(parsed.at)}: not JSON: ${parsed.problem}`);
+  const { value } = parsed;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw refusal(`${file}: expected an object, got ${kindOfJson(value)}`);
+  }
+  const config = value as TrlConfig;
+  const { overlay, notes } = overlayOf(given, config);
+  try {
+    const { loss, warnings } = fromTrl({ ...config, ...overlay }, { version });
+    const { lossType: _type, lossWeights: _weights, ...others } = given;
+    return { options: { ...loss, ...others }, warnings: [...notes, ...warnings] };
+  } catch (error) {
+    if (!(error instanceof DpoError)) throw error;
+    const key = /^config\.(\w+)/.exec(error.message)?.[1] ?? "";
+    const option = Object.keys(given).find((name) => replaced[name as keyof LossOptions] === key);
+    if (option) throw refusal(error.message.replace(`config.${key}`, dashed(option)));
+    const at = keys.get(key);
+    if (at === undefined) throw refusal(key === "" ? `--trl-version: ${error.message}` : `${file}: ${error.message}`);
+    throw refusal(`${place(at)}: ${error.message.replace(/^config\./, "")}`);
+  }
+}
+
+/** What takes the place of the configuration's own keys. */
+function overlayOf(given: LossOptions, config: TrlConfig): { overlay: TrlConfig; notes: string[] } {
+  const overlay: Record<string, unknown> = {};
+  for (const [name, key] of Object.entries(replaced)) {
+    const value = given[name as keyof LossOptions];
+    if (value !== undefined) overlay[key] = ownMeaning.includes(name) ? null : value;
+  }
+  const { lossType, lossWeights } = given;
+  if (lossType === undefined) return { overlay: { ...overlay, ...withSft(lossWeights, config) }, notes: [] };
+  const gone = ["loss_weights", "rpo_alpha"].filter((key) => overlay[key] === undefined);
+  const notes = gone
+    .filter((key) => (config[key] ?? null) !== null)
+    .map((key) => `${key}: left out, with the losses that --loss-type replaces`);
+  return { overlay: { ...overlay, ...Object.fromEntries(gone.map((key) => [key, null])) }, notes };
+}
+
+/** Weights for the losses of a configuration and for the sft that its `rpo_alpha` adds, if there is one more of them. */
+function withSft(weights: LossOptions["lossWeights"], { loss_type, rpo_alpha }: TrlConfig): TrlConfig {
+  const types: unknown[] = Array.isArray(loss_type) ? loss_type : [loss_type ?? "sigmoid"];
+  if ((rpo_alpha ?? null) === null || weights?.length !== types.length + 1) return {};
+  return { loss_type: [...types, "sft"], rpo_alpha: null };
+}
+
+async function readText(file: string): Promise<string> {
+  const lines: string[] = [];
+  try {
+    const input = createReadStream(file);
+    for await (const block of readLines(unpacked(file, input), (line) => `${file}:${line}`)) lines.push(...block);
+  } catch (error) {
+    throw isSystemError(error) ? fileProblem(file, error) : error;
+  }
+  return lines.join("\n").replace(/^\ufeff/, "");
+}
