@@ -68,7 +68,8 @@ export function parseFunction(
     const values = ast.arguments.map((arg) => (arg.type === "SpreadElement" ? no(arg, "...") : number(arg)));
     const [x] = values;
     const takes = (count: number, name: string): void => {
-      if (values.length !== count) no(ast, String(values.length), `${count} arguments of ${name}`);
+      if (values.length !== count)
+        no(ast, String(values.length), `${count} ${count === 1 ? "argument" : "arguments"} of ${name}`);
     };
     if (callee.type === "Identifier") {
       const { name } = callee;

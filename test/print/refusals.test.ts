@@ -86,8 +86,8 @@ describe("what would mean something else in a kernel", () => {
     ],
     ["Math.max of three", "(a, c) => [a + Math.max(a, c, 0), a, c]", 24, "expected 2 arguments of Math.max, got 3"],
     ["Math.max of one", "(a, c) => [a + Math.max(a), a, c]", 24, "expected 2 arguments of Math.max, got 1"],
-    ["Math.abs of nothing", "(a, c) => [a + Math.abs(), a, c]", 24, "expected 1 arguments of Math.abs, got 0"],
-    ["sigmoid of two", "(a, c) => [a + sigmoid(a, c), a, c]", 24, "expected 1 arguments of sigmoid, got 2"],
+    ["Math.abs of nothing", "(a, c) => [a + Math.abs(), a, c]", 24, "expected 1 argument of Math.abs, got 0"],
+    ["sigmoid of two", "(a, c) => [a + sigmoid(a, c), a, c]", 24, "expected 1 argument of sigmoid, got 2"],
     ["a Math of its own", "(a, c, Math) => [a + Math.exp(c), a, c]", 30, "got a call of Math.exp"],
     ["a sigmoid of its own", "(a, c, sigmoid) => [a + sigmoid(c), a, c]", 33, "got sigmoid()"],
     [
@@ -101,11 +101,11 @@ describe("what would mean something else in a kernel", () => {
   });
 
   it("sigmoid, softplus and logsigmoid that are not those of losses/math.ts", () => {
-    const text = pairSource("(a, c) => [a + sigmoid(c), a, c]").text.replace('"./math.ts"', '"./other.ts"');
+    const text = pairSource("(a, c) => [a + sigmoid(c), a, c]").text.replace('"./math.ts"', '"../other/math.ts"');
     const kernel = (): unknown => lossFunctionKernel({ file: "tested.ts", text });
     expect(kernel).toThrow(/^tested\.ts:5:24: .* got sigmoid\(\)$/);
     const renamed = text.replace(
-      '{ logsigmoid, sigmoid, softplus } from "./other.ts"',
+      '{ logsigmoid, sigmoid, softplus } from "../other/math.ts"',
       '{ softplus as sigmoid } from "./math.ts"',
     );
     expect(lossFunctionKernel({ file: "tested.ts", text: renamed }).steps).toHaveLength(2);
