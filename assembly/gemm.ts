@@ -1,14 +1,14 @@
-// Products of packed float32 matrices, C = A·B or C += A·B: the work of the fused linear losses.
+// Products of packed float32 matrices, C = A·B or C += A·B: where the fused linear losses spend their time.
 //
-// Both operands come in panels along the sum (pack.ts): GEMM_ROWS rows of A, [m/rows][k][rows], eight columns of B,
-// [n/8][k][8]. C is row-major. An entry of C is summed in the order of k wherever it stands, so that it has the same bits
-// in a block of any size and with either tile.
+// Both operands are packed into panels along the summed dimension (pack.ts): GEMM_ROWS rows of A, [m/rows][k][rows], and
+// eight columns of B, [n/8][k][8]. C is row-major. Each entry of C is summed in the order of k wherever it stands, so its
+// bits depend neither on the size of the block nor on the tile.
 // measured: 98 % of what the tile reaches on cached data, plain and relaxed.
 
 import { madd_x4 } from "./inline/madd";
 
-// Six rows need 15 registers, as many as V8 has on x86, and keep the adders busy where one instruction does both; the plain
-// module is bound by arithmetic with four, which no engine spills.
+// Six rows need 15 registers, all that V8 has on x86, and keep the units busy where multiply and add are one instruction.
+// The plain module is bound by arithmetic with four rows already, and no engine spills four.
 // measured: Node 26 relaxed 53 / 63 GFLOP/s with four / six, plain 46 / 46; Node 22 53 / 62 and 46 / 46.
 const SIX: bool = ASC_FEATURE_RELAXED_SIMD;
 
@@ -18,7 +18,7 @@ export const GEMM_ROWS: usize = SIX ? 6 : 4;
 /** m is a multiple of GEMM_ROWS, n of 8; rows of C are `stride` elements apart. */
 export function gemm_f32(a: usize, b: usize, c: usize, m: usize, n: usize, k: usize, stride: usize, add: bool): void {
   const row = stride << 2;
-  // A panel of B stays in the first cache while A streams by.
+  // A panel of B stays in the L1 cache while A streams past.
   for (let j: usize = 0; j < n; j += 8, b += k << 5, c += 32) {
     for (let i: usize = 0; i < m; i += GEMM_ROWS) tile(a + ((i * k) << 2), b, c + i * row, k, row, add);
   }

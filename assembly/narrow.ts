@@ -1,9 +1,9 @@
-// Float32 to float16 and bfloat16, to nearest, ties to even; too large is infinity, NaN stays NaN. n is a multiple of
-// 16. The input holds no denormals.
+// Converts float32 to float16 and bfloat16, rounding to nearest, ties to even. What is too large becomes infinity, NaN
+// stays NaN. n is a multiple of 16. The input must hold no denormals.
 
 const CONSTANTS = memory.data<i32>([
   0x3f400000, // 0: 0.75, whose last bit is 2^-24, that of a float16 denormal
-  0xf800f800, // 1: bits that a denormal has not, nor the numbers up to 2^-13
+  0xf800f800, // 1: bits that are 0 in denormals and in numbers up to 2^-13
   0x80008000, // 2: signs
   0x47800000, // 3: 65536, which becomes infinity
   0x7f800000, // 4: the exponent of a float32
@@ -39,15 +39,15 @@ export function narrow_f16(x: usize, out: usize, n: usize): void {
   }
 }
 
-// x·2^24 to an integer, with its sign. Most entries of a gradient are that small; others come out as 2^11 at least.
+// x·2^24 as a signed integer. Most entries of a gradient are small enough for this; others come out as at least 2^11.
 // @ts-ignore: decorator
 @inline
 function denormal_x4(x: v128): v128 {
   return i32x4.sub(f32x4.add(x, constant(0)), constant(0));
 }
 
-// Adding 2^13 times its own power of two (at least 1/2) rounds |x| to 11 bits, or to a multiple of 2^-24. NaN comes out
-// as a large integer, which narrows to 0x7fff.
+// Adding 2^13 times its own power of two (at least 1/2) rounds |x| to 11 bits, or to a multiple of 2^-24. NaN turns into a
+// large integer, which narrows to 0x7fff.
 // @ts-ignore: decorator
 @inline
 function magnitude_x4(x: v128): v128 {
@@ -57,7 +57,7 @@ function magnitude_x4(x: v128): v128 {
   return i32x4.add(digits, i32x4.shr_u(i32x4.sub(bias, constant(6)), 13));
 }
 
-/** A NaN must have zeros below bfloat16's bits, as those have that come from bfloat16 and from arithmetic. */
+/** A NaN must have zeros below bfloat16's bits. Those widened from bfloat16 and those made by arithmetic do. */
 export function narrow_bf16(x: usize, out: usize, n: usize): void {
   for (const end = x + (n << 2); x < end; x += 64, out += 32) {
     const low = i16x8.narrow_i32x4_u(upper_x4(v128.load(x)), upper_x4(v128.load(x, 16)));

@@ -1,7 +1,7 @@
-// Optimisers, as PyTorch defines them: the exports of optim.wasm.
+// Optimisers with PyTorch's definitions: the exports of optim.wasm.
 //
-// A module of its own, with no data and no memory of its own to write: it can be put over any memory, a backend's too, and
-// is small enough to be compiled at once. No fused multiply-add: every engine gives the same bits.
+// A separate module without static data or scratch: it can be instantiated over any memory, a backend's included, and is
+// small enough to compile synchronously. It uses no fused multiply-add, so every engine gives the same bits.
 
 import { load_part, store_part } from "./inline/part";
 
@@ -10,7 +10,8 @@ export { scale_f32 } from "./combine";
 /**
  * m = β1·m + (1 − β1)·g;  v = β2·v + (1 − β2)·g²;  p = keep·p − rate·m / (√v + ε)
  *
- * The caller folds the bias corrections into rate = lr·√(1 − β2^t)/(1 − β1^t) and ε·√(1 − β2^t): one division an element.
+ * The caller folds the bias corrections into rate = lr·√(1 − β2^t)/(1 − β1^t) and ε·√(1 − β2^t), which leaves one division per
+ * element.
  */
 export function adamw_f32(
   p: usize,
@@ -113,7 +114,7 @@ function momentum_part(
   store_part(p, f32x4.sub(x, scaled_x4(step, lr)), one);
 }
 
-// No decay is no product: 0·∞ would be NaN.
+// Without decay there is no product, since 0·∞ would be NaN.
 // @ts-ignore: decorator
 @inline
 function decayed_x4(x: v128, slope: v128, decay: f32): v128 {
@@ -126,7 +127,7 @@ function scaled_x4(x: v128, factor: f32): v128 {
   return f32x4.mul(x, f32x4.splat(factor));
 }
 
-/** Σx² of n float32 values, in float64: squares are exact there, and none overflows. Eight sums in a fixed order. */
+/** Σx² of n float32 values in float64, where squares are exact and cannot overflow. Eight partial sums in a fixed order. */
 export function square_sum_f32(x: usize, n: usize): f64 {
   let s0 = f64x2.splat(0);
   let s1 = s0;

@@ -1,8 +1,8 @@
-// Row-major float32 to the panels that gemm.ts takes, `width` of 4 to 8. Rows are `stride` elements apart. Four lanes are
-// moved at a time, those at a panel's end together with their neighbours before.
+// Packs row-major float32 into the panels that gemm.ts takes, `width` from 4 to 8. Rows are `stride` elements apart. Four
+// lanes are moved at a time; the last move of a panel overlaps the one before.
 
 /**
- * For a sum over columns: rows after another, [m/width][k][width]. m is a multiple of width, k of 4.
+ * Panels for a sum over columns: `width` rows each, [m/width][k][width]. m is a multiple of width, k of 4.
  *
  *   [a0 a1 a2 …]
  *   [b0 b1 b2 …]  =>  [a0 b0 …, a1 b1 …, a2 b2 …, …]
@@ -16,7 +16,7 @@ export function pack_columns_f32(x: usize, stride: usize, m: usize, k: usize, ou
   }
 }
 
-// Four rows to lanes: k columns, `step` bytes apart.
+// Transposes four rows into lanes: k columns, written `step` bytes apart.
 function transpose_x4(x: usize, row: usize, k: usize, out: usize, step: usize): void {
   for (const end = x + (k << 2); x < end; x += 16, out += step << 2) {
     const a = v128.load(x);
@@ -35,8 +35,8 @@ function transpose_x4(x: usize, row: usize, k: usize, out: usize, step: usize): 
 }
 
 /**
- * For a sum over rows: n columns, [n/width][panel][width], of which these are m rows. The last columns are read as a whole
- * panel, so up to width - 1 beyond n.
+ * Panels for a sum over rows: n columns, [n/width][panel][width], of which this call writes m rows. The last panel is read
+ * whole, so up to width - 1 elements beyond n are read.
  *
  *   [a0 a1 … | …]
  *   [b0 b1 … | …]  =>  [a0 a1 …, b0 b1 …, …], [| …, …]

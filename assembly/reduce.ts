@@ -1,6 +1,6 @@
 import { hsum_f64 } from "./inline/hsum";
 
-/** The sum of n float32 values: 16 lanes in a fixed order. Call it on a few thousand at most, and add the parts in float64. */
+/** The sum of n float32 values: 16 lanes, added in a fixed order. Pass a few thousand at most and add the parts in float64. */
 export function sum_f32(x: usize, n: usize): f64 {
   let s0 = f32x4.splat(0);
   let s1 = s0;
@@ -20,8 +20,8 @@ export function sum_f32(x: usize, n: usize): f64 {
 }
 
 /**
- * Stores the least of n float32 values and their sum (float64). A NaN is no least value, but makes the sum NaN.
- * Call it on a few thousand at most.
+ * Stores the minimum of n float32 values and their sum (float64). The minimum ignores NaN; the sum becomes NaN.
+ * Pass a few thousand at most.
  */
 export function scan_f32(x: usize, n: usize, out: usize): void {
   let least = f32x4.splat(f32.MAX_VALUE);

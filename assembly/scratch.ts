@@ -1,33 +1,33 @@
-// Memory that kernels write beside their outputs. Each instance has its own, at an address that it imports: instances that
-// share one memory (the workers of a pool) share the constants, which nobody writes, and nothing else.
-// measured: the gradient kernel takes 4 % more than with a constant address, whose loads need one register less.
+// Scratch memory of the kernels. Each instance imports the address of its own: instances over one shared memory (the workers
+// of a pool) have only the constants in common, which nobody writes.
+// measured: the gradient kernel takes 4 % longer than with a constant address, whose loads need one register less.
 
 // @ts-ignore: decorator
 @external("env", "scratch")
 declare const BASE: usize;
 
-/** The row at hand (logprob-exp.ts): 10 float32. */
+/** What the kernels keep about the current row (logprob-exp.ts): 10 float32. */
 // @ts-ignore: decorator
 @inline
 export function row_scratch(): usize {
   return BASE;
 }
 
-/** Up to 15 elements, padded to 16, so that no kernel reads or writes outside the caller's arrays. */
+/** The last 1 to 15 elements of a row, padded to 16, so that no kernel reads or writes outside the caller's arrays. */
 // @ts-ignore: decorator
 @inline
 export function rest_scratch(): usize {
   return BASE + 64;
 }
 
-/** The gradient of such a rest. */
+/** The gradient of those last elements. */
 // @ts-ignore: decorator
 @inline
 export function rest_out_scratch(): usize {
   return BASE + 128;
 }
 
-/** Only keeps loads alive. */
+/** Written so that the optimiser keeps loads whose value nobody uses. */
 // @ts-ignore: decorator
 @inline
 export function seen_scratch(): usize {
@@ -41,12 +41,12 @@ export function tail_scratch(): usize {
   return BASE + 256;
 }
 
-/** One block of float32: widened halves, and gradients before they are narrowed. */
+/** One block of float32: widened half-precision logits, and gradients before they are narrowed. */
 // @ts-ignore: decorator
 @inline
 export function wide_scratch(): usize {
   return BASE + 512;
 }
 
-/** Bytes of it, at a multiple of 64. */
+/** Size of an instance's scratch in bytes; it starts at a multiple of 64. */
 export const SCRATCH_BYTES: usize = 512 + 32768;

@@ -1,18 +1,18 @@
-// What AOT needs around its margin loss: a stable sort across the batch, and the way back through it.
+// What AOT needs around its margin loss: a stable sort of the batch, and the permutation back from ranks to pairs.
 
 const RADIX_BITS: u64 = 11;
 const BUCKETS: usize = 1 << 11;
 const PASSES: usize = 6; // 6 × 11 ≥ 64 bits
 
-/** Bytes that `argsort_f64` needs as `counts`. */
+/** Size of the `counts` buffer of `argsort_f64`, in bytes. */
 export const SORT_COUNTS_BYTES: usize = PASSES * BUCKETS * 4;
 
 /**
- * Sorts n float64 keys in place, ascending and stable, and writes their former positions to `order` (uint32).
+ * Sorts n float64 keys in place, ascending and stable, and writes their original positions to `order` (uint32).
  *
- * Keys are float64 so that margins of float32 log-probs are exact: rounded to float32 they would tie where they differ.
- * Least significant digit first over the order-preserving integer image; digits in which all keys agree are skipped, so
- * differences of float32 numbers take about four passes of six. -0 equals 0; NaN sorts last.
+ * Keys are float64 so that margins of float32 log-probs are exact: rounded to float32, distinct margins would tie.
+ * A radix sort, least significant digit first, of the order-preserving integer image of the keys. Digits on which all keys
+ * agree are skipped, so differences of float32 numbers take about four of the six passes. -0 equals 0; NaN sorts last.
  *
  * Scratch   keys2: 8n bytes, order2: 4n bytes, counts: SORT_COUNTS_BYTES
  */
@@ -47,7 +47,7 @@ export function argsort_f64(keys: usize, order: usize, keys2: usize, order2: usi
   for (let i: usize = 0; i < n; i++) store<f64>(keys + (i << 3), unsortable(load<u64>(from + (i << 3))));
 }
 
-// Counts become the first place of each bucket.
+// Turns the counts into the start of each bucket.
 function place_buckets(count: usize): void {
   let place: u32 = 0;
   for (let bucket: usize = 0; bucket < BUCKETS; bucket++) {
@@ -82,7 +82,7 @@ function digit(image: u64, pass: usize): usize {
   return ((image >> ((pass as u64) * RADIX_BITS)) & (BUCKETS - 1)) as usize;
 }
 
-// Negative numbers have all bits flipped, others the sign: unsigned order is then the order of the numbers.
+// Flips all bits of negative numbers and the sign bit of others, so that unsigned order is numeric order.
 // @ts-ignore: decorator
 @inline
 function sortable(x: f64): u64 {
@@ -97,7 +97,7 @@ function unsortable(image: u64): f64 {
   return reinterpret<f64>(image >> 63 ? image ^ 0x8000000000000000 : ~image);
 }
 
-/** out[k] = x[k] - y[k] of float64, rounded to float32. */
+/** out[k] = x[k] - y[k], computed in float64 and rounded to float32. */
 export function difference_f64(x: usize, y: usize, out: usize, n: usize): void {
   for (let i: usize = 0; i < n; i++) {
     store<f32>(out + (i << 2), <f32>(load<f64>(x + (i << 3)) - load<f64>(y + (i << 3))));

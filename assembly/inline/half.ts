@@ -1,7 +1,7 @@
-// Float16 to float32, as far as both forms of widening go the same way: the value itself, and times 2^112.
+// Float16 to float32: the steps that both forms of widening share, the one that gives x and the one that gives 2^112·x.
 //
-// Sign, exponent and digits move to their places with 112 too much in the exponent, so that infinity and NaN come out
-// right. Only zeros and denormals do not.
+// Sign, exponent and mantissa move into place with the exponent 112 too large, so that infinity and NaN come out right.
+// Only zeros and denormals need more.
 
 import { interleave_high, interleave_low } from "./lanes";
 
@@ -29,14 +29,14 @@ export function unscale_x4(): v128 {
   return constant(4);
 }
 
-/** Whether neither zeros nor denormals are among 16 float16. */
+/** Whether 16 float16 contain neither zeros nor denormals. */
 // @ts-ignore: decorator
 @inline
 export function all_normal_x16(a: v128, b: v128): bool {
   return i16x8.all_true(i16x8.min_u(v128.and(a, constant(0)), v128.and(b, constant(0))));
 }
 
-/** The upper halves of eight float32; the lower ones are `lower_half_x8`. */
+/** The upper halves of eight float32; `lower_half_x8` gives the lower ones. */
 // @ts-ignore: decorator
 @inline
 export function upper_half_x8(h: v128): v128 {
@@ -49,7 +49,7 @@ export function lower_half_x8(h: v128): v128 {
   return i16x8.shl(h, 13);
 }
 
-/** Any eight float16. A denormal m·2^-24 becomes (1 + m/2^10)·2^-15 that way: twice that, less 2^-14, is its value. */
+/** Widens any eight float16. A denormal m·2^-24 becomes (1 + m/2^10)·2^-15 on the way; twice that, less 2^-14, is its value. */
 export function widen_any_x8(x: usize, out: usize, scaled: bool): void {
   const h = v128.load(x);
   const sign = v128.and(h, constant(3));

@@ -1,6 +1,6 @@
 /**
- * a·b + c, the one place where the two modules differ: fused in `kernels-relaxed.wasm` wherever the engine fuses
- * (V8 and SpiderMonkey do, JavaScriptCore does not), two roundings in `kernels.wasm`.
+ * a·b + c, the only place where the two modules differ: in `kernels-relaxed.wasm` it is fused where the engine fuses (V8 and
+ * SpiderMonkey do, JavaScriptCore does not), in `kernels.wasm` it rounds twice.
  */
 // @ts-ignore: decorator
 @inline

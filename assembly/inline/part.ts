@@ -1,4 +1,4 @@
-// A vector's worth of an array, or one element of it: a kernel's formula stands once, for whole vectors and for the rest.
+// Loads or stores a whole vector or a single element, so that a kernel states its formula once for vectors and remainder.
 //   one = false   [x0, x1, x2, x3]
 //   one = true    [x0, 0, 0, 0], and only lane 0 is stored
 

@@ -1,5 +1,5 @@
-// The last one to three elements of an array, padded to a vector in a slot of our own, so that no kernel reads or writes
-// outside the caller's arrays:  [x, y, | beyond the end ]  =>  [x, y, 0, 0]
+// Copies the last one to three elements of an array into a padded slot of scratch, so that no kernel reads or writes outside
+// the caller's arrays:  [x, y, | beyond the end ]  =>  [x, y, 0, 0]
 
 import { tail_scratch } from "../scratch";
 
@@ -9,7 +9,7 @@ export function tail_slot(slot: i32): usize {
   return tail_scratch() + (<usize>slot << 4);
 }
 
-/** Copies `rest` elements of float32 into the slot. */
+/** Copies `rest` float32 elements into the slot. */
 export function tail_open(slot: i32, from: usize, rest: usize): void {
   v128.store(tail_slot(slot), f32x4.splat(0));
   memory.copy(tail_slot(slot), from, rest << 2);

@@ -38,27 +38,31 @@ function expressionsOf({ outputs }: Kernel): Set<Expression> {
 }
 
 describe("a random function", () => {
-  it.each(runs)("means in %s what it says", (_, run) => {
-    fc.assert(
-      fc.property(programs, inputs, (program, values) => {
-        const known = new Map<string, Bounded>(Object.entries(values).map(([name, value]) => [name, [value, 0]]));
-        const bounds = boundsOf(() => {
-          for (const [i, tree] of program.consts.entries()) known.set(`x${i}`, evaluate(tree, known));
-          return program.results.map((tree) => evaluate(tree, known));
-        });
-        fc.pre(bounds?.flat().every((x) => Math.abs(x) < 1e100) ?? false);
-        const text = programText(program);
-        const { a, c, beta, tau } = values;
-        const [loss, da, dc] = pairFunction(text)(a, c, beta, tau);
-        const got = run(pairKernel(text), { ...values, gradScale: GRAD_SCALE });
-        for (const [k, want] of [loss, GRAD_SCALE * da, GRAD_SCALE * dc].entries()) {
-          const [, error = 0] = bounds?.[k] ?? [];
-          expect(Math.abs((got[k] as number) - want)).toBeLessThanOrEqual(error + 1e-15 * (8 + Math.abs(want)));
-        }
-      }),
-      { numRuns: 300 },
-    );
-  }, 30_000);
+  it.each(runs)(
+    "means in %s what it says",
+    (_, run) => {
+      fc.assert(
+        fc.property(programs, inputs, (program, values) => {
+          const known = new Map<string, Bounded>(Object.entries(values).map(([name, value]) => [name, [value, 0]]));
+          const bounds = boundsOf(() => {
+            for (const [i, tree] of program.consts.entries()) known.set(`x${i}`, evaluate(tree, known));
+            return program.results.map((tree) => evaluate(tree, known));
+          });
+          fc.pre(bounds?.flat().every((x) => Math.abs(x) < 1e100) ?? false);
+          const text = programText(program);
+          const { a, c, beta, tau } = values;
+          const [loss, da, dc] = pairFunction(text)(a, c, beta, tau);
+          const got = run(pairKernel(text), { ...values, gradScale: GRAD_SCALE });
+          for (const [k, want] of [loss, GRAD_SCALE * da, GRAD_SCALE * dc].entries()) {
+            const [, error = 0] = bounds?.[k] ?? [];
+            expect(Math.abs((got[k] as number) - want)).toBeLessThanOrEqual(error + 1e-15 * (8 + Math.abs(want)));
+          }
+        }),
+        { numRuns: 300 },
+      );
+    },
+    30_000,
+  );
 
   it("is NaN in AssemblyScript, in all its results, where a or c is", () => {
     fc.assert(
