@@ -8,12 +8,19 @@ export function add_f32(x: usize, y: usize, n: usize): void {
   for (const all = n << 2; i < all; i += 4) store<f32>(y + i, load<f32>(y + i) + load<f32>(x + i));
 }
 
-/** y *= x */
-export function multiply_f32(x: usize, y: usize, n: usize): void {
+/** y *= factor; a factor of exactly 0 gives 0, against an infinite y and a NaN too. */
+export function weigh_f32(factor: usize, y: usize, n: usize): void {
+  const zero = f32x4.splat(0);
   const end = (n & ~3) << 2;
   let i: usize = 0;
-  for (; i < end; i += 16) v128.store(y + i, f32x4.mul(v128.load(y + i), v128.load(x + i)));
-  for (const all = n << 2; i < all; i += 4) store<f32>(y + i, load<f32>(y + i) * load<f32>(x + i));
+  for (; i < end; i += 16) {
+    const f = v128.load(factor + i);
+    v128.store(y + i, v128.andnot(f32x4.mul(v128.load(y + i), f), f32x4.eq(f, zero)));
+  }
+  for (const all = n << 2; i < all; i += 4) {
+    const f = load<f32>(factor + i);
+    store<f32>(y + i, f == 0 ? 0 : f * load<f32>(y + i));
+  }
 }
 
 /** y *= factor */

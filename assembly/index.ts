@@ -5,7 +5,7 @@ export {
   chain_f32,
   clear_empty_f32,
   likelihood_f32,
-  multiply_f32,
+  weigh_f32,
   scale_f32,
   scaled_difference_f32,
 } from "./combine";

@@ -1,6 +1,7 @@
 // The inputs and results of pairLoss: checked once, before anything is computed or written.
 
 import { KindError, ParamError, ShapeError } from "./errors.ts";
+import { times } from "./factor.ts";
 import { needsOf } from "./needs.ts";
 import { checkOut, type Wanted } from "./out.ts";
 import { arrayKind, kindOf, type Plan } from "./plan.ts";
@@ -174,7 +175,7 @@ function likelihoods(pairs: PairLogps, plan: Plan, tokens: number, scan: Scan): 
   const meanWeight = pairs.pairWeights ? scan(pairs.pairWeights).sum / pairs.pairWeights.length : 1;
   return (at) => {
     const [value, slope] = likelihoodOf(plan, at, sum, tokens);
-    return [value, slope * meanWeight];
+    return [value, times(meanWeight, slope)];
   };
 }
 

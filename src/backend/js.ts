@@ -2,6 +2,7 @@
 
 import { plainArrays } from "../arrays.ts";
 import { reverseKl } from "../divergences.ts";
+import { times } from "../factor.ts";
 import type { MarginLoss } from "../losses/define.ts";
 import { type PairJob, type PairSums, scanValues } from "../pairs.ts";
 import type { Term } from "../plan.ts";
@@ -61,14 +62,15 @@ export function computePairs(job: PairJob): PairSums {
       const a = plan.referenceFree ? pc : pc - rc;
       const c = plan.referenceFree ? pr : pr - rr;
       const [l, la, lc] = (evaluate[j] as Evaluate)(i, a, c, nw, nl);
-      const w = "likelihood" in definition ? weight : weight * pairWeight;
-      loss += weight * pairWeight * l;
-      da += w * la;
-      dc += w * lc;
+      // The slope of a likelihood bears the weights of all pairs already.
+      const ofPair = "likelihood" in definition ? 1 : pairWeight;
+      loss += times(weight, times(pairWeight, l));
+      da += times(weight, times(ofPair, la));
+      dc += times(weight, times(ofPair, lc));
     }
     losses[i] = loss;
-    gradChosen[i] = hasEmpty && nw === 0 ? 0 : scale * da;
-    gradRejected[i] = hasEmpty && nl === 0 ? 0 : scale * dc;
+    gradChosen[i] = hasEmpty && nw === 0 ? 0 : times(scale, da);
+    gradRejected[i] = hasEmpty && nl === 0 ? 0 : times(scale, dc);
     if (chosenRewards) chosenRewards[i] = plan.beta * (pc - rc);
     if (rejectedRewards) rejectedRewards[i] = plan.beta * (pr - rr);
     sums.losses += loss;
@@ -116,8 +118,8 @@ function marginEvaluator(loss: MarginLoss, { params, divergence }: Term): Evalua
   };
 }
 
-// The chain rule; a zero factor gives zero, against an infinite one too.
-const chain = (slope: number, inner: number): number => (slope === 0 || inner === 0 ? 0 : slope * inner);
+// The chain rule: either factor switches it off.
+const chain = (slope: number, inner: number): number => (inner === 0 ? 0 : times(slope, inner));
 
 // AOT: margins between sorted vectors; losses stay by rank, gradients go back through the sort.
 function sortedEvaluator({ margin, sorted }: MarginLoss, term: Term, job: PairJob): Evaluate {

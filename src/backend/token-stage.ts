@@ -2,6 +2,7 @@
 // stage on B numbers, and from there to each token's gradient. Losses of pairs know a token's gradient only once its whole
 // sequence is summed. Logits and hidden states differ in how tokens are read, and in nothing else.
 
+import { times } from "../factor.ts";
 import { checkPairs, likelihoodOf } from "../pairs.ts";
 import type { Plan } from "../plan.ts";
 import type { TokenList } from "../tokens.ts";
@@ -106,7 +107,7 @@ export function* tokenLoss(
     yield stage.readReference(referenceSums);
     referenceLogps = sequenceSums(list, referenceSums, ldAlpha);
   }
-  const slope = likelihoodSlope(plan, policy, list) * (options.gradScale ?? 1);
+  const slope = times(options.gradScale ?? 1, likelihoodSlope(plan, policy, list));
   const { result, commit } = runPairs(engine, pairJob(plan, list, policy, referenceLogps, wpo, options, engine));
   yield stage.gradient(tokenGradients(list, ldAlpha, result, slope), sums);
   commit();
@@ -229,11 +230,14 @@ export function clearGaps(
   }
 }
 
+// Both factors of a pair's weight can switch it off.
+const product = (chosen: number, rejected: number): number => (rejected === 0 ? 0 : times(chosen, rejected));
+
 // WPO: e to the mean over tokens of logp − log Σp², chosen times rejected; a constant for differentiation.
 function wpoWeights({ pairs, start }: TokenList, spread: Float64Array): Float64Array {
   const mean = (r: number): number =>
     (spread[r] as number) / Math.max((start[r + 1] as number) - (start[r] as number), 1);
-  return Float64Array.from({ length: pairs }, (_, i) => Math.exp(mean(i)) * Math.exp(mean(i + pairs)));
+  return Float64Array.from({ length: pairs }, (_, i) => product(Math.exp(mean(i)), Math.exp(mean(i + pairs))));
 }
 
 // The pair stage: sequence sums stay in float64 until here, so that log-ratios are formed in it.
@@ -268,7 +272,7 @@ function likelihoodSlope({ terms }: Plan, { likelihood }: Forward, { pairs, star
   const tokens = start[pairs] as number;
   let slope = 0;
   for (const { loss, weight } of terms)
-    if ("likelihood" in loss) slope += weight * loss.likelihood(likelihood, tokens)[1];
+    if ("likelihood" in loss) slope += times(weight, loss.likelihood(likelihood, tokens)[1]);
   return slope;
 }
 

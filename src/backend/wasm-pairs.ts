@@ -1,5 +1,6 @@
 // pairLoss on the SIMD kernels, a piece of the batch at a time: inputs are staged, each term's kernel runs, terms are added.
 
+import { times } from "../factor.ts";
 import type { Loss } from "../losses/define.ts";
 import { losses } from "../losses/index.ts";
 import { overlap } from "../out.ts";
@@ -77,6 +78,9 @@ interface Piece {
 /** Where losses and gradients of a piece are written. */
 type Outputs = readonly [losses: number, gradChosen: number, gradRejected: number];
 
+// A factor that the kernels, in float32, see as 0: it switches off what it multiplies (src/factor.ts).
+const isOff = (factor: number): boolean => Math.fround(factor) === 0;
+
 /** Makes the engine that `pairLoss` runs on, with its staging area from byte `base` of the memory on. */
 export function pairEngine(
   kernels: KernelExports,
@@ -119,16 +123,24 @@ export function pairEngine(
     kernels.chain_f32(gradChosen, marginChosen, gradChosen, piece.n);
   };
 
+  const clear = (address: number, n: number): void => {
+    heap.fill(0, address / 4, address / 4 + n);
+  };
+
   // One term of the list of losses, weights included.
   const runTerm = (job: PairJob, j: number, sorted: Sorted | undefined, piece: Piece, out: Outputs): void => {
     const { loss, weight, params } = job.plan.terms[j] as Term;
     const { start, n } = piece;
+    if (isOff(weight)) {
+      for (const address of out) clear(address, n);
+      return;
+    }
     const gradScale = weight * job.scale;
     const kernel = kernelOf(loss);
     const isLikelihood = "likelihood" in loss;
     if (isLikelihood) {
       const [value, slope] = job.likelihood(j);
-      kernels.likelihood_f32(piece.policy, ...out, n, value, slope * gradScale * job.pairs);
+      kernels.likelihood_f32(piece.policy, ...out, n, value, times(gradScale * job.pairs, slope));
     } else if (sorted) {
       for (const k of [0, 1, 2] as const) copy(sorted[k], start, heap, out[k] / 4, n);
     } else if (kernel) {
@@ -137,16 +149,18 @@ export function pairEngine(
     if (weight !== 1) kernels.scale_f32(out[0], n, weight);
     if (!job.weights) return;
     const weights = place(job.weights, "weights", start, n);
-    for (const address of isLikelihood ? [out[0]] : out) kernels.multiply_f32(weights, address, n);
+    for (const address of isLikelihood ? [out[0]] : out) kernels.weigh_f32(weights, address, n);
   };
 
   const runTerms = (job: PairJob, sorted: readonly (Sorted | undefined)[], piece: Piece, out: Outputs): void => {
     const { n, nw, nl } = piece;
     runTerm(job, 0, sorted[0], piece, out);
     for (let j = 1; j < sorted.length; j++) {
+      if (isOff((job.plan.terms[j] as Term).weight)) continue;
       runTerm(job, j, sorted[j], piece, termSlots);
       for (let k = 0; k < 3; k++) kernels.add_f32(termSlots[k] as number, out[k] as number, n);
     }
+    if (isOff(job.scale)) for (const address of [out[1], out[2]]) clear(address, n);
     if (!job.hasEmpty) return;
     kernels.clear_empty_f32(nw, out[1], n);
     kernels.clear_empty_f32(nl, out[2], n);
@@ -154,7 +168,7 @@ export function pairEngine(
 
   const compute = (job: PairJob): PairSums => {
     const { plan, pairs, chosenLengths, rejectedLengths, referenceChosen, referenceRejected } = job;
-    const sorted = plan.terms.map((term, j) => sorter(term, j, job));
+    const sorted = plan.terms.map((term, j) => (isOff(term.weight) ? undefined : sorter(term, j, job)));
     const wide = isWide(job);
     const inputs = inputsOf(job);
     const results = [job.losses, job.gradChosen, job.gradRejected] as const;

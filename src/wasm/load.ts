@@ -45,7 +45,7 @@ export type KernelExports = {
   sum_f32(x: number, n: number): number;
   scan_f32(x: number, n: number, out: number): void;
   add_f32(x: number, y: number, n: number): void;
-  multiply_f32(x: number, y: number, n: number): void;
+  weigh_f32(x: number, y: number, n: number): void;
   scale_f32(y: number, n: number, factor: number): void;
   chain_f32(slope: number, x: number, out: number, n: number): void;
   clear_empty_f32(length: number, y: number, n: number): void;

@@ -3,6 +3,7 @@
 import { type KernelName, kernelConstants } from "../backend/constants.gen.ts";
 import { sortKeys } from "../backend/js.ts";
 import { kernelOf } from "../backend/wasm-pairs.ts";
+import { times } from "../factor.ts";
 import type { PairJob, PairSums } from "../pairs.ts";
 import type { Plan, Term } from "../plan.ts";
 import type { LengthArray } from "../types.ts";
@@ -27,7 +28,7 @@ const constantsOf = ({ plan, scale, likelihood }: PairStage): readonly (readonly
   plan.terms.map(({ loss, weight, params }, j) => {
     if ("likelihood" in loss) {
       const [value, slope, perSum] = likelihood(j);
-      return [value, slope * weight * scale, perSum];
+      return [value, times(weight * scale, slope), perSum];
     }
     const make = kernelConstants[kernelOf(loss) as KernelName] as (...params: number[]) => readonly number[];
     return make(weight * scale, ...params);
@@ -50,7 +51,7 @@ export function recordPairs(commands: Commands, stage: PairStage, inputs: Range)
   }
   const constants = constantsOf(stage);
   const fields = pairFields(plan, constants);
-  const values: Record<string, number | readonly number[]> = { pairs, beta: plan.beta };
+  const values: Record<string, number | readonly number[]> = { pairs, beta: plan.beta, scale };
   plan.terms.forEach((term, j) => {
     values[`weight${j}`] = term.weight;
     values[`sortedAt${j}`] = 3 * pairs * sortedTerms.indexOf(term);

@@ -14,6 +14,7 @@ export const LANES = 64;
 export const nanWgsl = /* wgsl */ `
 const NAN_BITS: u32 = 0x7fc00000u;
 fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
+fn is_zero(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) == 0u; }
 fn bits_of(x: f32, nan: bool) -> u32 { return select(bitcast<u32>(x), NAN_BITS, nan); }
 `;
 
@@ -37,22 +38,28 @@ export const lossWgsl = (name: string): string => functionsByName.get(name) ?? "
 const isLikelihood = ({ loss }: Term): boolean => "likelihood" in loss;
 export const isSorted = ({ loss }: Term): boolean => "margin" in loss && loss.sorted !== undefined;
 
-/** What a term contributes: three numbers and whether they are NaN, before the weights of pairs. */
-function termWgsl(term: Term, j: number): string {
+/**
+ * What a term contributes: three numbers and whether they are NaN. A factor of exactly 0, the term's or the pair's, switches
+ * it off, by its bits: what WGSL compares a NaN to is open (src/factor.ts has the rule).
+ */
+const termWgsl = (term: Term, j: number): string => /* wgsl */ `
+  if (!is_zero(params.weight${j})) {${onWgsl(term, j)}
+  }`;
+
+function onWgsl(term: Term, j: number): string {
   const { loss, divergence } = term;
   if (isLikelihood(term))
     return /* wgsl */ `
-  {
     // Σ of the likelihood stands behind the arrays where it is known on the GPU alone.
     let value = params.k${j}[0] + params.k${j}[2] * inputs[7u * n];
-    losses += params.weight${j} * weight * value;
+    if (!is_zero(weight)) {
+      losses += params.weight${j} * weight * value;
+      lossNan = lossNan || is_nan(value);
+    }
     da += params.k${j}[1];
-    lossNan = lossNan || is_nan(value);
-    daNan = daNan || is_nan(pc);
-  }`;
+    daNan = daNan || is_nan(pc);`;
   if (isSorted(term))
     return /* wgsl */ `
-  {
     let at = ${sortedIndex(j)};
     let value = sorted[at];
     losses += params.weight${j} * value;
@@ -60,8 +67,7 @@ function termWgsl(term: Term, j: number): string {
     dc += sorted[at + 2u * params.pairs];
     lossNan = lossNan || is_nan(value);
     daNan = daNan || is_nan(sorted[at + params.pairs]);
-    dcNan = dcNan || is_nan(sorted[at + 2u * params.pairs]);
-  }`;
+    dcNan = dcNan || is_nan(sorted[at + 2u * params.pairs]);`;
   const lengths = "margin" in loss && loss.normalised ? "nw, nl" : "1.0, 1.0";
   const call = divergence
     ? /* wgsl */ `let m = margin_${divergence.id}(a, c, ${lengths}, params.m${j});
@@ -72,7 +78,7 @@ function termWgsl(term: Term, j: number): string {
     let ra = r.y;
     let rc = r.z;`;
   return /* wgsl */ `
-  {
+    if (!is_zero(weight)) {
     ${call}
     let bad = ratioNan || is_nan(r.x);
     losses += params.weight${j} * weight * r.x;
@@ -81,7 +87,7 @@ function termWgsl(term: Term, j: number): string {
     lossNan = lossNan || bad;
     daNan = daNan || bad;
     dcNan = dcNan || bad;
-  }`;
+    }`;
 }
 
 // The place of pair i of the k-th sorted term: losses, then gradients of chosen and rejected.
@@ -103,6 +109,7 @@ export function pairFields({ terms }: Plan, constants: readonly (readonly number
   return [
     { name: "pairs", type: "u32" },
     { name: "beta", type: "f32" },
+    { name: "scale", type: "f32" },
     ...terms.flatMap((term, j): Field[] => [
       { name: `weight${j}`, type: "f32" },
       ...(isSorted(term)
@@ -148,8 +155,9 @@ ${eachWgsl("params.pairs")}
   var dcNan = false;
   ${terms.map(termWgsl).join("")}
   results[i] = bits_of(losses, lossNan);
-  results[n + i] = select(bits_of(da, daNan), 0u, nw == 0.0);
-  results[2u * n + i] = select(bits_of(dc, dcNan), 0u, nl == 0.0);
+  let off = is_zero(params.scale);
+  results[n + i] = select(bits_of(da, daNan), 0u, off || nw == 0.0);
+  results[2u * n + i] = select(bits_of(dc, dcNan), 0u, off || nl == 0.0);
   results[3u * n + i] = bits_of(params.beta * a_ratio, is_nan(a_ratio));
   results[4u * n + i] = bits_of(params.beta * c_ratio, is_nan(c_ratio));
 }`;

@@ -2,6 +2,7 @@
 
 import { checkCall, refuseUnused } from "../call-options.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
+import { times } from "../factor.ts";
 import { checkPairs, scanValues } from "../pairs.ts";
 import { kindOf, type Plan, planLosses } from "../plan.ts";
 import type { FloatArray, LengthArray, PairLogps, PairLossOptions } from "../types.ts";
@@ -153,6 +154,6 @@ function likelihoodOf(given: GpuPairLogps, plan: Plan, pairs: number) {
   return (at: number) => {
     const loss = plan.terms[at]?.loss;
     if (!loss || !("likelihood" in loss)) return [0, 0, 0] as const;
-    return [0, loss.likelihood(0, tokens)[1] * pairs * meanWeight, loss.likelihood(1, tokens)[0]] as const;
+    return [0, times(meanWeight, loss.likelihood(0, tokens)[1] * pairs), loss.likelihood(1, tokens)[0]] as const;
   };
 }

@@ -3,6 +3,7 @@
 
 import type { PairEngine } from "../backend/pair-loss.ts";
 import { runLater, type TokenSums, tokenLoss } from "../backend/token-stage.ts";
+import { times } from "../factor.ts";
 import type { Plan, Term } from "../plan.ts";
 import type { TokenList } from "../tokens.ts";
 import type { LogitsLossOptions, PairLossResult, SequenceLogpsResult } from "../types.ts";
@@ -116,7 +117,8 @@ function recordLoss(commands: Commands, job: ResidentLossJob, { perToken, metric
   const { pairs } = list;
   const chosenTokens = list.start[pairs] as number;
   const slopeOf = ({ loss }: Term): number => ("likelihood" in loss ? loss.likelihood(0, chosenTokens)[1] : 0);
-  const slope = gradScale * plan.terms.reduce((sum, term) => sum + term.weight * slopeOf(term), 0);
+  const likelihoods = plan.terms.reduce((sum, term) => sum + times(term.weight, slopeOf(term)), 0);
+  const slope = times(gradScale, likelihoods);
   const params = { ...paramsOf(job), slope, wpo: job.wpo };
   const layout = uploadLayout(commands, list);
   const tokens = recordTokens(commands, policy, job, metrics);

@@ -157,7 +157,12 @@ ${eachWgsl("params.pairs")}
   put(4u * n + i, lengths[i]);
   put(5u * n + i, lengths[n + i]);
   var weight = lengths[2u * n + i];
-  if (params.wpo != 0u) { weight = omega(i) * omega(n + i); }
+  if (params.wpo != 0u) {
+    let chosen = omega(i);
+    let rejected = omega(n + i);
+    // Either switches the pair off.
+    weight = select(chosen * rejected, 0.0, is_zero(chosen) || is_zero(rejected));
+  }
   put(6u * n + i, weight);
 }`;
 
