@@ -24,6 +24,7 @@ export default defineConfig([
     ...shared,
     entry: {
       index: "src/index.ts",
+      js: "src/js.ts",
       webgpu: "src/webgpu.ts",
       train: "src/train.ts",
       onnxruntime: "src/adapters/onnxruntime.ts",

@@ -1,44 +1,5 @@
 // dpo-kernels: preference-tuning losses and their gradients, with TRL's numbers, wherever JavaScript runs.
 
-export { createJs } from "./backend/js.ts";
 export { type BackendOptions, createBackend } from "./backend/select.ts";
 export { createWasm, type WasmOptions } from "./backend/wasm.ts";
-export {
-  type CollateOptions,
-  collate,
-  type PackedBatch,
-  type PaddedBatch,
-  type TokenIds,
-  type TokenPair,
-  type TrlTokenPair,
-} from "./collate.ts";
-export {
-  AbortError,
-  BackendError,
-  DpoError,
-  type ErrorCode,
-  errorCodes,
-  KindError,
-  ParamError,
-  ShapeError,
-  WorkerError,
-} from "./errors.ts";
-export {
-  type FromTrlOptions,
-  type FromTrlResult,
-  fromTrl,
-  type TrlCollate,
-  type TrlConfig,
-  type TrlTrain,
-} from "./from-trl.ts";
-export {
-  defineLoss,
-  type LikelihoodLoss,
-  type Loss,
-  type MarginLoss,
-  type PairLoss,
-  type Param,
-} from "./losses/define.ts";
-export { type LossType, losses, lossTypes } from "./losses/index.ts";
-export { createRunningMean, type RunningMean } from "./running-mean.ts";
-export type * from "./types.ts";
+export * from "./js.ts";

@@ -2,7 +2,7 @@
 
 import { KindError, ParamError } from "../errors.ts";
 import { inRange, type Param, rangeText } from "../losses/define.ts";
-import { kindOf } from "../plan.ts";
+import { kindOf } from "../kinds.ts";
 
 /** A finite number that is not negative. */
 export const notNegative = (byDefault: number): Param => ({ default: byDefault, min: 0, max: Infinity, open: "max" });

@@ -2,7 +2,7 @@
 
 import { KindError, ParamError } from "../errors.ts";
 import { finite } from "../losses/define.ts";
-import { kindOf } from "../plan.ts";
+import { kindOf } from "../kinds.ts";
 import { notNegative, readHyper, readStep } from "./hyper.ts";
 import { type Allocator, type Operation, perform, zeros } from "./kernels.ts";
 import { listOf, readTensors, type Tensor, type Tensors } from "./tensors.ts";

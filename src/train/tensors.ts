@@ -1,7 +1,7 @@
 // Parameters, gradients and what optimisers keep of them: arrays of float32, checked before any of them is written.
 
 import { KindError, ShapeError } from "../errors.ts";
-import { arrayKind, kindOf } from "../plan.ts";
+import { arrayKind, kindOf } from "../kinds.ts";
 
 export type Tensor = Float32Array<ArrayBufferLike>;
 
