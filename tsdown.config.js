@@ -7,10 +7,17 @@ const workerUrl = replacePlugin({ '"../worker.ts"': '"./worker.js"' }, { delimit
 
 const licences = thirdPartyLicences();
 
+// Small, and still readable: functions and classes keep their names and statements their lines, so that a stack trace says where it
+// was, and an error shows the line that threw it. Comments are in the types and source maps; those that other tools read stay.
+// measured: index.js with its chunks 37.5 KB gzip as written, 33.5 so, 27 in one line and with all names mangled.
+const minify = { compress: true, mangle: { keepNames: true }, codegen: { removeWhitespace: false } };
+const comments = { annotation: true, legal: true, jsdoc: false };
+
 // comlink is bundled: a page without a bundler has no import map for its workers.
 const shared = {
   format: "esm",
-  minify: true,
+  minify,
+  outputOptions: { comments },
   sourcemap: true,
   target: "es2022",
   platform: "neutral",
@@ -45,7 +52,7 @@ export default defineConfig([
     clean: false,
     plugins: [licences],
     deps: { alwaysBundle: [/.*/] },
-    outputOptions: { codeSplitting: false },
+    outputOptions: { codeSplitting: false, comments },
   },
   // The command line: what it needs is bundled into its one file; it starts the worker beside it.
   {
@@ -56,6 +63,6 @@ export default defineConfig([
     clean: false,
     plugins: [workerUrl, licences],
     deps: { alwaysBundle: [/.*/] },
-    outputOptions: { codeSplitting: false },
+    outputOptions: { codeSplitting: false, comments },
   },
 ]);

@@ -6,7 +6,7 @@ import { recordOf } from "../record.ts";
 import type { AsyncBackend, Backend } from "../types.ts";
 import { hasSimd } from "../wasm/load.ts";
 import { createJs } from "./js.ts";
-import { createWasm, type WasmOptions } from "./wasm.ts";
+import { createWasm, type WasmOptions } from "./create-wasm.ts";
 
 export interface BackendOptions extends WasmOptions {
   /** The work it is wanted for. Default "pairs". */

@@ -3,7 +3,6 @@
 import type { KernelName } from "../backend/constants.gen.ts";
 import { BackendError } from "../errors.ts";
 import type { FloatType } from "../floats.ts";
-import { deflated as plain } from "./kernels.gen.ts";
 
 /** What the modules export; pointers and counts are numbers, arrays are float32 unless a name says otherwise. */
 export type KernelExports = {
@@ -102,12 +101,12 @@ export const hasSimd = (): boolean => accepts(simdProbe);
 export const hasRelaxedSimd = (): boolean => accepts(relaxedProbe);
 
 /**
- * The module built into the package: the relaxed one is a chunk of its own, loaded only where it is used.
+ * The module built into the package: plain and relaxed are chunks of their own, each loaded only where it is used.
  *
  * Throws    BackendError ("unavailable") where the engine lacks what unpacks it: DecompressionStream and its kin
  */
 export async function builtInBytes(relaxed: boolean): Promise<ArrayBuffer> {
-  const base64 = relaxed ? (await import("./kernels-relaxed.gen.ts")).deflated : plain;
+  const { deflated: base64 } = await (relaxed ? import("./kernels-relaxed.gen.ts") : import("./kernels.gen.ts"));
   try {
     const deflated = new Blob([Uint8Array.from(ascii(atob(base64)))]);
     return await new Response(deflated.stream().pipeThrough(new DecompressionStream("deflate-raw"))).arrayBuffer();

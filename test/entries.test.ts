@@ -1,0 +1,85 @@
+// What each entry of the package brings along, and what it leaves out.
+
+import { execFileSync } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { dist, loadedWith, sourceMapOf, sourcesWith } from "./support/built.ts";
+
+const read = (file: string): string => readFileSync(join(dist, file), "utf8");
+const chunks = globSync("*.js", { cwd: dist });
+
+describe("dpo-kernels/js", () => {
+  test("is made of no source that has to do with WebAssembly, workers or WebGPU", () => {
+    const sources = sourcesWith("js.js");
+    expect(sources).toContain("src/backend/js.ts");
+    expect(sources.filter((path) => /wasm|pool|worker|webgpu/i.test(path))).toEqual([]);
+    expect([...loadedWith("js.js")].filter((file) => read(file).includes("WebAssembly."))).toEqual([]);
+  });
+
+  test("exports what the main entry does, but for the factories that choose or load WebAssembly", async () => {
+    const [all, js] = await Promise.all(
+      ["index.js", "js.js"].map((file) => import(/* @vite-ignore */ join(dist, file))),
+    );
+    expect(Object.keys(all).filter((name) => !(name in js))).toEqual(["createBackend", "createWasm"]);
+    expect(Object.keys(js).filter((name) => js[name] !== all[name])).toEqual([]);
+  });
+
+  test("works where there is no WebAssembly", () => {
+    const program = `
+      delete globalThis.WebAssembly;
+      const { createJs, fromTrl } = await import("./js.js");
+      const pairs = { policyChosen: [-3], policyRejected: [-4], referenceChosen: [-3], referenceRejected: [-4] };
+      for (const name in pairs) pairs[name] = Float32Array.from(pairs[name]);
+      console.log(createJs().pairLoss(pairs, fromTrl({ loss_type: "sigmoid" }).loss).loss.toFixed(6));
+    `;
+    const args = ["--input-type=module", "--eval", program];
+    expect(execFileSync(process.execPath, args, { cwd: dist, encoding: "utf8" })).toBe("0.693147\n");
+  });
+});
+
+describe("dpo-kernels/train", () => {
+  test("is made of no loss", () => {
+    const sources = sourcesWith("train.js");
+    expect(sources).toContain("src/train/adamw.ts");
+    // Ranges of numbers are written as those of the losses are.
+    expect(sources.filter((path) => path.startsWith("src/losses/"))).toEqual(["src/losses/define.ts"]);
+    expect(sources.filter((path) => /plan|divergences|backend|pool/.test(path))).toEqual([]);
+  });
+});
+
+describe("what a debugger shows", () => {
+  test.each(chunks.filter((file) => read(file).includes("//# sourceMappingURL=")))(
+    "%s has its sources in its map",
+    (file) => {
+      const { sources, sourcesContent } = sourceMapOf(file);
+      const own = sources.flatMap((path, k) =>
+        path.startsWith("../src/") ? [[path, sourcesContent[k]] as const] : [],
+      );
+      for (const [path, text] of own) expect(text).toBe(readFileSync(join(dist, path), "utf8"));
+      expect(sourcesContent).toHaveLength(sources.length);
+    },
+  );
+
+  test("every file with code has a map", () => {
+    const without = chunks.filter((file) => !read(file).includes("//# sourceMappingURL="));
+    // Nothing but imports and exports.
+    expect(without.filter((file) => /^(?!import |export |\/\/)./m.test(read(file)))).toEqual([]);
+  });
+
+  test("functions and classes keep their names", async () => {
+    const exports = await import(join(dist, "index.js"));
+    const unlike = Object.keys(exports).filter(
+      (name) => typeof exports[name] === "function" && exports[name].name !== name,
+    );
+    expect(unlike).toEqual([]);
+  });
+
+  test("an error shows the line that threw it, not a whole file in one", () => {
+    const program = 'import { collate } from "./index.js"; collate([{}]);';
+    const options = { cwd: dist, encoding: "utf8", stdio: "pipe" } as const;
+    const failing = () => execFileSync(process.execPath, ["--input-type=module", "--eval", program], options);
+    expect(failing).toThrow(/at collate \(/);
+    expect(failing).not.toThrow(/^.{400}/m);
+  });
+});
