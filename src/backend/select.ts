@@ -5,8 +5,8 @@ import { shown } from "../kinds.ts";
 import { recordOf } from "../record.ts";
 import type { AsyncBackend, Backend } from "../types.ts";
 import { hasSimd } from "../wasm/load.ts";
-import { createJs } from "./js.ts";
 import { createWasm, type WasmOptions } from "./create-wasm.ts";
+import { createJs } from "./js.ts";
 
 export interface BackendOptions extends WasmOptions {
   /** The work it is wanted for. Default "pairs". */

@@ -1,8 +1,8 @@
 // Reading hyperparameters of optimisers: PyTorch's names, defaults and ranges.
 
 import { KindError, ParamError } from "../errors.ts";
-import { inRange, type Param, rangeText } from "../losses/define.ts";
 import { kindOf } from "../kinds.ts";
+import { inRange, type Param, rangeText } from "../losses/define.ts";
 
 /** A finite number that is not negative. */
 export const notNegative = (byDefault: number): Param => ({ default: byDefault, min: 0, max: Infinity, open: "max" });

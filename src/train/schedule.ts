@@ -2,8 +2,8 @@
 
 import { ParamError } from "../errors.ts";
 import type { TrlTrain } from "../from-trl/train.ts";
-import { between } from "../losses/define.ts";
 import { shown } from "../kinds.ts";
+import { between } from "../losses/define.ts";
 import { notNegative, readNumber } from "./hyper.ts";
 
 /** What a schedule is made of: the names of `fromTrl().train`. */
