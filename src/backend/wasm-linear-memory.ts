@@ -2,7 +2,7 @@
 // through it.
 
 import { decodeTable, type FloatData } from "../floats.ts";
-import { growing, layOut } from "../wasm/growing.ts";
+import { growing, type Instantiate, layOut } from "../wasm/growing.ts";
 import type { Part } from "./linear-shards.ts";
 
 /** Half types are converted sixteen at a time: so far beyond its end an array may be read or written. */
@@ -28,8 +28,8 @@ interface Target {
 }
 
 /** Makes the memory of a backend. */
-export function createLinearMemory(module: WebAssembly.Module) {
-  const reserve = growing(module, "linearLoss");
+export function createLinearMemory(module: WebAssembly.Module, make?: Instantiate) {
+  const reserve = growing(module, "linearLoss", make);
 
   /** The kernels and memory for a plan. Views hold until the next call. */
   const open = ({ columns, staged, halves, end }: ReturnType<typeof layout>) => {

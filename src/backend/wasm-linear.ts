@@ -1,5 +1,6 @@
 // Shards of a linear head on the SIMD kernels: a tile of logits at a time, kept or formed anew for the way back.
 
+import type { Instantiate } from "../wasm/growing.ts";
 import {
   columnsOf,
   freshSums,
@@ -19,8 +20,8 @@ const IDS = 144;
 const PACKED_BYTES = 4 << 20;
 
 /** Makes the shards' thread of a backend; it takes no memory until a linear loss is asked for. */
-export function createLinearShards(module: WebAssembly.Module): LinearShards {
-  const { open, reserve } = createLinearMemory(module);
+export function createLinearShards(module: WebAssembly.Module, make?: Instantiate): LinearShards {
+  const { open, reserve } = createLinearMemory(module, make);
   return {
     reserve(head) {
       reserve(Math.max(forwardPlan(head).end, backwardPlan(head).end));

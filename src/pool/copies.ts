@@ -5,7 +5,6 @@
 import type { FloatType } from "../floats.ts";
 import type { Heap } from "../wasm/heap.ts";
 import { KEPT_BYTES } from "./break-even.ts";
-import { later } from "./later.ts";
 import type { SentFloats } from "./messages.ts";
 
 export interface Copies {
@@ -13,8 +12,6 @@ export interface Copies {
   take(type: FloatType, length: number): SentFloats;
   /** Room of `take`; the array that came back, where the buffer was moved. */
   giveBack(data: ArrayBufferView): void;
-  /** The same for what a worker that failed may still be writing to. */
-  abandon(data: ArrayBufferView): void;
   /** Whether so many more bytes may be kept from the forward to the backward pass; `release` says that they no longer are. */
   mayKeep(bytes: number): boolean;
   release(bytes: number): void;
@@ -58,7 +55,6 @@ export function createCopies(heap: Heap | undefined): Copies {
 
   return {
     giveBack,
-    abandon: (data) => later(() => giveBack(data), 1000),
     take(type, length) {
       const ArrayType = type === "f32" ? Float32Array : Uint16Array;
       const bytes = length * ArrayType.BYTES_PER_ELEMENT;

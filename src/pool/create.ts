@@ -13,17 +13,19 @@ import { STATIC_BYTES } from "../wasm/load.ts";
 import { type Call, createCalls } from "./calls.ts";
 import { createCopies } from "./copies.ts";
 import { createCrew } from "./crew.ts";
+import { endWhenDropped } from "./drop.ts";
+import { createGate } from "./gate.ts";
 import { givenAway, takeBack } from "./given.ts";
 import { createHand } from "./hand.ts";
-import { later } from "./later.ts";
 import { createLinearEngine } from "./linear-engine.ts";
 import { createLogitsEngine } from "./logits-engine.ts";
 import { computeOnWorkers, pairShard } from "./pair-shards.ts";
 import { localEngines, prepare } from "./prepare.ts";
 import { AREA_BYTES } from "./serve.ts";
-import { type PoolOptions, readSettings } from "./settings.ts";
+import { type PoolOptions, readSettings, type Settings } from "./settings.ts";
 import { sharingRefusal } from "./share.ts";
 import { hasWorkers, startWorker, workerCount } from "./start-worker.ts";
+import { version } from "./version.ts";
 
 /**
  * A pool of workers: the calls of a backend, promised, with the same bits whatever the number of workers.
@@ -42,7 +44,15 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
   if (settings.start === startWorker && !hasWorkers()) {
     throw new BackendError("unavailable", "pool: expected a place with workers, got one without; use createWasm()");
   }
-  const { module, kind, shared, refusal } = await prepare(options, settings.memory);
+  const { backend, end } = makePool(settings, await prepare(settings));
+  return endWhenDropped(backend, end);
+}
+
+/** The pool as its workers' listeners hold it, and what ends it. */
+function makePool(
+  settings: Settings,
+  { module, kind, shared, refusal }: Awaited<ReturnType<typeof prepare>>,
+): { backend: AsyncBackend; end: () => void } {
   const shares = refusal === undefined;
   const heap = shared && createHeap(shared.memory, STATIC_BYTES, true);
   const local = localEngines(module);
@@ -52,12 +62,20 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
   const inOrder = createOrder();
   const crew = createCrew(settings.workers, (onEnd) => {
     const area = heap?.take(AREA_BYTES);
-    const setup = { module, shared: shared && area && { ...shared, area: area.byteOffset } };
-    return createHand(settings.start, setup, settings.timeout, () => {
-      // Not at once: a worker that was ended from outside may still be writing.
-      if (area) later(() => heap?.free(area), 1000);
-      onEnd();
-    });
+    const free = (): void => {
+      if (area) heap?.free(area);
+    };
+    const own = shared && area && { ...shared, area: area.byteOffset };
+    const setup = { version, module, shared: own, gate: shares ? createGate() : undefined };
+    try {
+      return createHand(settings.start, setup, settings.limits, () => {
+        free();
+        onEnd();
+      });
+    } catch (error) {
+      free();
+      throw error;
+    }
   });
   const means = {
     crew,
@@ -72,7 +90,15 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
   const live = (name: string): void => {
     if (disposed) throw new BackendError("disposed", `${name}: the backend was disposed of`);
   };
-  const open = async <T>(name: string, options: CallOptions, work: (call: Call) => Promise<T>): Promise<T> => {
+  const underWay = new Set<Promise<unknown>>();
+  const open = <T>(name: string, options: CallOptions, work: (call: Call) => Promise<T>): Promise<T> => {
+    const running = enter(name, options, work);
+    underWay.add(running);
+    const leave = (): void => void underWay.delete(running);
+    running.then(leave, leave);
+    return running;
+  };
+  const enter = async <T>(name: string, options: CallOptions, work: (call: Call) => Promise<T>): Promise<T> => {
     live(name);
     return inOrder(options, async () => {
       // It may have waited for another call that updates the same running mean.
@@ -110,17 +136,18 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
     createLinearEngine({ crew, copies, local: local.linear, shares }, call, onTokens);
 
   let ended: Promise<void> | undefined;
-  const end = (): Promise<void> => {
+  const end = async (): Promise<void> => {
     disposed = new BackendError("disposed", "pool: it was disposed of while the call ran");
     calls.stopAll(disposed);
-    return crew.end(disposed);
+    await crew.end(disposed);
+    await Promise.allSettled(underWay);
   };
   const dispose = async (): Promise<void> => {
     ended ??= end();
     await ended;
   };
 
-  return {
+  const backend: AsyncBackend = {
     name: "pool",
     reason: `up to ${settings.workers} workers: ${kind}; ${shares ? "arrays in shared memory go by reference, others" : `${refusal}: arrays`} are copied in slices`,
     pairLoss: (pairs, options = {}) =>
@@ -167,6 +194,7 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
     [Symbol.dispose]: () => void dispose(),
     [Symbol.asyncDispose]: dispose,
   };
+  return { backend, end: backend[Symbol.dispose] };
 }
 
 /** How often a call goes over its tokens: forward, backward, and through a reference that is not given as log-probs. */

@@ -34,16 +34,18 @@ interface Shard {
   reject: (why: Error) => void;
 }
 
-/** Up to `size` workers; each is started when there is work that no started one is free for. */
+/** Up to `size` workers; each is started when there is work that no started one is free for. `onEnd`: it no longer writes. */
 export function createCrew(size: number, startHand: (onEnd: () => void) => Hand): Crew {
+  const hands = new Set<Hand>();
   const places: Place[] = Array.from({ length: size }, () => ({ hand: undefined, load: 0 }));
   let queue: Shard[] = [];
   let sending = false;
 
+  const isManned = ({ hand }: Place): boolean => hand !== undefined && !hand.failure;
   const placeFor = ({ wanted }: Shard): Place | undefined => {
     const home = wanted && !wanted.failure && places.find(({ hand }) => hand === wanted);
     if (home) return home.load < DEPTH ? home : undefined;
-    const load = (place: Place): number => place.load + (place.hand ? 0 : 0.5);
+    const load = (place: Place): number => place.load + (isManned(place) ? 0 : 0.5);
     const least = places.reduce((best, place) => (load(place) < load(best) ? place : best));
     return least.load < DEPTH ? least : undefined;
   };
@@ -71,9 +73,8 @@ export function createCrew(size: number, startHand: (onEnd: () => void) => Hand)
 
   const handOf = (place: Place): Hand => {
     if (place.hand && !place.hand.failure) return place.hand;
-    const hand = startHand(() => {
-      if (place.hand === hand) place.hand = undefined;
-    });
+    const hand = startHand(() => hands.delete(hand));
+    hands.add(hand);
     place.hand = hand;
     return hand;
   };
@@ -110,7 +111,7 @@ export function createCrew(size: number, startHand: (onEnd: () => void) => Hand)
     },
     async end(why) {
       for (const { reject } of queue.splice(0)) reject(why);
-      await Promise.all(places.map(({ hand }) => hand?.end(why)));
+      await Promise.all([...hands].map((hand) => hand.end(why)));
     },
   };
 }

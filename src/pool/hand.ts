@@ -1,53 +1,70 @@
 // One worker: started, handed its module, asked with a limit of time, and given up when it fails.
 
-import { type Remote, wrap } from "comlink";
+import { type Endpoint, type Remote, wrap } from "comlink";
 import { DpoError, WorkerError } from "../errors.ts";
+import { kindOf, shown } from "../kinds.ts";
+import { isAnswer, type Sound } from "./answers.ts";
+import { shut } from "./gate.ts";
 import type { Answer, Setup, WorkerApi } from "./messages.ts";
-import { type AnyWorker, endpointOf, keepAlive, watch } from "./start-worker.ts";
+import { type AnyWorker, endpointOf, keepAlive, stopWorker, watch } from "./start-worker.ts";
+import { version } from "./version.ts";
 import { fromWire } from "./wire-error.ts";
 
 /** A worker that answers. */
 export interface Hand {
-  /** Answers, or rejects with a WorkerError if the worker fails first. */
-  ask<T>(call: (api: Remote<WorkerApi>) => Promise<Answer<T>>): Promise<T>;
+  /** Answers, or rejects with a WorkerError if the worker fails first: once it no longer writes. */
+  ask<T>(call: (api: Remote<WorkerApi>) => Promise<Answer<T>>, isSound: Sound): Promise<T>;
   /** Undefined while the worker is sound. */
   readonly failure: WorkerError | undefined;
   keepAlive(alive: boolean): void;
-  /** Ends the worker; whatever it was asked rejects with `why`. */
+  /** Ends the worker; when it no longer writes, whatever it was asked rejects with `why`. */
   end(why: Error): Promise<void>;
 }
 
-/**
- * Starts a worker.
- *
- * `timeout` is how many milliseconds it may take to start, and to answer; `onEnd` is called once, when it fails.
- */
-export function createHand(start: () => AnyWorker, setup: Setup, timeout: number, onEnd: () => void): Hand {
+/** Milliseconds that a worker may take. */
+export interface Limits {
+  readonly start: number;
+  readonly answer: number;
+}
+
+const whose = `is its file the worker.js of dpo-kernels ${version}?`;
+
+/** Starts a worker; `onEnd` is called once, when it has failed or was ended and no longer writes. */
+export function createHand(start: () => AnyWorker, setup: Setup, limits: Limits, onEnd: () => void): Hand {
   const worker = start();
-  const api = wrap<WorkerApi>(endpointOf(worker));
   const waiting = new Set<(error: Error) => void>();
   let failure: WorkerError | undefined;
-  const ended = (why: Error): void => {
-    if (failure) return;
-    failure = why instanceof WorkerError ? why : new WorkerError(why.message, { cause: why });
+  let ending: Promise<void> | undefined;
+
+  const stop = async (why: Error): Promise<void> => {
+    if (setup.gate) shut(setup.gate);
+    await stopWorker(worker, terminate, setup.gate);
     for (const reject of waiting) reject(why);
     waiting.clear();
     onEnd();
   };
-  const end = async (why: Error): Promise<void> => {
-    ended(why);
-    await worker.terminate();
+  const end = (why: Error): Promise<void> => {
+    failure ??= why instanceof WorkerError ? why : new WorkerError(why.message, { cause: why });
+    ending ??= stop(why);
+    return ending;
   };
-  watch(worker, ended);
+  const endWith = (message: string, cause?: unknown): void =>
+    void end(new WorkerError(`worker: ${message}`, cause === undefined ? undefined : { cause }));
+  const terminate = watch(worker, end);
+  const endpoint = answersOnly(endpointOf(worker), (got) =>
+    endWith(`expected answers, got a message that answers nothing, ${kindOf(got)}; ${whose}`),
+  );
+  const api = wrap<WorkerApi>(endpoint);
 
   // comlink leaves the calls of a dead worker pending for ever: each is raced against the worker's end.
-  const ask = <T>(call: (api: Remote<WorkerApi>) => Promise<Answer<T>>): Promise<T> =>
+  const ask = <T>(
+    call: (api: Remote<WorkerApi>) => Promise<Answer<T>>,
+    isSound: Sound,
+    milliseconds = limits.answer,
+  ): Promise<T> =>
     new Promise<T>((resolve, reject) => {
       if (failure) return reject(failure);
-      const timer = setTimeout(
-        () => end(new WorkerError(`worker: expected an answer within ${timeout} ms, got none`)),
-        timeout,
-      );
+      const timer = setTimeout(() => endWith(`expected an answer within ${milliseconds} ms, got none`), milliseconds);
       const settle = (): void => {
         clearTimeout(timer);
         waiting.delete(fail);
@@ -67,31 +84,65 @@ export function createHand(start: () => AnyWorker, setup: Setup, timeout: number
       }
       answered.then(
         (answer) => {
-          settle();
-          if ("value" in answer) return resolve(answer.value);
+          if (!isAnswer(answer)) return endWith(`expected an answer, got ${kindOf(answer)}; ${whose}`);
+          if ("value" in answer) {
+            const wrong = isSound(answer.value);
+            if (wrong) return endWith(wrong);
+            settle();
+            return resolve(answer.value);
+          }
           const error = fromWire(answer.error);
-          if (error instanceof DpoError) return reject(error);
+          if (error instanceof DpoError) return fail(error);
           // Not an error of ours: the worker is in an unknown state.
-          const cause = new WorkerError(`worker: an error was thrown in it: ${error.message}`, { cause: error });
-          reject(cause);
-          end(cause);
+          endWith(`an error was thrown in it: ${error.message}`, error);
         },
-        (cause) => fail(new WorkerError("worker: it could not be asked", { cause })),
+        (cause: unknown) => {
+          // What cannot be posted never reached the worker.
+          if (isCloneError(cause)) fail(new WorkerError("worker: it could not be asked", { cause }));
+          else endWith(`it could not be asked; ${whose}`, cause);
+        },
       );
     });
 
-  const ready = ask<undefined>((remote) => remote.start(setup) as Promise<Answer<undefined>>);
+  const isOurs: Sound = (got) => (got === version ? undefined : `expected ${ours}, got ${theirs(got)}`);
+  const ready = ask<string>((remote) => remote.start(setup) as Promise<Answer<string>>, isOurs, limits.start);
   let isReady = false;
   ready.then(() => {
     isReady = true;
   }, end);
   return {
     // At once where it can be, so that the time it takes to copy counts for whoever asks.
-    ask: (call) => (isReady ? ask(call) : ready.then(() => ask(call))),
+    ask: (call, isSound) => (isReady ? ask(call, isSound) : ready.then(() => ask(call, isSound))),
     get failure() {
       return failure;
     },
     keepAlive: (alive) => keepAlive(worker, alive),
     end,
+  };
+}
+
+const ours = `the worker.js of dpo-kernels ${version}`;
+
+const theirs = (got: unknown): string =>
+  got === undefined ? "that of an older version, which names none" : `that of ${shown(got)}`;
+
+export const isCloneError = (error: unknown): boolean =>
+  typeof error === "object" && error !== null && "name" in error && error.name === "DataCloneError";
+
+/** The endpoint; `onOther` is called with whatever message answers none that was posted, which comlink would leave lying. */
+function answersOnly(endpoint: Endpoint, onOther: (data: unknown) => void): Endpoint {
+  const open = new Set<unknown>();
+  endpoint.addEventListener("message", (event) => {
+    const { data } = event as MessageEvent<unknown>;
+    const id = typeof data === "object" && data !== null && "id" in data ? data.id : undefined;
+    if (!open.delete(id)) onOther(data);
+  });
+  return {
+    postMessage(message, transfer) {
+      endpoint.postMessage(message, transfer);
+      open.add((message as { id: unknown }).id);
+    },
+    addEventListener: (...args) => endpoint.addEventListener(...args),
+    removeEventListener: (...args) => endpoint.removeEventListener(...args),
   };
 }

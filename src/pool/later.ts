@@ -1,4 +1,4 @@
-// Time: room for others on this thread, and work that can wait.
+// Time: room for others on this thread.
 
 /** Lets everything else that the thread has to do come first: a task of its own, not throttled as timers are. */
 export function breathe(): Promise<void> {
@@ -10,10 +10,4 @@ export function breathe(): Promise<void> {
     };
     port2.postMessage(undefined);
   });
-}
-
-/** After so many milliseconds, without keeping the process for it. */
-export function later(work: () => void, milliseconds: number): void {
-  const timer = setTimeout(work, milliseconds) as unknown as { unref?(): void };
-  timer.unref?.();
 }

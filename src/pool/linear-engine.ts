@@ -4,6 +4,8 @@ import { type Remote, transfer } from "comlink";
 import { headOf, type LinearEngine, startGradient, startSums } from "../backend/linear-engine.ts";
 import { cutGradients, cutHead, cutVocabulary, type LinearHead } from "../backend/linear-shards.ts";
 import type { FloatData } from "../floats.ts";
+import { arrayKind } from "../kinds.ts";
+import { backwardAnswer, forwardAnswer, type Sound } from "./answers.ts";
 import { breakEven } from "./break-even.ts";
 import type { Call } from "./calls.ts";
 import type { Copies } from "./copies.ts";
@@ -31,6 +33,9 @@ export interface LinearMeans {
   /** Whether shared arrays go by reference. */
   readonly shares: boolean;
 }
+
+const expected = (floats: FloatData | undefined) =>
+  floats && { kind: arrayKind(floats.data), length: floats.data.length };
 
 type Range = ReturnType<typeof cutVocabulary>[number];
 
@@ -66,21 +71,22 @@ export function createLinearEngine(
   const moved = (made: readonly SentFloats[]): ArrayBuffer[] =>
     made.filter(({ resident }) => !resident).map(({ data }) => data.buffer as ArrayBuffer);
 
-  /** Asks a worker and uses its answer; then copies go back, later if it failed. */
+  /** Asks a worker and uses its answer; then copies go back. */
   const ask = async <T extends { copies: ArrayBuffer[] }, R>(
     hand: Hand,
     made: SentFloats[],
     question: (api: Remote<WorkerApi>) => Promise<Answer<T>>,
+    isSound: Sound,
     use: (answer: T) => R,
   ): Promise<R> => {
     try {
-      const answer = await hand.ask(question);
+      const answer = await hand.ask(question, isSound);
       const result = use(answer);
       for (const { data, resident } of made) if (resident) copies.giveBack(data);
       for (const buffer of answer.copies) copies.giveBack(new Uint8Array(buffer));
       return result;
     } catch (error) {
-      for (const { data, resident } of made) if (resident) copies.abandon(data);
+      for (const { data, resident } of made) if (resident) copies.giveBack(data);
       throw error;
     }
   };
@@ -137,7 +143,7 @@ export function createLinearEngine(
             const task = { head: sendHead(shard, made), statistics };
             return api.forward(transfer(task, moved(made))) as Promise<Answer<ForwardAnswer>>;
           };
-          return ask(hand, made, question, (answer) => answer.sums);
+          return ask(hand, made, question, forwardAnswer(shard.rows.length), (answer) => answer.sums);
         },
         merge,
       );
@@ -155,6 +161,13 @@ export function createLinearEngine(
           const { weight, bias, b, accumulate } = cutGradients(out, live, range);
           const targets = { weight, bias, b };
           let into: typeof targets = targets;
+          const columns = shard.width + (shard.lora?.rank ?? 0);
+          // Gradients whose copy was moved: those in shared memory are where they belong.
+          const cameBack = () => {
+            const all = Object.entries(into as Record<string, SentFloats | undefined>);
+            const own = all.filter(([, sent]) => sent && made.includes(sent) && !sent.resident);
+            return Object.fromEntries(own.map(([name]) => [name, expected(targets[name as keyof typeof targets])]));
+          };
           const question = (api: Remote<WorkerApi>) => {
             const task = sendHead(shard, made);
             const [sentWeight, sentBias, sentB] = [weight, bias, b].map((each) => each && send(each, made));
@@ -164,7 +177,8 @@ export function createLinearEngine(
               Answer<BackwardAnswer>
             >;
           };
-          return ask(hand, made, question, (answer) => {
+          const isSound: Sound = (value) => backwardAnswer(shard.rows.length, columns, cameBack())(value);
+          return ask(hand, made, question, isSound, (answer) => {
             for (const name of ["weight", "bias", "b"] as const) {
               const [target, sent] = [targets[name], into[name] as SentFloats | undefined];
               if (!target || !sent || !made.includes(sent)) continue;

@@ -5,6 +5,8 @@ import type { LogitRows, LogitsEngine, RowGradients } from "../backend/logits-lo
 import { clearGaps, type TokenSums } from "../backend/token-stage.ts";
 import { WorkerError } from "../errors.ts";
 import type { FloatData } from "../floats.ts";
+import { arrayKind } from "../kinds.ts";
+import { gradientAnswer, nothing, readAnswer, type Sound } from "./answers.ts";
 import { breakEven } from "./break-even.ts";
 import type { Call } from "./calls.ts";
 import type { Copies } from "./copies.ts";
@@ -71,7 +73,7 @@ export function createLogitsEngine(
   const orAbandon = <T>(asked: Promise<T>, copy: () => SentFloats | undefined): Promise<T> =>
     asked.catch((error) => {
       const abandoned = copy();
-      if (abandoned?.resident) copies.abandon(abandoned.data);
+      if (abandoned?.resident) copies.giveBack(abandoned.data);
       throw error;
     });
 
@@ -101,19 +103,22 @@ export function createLogitsEngine(
     let copy: SentFloats | undefined;
     // Not whether anything is kept of the shard: a reference's copy is not the policy's.
     let isKept = false;
-    const asked = hand.ask<ReadAnswer>((api) => {
-      const packed = pack(rows, shard);
-      copy = packed.copy;
-      const moves = copy && !copy.resident;
-      const bytes = isGiven(rows) ? 0 : (copy?.data.byteLength ?? 0);
-      const keeps = again && copy && copies.mayKeep(bytes);
-      const key = keeps && moves ? keys++ : undefined;
-      isKept = keeps === true;
-      if (keeps && copy) kept.set(shard.from, key === undefined ? { bytes, copy } : { bytes, hand, key });
-      const chosen = Math.max(0, Math.min(shard.to, hit.length) - shard.from);
-      const task = { ...packed.sent, chosen, statistics: statistics !== undefined, keep: key };
-      return api.read(transfer(task, moves ? [copy?.data.buffer as ArrayBuffer] : [])) as Promise<Answer<ReadAnswer>>;
-    });
+    const chosen = Math.max(0, Math.min(shard.to, hit.length) - shard.from);
+    const asked = hand.ask<ReadAnswer>(
+      (api) => {
+        const packed = pack(rows, shard);
+        copy = packed.copy;
+        const moves = copy && !copy.resident;
+        const bytes = isGiven(rows) ? 0 : (copy?.data.byteLength ?? 0);
+        const keeps = again && copy && copies.mayKeep(bytes);
+        const key = keeps && moves ? keys++ : undefined;
+        isKept = keeps === true;
+        if (keeps && copy) kept.set(shard.from, key === undefined ? { bytes, copy } : { bytes, hand, key });
+        const task = { ...packed.sent, chosen, statistics: statistics !== undefined, keep: key };
+        return api.read(transfer(task, moves ? [copy?.data.buffer as ArrayBuffer] : [])) as Promise<Answer<ReadAnswer>>;
+      },
+      readAnswer(shard.to - shard.from, chosen, statistics !== undefined),
+    );
     const answer = await orAbandon(asked, () => (isKept ? undefined : copy));
     if (copy?.resident && !isKept) copies.giveBack(copy.data);
     if (answer.buffer && !isGiven(rows)) copies.giveBack(new Uint8Array(answer.buffer));
@@ -153,6 +158,8 @@ export function createLogitsEngine(
     const inPlace = goesByReference(logits) && goesByReference(out);
     let copy: SentFloats | undefined;
     let target: SentFloats | undefined;
+    let back: Parameters<typeof gradientAnswer>[0];
+    const isSound: Sound = (value) => gradientAnswer(back)(value);
     const asked = hand.ask<GradientAnswer>((api) => {
       const packed = packAgain(rows, shard, hand);
       copy = packed.copy;
@@ -169,8 +176,9 @@ export function createLogitsEngine(
         clear: (clear && inPlace) || isGiven(rows),
       };
       const moved = copy && !copy.resident ? [copy.data.buffer as ArrayBuffer] : [];
+      back = target ? undefined : { kind: arrayKind(out.data), length: task.positions * vocab };
       return api.gradient(transfer(task, moved)) as Promise<Answer<GradientAnswer>>;
-    });
+    }, isSound);
     const answer = await orAbandon(asked, () => copy);
     if (answer.buffer && !isGiven(rows)) copies.giveBack(new Uint8Array(answer.buffer));
     const gradients = answer.rows ?? (inPlace ? undefined : target?.data);
@@ -204,7 +212,7 @@ export function createLogitsEngine(
         copies.release(each.bytes);
         if ("copy" in each) copies.giveBack(each.copy.data);
         else if (!each.hand.failure) {
-          each.hand.ask((api) => api.drop([each.key]) as Promise<Answer<undefined>>).catch(() => {});
+          each.hand.ask((api) => api.drop([each.key]) as Promise<Answer<undefined>>, nothing).catch(() => {});
         }
       }
       kept.clear();

@@ -3,14 +3,19 @@
 import type { FloatType } from "../floats.ts";
 import type { PairSums } from "../pairs.ts";
 import type { LengthArray, LossOptions } from "../types.ts";
+import type { Gate } from "./gate.ts";
 import type { WireError } from "./wire-error.ts";
 
 /** What a worker is given once, before anything else. */
 export interface Setup {
+  /** The version of the pool, which must be the worker's. */
+  version: string;
   /** The kernels, compiled: a worker fetches nothing. */
   module: WebAssembly.Module;
   /** Memory that all workers share, the kernels for it, and the address of this worker's own area in it. */
   shared: { module: WebAssembly.Module; memory: WebAssembly.Memory; area: number } | undefined;
+  /** Where arrays go by reference: whether the worker may go on. */
+  gate: Gate | undefined;
 }
 
 /** Floats as they travel: a view of shared memory, or a copy that is moved. */
@@ -141,7 +146,8 @@ export interface BackwardAnswer {
 
 /** The calls of a worker. Errors travel as values: comlink would strip class, code and cause. */
 export interface WorkerApi {
-  start(setup: Setup): Answer<undefined>;
+  /** Answers with the worker's version. */
+  start(setup: Setup): Answer<string>;
   read(task: ReadTask): Answer<ReadAnswer>;
   gradient(task: GradientTask): Answer<GradientAnswer>;
   pairs(task: PairsTask): Answer<PairsAnswer>;

@@ -4,6 +4,7 @@ import { transfer } from "comlink";
 import { losses } from "../losses/index.ts";
 import type { PairJob, PairSums } from "../pairs.ts";
 import type { FloatArray, LengthArray, PairLossOptions } from "../types.ts";
+import { pairsAnswer } from "./answers.ts";
 import { breakEven, SHARD_PAIRS } from "./break-even.ts";
 import type { Call } from "./calls.ts";
 import type { Crew } from "./crew.ts";
@@ -38,24 +39,29 @@ export async function computeOnWorkers(
   );
   const fixed = { ...job, likelihood: (at: number) => likelihood[at] ?? ([0, 0] as const) };
   const starts = Array.from({ length: Math.ceil(job.pairs / per) }, (_, i) => i * per);
+  const back = pairResultArrays.filter((name) => job[name]);
   const parts = await runShards(crew, call, starts, async (start, hand) => {
     const n = Math.min(per, job.pairs - start);
-    const { sums, results } = await hand.ask<PairsAnswer>((api) => {
-      const task = pack(fixed, options, start, n, shares);
-      return api.pairs(transfer(task, ownBuffers(task))) as Promise<Answer<PairsAnswer>>;
-    });
+    const { sums, results } = await hand.ask<PairsAnswer>(
+      (api) => {
+        const task = pack(fixed, options, start, n, shares);
+        return api.pairs(transfer(task, ownBuffers(task))) as Promise<Answer<PairsAnswer>>;
+      },
+      pairsAnswer(n, sumNames, back),
+    );
     for (const name of pairResultArrays) {
       const [target, values] = [job[name], results[name]];
       if (target && values && !(shares && isShared(target.buffer))) target.set(values, start);
     }
     return sums;
   });
-  const total: PairSums = { losses: 0, policyChosen: 0, policyRejected: 0, chosenRatio: 0, rejectedRatio: 0, wins: 0 };
-  for (const sums of parts) {
-    for (const name of Object.keys(total) as (keyof PairSums)[]) total[name] += sums[name];
-  }
+  const total = { ...noSums };
+  for (const sums of parts) for (const name of sumNames) total[name] += sums[name];
   return total;
 }
+
+const noSums: PairSums = { losses: 0, policyChosen: 0, policyRejected: 0, chosenRatio: 0, rejectedRatio: 0, wins: 0 };
+const sumNames = Object.keys(noSums) as (keyof PairSums)[];
 
 function pack(job: PairJob, options: PairLossOptions, start: number, n: number, shares: boolean): PairsTask {
   const part = <A extends LengthArray | FloatArray>(array: A | undefined): A | undefined => {

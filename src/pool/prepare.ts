@@ -6,12 +6,12 @@ import { createEngines, ENGINE_BYTES, findModule } from "../backend/wasm.ts";
 import { createLinearShards } from "../backend/wasm-linear.ts";
 import { BackendError } from "../errors.ts";
 import { compile, forSharedMemory, instantiate, isBytes, STATIC_BYTES } from "../wasm/load.ts";
-import type { PoolOptions } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 import { createSharedMemory, sharingRefusal } from "./share.ts";
 
 /** The module, compiled; and where memory can be shared, the memory and the module for it. */
-export async function prepare(options: PoolOptions, memory: "auto" | "shared" | "transfer") {
-  const { source, kind } = await findModule(options);
+export async function prepare({ module: given, relaxed, memory }: Settings) {
+  const { source, kind } = await findModule({ module: given, relaxed });
   const module = isBytes(source) ? await compile(source) : source;
   const refusal = memory === "transfer" ? 'memory is "transfer"' : sharingRefusal();
   if (memory === "shared" && refusal)

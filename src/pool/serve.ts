@@ -7,7 +7,8 @@ import { BackendError, WorkerError } from "../errors.ts";
 import type { FloatData } from "../floats.ts";
 import type { PairJob } from "../pairs.ts";
 import { planLosses } from "../plan.ts";
-import { instantiate, STATIC_BYTES } from "../wasm/load.ts";
+import { instantiate, type KernelExports, STATIC_BYTES } from "../wasm/load.ts";
+import { enter, type Gate, isShut, leave } from "./gate.ts";
 import type {
   Answer,
   BackwardTask,
@@ -22,6 +23,7 @@ import type {
   WorkerApi,
 } from "./messages.ts";
 import { isShared } from "./share.ts";
+import { version } from "./version.ts";
 import { toWire } from "./wire-error.ts";
 
 const PAGE = 65536;
@@ -35,6 +37,7 @@ export type Move = <T extends object>(value: T, buffers: ArrayBuffer[]) => T;
 /** The calls of a worker; `move` is comlink's `transfer`. */
 export function serve(move: Move): WorkerApi {
   let engines: ReturnType<typeof makeEngines> | undefined;
+  let gate: Gate | undefined;
   const resident = new WeakSet<ArrayBufferLike>();
   const kept = new Map<number, FloatData>();
 
@@ -53,10 +56,29 @@ export function serve(move: Move): WorkerApi {
     return { logits: floats, vocab, rows, targets, positions };
   };
 
+  // Errors as values. What is not one of ours is a defect: the pool replaces the worker that it left in an unknown state.
+  const answer =
+    <Task, T>(work: (task: Task) => { value: T }): ((task: Task) => Answer<T>) =>
+    (task) => {
+      if (gate && !enter(gate)) return { error: toWire(stopped()) };
+      try {
+        return work(task);
+      } catch (error) {
+        return { error: toWire(error) };
+      } finally {
+        if (gate) leave(gate);
+      }
+    };
+
   return {
     start: answer((setup: Setup) => {
+      if (setup.version !== version) {
+        const got = setup.version === undefined ? "an older version, which names none" : setup.version;
+        throw new WorkerError(`worker: expected a pool of dpo-kernels ${version}, got one of ${got}`);
+      }
       engines = makeEngines(setup, (array) => resident.has(array.buffer));
-      return { value: undefined };
+      gate = setup.gate;
+      return { value: version };
     }),
     read: answer((task: ReadTask) => {
       const rows = rowsOf(task);
@@ -124,23 +146,33 @@ function ownBuffers(floats: readonly (SentFloats | undefined)[]): ArrayBuffer[] 
   return [...new Set(buffers.filter((buffer) => buffer !== undefined))];
 }
 
-function makeEngines({ module, shared }: Setup, isResident: (array: ArrayBufferView) => boolean) {
-  const pages = Math.ceil((STATIC_BYTES + ENGINE_BYTES) / PAGE);
-  const memory = shared?.memory ?? new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const kernels = shared ? instantiate(shared.module, memory, shared.area) : instantiate(module, memory);
-  const base = shared ? shared.area + PAGE : STATIC_BYTES;
-  const { pairs, rows } = createEngines(module, kernels, memory, base, isResident);
-  return { pairs, rows: eachRow(rows), linear: createLinearShards(module) };
+const stopped = (): WorkerError => new WorkerError("worker: it was stopped");
+
+/** Kernels that do nothing any more once the gate is shut, in the middle of a task too. */
+function stoppable(kernels: KernelExports, gate: Gate | undefined): KernelExports {
+  if (!gate) return kernels;
+  const all = Object.entries(kernels).map(([name, kernel]: [string, unknown]) => {
+    if (typeof kernel !== "function") return [name, kernel];
+    const call = (...args: unknown[]): unknown => {
+      if (isShut(gate)) throw stopped();
+      return kernel(...args);
+    };
+    return [name, call];
+  });
+  return Object.fromEntries(all) as KernelExports;
 }
 
-// Errors as values. What is not one of ours is a defect: the pool replaces the worker that it left in an unknown state.
-function answer<Task, T>(work: (task: Task) => { value: T }): (task: Task) => Answer<T> {
-  return (task) => {
-    try {
-      return work(task);
-    } catch (error) {
-      return { error: toWire(error) };
-    }
+function makeEngines({ module, shared, gate }: Setup, isResident: (array: ArrayBufferView) => boolean) {
+  const pages = Math.ceil((STATIC_BYTES + ENGINE_BYTES) / PAGE);
+  const memory = shared?.memory ?? new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const own = shared ? instantiate(shared.module, memory, shared.area) : instantiate(module, memory);
+  const kernels = stoppable(own, gate);
+  const base = shared ? shared.area + PAGE : STATIC_BYTES;
+  const { pairs, rows } = createEngines(module, kernels, memory, base, isResident);
+  return {
+    pairs,
+    rows: eachRow(rows),
+    linear: createLinearShards(module, (...args) => stoppable(instantiate(...args), gate)),
   };
 }
 

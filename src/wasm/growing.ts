@@ -19,13 +19,16 @@ export function layOut() {
   };
 }
 
+/** Makes an instance over a memory. */
+export type Instantiate = (module: WebAssembly.Module, memory: WebAssembly.Memory) => KernelExports;
+
 /** Gives the kernels and a memory of at least so many bytes, for the call `name`. Views hold until the next. */
-export function growing(module: WebAssembly.Module, name: string) {
+export function growing(module: WebAssembly.Module, name: string, make: Instantiate = instantiate) {
   let memory: WebAssembly.Memory | undefined;
   let kernels: KernelExports | undefined;
   return (bytes: number): { kernels: KernelExports; buffer: ArrayBuffer } => {
     memory ??= new WebAssembly.Memory({ initial: 1, maximum: 65536 });
-    kernels ??= instantiate(module, memory);
+    kernels ??= make(module, memory);
     const pages = Math.ceil((bytes - memory.buffer.byteLength) / PAGE);
     try {
       if (pages > 0) memory.grow(pages);

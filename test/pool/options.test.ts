@@ -27,6 +27,18 @@ it.each<[string, object, string, string, RegExp]>([
   ["a queue of −1", { maxQueue: -1 }, "ParamError", "out-of-range", /^maxQueue: /],
   ["a queue of NaN", { maxQueue: Number.NaN }, "ParamError", "out-of-range", /^maxQueue: /],
   ["a queue in words", { maxQueue: "3" }, "KindError", "wrong-kind", /^maxQueue: /],
+  [
+    "more workers than any machine has",
+    { workers: 2 ** 31 - 1 },
+    "ParamError",
+    "out-of-range",
+    /^workers: expected .*1\.\.512, got 2147483647/,
+  ],
+  ["one worker too many", { workers: 513 }, "ParamError", "out-of-range", /^workers: expected .*1\.\.512, got 513/],
+  ["a queue beyond counting", { maxQueue: 2 ** 53 }, "ParamError", "out-of-range", /^maxQueue: /],
+  ["more time than timers have", { timeout: 2 ** 31 }, "ParamError", "out-of-range", /^timeout: /],
+  ["time without end", { timeout: Infinity }, "ParamError", "out-of-range", /^timeout: /],
+  ["relaxed in words", { relaxed: "yes" }, "KindError", "wrong-kind", /^relaxed: expected true or false/],
   ["no time", { timeout: 0 }, "ParamError", "out-of-range", /^timeout: /],
   [
     "a worker where its maker belongs",
