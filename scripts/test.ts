@@ -122,10 +122,14 @@ function runSuite(suite: string, steps: Step[]): void {
 }
 
 function sumSuites(): void {
-  const counts = Object.keys(suites).map((suite) =>
-    counted(() => JSON.parse(readFileSync(countsOf(suite), "utf8")) as Count),
-  );
+  const counts = Object.keys(suites).map((suite) => counted(() => readCount(suite)));
   close(counts.reduce(sum, none));
+}
+
+function readCount(suite: string): Count {
+  const count: Count = JSON.parse(readFileSync(countsOf(suite), "utf8"));
+  if (count.passed + count.failed > 0) return count;
+  throw new Error(`${suite}: no test was counted`);
 }
 
 function close({ passed, failed, skipped }: Count): void {
