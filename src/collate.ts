@@ -117,7 +117,8 @@ function cut(prompt: Int32Array, completion: Int32Array, settings: Settings): Ro
 }
 
 function pad(rows: readonly Row[], { padToMultipleOf, padTokenId }: Settings): PaddedBatch {
-  const longest = rows.reduce((most, { prompt, completion }) => Math.max(most, prompt.length + completion.length), 0);
+  // One column of padding where no row has a token: a batch without positions is none.
+  const longest = rows.reduce((most, { prompt, completion }) => Math.max(most, prompt.length + completion.length), 1);
   const length = Math.ceil(longest / padToMultipleOf) * padToMultipleOf;
   checkSize(rows.length * length);
   const inputIds = new Int32Array(rows.length * length).fill(padTokenId);

@@ -45,7 +45,11 @@ function vocabularyOf(names: readonly string[]): Vocabulary {
 
 // Plain word -> the plain names that it may stand for.
 const meanings: ReadonlyMap<string, readonly string[]> = (() => {
-  const plain = (text: string): string[] => text.split(/\s+/).map(plainOf);
+  const plain = (text: string): string[] =>
+    text
+      .split(" ")
+      .map(plainOf)
+      .filter((word) => word !== "");
   const made = new Map<string, string[]>();
   for (const [names, also] of synonyms) {
     for (const word of [...plain(names), ...plain(also)]) made.set(word, [...(made.get(word) ?? []), ...plain(names)]);

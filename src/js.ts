@@ -38,5 +38,6 @@ export {
   type Param,
 } from "./losses/define.ts";
 export { type LossType, losses, lossTypes } from "./losses/index.ts";
+export { logsigmoid, sigmoid, softplus } from "./losses/math.ts";
 export { createRunningMean, type RunningMean } from "./running-mean.ts";
 export type * from "./types.ts";

@@ -54,7 +54,7 @@ export const synonyms: readonly (readonly [names: string, others: string])[] = [
   ["pad_to_multiple_of", "pad_multiple pad_to_multiple pad_multiple_of make_sequence_length_divisible_by"],
   ["padding_value pad_token_id", "pad_id padding_id"],
   // Training
-  ["learning_rate", "lr"],
+  ["learning_rate lr", ""],
   [
     "per_device_train_batch_size batch_size",
     "micro_batch_size per_device_batch_size train_micro_batch_size micro_train_batch_size",
@@ -73,9 +73,9 @@ export const synonyms: readonly (readonly [names: string, others: string])[] = [
   ["weight_decay", "wd"],
   ["optim", "optimizer optimiser"],
   ["optim_args", "optimizer_args optimizer_kwargs"],
-  ["adam_beta1 beta1", "betas adam_betas"],
-  ["adam_beta2 beta2", "betas adam_betas"],
-  ["adam_epsilon epsilon eps", "adam_eps"],
+  ["adam_beta1 betas", "beta1 adam_betas"],
+  ["adam_beta2 betas", "beta2 adam_betas"],
+  ["adam_epsilon eps", "adam_eps epsilon"],
   ["lr_scheduler_type", "lr_scheduler lr_schedule scheduler scheduler_type schedule lr_decay_style"],
   ["lr_scheduler_kwargs", "lr_scheduler_args scheduler_kwargs scheduler_args"],
   ["warmup_steps", "num_warmup_steps warmup_iters lr_warmup_iters"],

@@ -83,9 +83,12 @@ describe("a batch", () => {
     const nothing = { prompt: [], chosen: [], rejected: [] };
     expect(collate([nothing], { padToMultipleOf: 8 })).toMatchObject({
       pairs: 1,
-      length: 0,
-      inputIds: new Int32Array(0),
+      length: 8,
+      inputIds: new Int32Array(16),
+      completionMask: new Uint8Array(16),
+      attentionMask: new Uint8Array(16),
     });
+    expect(collate([nothing])).toMatchObject({ pairs: 1, length: 1, inputIds: new Int32Array(2) });
     const packed = collate([nothing], { layout: "packed" });
     expect(packed).toMatchObject({
       offsets: new Int32Array(3),

@@ -1,9 +1,11 @@
-// The examples in doc comments, README.md and docs/train.md run as they stand.
+// The examples in doc comments, README.md and docs/ run as they stand.
 
 import { globSync, readFileSync } from "node:fs";
+import { stripTypeScriptTypes } from "node:module";
 import { describe, expect, test } from "vitest";
 import * as library from "../src/index.ts";
 import { createPool } from "../src/pool.ts";
+import { recordOf } from "../src/record.ts";
 import * as train from "../src/train.ts";
 
 const AsyncFunction = (async () => {}).constructor as new (
@@ -18,7 +20,7 @@ async function surroundings(): Promise<Record<string, unknown>> {
   return {
     ...library,
     ...train,
-    createPool,
+    ...{ createPool, recordOf, options: {} },
     pairs: { policyChosen: f32(-10, -9), policyRejected: f32(-12, -13), ...reference, ...lengths },
     tokens: {
       pairs: 1,
@@ -38,10 +40,12 @@ async function surroundings(): Promise<Record<string, unknown>> {
   };
 }
 
-async function run(code: string): Promise<void> {
+async function run(code: string, more: Record<string, unknown> = {}): Promise<void> {
   // An example may declare anew what is there already: a block of its own shadows it.
-  const body = code.replace(/^import .* from "dpo-kernels(\/\w+)?";$/gm, "");
-  const values = await surroundings();
+  const body = stripTypeScriptTypes(code)
+    .replace(/^\s*import .* from "dpo-kernels(\/\w+)?";$/gm, "")
+    .replaceAll("import.meta.url", "here");
+  const values = { here: import.meta.url, ...(await surroundings()), ...more };
   await new AsyncFunction(...Object.keys(values), `{ ${body}\n }`)(...Object.values(values));
 }
 
@@ -62,10 +66,138 @@ describe("doc comments", () => {
   test.each(examples.map(({ file, code }, i) => [`${file} (${i})`, code] as const))("%s", (_name, code) => run(code));
 });
 
-describe.each(["README.md", "docs/train.md"])("%s", (page) => {
-  const blocks = [...readFileSync(page, "utf8").matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
+// Pages with examples, and what theirs may take for granted beside that. Elsewhere: test/adapters/docs.test.ts,
+// test/webgpu/docs.test.ts; docs/losses.md below.
+const pages: Record<string, Record<string, unknown>> = {
+  "README.md": {},
+  "docs/collate.md": collated(),
+  "docs/from-trl.md": {},
+  "docs/pool.md": {},
+  "docs/runtimes.md": {},
+  "docs/train.md": {},
+};
+const elsewhere = ["docs/adapters.md", "docs/losses.md", "docs/webgpu.md"];
 
-  test("has examples", () => expect(blocks.length).toBeGreaterThanOrEqual(2));
+// A model over 31 ids that gives zeros.
+function collated(): Record<string, unknown> {
+  const examples = [
+    { prompt: [1, 15, 7], chosen: [8, 9, 2], rejected: [4, 2] },
+    { prompt: [1, 30], chosen: [5, 2], rejected: [6, 11, 3, 2] },
+  ];
+  const tokens = library.collate(examples);
+  const vocab = 31;
+  const runModel = async ({ inputIds }: { inputIds: Int32Array }) => new Float32Array(inputIds.length * vocab);
+  class Tensor {
+    constructor(type: string, data: BigInt64Array, dims: number[]) {
+      expect([type, data.length]).toStrictEqual(["int64", dims.reduce((product, n) => product * n, 1)]);
+    }
+  }
+  const session = { run: async () => ({ logits: {} }) };
+  return { examples, tokens, vocab, runModel, logps: new Float64Array(4), ort: { Tensor }, session };
+}
 
-  test.each(blocks.map((code, i) => [i + 1, code] as const))("example %i", (_i, code) => run(code));
+const blocksOf = (page: string): string[] =>
+  [...readFileSync(page, "utf8").matchAll(/```(?:js|ts)\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
+
+test("no page with examples is left out", () => {
+  const all = ["README.md", "CONTRIBUTING.md", ...globSync("docs/*.md").map((page) => page.replaceAll("\\", "/"))];
+  const shown = all.filter((page) => blocksOf(page).length > 0);
+  expect(shown.sort()).toStrictEqual([...Object.keys(pages), ...elsewhere].sort());
+});
+
+describe.each(Object.entries(pages))("%s", (page, more) => {
+  test.each(blocksOf(page).map((code, i) => [i + 1, code] as const))("example %i", (_i, code) => run(code, more));
+});
+
+describe("docs/losses.md", () => {
+  const text = readFileSync("docs/losses.md", "utf8");
+  const sections = text.split("\n## ").slice(1);
+  const functions = sections.flatMap((section) => {
+    const code = /```ts\n([\s\S]*?)```/.exec(section)?.[1];
+    return code === undefined ? [] : [[section.split("\n")[0] ?? "", code] as const];
+  });
+
+  test("shows the function of each loss", () => expect(functions.map(([id]) => id)).toEqual([...library.lossTypes]));
+
+  // What a user copies from there runs with what the package exports and nothing else.
+  test.each(functions)("%s", (id, code) => {
+    const loss: library.Loss = library.losses[id as library.LossType];
+    const { softplus, sigmoid, logsigmoid } = library;
+    const copy = new Function("softplus", "sigmoid", "logsigmoid", `return ${code}`)(softplus, sigmoid, logsigmoid);
+    const own = "margin" in loss ? loss.margin : "pair" in loss ? loss.pair : loss.likelihood;
+    const defaults = Object.values(loss.params).map((param) => param.default);
+    for (const [a, c] of [
+      [1.5, -0.25],
+      [-30, 2],
+      [0, 0],
+    ]) {
+      const given = "pair" in loss || "likelihood" in loss ? [a, c, ...defaults] : [a, ...defaults];
+      expect(copy(...given)).toStrictEqual(Reflect.apply(own, undefined, given));
+    }
+  });
+});
+
+const load: Record<string, () => Promise<object>> = {
+  "": async () => library,
+  "/js": () => import("../src/js.ts"),
+  "/train": async () => train,
+  "/pool": () => import("../src/pool.ts"),
+  "/webgpu": () => import("../src/webgpu.ts"),
+  "/onnxruntime": () => import("../src/adapters/onnxruntime.ts"),
+  "/tfjs": () => import("../src/adapters/tfjs.ts"),
+  "/jax": () => import("../src/adapters/jax.ts"),
+};
+
+describe("what the documentation imports", () => {
+  const entries = JSON.parse(readFileSync("package.json", "utf8")).exports as Record<string, unknown>;
+  const files = [
+    "README.md",
+    "CONTRIBUTING.md",
+    ...globSync(["docs/*.md", "src/**/*.ts", "examples/**/*.{ts,js,mjs,html}"]),
+  ];
+  const imports = files.flatMap((file) =>
+    [...readFileSync(file, "utf8").matchAll(/\bimport \{([^}]*)\} from "dpo-kernels(\/[\w.-]+)?"/g)].map(
+      ([, names = "", entry = ""]) => ({
+        file,
+        entry,
+        names: names
+          .split(",")
+          .map((name) => name.replaceAll("*", "").trim())
+          .filter((name) => name !== "" && !name.startsWith("type ")),
+      }),
+    ),
+  );
+
+  test("is looked for in the right place", () => {
+    expect(new Set(imports.map(({ entry }) => entry)).size).toBeGreaterThanOrEqual(6);
+    expect(imports.flatMap(({ names }) => names)).toEqual(expect.arrayContaining(["softplus", "createWasm", "adamw"]));
+  });
+
+  test.each([...new Set(imports.map(({ entry }) => entry))])("dpo-kernels%s has it", async (entry) => {
+    expect(entries).toHaveProperty([`.${entry}`]);
+    const given = (await load[entry]?.()) ?? {};
+    for (const { file: page, names } of imports.filter((one) => one.entry === entry)) {
+      for (const name of names) expect({ page, name, exported: name in given }).toMatchObject({ exported: true });
+    }
+  });
+});
+
+describe("what a loss of one's own may use", () => {
+  const text = readFileSync("src/losses/define.ts", "utf8");
+  const promised = /Defines a loss of your own[\s\S]*?Throws/.exec(text)?.[0] ?? "";
+  const code = [...promised.matchAll(/`([^`]+)`/g)].flatMap(([, words = ""]) => words.split(/[^\w.]+/));
+  const names = new Set(code.map((word) => word.replace("Math.", "")).filter((word) => /^[a-z]\w{2,}$/.test(word)));
+
+  test("is in the language or in the package", () => {
+    expect([...names]).toEqual(expect.arrayContaining(["abs", "log1p", "min", "sigmoid", "softplus", "logsigmoid"]));
+    const usable = (name: string): boolean =>
+      typeof Reflect.get(Math, name) === "function" || typeof Reflect.get(library, name) === "function";
+    expect([...names].filter((name) => !usable(name))).toEqual(["const"]);
+  });
+
+  test("keeps its digits where the argument is large", () => {
+    const { sigmoid, softplus, logsigmoid } = library;
+    expect([sigmoid(-700), softplus(-700), logsigmoid(700)]).toEqual([Math.exp(-700), Math.exp(-700), -Math.exp(-700)]);
+    expect([sigmoid(1e4), softplus(1e4), logsigmoid(-1e4)]).toEqual([1, 1e4, -1e4]);
+  });
 });

@@ -154,14 +154,15 @@ describe("keys of a configuration", () => {
 
 describe("meantBy", () => {
   it("is one of the names given, or nothing", () => {
-    const word = fc.oneof(fc.string({ unit: "binary", maxLength: 80 }), fc.constantFrom(...knownKeys, ...lossTypes));
+    const word = fc.oneof(fc.string({ maxLength: 80 }), fc.constantFrom(...knownKeys, ...lossTypes));
     const names = fc.constantFrom(knownKeys, lossTypes);
     fc.assert(
       fc.property(word, names, (text, known) => {
-        for (const name of meantBy(text, known)) expect(known).toContain(name);
-        if (known.includes(text)) expect(meantBy(text, known)).toStrictEqual([text]);
+        const meant = meantBy(text, known);
+        expect(meant.every((name) => known.includes(name))).toBe(true);
+        if (known.includes(text)) expect(meant).toStrictEqual([text]);
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
   });
 

@@ -96,23 +96,26 @@ export function isLoss(value: unknown): value is Loss {
 }
 
 /**
- * Defines a loss of your own. It runs as it stands on the `js` backend.
+ * Defines a loss of your own. It runs as it stands on the `js` backend, so its function may use whatever you like; `sigmoid`,
+ * `softplus` and `logsigmoid` of this package keep their digits for any argument.
  *
  * A loss of the package's table is also printed in every language that kernels are written in. Its function may use `const`,
  * `+ - * /`, comparisons before `?:`, numbers, `Math.abs exp expm1 max min`, `Math.log` of hyperparameters, `Math.log1p` of
- * `Math.exp(-Math.abs(x))`, and `sigmoid`, `softplus`, `logsigmoid` of losses/math.ts.
+ * `Math.exp(-Math.abs(x))`, and `sigmoid`, `softplus`, `logsigmoid`.
  *
  * Throws    KindError if it has no id, no params or not one function; ParamError for more than four hyperparameters or a
  *           default outside its range
- * @example  const squared = defineLoss({
- *             id: "squared", title: "squared distance to a margin of one",
- *             params: { beta: { default: 0.1, min: 0, max: 10 } },
- *             margin: (d, beta) => {
- *               const error = beta * d - 1;
- *               return [error * error, 2 * beta * error];
+ * @example  import { createJs, defineLoss, sigmoid, softplus } from "dpo-kernels";
+ *
+ *           const simpo = defineLoss({
+ *             id: "simpo", title: "SimPO: a margin of γ between the log-probs per token", normalised: true,
+ *             params: { beta: { default: 2, min: 0, max: 100 }, gamma: { default: 0.5, min: -100, max: 100 } },
+ *             margin: (d, beta, gamma) => {
+ *               const z = beta * d - gamma;
+ *               return [softplus(-z), -beta * sigmoid(-z)];
  *             },
  *           });
- *           createJs().pairLoss(pairs, { lossType: squared, beta: 0.5 });
+ *           createJs().pairLoss(pairs, { lossType: simpo, referenceFree: true, beta: 2.5, gamma: 1.375 });
  */
 export function defineLoss<const L extends Loss>(loss: L): L {
   if (!isLoss(loss)) {
