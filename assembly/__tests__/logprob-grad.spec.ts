@@ -74,11 +74,33 @@ function check_special(type: i32): void {
   expect(all_are(out, 37, NaN)).toBe(true);
   wide(row, out, 36, 0.5, -Infinity, 0);
   expect(all_are(out, 37, NaN)).toBe(true);
+}
+
+// Sizes of one vector, and of a block and a rest; probabilities from 1 to such as no float32 holds.
+function check_infinite(type: i32, n: usize, g: f64): void {
+  const row = random_row(type, n, -200);
+  const most = n / 2;
+  row.put(most, 9);
   row.put(0, -Infinity);
-  wide(row, out, 36, -Infinity, 0, 36);
-  expect(get(out, 0)).toBeNaN();
-  expect(get(out, 1)).toBe(Infinity);
-  expect(get(out, 36)).toBe(-Infinity);
+  const out = floats(n);
+  wide(row, out, 1, g, 9, 1 + 1e-3);
+  expect(get(out, 0)).toBe(0);
+  expect(get(out, 1)).toBe(<f32>g);
+  for (let i: usize = 2; i < n; i++) expect(get(out, i)).toBe(<f32>-g);
+  // A label that has all of the probability, one of -Infinity, and a row that has none.
+  wide(row, out, most, g, 9, 1 + 1e-9);
+  expect(get(out, most)).toBe(0);
+  expect(get(out, 1)).toBe(<f32>-g);
+  wide(row, out, 0, g, 9, 1 + 1e-9);
+  expect(get(out, 0)).toBe(<f32>g);
+  expect(get(out, most)).toBe(<f32>-g);
+  wide(row, out, 1, g, 9, NaN);
+  expect(all_are(out, n, NaN)).toBe(true);
+  same_type(row, row.x, 1, g, 9, 2);
+  expect(<f32>row.get(0)).toBe(0);
+  expect(<f32>row.get(1)).toBe(<f32>g);
+  expect(<f32>row.get(most)).toBe(<f32>-g);
+  expect(guards_hold(out, n)).toBe(true);
 }
 
 describe("logits_grad", () => {
@@ -106,9 +128,16 @@ describe("logits_grad", () => {
     }
     expect(denormals).toBe(0);
   });
-  it("zeros for g = 0 and -Infinity, NaN for NaN, infinities for an infinite g", () => {
+  it("zeros for g = 0 and -Infinity, NaN for NaN", () => {
     check_special(F32);
     check_special(F16);
     check_special(BF16);
+  });
+  it("an infinite g: infinities, and 0 where a factor is 0", () => {
+    for (let type = F32; type <= BF16; type++) {
+      check_infinite(type, 37, Infinity);
+      check_infinite(type, 9001, -Infinity);
+      check_infinite(type, 32785, -1e39);
+    }
   });
 });

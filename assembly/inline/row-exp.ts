@@ -19,9 +19,7 @@ const CONSTANTS = memory.data<f32>([
   34.5160561, // 6
   3.37734699, // 7
   -155.479431, // 8
-  1.53085004e17, // 9: these three in place of the last two: 2^64·e^r
-  5.17021119e17, // 10
-  -2.38015636e19, // 11
+  1.53085004e17, // 9: 2^64 / 120.5
 ]);
 
 /** e^y is this times what `row_add_exp_x4` adds. */
@@ -44,24 +42,35 @@ export function row_distance_x4(x: v128, max: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function row_add_exp_x4(y: v128, sum: v128): v128 {
-  const bits = bits_x4(y);
-  const r = reduced_x4(y, bits);
-  return madd_x4(madd_x4(quartic_x4(r), f32x4.add(r, constant(7)), constant(8)), i32x4.shl(bits, 23), sum);
+  const bits = row_bits_x4(y);
+  return madd_x4(row_factor_x4(y, bits), row_power_x4(bits), sum);
 }
 
-/** e^y itself, for terms that are squared. */
+/** 120.5·e^r: with `row_power_x4` the two factors of e^y / ROW_EXP_UNIT. */
 // @ts-ignore: decorator
 @inline
-export function row_whole_exp_x4(y: v128): v128 {
-  const bits = bits_x4(y);
+export function row_factor_x4(y: v128, bits: v128): v128 {
   const r = reduced_x4(y, bits);
-  return f32x4.mul(madd_x4(quartic_x4(r), madd_x4(r, constant(9), constant(10)), constant(11)), i32x4.shl(bits, 23));
+  return madd_x4(quartic_x4(r), f32x4.add(r, constant(7)), constant(8));
 }
 
-// n + 63 in the low bits
 // @ts-ignore: decorator
 @inline
-function bits_x4(y: v128): v128 {
+export function row_power_x4(bits: v128): v128 {
+  return i32x4.shl(bits, 23);
+}
+
+/** e^y of its two factors, for what is squared. */
+// @ts-ignore: decorator
+@inline
+export function row_whole_exp_x4(factor: v128, power: v128): v128 {
+  return f32x4.mul(f32x4.mul(factor, power), constant(9));
+}
+
+/** n + 63 in the low bits. */
+// @ts-ignore: decorator
+@inline
+export function row_bits_x4(y: v128): v128 {
   return madd_x4(y, constant(0), constant(2));
 }
 

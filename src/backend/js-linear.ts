@@ -1,7 +1,7 @@
 // Shards of a linear head in plain JavaScript, in float64.
 
 import { decodeFloats, decodeTable, floatAt, setFloat } from "../floats.ts";
-import { newRowSums, readRow } from "./js-rows.ts";
+import { newRowSums, readRow, slopeOf } from "./js-rows.ts";
 import {
   columnsOf,
   gradientParts,
@@ -49,7 +49,7 @@ export const jsLinearShards: LinearShards = {
       for (let k = 0; k < rows.length; k++) {
         const [g, max, sum] = [slopes[3 * k] as number, slopes[3 * k + 1] as number, slopes[3 * k + 2] as number];
         const state = of(all, k);
-        const d = g * ((targets[k] === v ? 1 : 0) - Math.exp(dot(state, row) - max) / sum);
+        const d = slopeOf(g, targets[k] === v, dot(state, row), max, sum);
         add(of(gradients, k), d, row);
         add(gradRow, d, state);
       }

@@ -19,8 +19,7 @@ export function createJsRows(): RowEngine {
       const write = out.type === "f16" ? toF16 : toBf16;
       for (let v = 0; v < vocab; v++) {
         const x = decode ? (decode[data[from + v] as number] as number) : (data[from + v] as number);
-        const softmax = Math.exp(x - max) / sum;
-        const d = g === 0 ? 0 : g * ((v === id ? 1 : 0) - softmax);
+        const d = g === 0 ? 0 : slopeOf(g, v === id, x, max, sum);
         out.data[from + v] = out.type === "f32" ? d : write(Math.fround(d));
       }
     },
@@ -28,6 +27,18 @@ export function createJsRows(): RowEngine {
 }
 
 export const newRowSums = (): RowSums => ({ max: 0, sum: 0, weighted: 0, squares: 0, total: 0 });
+
+/**
+ * g·(1[v = label] − e^(x−max)/sum), for g ≠ 0. A g beyond float32 counts as infinite, and a factor of 0 wins against it: that of
+ * a logit of −∞, and of a label that has all of the probability. Twin of assembly/logprob-grad.ts.
+ */
+export function slopeOf(g: number, isLabel: boolean, x: number, max: number, sum: number): number {
+  const p = Math.exp(x - max) / sum;
+  const single = Math.fround(g);
+  if (Number.isNaN(p) || Math.abs(single) !== Infinity) return isLabel ? g * (1 - p) : -(g * p);
+  const hasNone = isLabel ? x === max && Math.fround(sum) === 1 : x === -Infinity;
+  return hasNone ? 0 : isLabel ? single : -single;
+}
 
 const decoded = ({ type, data }: FloatData) => ({ data, decode: type === "f32" ? undefined : decodeTable(type) });
 
@@ -48,9 +59,11 @@ export function readRow(
     if (Number.isNaN(max)) break;
   }
   let [sum, weighted, squares, total] = [0, 0, 0, 0];
+  // Relative to 0 a row of −∞ alone sums to 0.
+  const top = max === -Infinity ? 0 : max;
   for (let at = from; at < to; at++) {
     const x = decode ? (decode[data[at] as number] as number) : (data[at] as number);
-    const below = x - max;
+    const below = x - top;
     const e = Math.exp(below);
     sum += e;
     if (!statistics) continue;

@@ -13,6 +13,7 @@ export const LANES = 64;
 /** NaN by its bits, as input and as output: what WGSL computes with a NaN is open. */
 export const nanWgsl = /* wgsl */ `
 const NAN_BITS: u32 = 0x7fc00000u;
+const MINUS_INFINITY_BITS: u32 = 0xff800000u;
 fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 fn is_zero(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) == 0u; }
 fn bits_of(x: f32, nan: bool) -> u32 { return select(bitcast<u32>(x), NAN_BITS, nan); }

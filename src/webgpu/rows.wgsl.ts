@@ -20,14 +20,15 @@ export const SUMS_WORDS = 8;
 
 /**
  * Of each chunk of each token's row: maximum, Σ e^(x−max), first place of the maximum (one more; 0 where there is a NaN), the
- * label's logit; with \`statistics\` also Σ e^(x−max)·(x−max), Σ e^2(x−max), Σ x.
+ * label's logit; with statistics also Σ e^(x−max)·(x−max), Σ e^2(x−max), Σ x. Whether those are wanted is a parameter, not
+ * another text: compilers are free with sums and products, and the same text gives the same bits.
  */
-export const forwardWgsl = (type: FloatType, statistics: boolean, subgroups: boolean): string => {
+export const forwardWgsl = (type: FloatType, subgroups: boolean): string => {
   const { parameters, setup } = reduceEntry(subgroups);
   return /* wgsl */ `${enableWgsl(subgroups)}
 ${mathWgsl}${nanWgsl}${reduceWgsl(subgroups)}
 // Tokens begin .. begin + count − 1 have their rows here, after row \`first\`, of the ids from \`id\` on; \`own\` chunks of all \`chunks\`, after \`chunk\`.
-struct Params { begin: u32, count: u32, first: u32, shift: u32, id: u32, ids: u32, own: u32, chunk: u32, chunks: u32 }
+struct Params { begin: u32, count: u32, first: u32, shift: u32, id: u32, ids: u32, own: u32, chunk: u32, chunks: u32, statistics: u32 }
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read> tokens: array<vec2u>; // row, target
 @group(0) @binding(2) var<storage, read> logits: array<u32>;
@@ -56,7 +57,8 @@ ${readWgsl(type, "logits")}
     let x = at(base + v);
     let below = x - most;
     let e = exp_f32(below);
-    ${statistics ? "sum += vec4f(e, select(0.0, e * below, e > 0.0), e * e, x);" : "sum.x += e;"}
+    sum.x += e;
+    if (params.statistics != 0u) { sum += vec4f(0.0, select(0.0, e * below, e > 0.0), e * e, x); }
     if (x == most) { first = min(first, params.id + v + 1u); }
   }
   let all = reduce_add(sum, lane);
@@ -70,7 +72,7 @@ ${readWgsl(type, "logits")}
 }`;
 };
 
-/** The chunks of each token into one: maximum, sum (NaN where the row has no softmax), whether the label is the first maximum, its logit, statistics, the first maximum. */
+/** The chunks of each token into one: maximum, sum (NaN where the row has no softmax, 0 where it is −∞ alone), whether the label is the first maximum, its logit, statistics, the first maximum. */
 export const combineWgsl = /* wgsl */ `
 ${mathWgsl}${nanWgsl}
 struct Params { tokens: u32, chunks: u32, span: u32 } // ids of a chunk
@@ -104,11 +106,14 @@ ${eachWgsl("params.tokens")}
     total += bitcast<f32>(chunks[c][6]);
     if (below == 0.0) { first = min(first, chunks[c][2]); }
   }
-  // An infinite maximum, or a sum of nothing: ∞ − ∞.
-  nan = nan || bitcast<u32>(most) == 0x7f800000u || sum == 0.0;
+  let total_nan = nan;
+  // An infinite maximum: ∞ − ∞. A sum of nothing: all is −∞.
+  nan = nan || bitcast<u32>(most) == 0x7f800000u;
+  let empty = !nan && sum == 0.0;
   let id = tokens[i].y;
-  sums[i] = array<u32, ${SUMS_WORDS}>(bits_of(most, nan), bits_of(sum, nan), select(0u, 1u, !nan && first == id + 1u),
-    chunks[begin + id / params.span][3], bits_of(weighted, nan), bits_of(squares, nan), bits_of(total, nan), first - 1u);
+  sums[i] = array<u32, ${SUMS_WORDS}>(select(bits_of(most, nan), MINUS_INFINITY_BITS, empty), select(bits_of(sum, nan), 0u, empty),
+    select(0u, 1u, !nan && !empty && first == id + 1u), chunks[begin + id / params.span][3],
+    bits_of(weighted, nan), bits_of(squares, nan), bits_of(total, total_nan), first - 1u);
 }`;
 
 export interface GradientTypes {
@@ -118,7 +123,7 @@ export interface GradientTypes {
   readonly inPlace: boolean;
 }
 
-/** g·(1[v = id] − e^(x−max)/sum) for each row, 0 where g is 0. A word is written by the row of its first element. */
+/** g·(1[v = id] − e^(x−max)/sum) for each row, 0 where g is 0. Of an infinite g infinities, and 0 where a factor is 0. A word is written by the row of its first element. */
 export const backwardWgsl = ({ logits, gradient, inPlace }: GradientTypes): string => {
   const two = perWord(gradient) === 2;
   return /* wgsl */ `
@@ -136,9 +141,17 @@ fn entry(row: u32, v: u32) -> u32 {
   if ((it.y & 0x7fffffffu) == 0u) { return 0u; }
   let g = bitcast<f32>(it.y);
   let sum = bitcast<f32>(it.w);
-  let p = exp_f32(at(params.shift + row * params.ids + v) - bitcast<f32>(it.z)) / sum;
-  let d = select(-g * p, g - g * p, params.id + v == it.x);
-  return encode(bits_of(d, is_nan(sum) || is_nan(g)));
+  let x = at(params.shift + row * params.ids + v);
+  let is_label = params.id + v == it.x;
+  let nan = is_nan(sum) || it.w == 0u || is_nan(g);
+  if (!nan && (it.y & 0x7fffffffu) == 0x7f800000u) {
+    // By bits alone: a factor of 0 wins against an infinite g, as in assembly/logprob-grad.ts.
+    let has_none = select(bitcast<u32>(x) == MINUS_INFINITY_BITS, bitcast<u32>(x) == it.z && it.w == 0x3f800000u, is_label);
+    return encode(select(select(it.y ^ 0x80000000u, it.y, is_label), 0u, has_none));
+  }
+  let p = exp_f32(x - bitcast<f32>(it.z)) / sum;
+  let d = select(-g * p, g - g * p, is_label);
+  return encode(bits_of(d, nan));
 }
 @compute @workgroup_size(${GROUP_LANES})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {

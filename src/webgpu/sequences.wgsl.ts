@@ -53,7 +53,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let most = bitcast<f32>(token[0]);
     let sum = bitcast<f32>(token[1]);
     let label = bitcast<f32>(token[3]);
-    let bad = is_nan(most) || is_nan(sum) || is_nan(label);
+    let empty = token[1] == 0u; // nothing but −∞
+    let bad = empty || is_nan(most) || is_nan(sum) || is_nan(label);
     let sane = !bad && abs(most) < FIXED_RANGE && abs(label) < FIXED_RANGE;
     var logSum = fix_log(1.0);
     var exact = vec2u(0u);
@@ -63,7 +64,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let logp = select((label - most) - logOfSum, float_of(exact), sane);
     let row = rows[k];
     perToken[row] = bits_of(logp, bad);
-    perToken[params.offset + row] = bits_of(most + logOfSum, bad);
+    perToken[params.offset + row] = select(bits_of(most + logOfSum, bad), MINUS_INFINITY_BITS, empty);
     let full = k - start[r] < shorter;
     let weight = select(params.alpha, 1.0, full);
     if (full || params.alpha > 0.0) {
