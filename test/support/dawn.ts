@@ -2,7 +2,8 @@
 
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { describe, expect, it, vi } from "vitest";
+import { vi } from "vitest";
+import { whereThereIs } from "./where-there-is.ts";
 
 const SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";
 const INSTALL = "apt-get install -y --no-install-recommends chromium libvulkan1";
@@ -36,10 +37,7 @@ export async function adapterOfDawn(): Promise<GPUAdapter> {
 
 /** Tests that need Dawn; without it they show as skipped, or fail where CI is set. */
 export function onDawn(name: string, tests: () => void): void {
-  const title = missing ? `${name} (skipped: ${missing})` : name;
-  if (missing) console.warn(title);
-  if (missing && process.env["CI"]) it(`${name} is tested where CI is set`, () => expect.fail(missing));
   // A software driver on a busy machine: minutes are no sign of a call that hangs.
   vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
-  describe.skipIf(missing !== undefined)(title, tests);
+  whereThereIs(name, missing, tests);
 }

@@ -1,6 +1,7 @@
-// The tests of one browser: skipped, visibly, where the browser is missing; where CI is set that is a failure.
+// The tests of one browser, with the pages that they visit.
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll } from "vitest";
+import { whereThereIs } from "../../support/where-there-is.ts";
 import type { Browser, BrowserKind } from "./browsers.ts";
 import { type Headers, type Server, serve } from "./server.ts";
 
@@ -15,11 +16,7 @@ export function suite(
   tests: (visit: Visit, show: Show) => void,
   patience = 30_000,
 ): void {
-  const title = missing ? `${name} (skipped: ${missing})` : name;
-  if (missing) console.warn(title);
-  if (missing && process.env["CI"]) it(`${name} is there where CI is set`, () => expect.fail(missing));
-
-  describe.skipIf(missing)(title, { timeout: patience + 10_000 }, () => {
+  const inBrowser = (): void => {
     let browser: Browser;
     beforeAll(async () => {
       browser = await open();
@@ -50,5 +47,6 @@ export function suite(
         }
       });
     tests(visit, show);
-  });
+  };
+  whereThereIs(name, missing, inBrowser, { timeout: patience + 10_000 });
 }

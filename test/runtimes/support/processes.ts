@@ -29,12 +29,20 @@ export const reportOf = async (executable: string, args: readonly string[], pati
 /** A program of node_modules, pinned there. */
 export const pinned = (name: string): string => join(root, "node_modules/.bin", name);
 
-/** The machine's own Node, which may be as old as Node 20. */
-export const systemNode = (process.env["PATH"] ?? "")
-  .split(delimiter)
-  .filter((folder) => !folder.includes("node_modules") && !folder.includes("node-gyp-bin"))
-  .map((folder) => join(folder, "node"))
-  .find((file) => existsSync(file));
+/** The machine's own Node, which may be as old as Node 20; empty where there is none. */
+export const systemNode =
+  (process.env["PATH"] ?? "")
+    .split(delimiter)
+    .filter((folder) => !folder.includes("node_modules") && !folder.includes("node-gyp-bin"))
+    .map((folder) => join(folder, "node"))
+    .find((file) => existsSync(file)) ?? "";
+
+/** How to get it where it is missing. */
+export const noSystemNode = systemNode ? "" : "no node on PATH beside the pinned one: apt-get install -y nodejs";
+
+/** How to get a program of node_modules that is missing. */
+export const noPinned = (name: string): string =>
+  existsSync(pinned(name)) ? "" : `no node_modules/.bin/${name}: npm ci, with the install script of ${name} allowed`;
 
 /** Ends a child, and resolves when it has ended. */
 export function stop(child: ChildProcess): Promise<void> {
