@@ -12,12 +12,12 @@ import { save } from "./report.ts";
 
 const passes = ["forward", "both"] as const;
 type Pass = (typeof passes)[number];
-/** Products of R × D × V, credited: what is computed twice is counted once. */
+/** Products of R × D × V that count towards GFLOP/s; a product computed twice counts once. */
 const products = { forward: 1, both: 3 } as const;
-/** Required: times as long as ours, plain and relaxed. */
+/** Required speedup, plain and relaxed. */
 const required = { forward: [1.2, 1.7], both: [1, 1.3] } as const;
 const peakShare = 0.8;
-/** So much of logits is kept for the backward pass, and counts as scratch. */
+/** Up to this size, logits are kept for the backward pass and count as scratch. */
 const keptBytes = 64 << 20;
 
 const wanted = process.argv[2];
@@ -55,7 +55,7 @@ const peaks = builds.map((build) => ({ name: `${build}: peak`, run: makePeak(bui
 const timings = await interleave([...peaks, ...candidates], { ...schedule, units: 1 });
 for (const { close } of peers) await close?.();
 
-/** Nanoseconds of a run to billions of operations a second. */
+/** GFLOP/s, from the nanoseconds of a run. */
 const gigaflops = (name: string, operations: number): Timing => {
   const { median, min } = timings.get(name) as Timing;
   return { median: operations / median, min: operations / min };
@@ -121,7 +121,7 @@ else
     verdicts,
   });
 
-/** Checks a row's results, and has it timed. */
+/** Checks the results of a row, then times it. */
 async function add(row: string, calls: Record<Pass, () => Results | Promise<Results>>, every = 1): Promise<void> {
   for (const pass of passes) {
     const run = calls[pass];

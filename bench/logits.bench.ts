@@ -23,12 +23,12 @@ const shapes: readonly Shape[] = [
 const wanted = process.argv[2];
 const rounds = process.env["BENCH_ROUNDS"];
 const schedule = { rounds: Number(rounds ?? 6), runs: 2, collect: true };
-/** Ratios among our own calls need fewer. */
+/** Rounds for ratios between our own calls, which need fewer. */
 const shortSchedule = { ...schedule, rounds: Number(rounds ?? 4) };
-/** Peers within this of ours by time take part in every round; these are many times slower. */
+/** Peers that take many times as long as ours, and so take part in fewer rounds. */
 const slow = /^(plain JavaScript|tfjs-wasm|jax-js|PyTorch)|log of softmax/;
 const ourTolerance = { logp: 2e-6, gradient: 1e-5 };
-/** Peers add up in float32. */
+/** Peers sum in float32. */
 const peerTolerance = { logp: 1e-3, gradient: 2e-3 };
 
 /** The rows of ours that peers are compared with. */
@@ -130,11 +130,11 @@ function candidatesOf(peer: Peer): (Candidate & { pass: string })[] {
   });
 }
 
-/** Checks all three calls; gives the worst error of a log-prob. */
+/** Checks all three calls and returns the worst error of a log-prob. */
 async function checkOurs({ forward, out, inPlace, target }: Calls, problem: Problem): Promise<number> {
   let worst = 0;
   for (const candidate of [forward, out, inPlace]) {
-    // Results of the call before must not pass for this one's: NaN in any type.
+    // Results of an earlier call must not pass for this one's, so fill them with NaN, whatever the type.
     target.fill(problem.type === "f32" ? Number.NaN : 0x7fff);
     worst = Math.max(worst, await checkAll([candidate], problem, ourTolerance));
   }

@@ -5,11 +5,11 @@ import { runInNewContext } from "node:vm";
 
 export interface Candidate {
   name: string;
-  /** A result that has `elapsed`, milliseconds, speaks for itself: its work was done in another process. */
+  /** If the result has `elapsed` (milliseconds), that is the time: the work was done in another process. */
   run(): unknown;
-  /** Puts back what a run destroys; before every run, untimed. */
+  /** Restores what a run destroys; called before every run, untimed. */
   prepare?: (() => void) | undefined;
-  /** Takes part in one round of so many, none to warm up: for slow ones, whose last digit nobody asks for. Default 1. */
+  /** Takes part in every nth round, without warm-up: for slow candidates, whose last digit does not matter. Default 1. */
   every?: number | undefined;
 }
 
@@ -20,8 +20,8 @@ export interface Timing {
 }
 
 /**
- * `BENCH_CLOCK=cpu` counts processor time instead, on one thread all but the same: for looks at a machine busy with other
- * things, where the time of day says nothing.
+ * `BENCH_CLOCK=cpu` counts processor time instead, which on one thread is nearly the same. Use it on a busy machine, where
+ * wall-clock time says nothing.
  */
 export const clock = process.env["BENCH_CLOCK"] === "cpu" ? "cpu" : "wall";
 
@@ -37,12 +37,11 @@ function cpuTime(): number {
 }
 
 /**
- * Times the candidates in turn, A B C A B C …, so that what else the machine does hits all alike. At each turn a candidate
- * runs once untimed, to have its data and code in the caches that it can have them in, then `runs` times. The first round
- * warms up. A run does `units` units of work.
+ * Times the candidates in turn, A B C A B C …, so that other load affects all of them alike. In each turn a candidate runs
+ * once untimed, to warm its caches, then `runs` times. The first round is a warm-up. A run does `units` units of work.
  *
- * `collect` frees the garbage of runs before, untimed: where results are large fresh arrays, it is chance otherwise which run
- * pays for memory that the system has to find (up to three times the work itself).
+ * `collect` frees the garbage of earlier runs, untimed. Otherwise, where results are large new arrays, it is chance which run
+ * pays for fresh pages (up to three times the work itself).
  */
 export async function interleave(
   candidates: readonly Candidate[],
@@ -57,7 +56,7 @@ export async function interleave(
         prepare?.();
         const start = now();
         let result = run();
-        // A candidate that returns at once is not made to wait for a microtask.
+        // A synchronous candidate does not pay for a microtask.
         if (result instanceof Promise) result = await result;
         const time = isTimed(result) ? result.elapsed : now() - start;
         if (round >= 0 && turn >= 0) times.get(name)?.push((time * 1e6) / units);
@@ -75,7 +74,7 @@ function summary(times: number[]): Timing {
   return { median: sorted[sorted.length >> 1] as number, min: sorted[0] as number };
 }
 
-/** Rows under a header, the first column to the left, the others to the right. */
+/** A table: the first column aligned left, the others right. */
 export function table(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const cells = [header, ...rows.map((row) => row.map((cell) => (typeof cell === "number" ? cell.toFixed(2) : cell)))];
   const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));

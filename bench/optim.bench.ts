@@ -1,4 +1,4 @@
-// AdamW, SGD and clipping against the bandwidth of memory, measured beside them. See README.md.
+// AdamW, SGD and clipping against memory bandwidth, measured in the same run. See README.md.
 
 import { createWasm } from "../dist/index.js";
 import { type AdamwState, adamw, adamwState, clipGradNorm, sgd, sgdState } from "../dist/train.js";
@@ -20,7 +20,7 @@ const own = makeWork((n) => new Float32Array(n));
 const momentum = sgdState(own.params);
 const bare = { step: 0, m: [new Float32Array(N)], v: [new Float32Array(N)] };
 
-/** Name, bytes that it moves per parameter (read and written), what it does. */
+/** Name, bytes read and written per parameter, and the run itself. */
 const candidates: [name: string, bytes: number, run: () => unknown][] = [
   ["adamw, arrays of allocate", 28, adamwOf(held, adamwState(held.params, wasm))],
   ["adamw, own arrays", 28, adamwOf(own, adamwState(own.params))],
@@ -51,7 +51,7 @@ function adamwOf({ params, grads }: Work, state: AdamwState): () => void {
   return () => adamw(params, grads, state, hyper);
 }
 
-/** What one would write without a library. */
+/** What you would write without a library. */
 function loop({ params, grads }: Work, state: AdamwState): void {
   const { lr, betas, eps, weightDecay } = hyper;
   const [beta1, beta2] = betas;
@@ -68,7 +68,7 @@ function loop({ params, grads }: Work, state: AdamwState): void {
   }
 }
 
-/** Throws unless every form of AdamW gives what the loop gives. */
+/** Throws unless every form of AdamW agrees with the loop. */
 function check(): void {
   const wanted = { params: own.params.slice(), grads: own.grads };
   const state = { step: 0, m: [new Float32Array(N)], v: [new Float32Array(N)] };

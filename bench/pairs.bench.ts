@@ -42,7 +42,7 @@ const smallCalls = await timeSmallCalls();
 print();
 saveReport();
 
-/** The sigmoid loss by everyone, ns per pair. */
+/** The sigmoid loss by every candidate, ns per pair. */
 async function timeSigmoid(): Promise<Map<string, Timing>> {
   const candidates = [
     ...Object.entries(ours).map(([name, run]) => ({ name, run })),
@@ -60,7 +60,7 @@ async function timeSigmoid(): Promise<Map<string, Timing>> {
   });
 }
 
-/** Every loss with its default hyperparameters, arrays of `allocate`, ns per pair. */
+/** Every loss with its default hyperparameters, on arrays from `allocate`, ns per pair. */
 function timeLosses(backend: Backend, { pairs, out }: Work): Promise<Map<string, Timing>> {
   const lengths = backend.allocate("i32", PAIRS).fill(200);
   const withLengths = { ...pairs, chosenLengths: lengths, rejectedLengths: lengths };
@@ -83,7 +83,7 @@ function timeSmallCalls(): Promise<Map<string, Timing>> {
   return interleave(candidates, { rounds: 20, runs: 5, units: SMALL.calls });
 }
 
-/** The library's ways to compute the sigmoid loss that are compared with others. */
+/** The ways in which this library computes the sigmoid loss, to be compared with others. */
 function calls({ plain: inPlain, relaxed: inRelaxed, own }: Works): Record<string, () => Results> {
   return {
     "plain, allocate": call(plain, inPlain),
@@ -98,7 +98,7 @@ function call(backend: Backend, { pairs, out }: Work, options: PairLossOptions =
   return () => backend.pairLoss(pairs, all);
 }
 
-/** The same inputs in the memory of each module, and in arrays of the caller's own. */
+/** The same inputs in the memory of each module and in plain arrays. */
 function makeWorks(n: number): Works {
   const work = (make: (n: number) => Float32Array) => ({
     pairs: makePairs(n, make),
@@ -111,7 +111,7 @@ function makeWorks(n: number): Works {
   };
 }
 
-/** Moves the 28 bytes a pair that the loss moves; they are half read and half written, the loss reads 16 and writes 12. */
+/** Moves 28 bytes per pair, as the loss does; half are read and half written, where the loss reads 16 and writes 12. */
 function copy(): void {
   const { pairs, out } = large.own;
   out.losses.set(pairs.policyChosen);
@@ -120,7 +120,7 @@ function copy(): void {
   out.losses.set(pairs.referenceRejected.subarray(PAIRS / 2));
 }
 
-/** What each candidate takes, and how many times as long as each of ours that is. */
+/** The time of each candidate, and its ratio to each of ours. */
 function sigmoidRows() {
   return Array.from(sigmoid, ([name, timing]) => {
     const times = (other: string) => timing.median / (sigmoid.get(other) as Timing).median;
@@ -132,7 +132,7 @@ function sigmoidRows() {
   });
 }
 
-/** What each loss takes, and how many times as long as sigmoid that is. */
+/** The time of each loss, and its ratio to sigmoid. */
 function lossRows() {
   const against = (timings: Map<string, Timing>, name: string) => {
     const { median, min } = timings.get(name) as Timing;

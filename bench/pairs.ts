@@ -1,11 +1,11 @@
-// The inputs of the benchmark, and the answer in float64.
+// The inputs of the benchmark, and the expected results in float64.
 
 import type { Pairs, Results } from "./peers/peer.ts";
 import { generator } from "./random.ts";
 
 /**
- * B pairs in arrays of any maker: reference log-probabilities between -350 and -50, the policy's within 20 of them, so
- * margins of both signs. The first two pairs lie more than 1000 apart, one either way, where an unstable formula overflows.
+ * B pairs in arrays made by `allocate`: reference log-probabilities between -350 and -50, the policy's within 20 of them, so
+ * that margins have both signs. The margins of the first two pairs exceed ±1000, where an unstable formula overflows.
  */
 export function makePairs(n: number, make: (n: number) => Float32Array): Pairs {
   const random = generator(1);
@@ -25,8 +25,8 @@ export function makePairs(n: number, make: (n: number) => Float32Array): Pairs {
 }
 
 /**
- * Throws unless every loss and gradient is that of the float64 formula to 1e-5 of its scale; the mean to 1e-4, as some
- * peers form it by one running sum in float32.
+ * Throws unless every loss and gradient agrees with the float64 formula to 1e-5 of its scale, and the mean to 1e-4, since some
+ * peers compute it as one running sum in float32.
  */
 export function check(name: string, pairs: Pairs, beta: number, got: Results): void {
   const n = pairs.policyChosen.length;

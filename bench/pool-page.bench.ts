@@ -1,8 +1,8 @@
 // How responsive a page stays while a pool of two workers computes 1 GiB of logits, forward and backward: `node
 // bench/pool-page.bench.ts [rows]`. Needs Debian's chromium. The goal is no task longer than 20 ms.
 //
-// Two measurements, since each can miss something: Chromium's own trace of the tasks of the page's main thread, and the gaps
-// between ticks of a timer in the page, which also see what the processor gives to others.
+// Two measurements, since each can miss something: Chromium's own trace of tasks on the page's main thread, and the gaps
+// between timer ticks in the page, which also show processor time taken by other processes.
 
 import { chromium } from "playwright-core";
 import { type Headers, isolation, serve } from "../test/runtimes/support/server.ts";

@@ -1,4 +1,4 @@
-// The pool: workers against one thread and against onnxruntime-web with two threads, and from what size on they pay.
+// The pool: workers against one thread and against onnxruntime-web on two threads, and the size from which they pay off.
 
 import { createWasm } from "../src/index.ts";
 import { breakEven } from "../src/pool/break-even.ts";
@@ -17,7 +17,7 @@ const problem = makeProblem("float32", shape, "f32", "ordinary");
 const logits = problem.logits as Float32Array<ArrayBuffer>;
 const shared = (): Float32Array => new Float32Array(new SharedArrayBuffer(4 * size) as unknown as ArrayBuffer);
 
-/** Forward and backward of the whole batch, from these logits into these. */
+/** Forward and backward pass of the whole batch, `from` logits `to` their gradient. */
 function both(backend: Pick<Backend, "logitsLoss">, from: Float32Array, to: Float32Array | "in place") {
   const batch = { tokens: problem.tokens, vocab: shape.vocab, logits: from, reference: { logps: problem.reference } };
   const into = to === "in place" ? { inPlace: true } : { out: { gradLogits: to } };
@@ -79,7 +79,7 @@ if (process.env["BENCH_ROUNDS"] === undefined) {
 await Promise.all([...ended.map((end) => end()), ort.close?.()]);
 process.exit();
 
-/** Every candidate gives the right gradient, or nothing is timed. */
+/** Throws before anything is timed if a candidate's gradient is wrong. */
 async function checkAll(all: readonly Candidate[], { gradient }: Problem): Promise<void> {
   for (const { name, run, prepare } of all) {
     prepare?.();
@@ -91,7 +91,7 @@ async function checkAll(all: readonly Candidate[], { gradient }: Problem): Promi
   }
 }
 
-/** A call of eight pairs: what the promise costs. */
+/** A call with eight pairs: the cost of the promise. */
 async function timeSmall(): Promise<Record<string, Timing>> {
   const array = () => Float32Array.from({ length: 8 }, (_, i) => -10 - i);
   const pairs = {
@@ -124,7 +124,7 @@ async function repeat(count: number, run: () => unknown): Promise<void> {
   for (let i = 0; i < count; i++) await run();
 }
 
-/** Calls from small to large, on this thread and on two workers whatever the size: where the second becomes the faster. */
+/** Calls of growing size on this thread and on two workers, to find where the workers become faster. */
 async function timeBreakEven() {
   const direct = await createWasm();
   const usual = { ...breakEven };

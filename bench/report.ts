@@ -1,4 +1,4 @@
-// What every report of a benchmark begins with, and where it goes.
+// The header that all benchmark reports share, and the file they are written to.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";

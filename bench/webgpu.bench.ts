@@ -1,5 +1,5 @@
-// The calls on WebGPU, through Dawn. On a software adapter the times are those of a processor and no claim about GPUs: they
-// show what a call costs beside its shaders, and that reading back is the least of it there.
+// The calls on WebGPU, through Dawn. On a software adapter the times are those of a CPU and say nothing about GPUs: they show
+// what a call costs besides its shaders, and that reading back is the least of it there.
 
 import { existsSync } from "node:fs";
 import { createJs } from "../dist/index.js";

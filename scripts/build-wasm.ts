@@ -1,8 +1,8 @@
-// Compiles assembly/ into its modules and writes each one as base64 into src/wasm/, so that the package needs no file and no
-// fetch to load it. `--check` only compares, for CI: the compiler gives the same bytes each time.
+// Compiles the modules in assembly/ and writes each as base64 into src/wasm/, so that the package loads them without a file or
+// a fetch. `--check` only compares, for CI: the compiler is deterministic.
 //
-// measured: 6.9 KB of the entry's gzip for the module as it is, 4.8 KB deflated first, since base64 hides the repetitions.
-// That of the optimisers is small and stays as it is: nothing inflates without a promise, and optimisers have none.
+// measured: the module takes 6.9 KB of the entry's gzip as it is and 4.8 KB deflated first, since base64 hides repetitions.
+// The optimisers' module is small and is not deflated: inflating takes a promise, and optimisers are synchronous.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -34,7 +34,7 @@ for (const { target, name, entry, deflate } of modules) {
   ].join("\n");
   const file = new URL(`src/wasm/${name}.gen.ts`, root);
   if (process.argv.includes("--check")) {
-    // Other machines' zlib may deflate otherwise: what comes out counts.
+    // Another machine's zlib may deflate differently, so the inflated bytes are compared.
     const committed = Buffer.from(readFileSync(file, "utf8").match(/"([A-Za-z0-9+/=]+)"/)?.[1] ?? "", "base64");
     if ((deflate ? inflateRawSync(committed) : committed).equals(bytes)) continue;
     console.error(`src/wasm/${name}.gen.ts does not match assembly/: run \`npm run build\``);

@@ -12,7 +12,7 @@ const tsdown = fileURLToPath(new URL("node_modules/tsdown/dist/run.mjs", root));
 const quiet = process.argv.includes("--quiet") ? ["--log-level", "warn"] : [];
 execFileSync(process.execPath, [tsdown, ...quiet], { cwd: fileURLToPath(root), stdio: "inherit" });
 
-// The very modules that the bundles carry inside.
+// The same modules that are embedded in the bundles.
 for (const [name, deflated] of Object.entries({ "kernels.wasm": plain, "kernels-relaxed.wasm": relaxed })) {
   writeFileSync(new URL(`dist/${name}`, root), inflateRawSync(Buffer.from(deflated, "base64")));
 }

@@ -1,5 +1,5 @@
-// Set-up for `npm start` and `npm test` on a fresh machine: installs the exact dependencies, the pinned Node among them, when
-// they are missing or older than the lock file. Runs on Node 20, which is all such a machine has.
+// Set-up for `npm start` and `npm test` on a fresh machine: installs the exact dependencies, including the pinned Node, if they
+// are missing or older than the lock file. Must run on Node 20, which may be all that such a machine has.
 
 import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";
@@ -8,10 +8,10 @@ import { fileURLToPath } from "node:url";
 const modified = (file, folder) => statSync(new URL(file, folder), { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 function install(folder) {
-  // npm writes the second file last, so it tells a finished install.
+  // npm writes the second file last, so it marks a finished install.
   if (modified("package-lock.json", folder) <= modified("node_modules/.package-lock.json", folder)) return;
   console.log(`Installing dependencies in ${fileURLToPath(folder)} (once; a minute or two) …`);
-  // The npm that runs us, where one does.
+  // The npm that runs this script, if one does.
   const npm = process.env.npm_execpath;
   const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
   const options = { cwd: fileURLToPath(folder), stdio: "inherit" };

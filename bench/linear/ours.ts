@@ -1,4 +1,4 @@
-// The calls of dpo-kernels that are timed, and the loop that tells the machine's peak.
+// The calls of dpo-kernels that are timed, and the loop that measures the machine's peak.
 
 import { readFileSync } from "node:fs";
 import type { Backend } from "../../dist/index.js";
@@ -12,7 +12,7 @@ const modules = { plain: load("kernels.wasm"), relaxed: load("kernels-relaxed.wa
 export type Build = keyof typeof modules;
 export const builds = ["plain", "relaxed"] as const;
 
-// No figure of the system counts the memory of WebAssembly.
+// No system counter includes WebAssembly memory.
 const memories: WebAssembly.Memory[] = [];
 const { Memory } = WebAssembly;
 WebAssembly.Memory = class extends Memory {
@@ -22,7 +22,7 @@ WebAssembly.Memory = class extends Memory {
   }
 };
 
-/** Bytes of all buffers, those of garbage too. */
+/** Bytes of all buffers, including garbage. */
 export const bufferBytes = (): number =>
   memories.reduce((sum, { buffer }) => sum + buffer.byteLength, process.memoryUsage().external);
 
@@ -52,7 +52,7 @@ export function makeCalls(build: Build, backend: Backend, problem: Problem) {
   const out = { gradHidden: new Float32Array(rows * width), gradWeight: new Float32Array(vocab * width) };
   const reference = { logps: new Float64Array(2 * tokens.pairs) };
   const batch = { tokens, vocab, hiddenSize: width, hidden, weight, reference };
-  // Near the policy, as a reference is: otherwise the sigmoid is saturated.
+  // Close to the policy, as references are; otherwise the sigmoid saturates.
   const call = () => backend.linearLoss(batch, { ...options, out });
   const prepare = () => reference.logps.set(call().logps);
   return {
@@ -72,7 +72,7 @@ const TIMES = 40_000;
 /** Floating-point operations of a run of the peak. */
 export const peakWork = TIMES * 2 * 12 * 8 * DEPTH;
 
-/** Two or three tiles of the matrix product, again and again on the same data: multiply-add with 128 bits as fast as it goes. */
+/** Repeats two or three tiles of the matrix product on the same data: 128-bit multiply-add at its fastest. */
 export function makePeak(build: Build): () => void {
   const memory = new WebAssembly.Memory({ initial: 3, maximum: 65536 });
   const { gemm_f32 } = instantiate(modules[build], memory);

@@ -1,5 +1,5 @@
-// The inputs of the benchmark of linear losses, and a check of results in float64: on some rows and some ids, since all of them
-// would take minutes.
+// The inputs of the benchmark of linear losses, and a check against float64 on some rows and ids, since checking all would
+// take minutes.
 
 import type { LinearLossOptions, PackedTokens } from "../../dist/index.js";
 import { generator } from "../random.ts";
@@ -21,7 +21,7 @@ export interface Problem {
   tokens: PackedTokens;
 }
 
-/** What a candidate gives; gradients may be missing. */
+/** What a candidate returns; gradients may be missing. */
 export interface Results {
   logps: ArrayLike<number>;
   gradHidden?: Float32Array | undefined;
@@ -32,7 +32,7 @@ export interface Results {
 const LENGTH = 32;
 const CHECKED = 6;
 
-/** Without the scale gradients of so large a batch are small numbers, which costs nobody anything; kept plain. */
+/** No gradient scale: gradients of so large a batch are small, but that costs no candidate anything. */
 export const options: LinearLossOptions = { lossType: "sigmoid", beta: 0.1 };
 
 /** R rows of preference pairs, logits of N(0, 2.5). */
@@ -80,8 +80,8 @@ const dot = (x: Float32Array, at: number, y: Float32Array, from: number, n: numb
 };
 
 /**
- * A check of results against float64: log-probs and gradients of some rows, and of some ids of the head, for which `logSums`, ours,
- * are taken where they were not checked themselves. Gives the worst error of a log-prob.
+ * Checks log-probs and gradients of some rows and of some ids of the head against float64. For rows that are not checked, the
+ * ids use `logSums`, ours. Returns the worst error of a log-prob.
  */
 export function makeCheck(problem: Problem, g: Float32Array, logSums: ArrayLike<number>) {
   const { shape, hidden, weight, ids } = problem;
@@ -96,7 +96,7 @@ export function makeCheck(problem: Problem, g: Float32Array, logSums: ArrayLike<
     });
     return { row, logp: (logits[ids[row] as number] as number) - logSum, logSum, gradient };
   });
-  // Ids that are asked for, and others.
+  // Ids that are targets, and others.
   const heads = [...places(vocab), ...places(rows).map((row) => ids[row] as number)].map((id) => {
     const gradient = new Float64Array(width);
     for (let k = 0; k < rows; k++) {

@@ -1,4 +1,4 @@
-// A loop that tells how fast the machine is: the maximum of an array, with SIMD, as fast as memory gives it.
+// A loop that measures the machine: the maximum of an array in SIMD, at the speed of memory.
 
 /*
 (module
@@ -22,7 +22,7 @@ const module = Buffer.from(
 );
 const PAGE = 65536;
 
-/** The loop over a copy of the numbers, a multiple of 16 of them; gives their maximum, or 0 if that is larger. */
+/** Runs the loop over a copy of the numbers, whose count is a multiple of 16; returns their maximum, or 0 if that is larger. */
 export async function makeCalibration(numbers: Float32Array): Promise<() => number> {
   const memory = new WebAssembly.Memory({ initial: Math.ceil(numbers.byteLength / PAGE) });
   new Float32Array(memory.buffer).set(numbers);

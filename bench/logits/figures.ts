@@ -1,11 +1,11 @@
-// From timings of candidates to figures of rows: a row is one library in one form.
+// Turns timings of candidates into rows of a table; a row is one library in one form.
 
 import type { Timing } from "../measure.ts";
 
 export const passes = ["forward", "backward", "both"] as const;
 export type Pass = (typeof passes)[number];
 
-/** Names of the candidates behind a row; where no candidate does backward alone, it is both less forward. */
+/** Names of the candidates behind a row; where none runs backward alone, backward is both minus forward. */
 export interface Row {
   name: string;
   candidates: { forward: string; backward?: string; both: string };
@@ -24,7 +24,7 @@ export function figuresOf(row: Row, timings: ReadonlyMap<string, Timing>): Figur
   return { name, logpError, forward, backward: candidates.backward ? timing(candidates.backward) : rest, both };
 }
 
-/** How many times as long as ours a row takes, by medians. */
+/** The ratio of a row's median to ours. */
 export function timesAsLong(row: Figures, ours: Figures): Record<Pass, number> {
   const ratio = (pass: Pass) => row[pass].median / ours[pass].median;
   return { forward: ratio("forward"), backward: ratio("backward"), both: ratio("both") };

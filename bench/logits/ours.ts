@@ -4,19 +4,19 @@ import type { Backend } from "../../dist/index.js";
 import type { Candidate } from "../measure.ts";
 import { arrayOf, asFloats, type Numbers, options, type Problem, type Type } from "./problem.ts";
 
-/** Where the arrays of a call lie. */
+/** Where the arrays of a call are allocated. */
 export type Place = "own arrays" | "allocate";
 
-/** Candidates that time the same problem with arrays of the same place. */
+/** Candidates for the same problem with arrays in the same place. */
 export interface Calls {
   forward: Candidate;
   out: Candidate;
   inPlace: Candidate;
-  /** Where both put the gradient. */
+  /** Where `both` writes the gradient. */
   target: Numbers;
 }
 
-/** Makes calls over one backend; problems of one type share the array that gradients are written to. */
+/** Makes the calls of one backend; problems of the same type share the gradient's array. */
 export function makeCalls(backend: Backend, place: Place) {
   const make = (type: Type, n: number): Numbers =>
     place === "allocate" ? backend.allocate(type, n) : arrayOf(type, n);

@@ -1,4 +1,4 @@
-// The inputs of the benchmark of logits, and the answer in float64.
+// The inputs of the benchmark of logits, and the expected results in float64.
 
 import type { Floats, LogitsLossOptions, PackedTokens } from "../../dist/index.js";
 import { decodeTable, toBf16, toF16 } from "../../src/floats.ts";
@@ -9,11 +9,11 @@ export interface Shape {
   vocab: number;
 }
 
-/** Element types of logits; the bits of half types. */
+/** Element types of logits; half-precision types are given as bits. */
 export type Type = "f32" | "f16" | "bf16";
 export type Numbers = Float32Array | Uint16Array;
 
-/** Ordinary logits; rows whose gradient lies where float32 has denormals; half the vocabulary masked. */
+/** Ordinary logits; rows whose gradient falls into float32's denormals; half the vocabulary masked. */
 export type Values = "ordinary" | "75 to 100 below the maximum" | "half -Infinity";
 
 /** One batch of preference pairs. */
@@ -27,7 +27,7 @@ export interface Problem {
   tokens: PackedTokens;
   /** The reference's log-prob of each sequence. */
   reference: Float64Array;
-  /** What the loss comes to in float64: log-probs, the gradient with respect to each, the gradient of the logits. */
+  /** The results in float64: log-probs, the gradient with respect to each, the gradient of the logits. */
   logps: Float64Array;
   g: Float64Array;
   gradient: Float64Array;
@@ -37,7 +37,7 @@ export interface Problem {
 const LENGTH = 32;
 const BETA = 0.1;
 
-/** The loss of the benchmark; the scale is that of training in half precision, without which float16 gradients vanish. */
+/** The loss of the benchmark, scaled as in half-precision training: without the scale, float16 gradients vanish. */
 export const options: LogitsLossOptions = { lossType: "sigmoid", beta: BETA, gradScale: 4096 };
 
 /** Makes a batch of R rows: completions of 32 tokens, the chosen ones first. */
@@ -58,7 +58,7 @@ export function asFloats(type: Type, data: Numbers): Floats {
   return type === "f16" ? { f16: data } : { bf16: data };
 }
 
-/** An array of the type's kind. */
+/** An array of the kind that the type takes. */
 export const arrayOf = (type: Type, n: number): Numbers => (type === "f32" ? new Float32Array(n) : new Uint16Array(n));
 
 function makeLogits({ rows, vocab }: Shape, values: Values, ids: Int32Array, random: () => number): Float32Array {
@@ -77,7 +77,7 @@ function makeLogits({ rows, vocab }: Shape, values: Values, ids: Int32Array, ran
   return logits;
 }
 
-/** Normal numbers, two at a time (Box and Muller). */
+/** Normally distributed numbers, two at a time (Box–Muller). */
 function fillNormal(into: Float32Array, deviation: number, random: () => number): void {
   for (let i = 0; i < into.length; i += 2) {
     const radius = deviation * Math.sqrt(-2 * Math.log(1 - random()));
@@ -95,7 +95,7 @@ function narrow(logits: Float32Array, type: Type): Numbers {
   return bits;
 }
 
-/** The numbers that half bits stand for; float32 as it is. */
+/** The numbers that half-precision bits stand for; float32 unchanged. */
 function widen(type: Type, data: Numbers): Float32Array {
   if (type === "f32") return data as Float32Array;
   const table = decodeTable(type);
@@ -124,7 +124,7 @@ function solve({ shape, type, logits, ids, tokens }: Unsolved, random: () => num
   const sums = Float64Array.from({ length: 2 * pairs }, (_, i) =>
     logps.subarray(LENGTH * i, LENGTH * (i + 1)).reduce((sum, logp) => sum + logp, 0),
   );
-  // Near the policy, as a reference is: otherwise the sigmoid is saturated and every gradient 0.
+  // Close to the policy, as references are; otherwise the sigmoid saturates and every gradient is 0.
   const reference = sums.map((sum) => sum + 10 * random() - 5);
   const g = new Float64Array(rows);
   for (let r = 0; r < rows; r++) {
@@ -139,22 +139,22 @@ function solve({ shape, type, logits, ids, tokens }: Unsolved, random: () => num
   return { reference, logps, g, gradient };
 }
 
-/** How far results may lie from float64: of log-probs in nats, of gradients relative to each entry. */
+/** Permitted error against float64: of log-probs in nats, of gradients relative to each entry. */
 export interface Tolerance {
   logp: number;
   gradient: number;
 }
 
-/** What a candidate gives: either may be missing. */
+/** What a candidate returns; either may be missing. */
 export interface Results {
   logps?: ArrayLike<number> | undefined;
   gradient?: Numbers | undefined;
 }
 
-/** Rounding a gradient to its type: relative, and the half of its smallest step. Float32 may make 0 of what is near denormal. */
+/** The rounding of a gradient to its type: relative, and half of its smallest step. Float32 may flush near-denormals to 0. */
 const rounding = { f32: [0, 2 ** -124], f16: [2 ** -11, 2 ** -25], bf16: [2 ** -8, 2 ** -124] } as const;
 
-/** Throws unless log-probs and every gradient entry are those of float64; gives the worst error of a log-prob. */
+/** Throws unless log-probs and every gradient entry agree with float64; returns the worst error of a log-prob. */
 export function check(name: string, problem: Problem, got: Results, tolerance: Tolerance): number {
   const { shape, type, ids, g } = problem;
   const fail = (what: string, want: number | undefined, value: number | undefined) => {

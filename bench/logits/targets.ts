@@ -1,9 +1,9 @@
-// The ratios that the library is held to, as its specification states them, and whether a run reached them.
+// The ratios that the library's specification requires, and whether a run reached them.
 
 import { type Figures, type Pass, timesAsLong } from "./figures.ts";
 import type { Place } from "./ours.ts";
 
-/** A peer has to take at least so many times as long as ours, plain and relaxed. */
+/** A peer must take at least this many times as long as ours, plain and relaxed. */
 interface Target {
   place: Place;
   form: "into out" | "in place";
@@ -31,7 +31,7 @@ const targets: readonly Target[] = [
   },
 ];
 
-/** The other side: one problem may take at most so many times as long as ordinary float32. */
+/** The opposite bound: a problem may take at most this many times as long as ordinary float32. */
 export const most = { half: 1.25, adverse: 1.3 };
 
 export interface Verdict {

@@ -1,4 +1,4 @@
-// The same calls on half types and on adverse values, compared with ordinary float32.
+// The same calls on half-precision types and adverse values, compared with ordinary float32.
 
 import type { Backend } from "../../dist/index.js";
 import { interleave, type Timing } from "../measure.ts";
@@ -14,7 +14,7 @@ const kinds: readonly { name: string; type: Type; values: Values }[] = [
   { name: "half -Infinity", type: "f32", values: "half -Infinity" },
 ];
 
-/** One build on one kind of logits: ns per logit, and how many times as long as float32 that is. */
+/** One build on one kind of logits: ns per logit, and the ratio to float32. */
 export interface Variant {
   name: string;
   place: Place;
@@ -31,7 +31,7 @@ interface Entry {
   both: string;
 }
 
-/** Own arrays into `out`, arrays of `allocate` in place; adverse values only there, where no copy hides the kernel. */
+/** Plain arrays into `out`, arrays from `allocate` in place; adverse values only there, where no copy hides the kernel. */
 export async function timeVariants(
   backends: Record<Build, Backend>,
   shape: Shape,

@@ -1,6 +1,6 @@
 /**
- * The few fields of ONNX's protobuf format that the graphs here need, written by hand, so that a benchmark asks for neither
- * Python nor a protobuf package. Field numbers are those of `onnx.proto`.
+ * Writes the few fields of ONNX's protobuf format that these graphs need, so that the benchmark requires neither Python nor a
+ * protobuf package. Field numbers are those of `onnx.proto`.
  */
 export interface Node {
   op: string;

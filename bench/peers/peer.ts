@@ -1,4 +1,4 @@
-// What every candidate of the benchmark computes, so that all can be checked and timed by the same code.
+// The interface of all candidates, so that the same code checks and times them.
 
 /** Sequence log-probabilities of B pairs, nats, in the caller's own arrays. */
 export interface Pairs {
@@ -15,7 +15,7 @@ export interface Buffers {
   gradRejected: Float32Array;
 }
 
-/** Arrays of `out`, or fresh ones where a library hands those over: it is not made to pay for one more copy. */
+/** The arrays of `out`, or new ones where a library returns those, so that it does not pay for another copy. */
 export interface Results extends Buffers {
   /** Mean of `losses`. */
   loss: number;

@@ -1,8 +1,8 @@
 import type { Peer } from "./peer.ts";
 
 /**
- * One fused loop in float64, one exponential for loss and gradient, nothing allocated. The branch makes `Math.exp` see no
- * positive number, so nothing overflows; it measured 2 % faster than the same with `Math.abs` and `Math.max`.
+ * One fused loop in float64 with one exponential for loss and gradient and no allocation. The branch keeps the argument of
+ * `Math.exp` from being positive, so nothing overflows. Measured: 2 % faster than `Math.abs` and `Math.max`.
  */
 export async function create(pairs: number, beta: number): Promise<Peer> {
   const scale = beta / pairs;

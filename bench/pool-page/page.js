@@ -1,5 +1,4 @@
-// The page that pool-page.bench.ts drives: `measure` has a pool compute a batch, and times how long the page was kept from
-// anything else.
+// The page that pool-page.bench.ts drives: `measure` lets a pool compute a batch and times how long the page was blocked.
 
 import { createPool } from "../../dist/pool.js";
 
@@ -25,7 +24,7 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 
 let prepared;
 
-/** Not measured: the logits, and workers that have started. */
+/** Untimed set-up: fills the logits and starts the workers. */
 globalThis.prepare = async (rows, vocab, allocates) => {
   const pool = await createPool({ workers: 2 });
   const logits = allocates ? pool.allocate("f32", rows * vocab) : new Float32Array(rows * vocab);
@@ -40,7 +39,7 @@ globalThis.prepare = async (rows, vocab, allocates) => {
   prepared = { pool, batch };
 };
 
-/** Milliseconds: the longest gap while nothing happens, and while the pool computes; how long it computes. */
+/** Milliseconds: the longest gap while idle and while the pool computes, and how long it computes. */
 globalThis.measure = async () => {
   const { pool, batch } = prepared;
   const idle = await longestGap(() => sleep(500));

@@ -1,14 +1,14 @@
-// What each stable code of an error means.
+// What each stable error code means.
 
 import type { ErrorCode } from "../../src/errors.ts";
 
 export const meanings: Readonly<Record<ErrorCode, string>> = {
-  "wrong-length": "An array holds another number of elements than the call needs.",
+  "wrong-length": "An array has the wrong number of elements.",
   overlap: "Two arrays of one call share memory in a way that would mix results with inputs.",
-  "missing-input": "The losses asked for need an array that was not given.",
-  "unknown-option": "An option name that this call does not know.",
-  "unknown-loss": "A loss name that is not in the table `losses`.",
-  "unused-option": "An option that none of the losses asked for uses, or that this call cannot honour.",
+  "missing-input": "The requested losses need an array that was not given.",
+  "unknown-option": "An option that this call does not know.",
+  "unknown-loss": "A loss that is not in the table `losses`.",
+  "unused-option": "An option that none of the requested losses uses, or that this call cannot honour.",
   "out-of-range": "A number outside its range.",
   "not-finite": 'A NaN or an infinity in an input, under `validate: "finite"`.',
   "bad-id": "A token id or an offset outside its range.",
