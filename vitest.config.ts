@@ -13,11 +13,16 @@ const slow = ["test/**/slow-*.test.ts"];
 /** Other engines, one at a time: their processes fill the machine by themselves, and have deadlines. */
 const engines = ["test/runtimes/**/*.test.ts"];
 
+/** A call that hangs is ended; one on a busy machine, with a software GPU beside it, is waited for. */
+const patience = 60_000;
+
 const project = (name: string, include: string[], exclude: string[], parallel: boolean) => ({
   test: {
     name,
     include,
     exclude: ["**/node_modules/**", ...exclude],
+    testTimeout: patience,
+    hookTimeout: patience,
     // vitest leaves a core for itself, which is half of a machine of two.
     ...(parallel ? { maxWorkers: availableParallelism() } : { fileParallelism: false }),
   },
