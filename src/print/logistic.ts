@@ -40,4 +40,4 @@ const softplus: Expand = (graph, x) => {
 const logsigmoid: Expand = (graph, x) => graph.neg(softplus(graph, graph.neg(x)));
 
 /** What a definition may import from src/losses/math.ts. */
-export const logistic: Readonly<Record<string, Expand>> = { sigmoid, softplus, logsigmoid };
+export const logistic: ReadonlyMap<string, Expand> = new Map(Object.entries({ sigmoid, softplus, logsigmoid }));

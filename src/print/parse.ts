@@ -6,7 +6,7 @@ import { type Expression, type Fn, type Graph, isTest, type Op } from "./express
 import { exp, logistic } from "./logistic.ts";
 import { type Definition, refuse } from "./source.ts";
 
-const arity: Readonly<Record<string, number>> = { abs: 1, exp: 1, expm1: 1, log: 1, log1p: 1, max: 2, min: 2 };
+const arity = new Map(Object.entries({ abs: 1, exp: 1, expm1: 1, log: 1, log1p: 1, max: 2, min: 2 }));
 const arithmetic = ["+", "-", "*", "/"];
 const comparisons = [">", ">=", "<", "<=", "==="];
 
@@ -73,13 +73,13 @@ export function parseFunction(
     };
     if (callee.type === "Identifier") {
       const { name } = callee;
-      const expand = scope.has(name) ? undefined : logistic[imported.get(name) ?? ""];
-      if (!expand) return no(ast, `${name}()${name in arity ? `: write Math.${name}` : ""}`);
+      const expand = scope.has(name) ? undefined : logistic.get(imported.get(name) ?? "");
+      if (!expand) return no(ast, `${name}()${arity.has(name) ? `: write Math.${name}` : ""}`);
       takes(1, name);
       return expand(graph, x as Expression);
     }
     const name = mathName(callee as Ast);
-    const count = name === undefined || scope.has("Math") ? undefined : arity[name];
+    const count = name === undefined || scope.has("Math") ? undefined : arity.get(name);
     if (name === undefined || count === undefined) return no(ast, `a call of ${textOf(callee)}`);
     takes(count, `Math.${name}`);
     if (name === "exp") return exp(graph, x as Expression);

@@ -27,6 +27,8 @@ describe("an expression beyond the language", () => {
     ["softsign(a)", "got softsign()"],
     ["Math.sigmoid(a)", "got a call of Math.sigmoid"],
     ["Math.pow(a, 2)", "got a call of Math.pow"],
+    ["Math.toString(a)", "got a call of Math.toString"],
+    ["toString(a)", "got toString()"],
     ["Math['exp'](a)", "got a call of Math['exp']"],
     ["globalThis.Math.exp(a)", "got a call of globalThis.Math.exp"],
     ["Number(a)", "got Number()"],
