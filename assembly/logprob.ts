@@ -5,7 +5,7 @@
 //
 //   0 maximum   1 Σ e^d   2 Σ e^d·d   3 Σ e^2d   4 Σ x       logsumexp = state[0] + log(state[1])
 //
-// `logsumexp` keeps 0 and 1, `logits_stats` all. measured: all take a quarter more than the first two, 2 alone a tenth.
+// `logsumexp` keeps 0 and 1, `logits_stats` all. measured: all take two fifths more than the first two.
 // -Infinity adds nothing to the sums of exponentials; NaN and +Infinity make them NaN. Where all is -Infinity, they
 // stay 0.
 // measured: at 151,936 logits, error of logsumexp ≤ 6e-8 (5e-7 where all but one are equal), of the entropy ≤ 3e-7.
