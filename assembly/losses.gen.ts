@@ -216,11 +216,19 @@ export function pair_exo_pair_f32(
   const beta = v128.load32_splat(constants, 0);
   const k = v128.load32_splat(constants, 4); // 1000
   const k1 = v128.load32_splat(constants, 8); // -1000
-  const one = v128.load32_splat(constants, 12); // 1
-  const k2 = v128.load32_splat(constants, 16); // Math.log(1 - labelSmoothing)
-  const k3 = v128.load32_splat(constants, 20); // Math.log(labelSmoothing)
-  const chosenScale = v128.load32_splat(constants, 24); // gradScale * beta
-  const k4 = v128.load32_splat(constants, 28); // Math.log((1 - labelSmoothing) / labelSmoothing)
+  const k2 = v128.load32_splat(constants, 12); // Math.log((1 - labelSmoothing) / labelSmoothing)
+  const k3 = v128.load32_splat(constants, 16); // 0.25
+  const k4 = v128.load32_splat(constants, 20); // (labelSmoothing * (1 - labelSmoothing)) / 2
+  const k5 = v128.load32_splat(constants, 24); // ((labelSmoothing * (1 - labelSmoothing)) * ((2 * labelSmoothing) - 1)) / 3
+  const k6 = v128.load32_splat(constants, 28); // ((labelSmoothing * (1 - labelSmoothing)) * (1 - (6 * (labelSmoothing * (1 - labelSmoothing))))) / 8
+  const k7 = v128.load32_splat(constants, 32); // (((labelSmoothing * (1 - labelSmoothing)) * ((2 * labelSmoothing) - 1)) * (1 - (12 * (labelSmoothing * (1 - labelSmoothing))))) / 30
+  const k8 = v128.load32_splat(constants, 36); // ((labelSmoothing * (1 - labelSmoothing)) * ((1 - (30 * (labelSmoothing * (1 - labelSmoothing)))) + ((120 * (labelSmoothing * (1 - labelSmoothing))) * (labelSmoothing * (1 - labelSmoothing))))) / 144
+  const k9 = v128.load32_splat(constants, 40); // (((labelSmoothing * (1 - labelSmoothing)) * ((2 * labelSmoothing) - 1)) * ((1 - (60 * (labelSmoothing * (1 - labelSmoothing)))) + ((360 * (labelSmoothing * (1 - labelSmoothing))) * (labelSmoothing * (1 - labelSmoothing))))) / 840
+  const k10 = v128.load32_splat(constants, 44); // ((labelSmoothing * (1 - labelSmoothing)) * (((1 - (126 * (labelSmoothing * (1 - labelSmoothing)))) + ((1680 * (labelSmoothing * (1 - labelSmoothing))) * (labelSmoothing * (1 - labelSmoothing)))) - (((5040 * (labelSmoothing * (1 - labelSmoothing))) * (labelSmoothing * (1 - labelSmoothing))) * (labelSmoothing * (1 - labelSmoothing))))) / 5760
+  const k11 = v128.load32_splat(constants, 48); // -Math.log(1 - labelSmoothing)
+  const one = v128.load32_splat(constants, 52); // 1
+  const k12 = v128.load32_splat(constants, 56); // Math.log(labelSmoothing)
+  const chosenScale = v128.load32_splat(constants, 60); // gradScale * beta
   const zero = f32x4.splat(0);
   const end = (n & ~3) << 2;
   let i: usize = 0;
@@ -229,20 +237,21 @@ export function pair_exo_pair_f32(
     const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
     const d = f32x4.sub(a, c);
     const z = f32x4.pmax(f32x4.pmin(f32x4.mul(beta, d), k), k1);
-    const t = f32x4.ge(z, zero);
+    const u = f32x4.sub(z, k2);
+    const high = madd_x4(u, madd_x4(u, k10, k9), k8);
+    const middle = madd_x4(u, madd_x4(u, high, k7), k6);
+    const near = f32x4.mul(f32x4.mul(u, u), madd_x4(u, madd_x4(u, middle, k5), k4));
     const e_z = exp_neg_abs_x4(z);
-    const inverse_size = f32x4.div(one, f32x4.add(one, e_z));
-    const sigmoid_z = f32x4.mul(v128.bitselect(one, e_z, t), inverse_size);
-    const sigmoid_neg_z = f32x4.mul(v128.bitselect(e_z, one, t), inverse_size);
-    const crossEntropy = f32x4.sub(f32x4.mul(neg_x4(sigmoid_z), k2), f32x4.mul(sigmoid_neg_z, k3));
-    const size = f32x4.abs(z);
-    const sigmoid_neg_size = f32x4.mul(e_z, inverse_size);
-    const entropy = madd_x4(size, sigmoid_neg_size, log1p_x4(e_z));
-    const slope = f32x4.mul(f32x4.mul(sigmoid_z, sigmoid_neg_z), f32x4.sub(z, k4));
-    const t1 = f32x4.mul(chosenScale, slope);
-    v128.store(loss + i, f32x4.sub(crossEntropy, entropy));
-    v128.store(gc + i, t1);
-    v128.store(gr + i, neg_x4(t1));
+    const inverse = f32x4.div(one, f32x4.add(one, e_z));
+    const sigmoid_neg = f32x4.mul(e_z, inverse);
+    const share = f32x4.mul(u, sigmoid_neg);
+    const rest1 = v128.bitselect(f32x4.sub(k11, share), f32x4.sub(share, k12), f32x4.ge(z, zero));
+    const far = f32x4.sub(rest1, log1p_x4(e_z));
+    const slope = f32x4.mul(f32x4.mul(sigmoid_neg, inverse), u);
+    const t = f32x4.mul(chosenScale, slope);
+    v128.store(loss + i, v128.bitselect(near, far, f32x4.lt(f32x4.abs(u), k3)));
+    v128.store(gc + i, t);
+    v128.store(gr + i, neg_x4(t));
   }
   const rest = n & 3;
   if (rest == 0) return;
@@ -643,7 +652,9 @@ export function margin_js_f32(
   n: usize,
   constants: usize,
 ): void {
-  const one = v128.load32_splat(constants, 0); // 1
+  const k = v128.load32_splat(constants, 0); // 0.6
+  const one = v128.load32_splat(constants, 4); // 1
+  const k1 = v128.load32_splat(constants, 8); // -0.5
   const zero = f32x4.splat(0);
   const end = (n & ~3) << 2;
   let i: usize = 0;
@@ -652,17 +663,22 @@ export function margin_js_f32(
     const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
     const chosenLength = v128.load(nw + i);
     const rejectedLength = v128.load(nl + i);
-    const e_c = exp_neg_abs_x4(c);
-    const log1p_c = log1p_x4(e_c);
-    const perRejected = f32x4.div(one, f32x4.pmax(rejectedLength, one));
+    const gap = f32x4.sub(a, c);
     const e_a = exp_neg_abs_x4(a);
-    const log1p_a = log1p_x4(e_a);
-    const perChosen = f32x4.div(one, f32x4.pmax(chosenLength, one));
     const inverse_a = f32x4.div(one, f32x4.add(one, e_a));
     const sigmoid_neg_a = f32x4.mul(v128.bitselect(e_a, one, f32x4.ge(a, zero)), inverse_a);
+    const ratio = f32x4.pmax(f32x4.pmin(f32x4.mul(sigmoid_neg_a, expm1_x4(gap)), one), k1);
+    const perRejected = f32x4.div(one, f32x4.pmax(rejectedLength, one));
+    const log1p_a = log1p_x4(e_a);
+    const t = f32x4.sub(log1p_a, f32x4.pmin(a, zero));
+    const perChosen = f32x4.div(one, f32x4.pmax(chosenLength, one));
+    const near = madd_x4(log1p_x4(ratio), perRejected, f32x4.mul(t, f32x4.sub(perRejected, perChosen)));
+    const e_c = exp_neg_abs_x4(c);
+    const log1p_c = log1p_x4(e_c);
+    const far = f32x4.sub(f32x4.mul(f32x4.sub(log1p_c, f32x4.pmin(c, zero)), perRejected), f32x4.mul(t, perChosen));
     const inverse_c = f32x4.div(one, f32x4.add(one, e_c));
     const sigmoid_neg_c = f32x4.mul(v128.bitselect(e_c, one, f32x4.ge(c, zero)), inverse_c);
-    v128.store(loss + i, f32x4.sub(f32x4.mul(f32x4.sub(log1p_c, f32x4.pmin(c, zero)), perRejected), f32x4.mul(f32x4.sub(log1p_a, f32x4.pmin(a, zero)), perChosen)));
+    v128.store(loss + i, v128.bitselect(near, far, f32x4.lt(f32x4.abs(gap), k)));
     v128.store(gc + i, f32x4.mul(sigmoid_neg_a, perChosen));
     v128.store(gr + i, f32x4.mul(neg_x4(sigmoid_neg_c), perRejected));
   }
@@ -699,8 +715,11 @@ export function margin_power_f32(
   const k2 = v128.load32_splat(constants, 8); // -1e+30
   const k3 = v128.load32_splat(constants, 12); // 0.7
   const one = v128.load32_splat(constants, 16); // 1
-  const k4 = v128.load32_splat(constants, 20); // 1 / k
-  const cap = v128.load32_splat(constants, 24);
+  const k4 = v128.load32_splat(constants, 20); // 80
+  const half = v128.load32_splat(constants, 24); // 0.5
+  const k5 = v128.load32_splat(constants, 28); // unit / k
+  const cap = v128.load32_splat(constants, 32);
+  const slopeUnit = v128.load32_splat(constants, 36);
   const zero = f32x4.splat(0);
   const end = (n & ~3) << 2;
   let i: usize = 0;
@@ -723,9 +742,14 @@ export function margin_power_f32(
     const e_gap = exp_neg_abs_x4(gap);
     const far = v128.bitselect(f32x4.sub(perChosen, f32x4.mul(e_gap, perRejected)), f32x4.sub(f32x4.mul(e_gap, perChosen), perRejected), t4);
     const rest1 = v128.bitselect(near, far, f32x4.lt(t3, k3));
-    v128.store(loss + i, v128.bitselect(zero, f32x4.mul(f32x4.mul(exp_x4(f32x4.pmax(s, t2)), rest1), k4), f32x4.eq(rest1, zero)));
-    v128.store(gc + i, v128.bitselect(zero, f32x4.mul(exp_x4(s), perChosen), f32x4.gt(t, cap)));
-    v128.store(gr + i, v128.bitselect(zero, f32x4.mul(neg_x4(exp_x4(t2)), perRejected), f32x4.gt(t1, cap)));
+    const most = f32x4.pmax(s, t2);
+    const chosenRoot = exp_x4(f32x4.mul(half, s));
+    const rejectedRoot = exp_x4(f32x4.mul(half, t2));
+    const root = f32x4.pmax(chosenRoot, rejectedRoot);
+    const scaled = f32x4.mul(rest1, k5);
+    v128.store(loss + i, v128.bitselect(zero, v128.bitselect(f32x4.mul(root, f32x4.mul(root, scaled)), f32x4.mul(exp_x4(most), scaled), f32x4.gt(most, k4)), f32x4.eq(rest1, zero)));
+    v128.store(gc + i, v128.bitselect(zero, f32x4.mul(chosenRoot, f32x4.mul(chosenRoot, f32x4.mul(perChosen, slopeUnit))), f32x4.gt(t, cap)));
+    v128.store(gr + i, v128.bitselect(zero, neg_x4(f32x4.mul(rejectedRoot, f32x4.mul(rejectedRoot, f32x4.mul(perRejected, slopeUnit)))), f32x4.gt(t1, cap)));
   }
   const rest = n & 3;
   if (rest == 0) return;

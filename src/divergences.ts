@@ -21,22 +21,35 @@ export const reverseKl: Margin = (a, c, chosenLength, rejectedLength) => {
   return [a * perChosen - c * perRejected, perChosen, -perRejected];
 };
 
-/** f(r) = log σ(r). */
+/**
+ * f(r) = log σ(r).
+ *
+ * Where the log-ratios are close, softplus(−c) − softplus(−a) = log1p(σ(−a)·expm1(a − c)) keeps the digits that the
+ * difference would lose, and a large β bring to light.
+ */
 export const jsDivergence: Margin = (a, c, chosenLength, rejectedLength) => {
   const perChosen = 1 / Math.max(chosenLength, 1);
   const perRejected = 1 / Math.max(rejectedLength, 1);
-  return [softplus(-c) * perRejected - softplus(-a) * perChosen, sigmoid(-a) * perChosen, -sigmoid(-c) * perRejected];
+  const gap = a - c;
+  const ratio = Math.max(Math.min(sigmoid(-a) * Math.expm1(gap), 1), -0.5);
+  const near = Math.log1p(ratio) * perRejected + softplus(-a) * (perRejected - perChosen);
+  const far = softplus(-c) * perRejected - softplus(-a) * perChosen;
+  return [Math.abs(gap) < 0.6 ? near : far, sigmoid(-a) * perChosen, -sigmoid(-c) * perRejected];
 };
 
 /**
- * f(r) = e^t / k, t = min(k·r, cap): the α-divergence with k = α − 1, the forward KL with k = −1 and no cap.
+ * f(r) = e^t / k, t = min(k·r, cap): the α-divergence with k = α − 1, the forward KL with k = −1 and no cap. The margin comes
+ * out times `unit`, its derivatives times `slopeUnit`: src/backend/diverged.ts says which.
+ *
+ * Powers that may leave float32 are squares of e^(t/2), each factor applied on its own: their products with β, 1/n and the
+ * loss's slope may still lie within.
  *
  * The larger power is taken out of the difference, e^M·(1/n − e^−|s−t|/m) or the mirror image: an overflow is ±∞, not ∞ − ∞.
  * Where the powers are close, expm1 keeps the digits that the difference would lose (near α = 1, or a ≈ c); where they are
  * far apart it would lose those of the smaller 1/n. The slope is 0 where the cap is active.
  * The bounds of ±1e30 change no power, e^±1e30 being ∞ and 0 already; they keep ∞ − ∞ out of the exponents.
  */
-export const powerDivergence: Margin = (a, c, chosenLength, rejectedLength, k, cap) => {
+export const powerDivergence: Margin = (a, c, chosenLength, rejectedLength, k, cap, unit, slopeUnit) => {
   const perChosen = 1 / Math.max(chosenLength, 1);
   const perRejected = 1 / Math.max(rejectedLength, 1);
   const s = Math.max(Math.min(k * a, Math.min(cap, 1e30)), -1e30);
@@ -47,9 +60,14 @@ export const powerDivergence: Margin = (a, c, chosenLength, rejectedLength, k, c
   const far = gap >= 0 ? perChosen - fall * perRejected : fall * perChosen - perRejected;
   const near = perChosen - perRejected + (gap >= 0 ? -drop * perRejected : drop * perChosen);
   const rest = Math.abs(gap) < 0.7 ? near : far;
+  const chosenRoot = Math.exp(0.5 * s);
+  const rejectedRoot = Math.exp(0.5 * t);
+  const root = Math.max(chosenRoot, rejectedRoot);
+  const most = Math.max(s, t);
+  const scaled = rest * (unit / k);
   return [
-    rest === 0 ? 0 : (Math.exp(Math.max(s, t)) * rest) / k,
-    k * a > cap ? 0 : Math.exp(s) * perChosen,
-    k * c > cap ? 0 : -Math.exp(t) * perRejected,
+    rest === 0 ? 0 : most > 80 ? root * (root * scaled) : Math.exp(most) * scaled,
+    k * a > cap ? 0 : chosenRoot * (chosenRoot * (perChosen * slopeUnit)),
+    k * c > cap ? 0 : -(rejectedRoot * (rejectedRoot * (perRejected * slopeUnit))),
   ];
 };

@@ -93,7 +93,7 @@ const marginCase = (kernel: KernelName, margin: Margin, params: number[], parts:
 
 // e^M/k times the terms that the difference of powers is made of; those with 1/lengths vanish where the lengths agree.
 const powerCase = (k: number, cap: number): Case =>
-  marginCase("margin_power", powerDivergence, [k, cap], (a, c, chosenLength, rejectedLength) => {
+  marginCase("margin_power", powerDivergence, [k, cap, 1, 1], (a, c, chosenLength, rejectedLength) => {
     const [n, m] = [1 / Math.max(chosenLength, 1), 1 / Math.max(rejectedLength, 1)];
     const [s, t] = [Math.min(k * a, cap), Math.min(k * c, cap)];
     const most = Math.max(s, t);

@@ -23,5 +23,5 @@ export const kernels: readonly Kernel[] = [
     .filter(hasKernel)
     .map((loss) => lossKernel(loss, source(`src/losses/${loss.id.replaceAll("_", "-")}.ts`), perToken)),
   marginKernel("js", exportedFunction(divergences, "jsDivergence"), []),
-  marginKernel("power", exportedFunction(divergences, "powerDivergence"), ["k", "cap"]),
+  marginKernel("power", exportedFunction(divergences, "powerDivergence"), ["k", "cap", "unit", "slopeUnit"]),
 ];

@@ -112,7 +112,16 @@ function marginEvaluator(loss: MarginLoss, { params, divergence }: Term): Evalua
   const form = divergence?.margin ?? reverseKl;
   const [k, cap] = divergence?.constants ?? [];
   return (_i, a, c, chosenLength, rejectedLength) => {
-    const [d, da, dc] = form(a, c, normalised ? chosenLength : 1, normalised ? rejectedLength : 1, k ?? 0, cap ?? 0);
+    const [d, da, dc] = form(
+      a,
+      c,
+      normalised ? chosenLength : 1,
+      normalised ? rejectedLength : 1,
+      k ?? 0,
+      cap ?? 0,
+      1,
+      1,
+    );
     const [value, slope] = margin(d, p0, p1, p2, p3);
     return withNaN([value, chain(slope, da), chain(slope, dc)]);
   };

@@ -10,6 +10,7 @@ import type { LengthArray } from "../types.ts";
 import type { KernelExports } from "../wasm/load.ts";
 import { copy, createStaging, PIECE, stagingBytes } from "../wasm/staging.ts";
 import { type KernelName, kernelConstants } from "./constants.gen.ts";
+import { divergedParams } from "./diverged.ts";
 import type { PairEngine } from "./pair-loss.ts";
 import type { Sorted, Sorter } from "./wasm-sort.ts";
 
@@ -107,17 +108,23 @@ export function pairEngine(
   };
 
   // The margin under the divergence, then the loss of it as if it were a log-ratio, then the chain rule.
-  const runDiverged = (kernel: KernelName, params: readonly number[], term: Term, piece: Piece, out: Outputs): void => {
-    const { loss, divergence } = term;
+  const runDiverged = (kernel: KernelName, gradScale: number, term: Term, piece: Piece, out: Outputs): void => {
+    const { loss, params, divergence } = term;
     if (!divergence) {
-      run(kernel, params, piece, out);
+      run(kernel, [gradScale, ...params], piece, out);
       return;
     }
+    const units = divergedParams(term, gradScale);
     const { margin, marginChosen, marginRejected, zeros, ones } = at;
     const normalised = "margin" in loss && loss.normalised;
     const scores = normalised ? piece : { ...piece, nw: ones, nl: ones };
-    run(`margin_${divergence.id}`, divergence.constants, scores, marginSlots);
-    run(kernel, params, { ...piece, pc: margin, pr: zeros, rc: zeros, rr: zeros, nw: ones, nl: ones }, out);
+    run(`margin_${divergence.id}`, units.margin, scores, marginSlots);
+    run(
+      kernel,
+      [units.gradScale, ...units.loss],
+      { ...piece, pc: margin, pr: zeros, rc: zeros, rr: zeros, nw: ones, nl: ones },
+      out,
+    );
     const [, gradChosen, gradRejected] = out;
     kernels.chain_f32(gradChosen, marginRejected, gradRejected, piece.n);
     kernels.chain_f32(gradChosen, marginChosen, gradChosen, piece.n);
@@ -129,7 +136,7 @@ export function pairEngine(
 
   // One term of the list of losses, weights included.
   const runTerm = (job: PairJob, j: number, sorted: Sorted | undefined, piece: Piece, out: Outputs): void => {
-    const { loss, weight, params } = job.plan.terms[j] as Term;
+    const { loss, weight } = job.plan.terms[j] as Term;
     const { start, n } = piece;
     if (isOff(weight)) {
       for (const address of out) clear(address, n);
@@ -144,7 +151,7 @@ export function pairEngine(
     } else if (sorted) {
       for (const k of [0, 1, 2] as const) copy(sorted[k], start, heap, out[k] / 4, n);
     } else if (kernel) {
-      runDiverged(kernel, [gradScale, ...params], job.plan.terms[j] as Term, piece, out);
+      runDiverged(kernel, gradScale, job.plan.terms[j] as Term, piece, out);
     }
     if (weight !== 1) kernels.scale_f32(out[0], n, weight);
     if (!job.weights) return;

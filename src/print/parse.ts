@@ -86,7 +86,9 @@ export function parseFunction(
     const node = graph.call(name as Fn, ...(values as [Expression, ...Expression[]]));
     if (node.uniform) return node;
     if (name === "log") return no(ast, "Math.log of more than hyperparameters, for which there is no kernel");
-    if (name === "log1p" && !isExpNegAbs(x)) return no(ast, textOf(ast), "Math.log1p of Math.exp(-Math.abs(…)) only");
+    if (name === "log1p" && !(isExpNegAbs(x) || isHeld(x))) {
+      return no(ast, textOf(ast), "Math.log1p of Math.exp(-Math.abs(…)), or of Math.max(Math.min(…, 1), -0.5), only");
+    }
     return node;
   };
 
@@ -115,6 +117,15 @@ export function parseFunction(
 }
 
 const isExpNegAbs = (node: Expression | undefined): boolean => node?.kind === "call" && node.fn === "expNegAbs";
+
+// The series of log1p converges on [−½, 1]: a number that is held there has a kernel.
+function isHeld(node: Expression | undefined): boolean {
+  if (node?.kind !== "call" || node.fn !== "max") return false;
+  const [inner, least] = node.args;
+  if (inner?.kind !== "call" || inner.fn !== "min" || least?.kind !== "number" || least.value < -0.5) return false;
+  const most = inner.args[1];
+  return most?.kind === "number" && most.value <= 1;
+}
 
 function mathName(callee: Ast): string | undefined {
   if (callee.type !== "MemberExpression" || callee.computed) return undefined;

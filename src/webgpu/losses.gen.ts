@@ -46,22 +46,23 @@ fn pair_ipo(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32
   return vec3f((error * error), (k[2] * (error * perChosen)), (k[3] * (error * perRejected)));
 }
 
-// src/losses/exo-pair.ts; k: beta, 1000, -1000, 1, Math.log(1 - labelSmoothing), Math.log(labelSmoothing), gradScale * beta, Math.log((1 - labelSmoothing) / labelSmoothing)
-fn pair_exo_pair(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, 8>) -> vec3f {
+// src/losses/exo-pair.ts; k: beta, 1000, -1000, Math.log((1 - labelSmoothing) / labelSmoothing), 0.25, (labelSmoothing * (1 - labelSmoothing)) / 2, ((labelSmoothing * (1 - labelSmoothing)) * ((2 * labelSmoothing) - 1)) / 3, ((labelSmoothing * (1 - labelSmoothing)) * (1 - (6 * (labelSmoothing * (1 - labelSmoothing))))) / 8, (((labelSmoothing * (1 - labelSmoothing)) * ((2 * labelSmoothing) - 1)) * (1 - (12 * (labelSmoothing * (1 - labelSmoothing))))) / 30, ((labelSmoothing * (1 - labelSmoothing)) * ((1 - (30 * (labelSmoothing * (1 - labelSmoothing)))) + ((120 * (labelSmoothing * (1 - labelSmoothing))) * (labelSmoothing * (1 - labelSmoothing))))) / 144, (((labelSmoothing * (1 - labelSmoothing)) * ((2 * labelSmoothing) - 1)) * ((1 - (60 * (labelSmoothing * (1 - labelSmoothing)))) + ((360 * (labelSmoothing * (1 - labelSmoothing))) * (labelSmoothing * (1 - labelSmoothing))))) / 840, ((labelSmoothing * (1 - labelSmoothing)) * (((1 - (126 * (labelSmoothing * (1 - labelSmoothing)))) + ((1680 * (labelSmoothing * (1 - labelSmoothing))) * (labelSmoothing * (1 - labelSmoothing)))) - (((5040 * (labelSmoothing * (1 - labelSmoothing))) * (labelSmoothing * (1 - labelSmoothing))) * (labelSmoothing * (1 - labelSmoothing))))) / 5760, -Math.log(1 - labelSmoothing), 1, Math.log(labelSmoothing), gradScale * beta
+fn pair_exo_pair(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, 16>) -> vec3f {
   let d = (a - c);
   let z = max(min((k[0] * d), k[1]), k[2]);
-  let t = (z >= 0.0);
+  let u = (z - k[3]);
+  let high = (k[9] + (u * (k[10] + (u * k[11]))));
+  let middle = (k[7] + (u * (k[8] + (u * high))));
+  let near = ((u * u) * (k[5] + (u * (k[6] + (u * middle)))));
   let e_z = exp_neg_abs(z);
-  let inverse_size = (k[3] / (k[3] + e_z));
-  let sigmoid_z = (select(e_z, k[3], t) * inverse_size);
-  let sigmoid_neg_z = (select(k[3], e_z, t) * inverse_size);
-  let crossEntropy = ((-(sigmoid_z) * k[4]) - (sigmoid_neg_z * k[5]));
-  let size = abs(z);
-  let sigmoid_neg_size = (e_z * inverse_size);
-  let entropy = (log1p(e_z) + (size * sigmoid_neg_size));
-  let slope = ((sigmoid_z * sigmoid_neg_z) * (z - k[7]));
-  let t1 = (k[6] * slope);
-  return vec3f((crossEntropy - entropy), t1, -(t1));
+  let inverse = (k[13] / (k[13] + e_z));
+  let sigmoid_neg = (e_z * inverse);
+  let share = (u * sigmoid_neg);
+  let rest1 = select((share - k[14]), (k[12] - share), (z >= 0.0));
+  let far = (rest1 - log1p(e_z));
+  let slope = ((sigmoid_neg * inverse) * u);
+  let t = (k[15] * slope);
+  return vec3f(select(far, near, (abs(u) < k[4])), t, -(t));
 }
 
 // src/losses/nca-pair.ts; k: beta, 0.5, gradScale * beta, 1, gradScale * (beta * 0.5)
@@ -179,23 +180,28 @@ fn pair_discopop(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: arra
   return vec3f(((sigmoid_neg_u * logistic) + exponential), t3, -(t3));
 }
 
-// src/divergences.ts; k: 1
-fn margin_js(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, 1>) -> vec3f {
+// src/divergences.ts; k: 0.6, 1, -0.5
+fn margin_js(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, 3>) -> vec3f {
+  let gap = (a - c);
+  let e_a = exp_neg_abs(a);
+  let inverse_a = (k[1] / (k[1] + e_a));
+  let sigmoid_neg_a = (select(k[1], e_a, (a >= 0.0)) * inverse_a);
+  let ratio = max(min((sigmoid_neg_a * expm1(gap)), k[1]), k[2]);
+  let perRejected = (k[1] / max(rejectedLength, k[1]));
+  let log1p_a = log1p(e_a);
+  let t = (log1p_a - min(a, 0.0));
+  let perChosen = (k[1] / max(chosenLength, k[1]));
+  let near = ((log1p(ratio) * perRejected) + (t * (perRejected - perChosen)));
   let e_c = exp_neg_abs(c);
   let log1p_c = log1p(e_c);
-  let perRejected = (k[0] / max(rejectedLength, k[0]));
-  let e_a = exp_neg_abs(a);
-  let log1p_a = log1p(e_a);
-  let perChosen = (k[0] / max(chosenLength, k[0]));
-  let inverse_a = (k[0] / (k[0] + e_a));
-  let sigmoid_neg_a = (select(k[0], e_a, (a >= 0.0)) * inverse_a);
-  let inverse_c = (k[0] / (k[0] + e_c));
-  let sigmoid_neg_c = (select(k[0], e_c, (c >= 0.0)) * inverse_c);
-  return vec3f((((log1p_c - min(c, 0.0)) * perRejected) - ((log1p_a - min(a, 0.0)) * perChosen)), (sigmoid_neg_a * perChosen), (-(sigmoid_neg_c) * perRejected));
+  let far = (((log1p_c - min(c, 0.0)) * perRejected) - (t * perChosen));
+  let inverse_c = (k[1] / (k[1] + e_c));
+  let sigmoid_neg_c = (select(k[1], e_c, (c >= 0.0)) * inverse_c);
+  return vec3f(select(far, near, (abs(gap) < k[0])), (sigmoid_neg_a * perChosen), (-(sigmoid_neg_c) * perRejected));
 }
 
-// src/divergences.ts; k: k, Math.min(cap, 1e+30), -1e+30, 0.7, 1, 1 / k, cap
-fn margin_power(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, 7>) -> vec3f {
+// src/divergences.ts; k: k, Math.min(cap, 1e+30), -1e+30, 0.7, 1, 80, 0.5, unit / k, cap, slopeUnit
+fn margin_power(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, 10>) -> vec3f {
   let t = (k[0] * a);
   let s = max(min(t, k[1]), k[2]);
   let t1 = (k[0] * c);
@@ -210,7 +216,12 @@ fn margin_power(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array
   let e_gap = exp_neg_abs(gap);
   let far = select(((e_gap * perChosen) - perRejected), (perChosen - (e_gap * perRejected)), t4);
   let rest1 = select(far, near, (t3 < k[3]));
-  return vec3f(select(((exp_f32(max(s, t2)) * rest1) * k[5]), 0.0, (rest1 == 0.0)), select((exp_f32(s) * perChosen), 0.0, (t > k[6])), select((-(exp_f32(t2)) * perRejected), 0.0, (t1 > k[6])));
+  let most = max(s, t2);
+  let chosenRoot = exp_f32((k[6] * s));
+  let rejectedRoot = exp_f32((k[6] * t2));
+  let root = max(chosenRoot, rejectedRoot);
+  let scaled = (rest1 * k[7]);
+  return vec3f(select(select((exp_f32(most) * scaled), (root * (root * scaled)), (most > k[5])), 0.0, (rest1 == 0.0)), select((chosenRoot * (chosenRoot * (perChosen * k[9]))), 0.0, (t > k[8])), select(-((rejectedRoot * (rejectedRoot * (perRejected * k[9])))), 0.0, (t1 > k[8])));
 }
 
 `;

@@ -1,6 +1,7 @@
 // The pair stage on the GPU: log-ratios in, losses and gradients out, in one submission.
 
 import { type KernelName, kernelConstants } from "../backend/constants.gen.ts";
+import { divergedParams } from "../backend/diverged.ts";
 import { sortKeys } from "../backend/js.ts";
 import { kernelOf } from "../backend/wasm-pairs.ts";
 import { times } from "../factor.ts";
@@ -25,13 +26,17 @@ export interface PairStage {
 }
 
 const constantsOf = ({ plan, scale, likelihood }: PairStage): readonly (readonly number[])[] =>
-  plan.terms.map(({ loss, weight, params }, j) => {
+  plan.terms.map((term, j) => {
+    const { loss, weight } = term;
     if ("likelihood" in loss) {
       const [value, slope, perSum] = likelihood(j);
       return [value, times(weight * scale, slope), perSum];
     }
     const make = kernelConstants[kernelOf(loss) as KernelName] as (...params: number[]) => readonly number[];
-    return make(weight * scale, ...params);
+    const params = term.divergence
+      ? divergedParams(term, weight * scale)
+      : { gradScale: weight * scale, loss: term.params };
+    return make(params.gradScale, ...params.loss);
   });
 
 /**
@@ -56,7 +61,7 @@ export function recordPairs(commands: Commands, stage: PairStage, inputs: Range)
     values[`weight${j}`] = term.weight;
     values[`sortedAt${j}`] = 3 * pairs * sortedTerms.indexOf(term);
     values[`k${j}`] = constants[j] ?? [];
-    values[`m${j}`] = divergenceConstants(term);
+    values[`m${j}`] = divergenceConstants(term, scale);
   });
   const params = commands.upload(packParams(fields.map((field) => packField(field, values))));
   const groups = Math.ceil(pairs / LANES);
@@ -69,10 +74,11 @@ function packField({ name, type }: Field, values: Record<string, number | readon
   return typeof value !== "number" ? value : type === "u32" ? { u32: value } : { f32: value };
 }
 
-function divergenceConstants({ divergence }: Term): readonly number[] {
+function divergenceConstants(term: Term, scale: number): readonly number[] {
+  const { divergence, weight } = term;
   if (!divergence) return [];
   const make = kernelConstants[`margin_${divergence.id}`] as (...params: number[]) => readonly number[];
-  return make(...divergence.constants);
+  return make(...divergedParams(term, weight * scale).margin);
 }
 
 /** The engine of `pairLoss`: a piece of the batch at a time, unless a loss sorts the whole of it. */

@@ -1,6 +1,7 @@
 // The pair stage as one shader per list of losses: all terms of a pair in one invocation, inputs read once, results written
 // once. The functions are those of losses.gen.ts.
 
+import { kernelConstants } from "../backend/constants.gen.ts";
 import { kernelOf } from "../backend/wasm-pairs.ts";
 import type { Plan, Term } from "../plan.ts";
 import { GROUP } from "./commands.ts";
@@ -100,6 +101,12 @@ export const inputNames = ["a", "c", "pc", "pr", "nw", "nl", "weight"] as const;
 /** Arrays of results, one after another. */
 export const RESULTS = 5;
 
+/** How many constants each divergence's function takes. */
+const marginConstants = {
+  js: kernelConstants.margin_js().length,
+  power: kernelConstants.margin_power(1, 1, 1, 1).length,
+};
+
 /** The fields of the parameters: unsigned integers, then floats, with how many of them. */
 export interface Field {
   readonly name: string;
@@ -116,7 +123,7 @@ export function pairFields({ terms }: Plan, constants: readonly (readonly number
       ...(isSorted(term)
         ? [{ name: `sortedAt${j}`, type: "u32" } as const]
         : [{ name: `k${j}`, type: constants[j]?.length ?? 0 }]),
-      ...(term.divergence ? [{ name: `m${j}`, type: term.divergence.id === "js" ? 1 : 7 }] : []),
+      ...(term.divergence ? [{ name: `m${j}`, type: marginConstants[term.divergence.id] }] : []),
     ]),
   ];
 }

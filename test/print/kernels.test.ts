@@ -47,6 +47,8 @@ describe("every kernel of the table", () => {
     rewardShift: 0.4,
     k: -0.5,
     cap: 2,
+    unit: 0.25,
+    slopeUnit: 0.125,
   };
   const points: Numbers[] = [
     { a: 0, c: 0 },

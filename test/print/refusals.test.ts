@@ -81,10 +81,10 @@ describe("what would mean something else in a kernel", () => {
       "got Math.log of more than hyperparameters, for which there is no kernel",
     ],
     [
-      "Math.log1p of what may leave [0, 1]",
+      "Math.log1p of what may leave [-0.5, 1]",
       "(a, c) => [a + Math.log1p(c), a, c]",
       24,
-      "expected Math.log1p of Math.exp(-Math.abs(…)) only, got Math.log1p(c)",
+      "expected Math.log1p of Math.exp(-Math.abs(…)), or of Math.max(Math.min(…, 1), -0.5), only, got Math.log1p(c)",
     ],
     ["Math.max of three", "(a, c) => [a + Math.max(a, c, 0), a, c]", 24, "expected 2 arguments of Math.max, got 3"],
     ["Math.max of one", "(a, c) => [a + Math.max(a), a, c]", 24, "expected 2 arguments of Math.max, got 1"],
