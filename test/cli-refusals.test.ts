@@ -57,7 +57,7 @@ describe("refusals end with status 2 and one message", () => {
     const path = write("wrong.parquet", new Uint8Array(parquetWriteBuffer({ columnData })));
     expect(refused([path])).toBe(`error: ${path}: row 2: ref_chosen_logps: expected a number, got null\n`);
     const other = write("other.parquet", "no Parquet at all");
-    expect(refused([other])).toContain(`error: ${other}: parquet file invalid`);
+    expect(refused([other])).toBe(`error: ${other}: damaged, or not Parquet (its last bytes are not PAR1)\n`);
   });
 
   it.each([

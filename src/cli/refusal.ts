@@ -1,7 +1,11 @@
 // Errors of the user's making: their message alone is printed, and the exit status is 2.
 
-/** Says what is wrong with the input or the command: `throw refusal("pairs.jsonl:17: not JSON")`. */
-export const refusal = (message: string): Error => Object.assign(new Error(message), { exitCode: 2 });
+/**
+ * Says what is wrong with the input or the command: `throw refusal("pairs.jsonl:17: not JSON")`. Names of columns and keys come
+ * from files, and must not steer the terminal.
+ */
+export const refusal = (message: string): Error =>
+  Object.assign(new Error(message.replace(/\p{Cc}/gu, "\ufffd")), { exitCode: 2 });
 
 /** Opening, reading, unpacking and writing fail with a number of the system's or of zlib's. */
 export const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>

@@ -3,7 +3,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { readJsonl } from "./jsonl.ts";
-import { readParquet } from "./parquet.ts";
+import { readParquet } from "./parquet/read.ts";
 import { fieldNames } from "./read-pairs.ts";
 import { fileProblem, refusal } from "./refusal.ts";
 
@@ -33,6 +33,6 @@ export async function openSource(path: string): Promise<Source> {
     throw fileProblem(path, error);
   });
   if (info.isDirectory()) throw refusal(`${path}: is a directory`);
-  if (path.endsWith(".parquet")) return readParquet(path, fieldNames);
+  if (path.endsWith(".parquet")) return readParquet(path, info.size, fieldNames);
   return readJsonl(path, () => createReadStream(path), info.isFile() ? info.size : undefined);
 }

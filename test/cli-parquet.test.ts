@@ -1,0 +1,139 @@
+// Parquet on the command line: what other writers write is read, and no damaged file gives fewer rows, hangs or fills the
+// memory. test/slow-parquet-fuzz.test.ts tries 10,000 damaged files, this one some hundred.
+
+import { parquetWriteBuffer } from "hyparquet-writer";
+import { describe, expect, it } from "vitest";
+import { pair, run, write } from "./cli-run.ts";
+import { type Columns, parquetFiles } from "./support/parquet-files.ts";
+import { fuzz, readColumns } from "./support/parquet-fuzz.ts";
+
+const files = parquetFiles();
+
+const read = (bytes: Uint8Array): Promise<Columns> => readColumns(write("some.parquet", bytes), bytes.length);
+/** The message without the path. */
+const refusalOf = (bytes: Uint8Array): Promise<string> =>
+  read(bytes).then(
+    () => "read",
+    (error: unknown) =>
+      error instanceof Error && "exitCode" in error ? error.message.replace(/^.*?: /, "") : "thrown",
+  );
+
+describe("Parquet files of other writers", () => {
+  it.each(files.map((file) => [file.name, file] as const))("%s", async (_, { bytes, columns }) => {
+    expect(await read(bytes)).toEqual(columns);
+  });
+});
+
+describe("damaged Parquet files", () => {
+  it("are read as what they say or refused, and never in part", async () => {
+    const { wrong, same, other, refused } = await fuzz(write("mutant.parquet", ""), 0, 300);
+    expect(wrong).toEqual([]);
+    expect(Math.min(same, other, refused)).toBeGreaterThan(10);
+  });
+
+  const named = (name: string): Uint8Array =>
+    files.find((file) => file.name.startsWith(name))?.bytes ?? new Uint8Array();
+  /** The file with some bytes, which it must hold once after the place, replaced. */
+  const patched = (bytes: Uint8Array, from: readonly number[], to: readonly number[], last = false): Uint8Array => {
+    const at = last ? Buffer.from(bytes).lastIndexOf(Buffer.from(from)) : Buffer.from(bytes).indexOf(Buffer.from(from));
+    expect(at).toBeGreaterThan(0);
+    const copy = bytes.slice();
+    copy.set(to, at);
+    return copy;
+  };
+
+  it("whose page claims more values than there are rows", async () => {
+    // Field 5 of a page header is a structure whose first field is the number of values: 25, zigzag 50.
+    const bytes = patched(named("v1-plain-required"), [0x2c, 0x15, 50], [0x2c, 0x15, 52]);
+    expect(await refusalOf(bytes)).toBe(
+      "row group 1: policy_chosen_logps: damaged, or not Parquet (more than the 25 values that are promised)",
+    );
+    const fewer = patched(named("v1-plain-required"), [0x2c, 0x15, 50], [0x2c, 0x15, 48]);
+    expect(await refusalOf(fewer)).toContain("a page is not as long as its values");
+  });
+
+  it("whose footer promises other numbers of rows", async () => {
+    // The file's number of rows: field 3, an i64 (0x16): 40 rows, zigzag 80; then the list of row groups (0x19).
+    const bytes = patched(named("v1-plain-required"), [0x16, 80, 0x19], [0x16, 78, 0x19]);
+    expect(await refusalOf(bytes)).toBe("damaged, or not Parquet (it promises 39 rows, and its row groups 40)");
+  });
+
+  it.each([
+    ["nothing", 0, "its last bytes are not PAR1"],
+    ["a few bytes", 11, "its last bytes are not PAR1"],
+    ["cut off", 2000, "its last bytes are not PAR1"],
+  ])("that are %s", async (_, length, problem) => {
+    expect(await refusalOf(named("v1-plain-required").slice(0, length))).toBe(`damaged, or not Parquet (${problem})`);
+  });
+
+  it("whose footer is one deep structure, or one long number", async () => {
+    for (const byte of [0x1c, 0x19, 0xff, 0x2f]) {
+      const footer = new Uint8Array(1_000_000).fill(byte);
+      const tail = new Uint8Array(8);
+      new DataView(tail.buffer).setUint32(0, footer.length, true);
+      tail.set(Buffer.from("PAR1"), 4);
+      const bytes = new Uint8Array(Buffer.concat([Buffer.from("PAR1"), footer, tail]));
+      expect(await refusalOf(bytes)).toMatch(/^damaged, or not Parquet \(.+\)$/);
+    }
+  });
+
+  it("whose checksum does not fit a page", async () => {
+    const bytes = named("v1-zstd-float-int32").slice();
+    bytes[80] = (bytes[80] ?? 0) ^ 1;
+    expect(await refusalOf(bytes)).toContain("checksum is wrong");
+  });
+
+  it("end the command line with one sentence and status 2", () => {
+    const path = write(
+      "spins.parquet",
+      patched(named("v1-plain-required"), [0x2c, 0x15, 50], [0x2c, 0x15, 0xfe, 0xff, 0x7f]),
+    );
+    const { status, stdout, stderr } = run(["loss", path]);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toMatch(/^error: .*spins\.parquet: .*damaged.*\n$/);
+  });
+});
+
+describe("columns of Parquet files", () => {
+  const withColumn = (name: string, type: "STRING" | "BOOLEAN" | "JSON" | "TIMESTAMP", data: unknown[]): Uint8Array => {
+    const numbers = Object.entries(pair).filter(([key]) => key !== name);
+    const columnData = numbers.map(([key, value]) => ({ name: key, type: "DOUBLE" as const, data: [value] }));
+    return new Uint8Array(parquetWriteBuffer({ columnData: [...columnData, { name, type, data }] }));
+  };
+  it.each([
+    ["BOOLEAN" as const, [true]],
+    ["JSON" as const, [{ a: 1 }]],
+    ["TIMESTAMP" as const, [new Date(0)]],
+  ])("of %s are refused where numbers are expected, and passed over elsewhere", async (type, data) => {
+    expect(await refusalOf(withColumn("policy_chosen_logps", type, data))).toContain(
+      `policy_chosen_logps: expected a column of numbers, got ${type}`,
+    );
+    expect(Object.keys(await read(withColumn("prompt", type, data)))).toEqual(Object.keys(pair));
+  });
+
+  it("of lists are refused", async () => {
+    const columnData = [{ name: "policy_chosen_logps", data: [[1, 2]] }];
+    const schema = [
+      { name: "root", num_children: 1 },
+      {
+        name: "policy_chosen_logps",
+        repetition_type: "OPTIONAL" as const,
+        num_children: 1,
+        converted_type: "LIST" as const,
+      },
+      { name: "list", repetition_type: "REPEATED" as const, num_children: 1 },
+      { name: "element", type: "DOUBLE" as const, repetition_type: "OPTIONAL" as const },
+    ];
+    const bytes = new Uint8Array(parquetWriteBuffer({ columnData, schema }));
+    expect(await refusalOf(bytes)).toContain("expected a column of numbers, got nested values");
+  });
+
+  it("of text may spell NaN", async () => {
+    const path = write("text.parquet", withColumn("ref_chosen_logps", "STRING", ["NaN"]));
+    expect(JSON.parse(run(["loss", path, "--json"]).stdout)).toMatchObject({ loss: "NaN" });
+    const other = write("other.parquet", withColumn("ref_chosen_logps", "STRING", ["secret"]));
+    expect(run(["loss", other]).stderr).toBe(
+      `error: ${other}: row 1: ref_chosen_logps: expected a number, got a string\n`,
+    );
+  });
+});
