@@ -8,6 +8,7 @@ import { checkPairLoss, setShift, toResult } from "../backend/pair-loss.ts";
 import { runLater } from "../backend/token-stage.ts";
 import { BackendError } from "../errors.ts";
 import type { AsyncBackend, CallOptions, Reference } from "../types.ts";
+import { bufferOf } from "../views.ts";
 import { createHeap } from "../wasm/heap.ts";
 import { STATIC_BYTES } from "../wasm/load.ts";
 import { type Call, createCalls } from "./calls.ts";
@@ -17,6 +18,7 @@ import { endWhenDropped } from "./drop.ts";
 import { createGate } from "./gate.ts";
 import { givenAway, takeBack } from "./given.ts";
 import { createHand } from "./hand.ts";
+import { holdArrays } from "./held.ts";
 import { createLinearEngine } from "./linear-engine.ts";
 import { createLogitsEngine } from "./logits-engine.ts";
 import { computeOnWorkers, pairShard } from "./pair-shards.ts";
@@ -114,6 +116,7 @@ function makePool(
   /** A call that sees logits, with its engine; what workers keep for it goes when it fails. */
   const withEngine = async <T>(
     call: Call,
+    batch: unknown,
     given: Parameters<typeof createLogitsEngine>[2],
     options: CallOptions,
     passes: number,
@@ -124,6 +127,7 @@ function makePool(
       done += count;
       if (done < passes * total) options.onProgress?.(Math.floor(done / passes), total);
     };
+    call.held = holdArrays(batch, options, given && bufferOf(given));
     const made = createLogitsEngine(means, call, given, onTokens);
     try {
       return await work(made, onTokens);
@@ -152,6 +156,7 @@ function makePool(
     reason: `up to ${settings.workers} workers: ${kind}; ${shares ? "arrays in shared memory go by reference, others" : `${refusal}: arrays`} are copied in slices`,
     pairLoss: (pairs, options = {}) =>
       open("pairLoss", options, async (call) => {
+        call.held = holdArrays(pairs, options, undefined);
         const job = checkPairLoss(local.pairs, pairs, options);
         const commit = setShift(job, local.pairs.scan);
         const per = pairShard(job, shares);
@@ -164,22 +169,24 @@ function makePool(
     sequenceLogps: (batch, options = {}) =>
       open("sequenceLogps", options, (call) => {
         const { given, rest } = givenAway(batch, options);
-        return withEngine(call, given, options, 1, ({ engine }) => runLater(logitsLogps(engine, batch, rest)));
+        return withEngine(call, batch, given, rest, 1, ({ engine }) =>
+          runLater(logitsLogps(engine, batch, rest), call.held.all),
+        );
       }),
     logitsLoss: (batch, options = {}) =>
       open("logitsLoss", options, (call) => {
         const { given, rest } = givenAway(batch, options, true);
-        return withEngine(call, given, options, passesOf(batch), async ({ engine, returned }, onTokens) => {
+        return withEngine(call, batch, given, rest, passesOf(batch), async ({ engine, returned }, onTokens) => {
           const engines = { logits: engine, linear: linearOf(call, onTokens) };
-          const result = await runLater(logitsLoss(engines, local.pairs, batch, rest));
+          const result = await runLater(logitsLoss(engines, local.pairs, batch, rest), call.held.all);
           return takeBack(result, returned());
         });
       }),
     linearLoss: (batch, options = {}) =>
       open("linearLoss", options, (call) =>
-        withEngine(call, undefined, options, passesOf(batch), async ({ engine }, onTokens) => {
+        withEngine(call, batch, undefined, options, passesOf(batch), async ({ engine }, onTokens) => {
           const engines = { logits: engine, linear: linearOf(call, onTokens) };
-          return runLater(linearLoss(engines, local.pairs, batch, options));
+          return runLater(linearLoss(engines, local.pairs, batch, options), call.held.all);
         }),
       ),
     allocate(type, n) {
