@@ -1,8 +1,10 @@
 // Element types: float32, float16, bfloat16, and the scalar conversions between them (twins of assembly/inline/half.ts).
 
 import { KindError, ShapeError } from "./errors.ts";
-import { arrayKind, kindOf } from "./plan.ts";
+import { arrayKind, kindOf } from "./kinds.ts";
+import { recordOf } from "./record.ts";
 import type { Floats } from "./types.ts";
+import { bufferOf, plainView, refuseStray } from "./views.ts";
 
 export type FloatType = "f32" | "f16" | "bf16";
 
@@ -18,7 +20,7 @@ export interface FloatData {
  * Throws    KindError, ShapeError
  */
 export function readFloats(value: Floats, name: string, length: number): FloatData {
-  const floats = recognise(value);
+  const floats = recognise(value, name);
   if (!floats) {
     const expected = "a Float32Array, a Float16Array, { f16: Uint16Array } or { bf16: Uint16Array }";
     throw new KindError(`${name}: expected ${expected}, got ${kindOf(value)}`);
@@ -34,21 +36,34 @@ export const elsewhere: unique symbol = Symbol("dpo-kernels.elsewhere");
 export const lengthOf = (value: Floats): number | undefined => recognise(value)?.data.length;
 
 /** Whether it is an array of float32, here or elsewhere. */
-export const isFloat32 = (value: unknown): boolean => recognise(value as Floats)?.type === "f32";
+export const isFloat32 = (value: unknown): boolean => recognise(value)?.type === "f32";
 
-function recognise(value: Floats): FloatData | undefined {
-  if (typeof value === "object" && value !== null && elsewhere in value) return value[elsewhere] as FloatData;
+const readHalf = recordOf(
+  { what: "floats", field: "a part of an array of half floats" },
+  ({ f16, bf16 }: { f16?: unknown; bf16?: unknown }) => ({ f16, bf16 }),
+);
+
+function recognise(value: unknown, name = "floats"): FloatData | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
   const kind = arrayKind(value);
-  if (kind === "Float32Array") return { type: "f32", data: value as Float32Array };
-  if (kind === "Float16Array") {
-    const { buffer, byteOffset, length } = value as Float16Array;
-    return { type: "f16", data: new Uint16Array(buffer, byteOffset, length) };
-  }
-  if (kind !== "" || typeof value !== "object" || value === null) return undefined;
-  if ("f16" in value && "bf16" in value) return undefined;
-  if ("f16" in value && arrayKind(value.f16) === "Uint16Array") return { type: "f16", data: value.f16 };
-  if ("bf16" in value && arrayKind(value.bf16) === "Uint16Array") return { type: "bf16", data: value.bf16 };
-  return undefined;
+  if (kind === "") return recogniseObject(value, name);
+  const view = value as Float32Array | Uint16Array;
+  if (kind !== "Float32Array" && kind !== "Float16Array") return undefined;
+  refuseStray(view, name, bufferOf(view));
+  const data = plainView(view, kind === "Float32Array" ? kind : "Uint16Array");
+  return { type: kind === "Float32Array" ? "f32" : "f16", data };
+}
+
+function recogniseObject(value: object, name: string): FloatData | undefined {
+  const there = (value as { [elsewhere]?: FloatData })[elsewhere];
+  if (there !== undefined) return there;
+  if (!("f16" in value || "bf16" in value)) return undefined;
+  const { f16, bf16 } = readHalf(value);
+  const bits = f16 ?? bf16;
+  if ((f16 !== undefined && bf16 !== undefined) || arrayKind(bits) !== "Uint16Array") return undefined;
+  const view = bits as Uint16Array;
+  refuseStray(view, name, bufferOf(view));
+  return { type: f16 === undefined ? "bf16" : "f16", data: plainView(view, "Uint16Array") };
 }
 
 const bits = new Uint32Array(1);

@@ -2,10 +2,12 @@
 
 import { KindError } from "./errors.ts";
 import { type FloatData, isFloat32, readFloats } from "./floats.ts";
-import { checkNumber, kindOf } from "./plan.ts";
+import { kindOf } from "./kinds.ts";
+import { checkNumber } from "./plan.ts";
+import { recordOf } from "./record.ts";
 import { checkFinite, checkFiniteRows } from "./token-call.ts";
 import { checkCount, type TokenList } from "./tokens.ts";
-import type { LinearBatch } from "./types.ts";
+import type { LinearBatch, Lora } from "./types.ts";
 
 /** A checked head and the hidden states before it. */
 export interface HeadData {
@@ -43,9 +45,13 @@ export function readHead(
   return head;
 }
 
-function readLora(lora: NonNullable<LinearBatch["lora"]>, width: number, vocab: number): HeadData["lora"] {
-  if (typeof lora !== "object" || lora === null) throw new KindError(`lora: expected an object, got ${kindOf(lora)}`);
-  const { a, b, rank, scale } = lora;
+/** The fields of an adapter, read once. Throws    KindError, ParamError for names that are none */
+export const readLoraFields = recordOf(
+  { what: "lora", field: "a part of an adapter", prefix: "lora." },
+  ({ a, b, rank, scale }: Lora): Lora => ({ a, b, rank, scale }),
+);
+
+function readLora({ a, b, rank, scale }: Lora, width: number, vocab: number): HeadData["lora"] {
   checkCount(rank, "lora.rank");
   checkNumber(scale, "lora.scale");
   for (const [name, array] of Object.entries({ a, b })) {

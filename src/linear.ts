@@ -3,15 +3,25 @@
 import { checkCall, refuseUnused } from "./call-options.ts";
 import { KindError, ParamError } from "./errors.ts";
 import type { FloatData } from "./floats.ts";
-import { type HeadData, headArrays, readHead } from "./head.ts";
-import { kindOf, type Plan } from "./plan.ts";
-import { type ReferenceData, readReference, referenceArrays } from "./reference.ts";
-import { checkResults, checkWeighting, readGradient, readLdAlpha } from "./token-call.ts";
-import { listTokens, type TokenList } from "./tokens.ts";
+import { type HeadData, headArrays, readHead, readLoraFields } from "./head.ts";
+import { kindOf } from "./kinds.ts";
+import type { Plan } from "./plan.ts";
+import { recordOf } from "./record.ts";
+import { type ReferenceData, readReference, readReferenceFields, referenceArrays } from "./reference.ts";
+import {
+  checkResults,
+  checkWeighting,
+  type Outs,
+  readGradient,
+  readLdAlpha,
+  readOut,
+  tokenArrays,
+} from "./token-call.ts";
+import { listTokens, readTokens, type TokenList } from "./tokens.ts";
 import type { Floats, LinearBatch, LinearBuffers, LinearLossOptions, Reference } from "./types.ts";
 
 /** A checked call of linearLoss. */
-export interface LinearJob {
+export interface LinearJob extends Outs {
   readonly list: TokenList;
   readonly vocab: number;
   /** LD-DPO's α; 1 is off. */
@@ -34,25 +44,40 @@ interface Gradient {
 
 type Batch = LinearBatch & { reference?: Reference | undefined };
 
+const readFields = recordOf(
+  { what: "batch", field: "a part of the batch", prefix: "batch." },
+  ({ tokens, vocab, hiddenSize, hidden, weight, bias, lora, reference }: Batch): Batch => {
+    return { tokens, vocab, hiddenSize, hidden, weight, bias, lora, reference };
+  },
+);
+
+/** A batch of hidden states, all its fields read once. Throws    KindError, ParamError for names that are none */
+export function readLinearBatch(given: unknown): Batch {
+  const batch = readFields(given);
+  batch.tokens = readTokens(batch.tokens);
+  if (batch.reference !== undefined) batch.reference = readReferenceFields(batch.reference) as Reference;
+  if (batch.lora !== undefined) batch.lora = readLoraFields(batch.lora);
+  return batch;
+}
+
 /**
- * Checks what `linearLoss` is given, and makes the arrays of gradients that were not.
+ * Checks what `linearLoss` is given, once it is read, and makes the arrays of gradients that were not.
  *
  * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
  */
 export function checkLinear(batch: Batch, plan: Plan, options: LinearLossOptions): LinearJob {
   checkCall(options);
-  const { gradType = "same", accumulate = false, out, weighting } = options;
+  const { gradType = "same", accumulate = false, weighting } = options;
   if (typeof accumulate !== "boolean") {
     throw new KindError(`accumulate: expected true or false, got ${kindOf(accumulate)}`);
   }
   refuseUnused(options, ["inPlace"], "linearLoss, which has no logits to write over");
   if (weighting !== undefined) checkWeighting(weighting, plan);
-  if (!batch || typeof batch !== "object") throw new KindError(`batch: expected an object, got ${kindOf(batch)}`);
   const { tokens, vocab, hiddenSize } = batch;
   const list = listTokens(tokens, vocab);
   const finite = options.validate === "finite";
   const head = readHead(batch, hiddenSize, "", list, vocab, finite);
-  const reference = readReference(batch.reference, plan, list, vocab, finite, hiddenSize);
+  const [reference, logps] = readReference(batch.reference, plan, list, vocab, finite, hiddenSize);
   const { weight, bias, lora } = batch;
   const wanted: Gradient[] = [{ name: "gradHidden", like: batch.hidden, input: head.hidden }];
   if (lora && head.lora) {
@@ -62,10 +87,12 @@ export function checkLinear(batch: Batch, plan: Plan, options: LinearLossOptions
     wanted.push({ name: "gradWeight", like: weight, input: head.weight });
     if (bias && head.bias) wanted.push({ name: "gradBias", like: bias, input: head.bias });
   }
+  const names = wanted.map(({ name }) => name);
+  const out = readOut(options.out, names);
   const results: Record<string, Floats> = {};
   const gradients: Record<string, FloatData> = {};
   for (const { name, like, input } of wanted) {
-    const given = out?.[name];
+    const given = out[name] as Floats | undefined;
     if (accumulate && name !== "gradHidden" && given === undefined) {
       throw new ParamError("missing-input", `out.${name}: expected with accumulate, got nothing`);
     }
@@ -74,8 +101,9 @@ export function checkLinear(batch: Batch, plan: Plan, options: LinearLossOptions
     gradients[name] = data;
   }
   const read = { ...headArrays(head, ""), ...referenceArrays(reference) };
-  checkResults(out, gradients, list, read, { tokens, reference: batch.reference });
+  const outs = checkResults(out, gradients, list, read, { ...tokenArrays(tokens), ...logps });
   const ldAlpha = readLdAlpha(options);
   const wpo = weighting === "wpo";
-  return { list, vocab, ldAlpha, wpo, head, reference, gradients, results: results as LinearBuffers, accumulate };
+  const job = { list, vocab, ldAlpha, wpo, head, reference, gradients, accumulate };
+  return { ...job, ...outs, results: results as LinearBuffers };
 }

@@ -3,24 +3,25 @@
 import { checkCall, refuseUnused } from "./call-options.ts";
 import { KindError, ParamError } from "./errors.ts";
 import { type FloatData, readFloats } from "./floats.ts";
-import { checkOut } from "./out.ts";
-import { kindOf, type Plan } from "./plan.ts";
-import { type ReferenceData, readReference, referenceArrays } from "./reference.ts";
+import { kindOf } from "./kinds.ts";
+import type { Plan } from "./plan.ts";
+import { recordOf } from "./record.ts";
+import { type ReferenceData, readReference, readReferenceFields, referenceArrays } from "./reference.ts";
 import {
   checkFiniteRows,
   checkResults,
   checkWeighting,
-  logpLengths,
-  logpResults,
+  type Outs,
   readGradient,
   readLdAlpha,
+  readOut,
   tokenArrays,
 } from "./token-call.ts";
-import { listTokens, type TokenList } from "./tokens.ts";
+import { listTokens, readTokens, type TokenList } from "./tokens.ts";
 import type { Floats, LogitsBatch, LogitsLossOptions, Reference, SequenceLogpsOptions } from "./types.ts";
 
 /** A checked batch of logits. */
-export interface LogitsJob {
+export interface LogitsJob extends Outs {
   readonly list: TokenList;
   readonly vocab: number;
   readonly logits: FloatData;
@@ -39,62 +40,81 @@ export interface LogitsLossJob extends LogitsJob {
   readonly fresh: boolean;
 }
 
+type LossBatch = LogitsBatch & { reference?: Reference | undefined };
+
+const readFields = recordOf(
+  { what: "batch", field: "a part of the batch", prefix: "batch." },
+  ({ tokens, vocab, logits, reference }: LossBatch): LossBatch => ({ tokens, vocab, logits, reference }),
+);
+
+/** A batch of logits, its fields and its tokens' read once. Throws    KindError, ParamError for names that are none */
+export function readLogitsBatch(given: unknown): LossBatch {
+  const batch = readFields(given);
+  batch.tokens = readTokens(batch.tokens);
+  if (batch.reference !== undefined) batch.reference = readReferenceFields(batch.reference) as Reference;
+  return batch;
+}
+
+const unused = ["inPlace", "accumulate", "gradScale"];
+
+/** The options of sequenceLogps, read once. Throws    KindError, ParamError for names that are none */
+export const readLogpsOptions = recordOf(
+  { what: "options", field: "an option of sequenceLogps" },
+  (given: SequenceLogpsOptions & Pick<LogitsLossOptions, "inPlace" | "gradType"> & { accumulate?: boolean }) => {
+    const { ldAlpha, gradType, out, metrics, validate, signal, onProgress, transfer } = given;
+    const { inPlace, accumulate, gradScale } = given;
+    return {
+      ...{ ldAlpha, gradType, out, metrics, validate, signal, onProgress, transfer },
+      ...{ inPlace, accumulate, gradScale },
+    } as typeof given;
+  },
+);
+
 /**
- * Checks what `sequenceLogps` is given.
+ * Checks what `sequenceLogps` is given, once it is read.
  *
  * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
  */
 export function checkLogits(batch: LogitsBatch, options: SequenceLogpsOptions): LogitsJob {
   checkCall(options);
-  const unused = ["inPlace", "accumulate", "gradScale"];
   refuseUnused(options, unused, "sequenceLogps, which has no gradient");
-  const known = ["ldAlpha", "gradType", "out", "metrics", "validate", "signal", "onProgress", "transfer"];
-  for (const name in options) {
-    if (known.includes(name) || unused.includes(name)) continue;
-    if (options[name as keyof SequenceLogpsOptions] === undefined) continue;
-    throw new ParamError("unknown-option", `${name}: not an option of sequenceLogps; known: ${known.join(", ")}`);
-  }
   const job = readBatch(batch, options);
   const { list, logits } = job;
-  if (options.out !== undefined) {
-    const inputs = { logits: logits.data, ...tokenArrays(batch.tokens) };
-    checkOut(options.out, logpResults, logpLengths(list), inputs, Object.keys(inputs));
-  }
-  return job;
+  return { ...job, ...checkResults(readOut(options.out), {}, list, { logits }, tokenArrays(batch.tokens)) };
 }
 
 /**
- * Checks what `logitsLoss` is given, and makes the array of the gradient if none was.
+ * Checks what `logitsLoss` is given, once it is read, and makes the array of the gradient if none was.
  *
  * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
  */
-export function checkLogitsLoss(
-  batch: LogitsBatch & { reference?: Reference | undefined },
-  plan: Plan,
-  options: LogitsLossOptions,
-): LogitsLossJob {
+export function checkLogitsLoss(batch: LossBatch, plan: Plan, options: LogitsLossOptions): LogitsLossJob {
   checkCall(options);
-  const { inPlace = false, gradType = "same", out, weighting } = options;
+  const { inPlace = false, gradType = "same", weighting } = options;
   if (typeof inPlace !== "boolean") throw new KindError(`inPlace: expected true or false, got ${kindOf(inPlace)}`);
   refuseUnused(options, ["accumulate"], "logitsLoss, which has no weight gradients");
   if (weighting !== undefined) checkWeighting(weighting, plan);
   const job = readBatch(batch, options);
   const { list, logits, vocab } = job;
-  const reference = readReference(batch.reference, plan, list, vocab, options.validate === "finite");
+  const [reference, logps] = readReference(batch.reference, plan, list, vocab, options.validate === "finite");
   if (inPlace && gradType === "f32" && logits.type !== "f32") {
     throw new ParamError("unused-option", `inPlace: expected gradType "same" for logits of ${logits.type}, got "f32"`);
   }
-  if (inPlace && out?.gradLogits !== undefined) {
+  const out = readOut(options.out, ["gradLogits"]);
+  if (inPlace && out["gradLogits"] !== undefined) {
     throw new ParamError("unused-option", "inPlace: expected no out.gradLogits beside it, got one");
   }
-  const given = inPlace ? batch.logits : out?.gradLogits;
+  const given = inPlace ? batch.logits : (out["gradLogits"] as Floats | undefined);
   const { value: gradLogits, data: gradient } = readGradient(given, "gradLogits", batch.logits, logits, gradType);
-  checkResults(out, { gradLogits: gradient }, list, { logits, ...referenceArrays(reference) }, batch);
-  return { ...job, reference, wpo: weighting === "wpo", gradient, gradLogits, fresh: given === undefined };
+  const read = { logits, ...referenceArrays(reference) };
+  const outs = checkResults(out, { gradLogits: gradient }, list, read, { ...tokenArrays(batch.tokens), ...logps });
+  return { ...job, ...outs, reference, wpo: weighting === "wpo", gradient, gradLogits, fresh: given === undefined };
 }
 
-function readBatch(batch: LogitsBatch, options: { ldAlpha?: number | undefined; validate?: unknown }): LogitsJob {
-  if (!batch || typeof batch !== "object") throw new KindError(`batch: expected an object, got ${kindOf(batch)}`);
+function readBatch(
+  batch: LogitsBatch,
+  options: { ldAlpha?: number | undefined; validate?: unknown },
+): Omit<LogitsJob, keyof Outs> {
   const { tokens, vocab } = batch;
   const list = listTokens(tokens, vocab);
   const logits = readFloats(batch.logits, "logits", list.positions * vocab);

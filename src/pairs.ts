@@ -2,10 +2,13 @@
 
 import { KindError, ParamError, ShapeError } from "./errors.ts";
 import { times } from "./factor.ts";
+import { arrayKind, kindOf } from "./kinds.ts";
 import { needsOf } from "./needs.ts";
 import { checkOut, type Wanted } from "./out.ts";
-import { arrayKind, kindOf, type Plan } from "./plan.ts";
-import type { FloatArray, LengthArray, PairLogps, PairLossOptions } from "./types.ts";
+import type { Plan } from "./plan.ts";
+import { recordOf } from "./record.ts";
+import type { FloatArray, LengthArray, PairBuffers, PairLogps, PairLossOptions } from "./types.ts";
+import { bufferOf, findNumber, lengthOf, refuseStray } from "./views.ts";
 
 type Floats = Float32Array<ArrayBufferLike>;
 
@@ -67,8 +70,33 @@ export const pairResults: readonly Wanted[] = [
   { name: "rejectedRewards", kinds: float32 },
 ];
 
+/** The inputs of pairLoss, read once. Throws    KindError, ParamError for names that are none */
+export const readPairs = recordOf(
+  { what: "pairs", field: "an input of pairLoss", prefix: "pairs." },
+  (given: PairLogps): PairLogps => {
+    const { policyChosen, policyRejected, referenceChosen, referenceRejected } = given;
+    const { chosenLengths, rejectedLengths, pairWeights } = given;
+    return {
+      policyChosen,
+      policyRejected,
+      referenceChosen,
+      referenceRejected,
+      chosenLengths,
+      rejectedLengths,
+      pairWeights,
+    };
+  },
+);
+
+const readOut = recordOf(
+  { what: "out", field: "a result", prefix: "out." },
+  ({ losses, gradChosen, gradRejected, chosenRewards, rejectedRewards }: PairBuffers): PairBuffers => {
+    return { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards };
+  },
+);
+
 /**
- * Checks a call of pairLoss against its plan and makes the buffers that were not given.
+ * Checks a call of pairLoss, its inputs and options read, against its plan and makes the buffers that were not given.
  *
  * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
  */
@@ -79,13 +107,12 @@ export function checkPairs(
   scan: Scan,
   likelihood?: PairJob["likelihood"],
 ): PairJob {
-  if (!pairs || typeof pairs !== "object") throw new KindError(`pairs: expected an object, got ${kindOf(pairs)}`);
   const count = checkArrays(pairs);
   checkNeeds(pairs, plan);
   const chosen = checkLengths(pairs.chosenLengths, "chosenLengths", scan);
   const rejected = checkLengths(pairs.rejectedLengths, "rejectedLengths", scan);
   if (options.validate === "finite") checkFinite(pairs);
-  const { out } = options;
+  const out = options.out === undefined ? undefined : readOut(options.out);
   if (out !== undefined) checkOut(out, pairResults, () => count, pairs, inputNames);
   const { gradScale = 1 } = options;
   const full = options.metrics === "full";
@@ -113,7 +140,7 @@ export function checkPairs(
 
 function checkArrays(pairs: PairLogps): number {
   const { policyChosen } = pairs;
-  const count = policyChosen?.length ?? 0;
+  const count = floatKinds.includes(arrayKind(policyChosen)) ? lengthOf(policyChosen) : 0;
   for (const name of inputNames) {
     const array = pairs[name];
     if (array === undefined) {
@@ -126,9 +153,10 @@ function checkArrays(pairs: PairLogps): number {
     if (!kinds.includes(arrayKind(array))) {
       throw new KindError(`${name}: expected a ${kinds.join(" or ")}, got ${kindOf(array)}`);
     }
-    if (array.length !== count) {
-      throw new ShapeError("wrong-length", `${name}: expected ${count} values (pairs), got ${array.length}`);
+    if (lengthOf(array) !== count) {
+      throw new ShapeError("wrong-length", `${name}: expected ${count} values (pairs), got ${lengthOf(array)}`);
     }
+    refuseStray(array, name, bufferOf(array));
   }
   if (count === 0) throw new ShapeError("wrong-length", "policyChosen: expected at least one pair, got 0");
   return count;
@@ -156,15 +184,16 @@ function checkLengths(lengths: LengthArray | undefined, name: string, scan: Scan
   if (lengths === undefined) return undefined;
   const result = scan(lengths);
   if (result.least >= 0 && result.sum < Infinity) return result;
-  const at = lengths.findIndex((length) => !(length >= 0 && length < Infinity));
+  const at = findNumber(lengths, (length) => !(length >= 0 && length < Infinity));
   throw new ParamError("out-of-range", `${name}[${at}]: expected tokens ≥ 0, got ${lengths[at]}`);
 }
 
 function checkFinite(pairs: PairLogps): void {
   for (const name of inputNames) {
-    const at = pairs[name]?.findIndex((value) => !Number.isFinite(value)) ?? -1;
+    const array = pairs[name];
+    const at = array ? findNumber(array, (value) => !Number.isFinite(value)) : -1;
     if (at < 0) continue;
-    throw new ParamError("not-finite", `${name}[${at}]: expected a finite number, got ${pairs[name]?.[at]}`);
+    throw new ParamError("not-finite", `${name}[${at}]: expected a finite number, got ${array?.[at]}`);
   }
 }
 
@@ -172,7 +201,7 @@ function checkFinite(pairs: PairLogps): void {
 function likelihoods(pairs: PairLogps, plan: Plan, tokens: number, scan: Scan): PairJob["likelihood"] {
   if (!plan.terms.some(({ loss }) => "likelihood" in loss)) return () => [0, 0];
   const { sum } = scan(pairs.policyChosen);
-  const meanWeight = pairs.pairWeights ? scan(pairs.pairWeights).sum / pairs.pairWeights.length : 1;
+  const meanWeight = pairs.pairWeights ? scan(pairs.pairWeights).sum / lengthOf(pairs.pairWeights) : 1;
   return (at) => {
     const [value, slope] = likelihoodOf(plan, at, sum, tokens);
     return [value, times(meanWeight, slope)];
@@ -192,7 +221,8 @@ export type Scan = (values: LengthArray) => { readonly least: number; readonly s
 export const scanValues: Scan = (values) => {
   let least = Infinity;
   let sum = 0;
-  for (let i = 0; i < values.length; i++) {
+  const n = lengthOf(values);
+  for (let i = 0; i < n; i++) {
     const value = values[i] as number;
     if (value < least) least = value;
     sum += value;

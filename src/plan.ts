@@ -10,7 +10,7 @@ import { oldNames } from "./losses/old-names.ts";
 import { beta, sharedParams } from "./losses/params.ts";
 import { unknownLoss } from "./losses/unknown.ts";
 import { quoted } from "./printable.ts";
-import type { RunningMean } from "./running-mean.ts";
+import { isRunningMean, type RunningMean } from "./running-mean.ts";
 import type { LossOptions } from "./types.ts";
 
 export { arrayKind, kindOf, shown } from "./kinds.ts";
@@ -41,36 +41,16 @@ export interface Plan {
   readonly shift: RunningMean | undefined;
 }
 
-// Loss options that are not hyperparameters of a formula.
-const plainOptions: ReadonlySet<string> = new Set(["fDivergence", "fAlpha", "referenceFree", "ldAlpha", "weighting"]);
-
-/** Options of every call, which the losses leave to the backend. */
-export const callOptions: ReadonlySet<string> = new Set([
-  "out",
-  "inPlace",
-  "gradType",
-  "gradScale",
-  "accumulate",
-  "metrics",
-  "validate",
-  "signal",
-  "onProgress",
-  "transfer",
-]);
-
 /**
- * Reads the loss options of a call.
+ * Plans what the loss options of a call ask for, as `readLossOptions` reads them.
  *
- * Throws    ParamError for unknown losses and options, values out of range, options that no loss asked for uses
+ * Throws    ParamError for unknown losses, values out of range, options that no loss asked for uses; KindError
  */
 export function planLosses(options: LossOptions): Plan {
-  if (typeof options !== "object" || options === null) {
-    throw new KindError(`options: expected an object, got ${kindOf(options)}`);
-  }
-  const { lossType = "sigmoid" } = options;
+  const { lossType = "sigmoid", rewardShift } = options;
   const chosen = readLosses(lossType);
   const weights = readWeights(options.lossWeights, chosen.length);
-  const shift = isRunningMean(options.rewardShift) ? options.rewardShift : undefined;
+  const shift = typeof rewardShift === "object" ? checkShift(rewardShift) : undefined;
   checkNames(options, chosen);
   const divergence = readDivergence(options, chosen);
   const rewardBeta = readBeta(options, chosen);
@@ -148,16 +128,10 @@ function readParam(options: LossOptions, name: string, param: Param, user: strin
 
 // An option that nothing uses is refused: ignored, it would train another loss than the one asked for.
 function checkNames(options: LossOptions, chosen: readonly Loss[]): void {
-  for (const name in options) {
+  for (const name in sharedParams) {
     const value = (options as Record<string, unknown>)[name];
-    if (value === undefined || name === "lossType" || name === "lossWeights" || callOptions.has(name)) continue;
-    if (name === "beta" || plainOptions.has(name)) continue;
+    if (value === undefined || name === "beta" || value === sharedParams[name]?.default) continue;
     if (chosen.some((loss) => Object.hasOwn(loss.params, name))) continue;
-    const shared = Object.hasOwn(sharedParams, name) ? sharedParams[name] : undefined;
-    if (!shared) {
-      throw new ParamError("unknown-option", `${name}: not an option; known: ${knownOptions(chosen).join(", ")}`);
-    }
-    if (value === shared.default) continue;
     const users = lossTypes.filter((id) => Object.hasOwn(losses[id].params, name));
     throw unused(name, chosen, `used by ${users.join(", ")}`);
   }
@@ -165,13 +139,6 @@ function checkNames(options: LossOptions, chosen: readonly Loss[]): void {
 
 const unused = (name: string, chosen: readonly Loss[], why: string): ParamError =>
   new ParamError("unused-option", `${name}: not used by ${chosen.map((loss) => loss.id).join(", ")} (${why})`);
-
-function knownOptions(chosen: readonly Loss[]): string[] {
-  const own = chosen.flatMap((loss) => Object.keys(loss.params));
-  return [
-    ...new Set(["lossType", "lossWeights", ...Object.keys(sharedParams), ...own, ...plainOptions, ...callOptions]),
-  ];
-}
 
 function readDivergence(options: LossOptions, chosen: readonly Loss[]): Divergence | undefined {
   const { fDivergence = "reverse_kl", fAlpha, referenceFree = false } = options;
@@ -185,7 +152,8 @@ function readDivergence(options: LossOptions, chosen: readonly Loss[]): Divergen
   if (fAlpha !== undefined && fAlpha !== 0.5 && fDivergence !== "alpha_divergence") {
     throw new ParamError("unused-option", `fAlpha: not used by ${fDivergence} (used by alpha_divergence)`);
   }
-  const make = Object.hasOwn(divergences, fDivergence) ? divergences[fDivergence] : undefined;
+  const isKnown = typeof fDivergence === "string" && Object.hasOwn(divergences, fDivergence);
+  const make = isKnown ? divergences[fDivergence] : undefined;
   if (!make) {
     const hint = typeof fDivergence === "string" ? didYouMean(fDivergence, divergenceNames, undefined, quoted) : "";
     const expected = `expected one of ${divergenceNames.join(", ")}`;
@@ -215,5 +183,8 @@ const divergences: Record<string, (alpha: number) => Divergence | undefined> = {
 
 const divergenceNames = Object.keys(divergences);
 
-const isRunningMean = (value: unknown): value is RunningMean =>
-  typeof value === "object" && value !== null && "update" in value && typeof value.update === "function";
+// Anything else would be read as no shift at all.
+function checkShift(value: RunningMean): RunningMean {
+  if (isRunningMean(value)) return value;
+  throw new KindError(`rewardShift: expected a number or createRunningMean(), got ${kindOf(value)}`);
+}

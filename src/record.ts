@@ -1,7 +1,7 @@
 // How objects that a caller hands in are read: every field once, into a record of our own, so that what is checked is what is
 // used; and a name that is not known is refused, since ignored it would give another result than the one asked for.
 
-import { KindError, ParamError } from "./errors.ts";
+import { DpoError, KindError, ParamError } from "./errors.ts";
 import { didYouMean } from "./hints.ts";
 import { isRecord, kindOf } from "./kinds.ts";
 import { printable } from "./printable.ts";
@@ -22,7 +22,8 @@ export interface RecordWords {
  * A reader of objects with the fields that `pick` takes out: it lists them twice, in its parameter and in its result. Fields
  * of classes, getters and inherited ones count; `undefined` is absent.
  *
- * Returns   a function from what was given to a record with each field, read once; `others` are further names, read as well
+ * Returns   a function from what was given to a record with each field, read once; `others` tells of further
+ *           names, which are read as well
  * Throws    (that function) KindError for what is no object, or cannot be read; ParamError for a name that is not known
  * @example  const read = recordOf({ what: "options", field: "an option of add" }, ({ a, b }: Options) => ({ a, b }));
  *           const { a = 0, b = 0 } = read(options);
@@ -30,14 +31,16 @@ export interface RecordWords {
 export function recordOf<T extends object>(
   words: RecordWords,
   pick: (given: T) => T,
-): (given: unknown, others?: readonly string[]) => T {
+): (given: unknown, others?: (record: T) => readonly string[]) => T {
   const names: ReadonlySet<string> = new Set(Object.keys(pick({} as T)));
-  return (given, others) => {
+  return (given, othersOf) => {
     let record: T;
     let unknown: string | undefined;
+    let others: readonly string[] | undefined;
     try {
       if (!isRecord(given)) throw notRecord;
       record = pick(given as T);
+      others = othersOf?.(record);
       if (others) for (const name of others) record[name as keyof T] = (given as T)[name as keyof T];
       unknown = findUnknown(given, names, others);
     } catch (cause) {
@@ -50,7 +53,8 @@ export function recordOf<T extends object>(
 
 const notRecord = {};
 
-function unreadable({ what, expected = "an object" }: RecordWords, given: unknown, cause: unknown): KindError {
+function unreadable({ what, expected = "an object" }: RecordWords, given: unknown, cause: unknown): Error {
+  if (cause instanceof DpoError) return cause;
   if (cause === notRecord) return new KindError(`${what}: expected ${expected}, got ${kindOf(given)}`);
   return new KindError(`${what}: expected an object that can be read, got one that throws`, { cause });
 }

@@ -3,13 +3,14 @@
 import { checkOneOf } from "./call-options.ts";
 import { KindError, ParamError, ShapeError } from "./errors.ts";
 import { type FloatData, floatAt, readFloats } from "./floats.ts";
-import { checkOut, overlap, type Wanted } from "./out.ts";
+import { arrayKind } from "./kinds.ts";
+import { checkOut, type Wanted } from "./out.ts";
 import { pairResults } from "./pairs.ts";
-import { arrayKind, checkNumber, kindOf, type Plan } from "./plan.ts";
+import { checkNumber, type Plan } from "./plan.ts";
+import { recordOf } from "./record.ts";
 import type { TokenList } from "./tokens.ts";
-import type { Floats, Reference } from "./types.ts";
-
-type Sized = ArrayBufferView & { readonly length: number };
+import type { Floats, LogpsBuffers, PairBuffers } from "./types.ts";
+import { overlap, plainView } from "./views.ts";
 
 /** The kinds of arrays that log-probs may stand in. */
 export const logpKinds = ["Float32Array", "Float64Array"];
@@ -28,10 +29,10 @@ export function logpLengths({ pairs, positions }: TokenList): (name: string) => 
 }
 
 /** The arrays of a batch of tokens, by name. */
-export const tokenArrays = (tokens: object): Record<string, Sized> =>
+export const tokenArrays = (tokens: object): Record<string, ArrayBufferView> =>
   Object.fromEntries(
     Object.entries(tokens)
-      .filter(([, value]) => ArrayBuffer.isView(value))
+      .filter(([, value]) => arrayKind(value) !== "" && arrayKind(value) !== "DataView")
       .map(([name, value]) => [`tokens.${name}`, value]),
   );
 
@@ -49,29 +50,55 @@ export function checkWeighting(weighting: unknown, plan: Plan): void {
   if (other) throw new ParamError("unused-option", `weighting: "wpo" weighs pairs, which ${other.loss.id} has not`);
 }
 
+/** Results of a call, by name. */
+type Results = PairBuffers & LogpsBuffers & Record<string, unknown>;
+
+const readResults = recordOf(
+  { what: "out", field: "a result", prefix: "out." },
+  ({ losses, gradChosen, gradRejected, chosenRewards, rejectedRewards, logps, tokenLogps, logsumexp }: Results) => {
+    const ofPairs = { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards };
+    return { ...ofPairs, logps, tokenLogps, logsumexp } as Results;
+  },
+);
+
+const readLogpResults = recordOf(
+  { what: "out", field: "a result", prefix: "out." },
+  ({ logps, tokenLogps, logsumexp }: Results) => ({ logps, tokenLogps, logsumexp }) as Results,
+);
+
+/** `out`, read once; `gradients` are the names of those that the call has, undefined where it has no loss either. */
+export function readOut(out: unknown, gradients?: readonly string[]): Results {
+  if (out === undefined) return {};
+  return gradients ? readResults(out, () => gradients) : readLogpResults(out);
+}
+
+/** The arrays that a call writes, and those of the caller's that its result names in their place. */
+export interface Outs {
+  readonly out: PairBuffers & LogpsBuffers;
+  readonly named: PairBuffers & LogpsBuffers;
+}
+
 /**
- * Checks `out`. What the call computes from, `read`, is read to the end: a gradient may go over the very array that it belongs
- * to, and nothing else.
+ * Checks `out`, once it is read. What the call computes from, `read`, is read to the end: a gradient may go over the very array
+ * that it belongs to, and nothing else.
  *
- * Throws    ParamError for unknown names, KindError, ShapeError
+ * Throws    KindError, ShapeError
  */
 export function checkResults(
-  out: object | undefined,
+  given: Results,
   gradients: Readonly<Record<string, FloatData>>,
   list: TokenList,
   read: Readonly<Record<string, FloatData>>,
-  { tokens, reference }: { tokens: object; reference?: Reference | undefined },
-): void {
-  if (out === undefined) return;
-  if (typeof out !== "object" || out === null) throw new KindError(`out: expected an object, got ${kindOf(out)}`);
-  const buffers: Record<string, Sized | undefined> = { ...out };
+  arrays: Readonly<Record<string, ArrayBufferView>>,
+): Outs {
+  const buffers: Record<string, ArrayBufferView | undefined> = {};
   const wanted = [...pairResults, ...logpResults];
+  for (const { name } of wanted) buffers[name] = given[name] as ArrayBufferView | undefined;
   for (const [name, { data }] of Object.entries(gradients)) {
     wanted.push({ name, kinds: [arrayKind(data)] });
-    if (buffers[name] !== undefined) buffers[name] = data;
+    if (given[name] !== undefined) buffers[name] = data;
   }
-  const inputs: Record<string, Sized> = tokenArrays(tokens);
-  if (reference && "logps" in reference) inputs["reference.logps"] = reference.logps;
+  const inputs: Record<string, ArrayBufferView> = { ...arrays };
   for (const [name, { data }] of Object.entries(read)) inputs[name] = data;
   const lengthOf = (name: string): number => gradients[name]?.data.length ?? logpLengths(list)(name);
   checkOut(buffers, wanted, lengthOf, inputs, Object.keys(inputs));
@@ -82,6 +109,15 @@ export function checkResults(
       throw new ShapeError("overlap", `out.${name}: expected memory apart from ${input}, got theirs`);
     }
   }
+  const out: Record<string, ArrayBufferView> = {};
+  const named: Record<string, ArrayBufferView> = {};
+  for (const { name } of [...pairResults, ...logpResults]) {
+    const array = buffers[name];
+    if (array === undefined) continue;
+    out[name] = plainView(array, arrayKind(array));
+    named[name] = array;
+  }
+  return { out: out as Outs["out"], named: named as Outs["named"] };
 }
 
 /** The array of a gradient, as the result names it and as kernels see it: the one given, or a fresh one. */

@@ -1,8 +1,10 @@
 // Which rows of the logits count, and which token each of them predicts: padded and packed batches become one list.
 
 import { KindError, ParamError, ShapeError } from "./errors.ts";
-import { arrayKind, kindOf } from "./plan.ts";
+import { arrayKind, kindOf } from "./kinds.ts";
+import { recordOf } from "./record.ts";
 import type { Ids, Mask, PackedTokens, Tokens } from "./types.ts";
+import { bufferOf, lengthOf, refuseStray } from "./views.ts";
 
 /** The tokens that count, sequence by sequence, the B chosen first. */
 export interface TokenList {
@@ -22,23 +24,47 @@ export interface TokenList {
 const idKinds = ["Int32Array", "BigInt64Array"];
 const maskKinds = ["Uint8Array", ...idKinds];
 
+// attentionMask is the model's: `collate` gives it with the rest of a padded batch.
+const readPadded = recordOf(
+  { what: "tokens", field: "a part of padded tokens", prefix: "tokens." },
+  (given: Tokens & { attentionMask?: unknown; offsets?: undefined }) => {
+    const { pairs, length, inputIds, completionMask, attentionMask, offsets } = given;
+    return { pairs, length, inputIds, completionMask, attentionMask, offsets };
+  },
+);
+
+const readPacked = recordOf(
+  { what: "tokens", field: "a part of packed tokens", prefix: "tokens." },
+  ({ pairs, offsets, targets, lengths }: PackedTokens): PackedTokens => ({ pairs, offsets, targets, lengths }),
+);
+
+/** A batch of tokens, read once. Throws    KindError; ParamError for names that are none of its layout */
+export function readTokens(tokens: unknown): Tokens | PackedTokens {
+  return hasOffsets(tokens) ? readPacked(tokens) : readPadded(tokens);
+}
+
+function hasOffsets(tokens: unknown): boolean {
+  try {
+    return typeof tokens === "object" && tokens !== null && "offsets" in tokens && tokens.offsets !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /**
- * Checks a batch of tokens and lists those that count. In padded rows position t predicts token t+1, so the first token of
+ * Checks a batch of tokens, once it is read, and lists those that count. In padded rows position t predicts token t+1, so the first token of
  * a row is never predicted; what stands under mask 0 is not looked at.
  *
  * Throws    KindError, ShapeError; ParamError ("bad-id") with row and position for an id or an offset out of range
  */
 export function listTokens(tokens: Tokens | PackedTokens, vocab: number): TokenList {
-  if (typeof tokens !== "object" || tokens === null) {
-    throw new KindError(`tokens: expected an object, got ${kindOf(tokens)}`);
-  }
   checkCount(vocab, "vocab");
   checkCount(tokens.pairs, "tokens.pairs");
   return isPacked(tokens) ? listPacked(tokens, vocab) : listPadded(tokens, vocab);
 }
 
 const isPacked = (tokens: Tokens | PackedTokens): tokens is PackedTokens =>
-  "offsets" in tokens && tokens.offsets !== undefined;
+  (tokens as PackedTokens).offsets !== undefined;
 
 /** A positive integer, or an error that names it. */
 export function checkCount(value: unknown, name: string): asserts value is number {
@@ -52,9 +78,10 @@ function checkArray(array: Ids | Mask, name: string, kinds: readonly string[], l
   if (!kinds.includes(arrayKind(array))) {
     throw new KindError(`${name}: expected ${kinds.join(" or ")}, got ${kindOf(array)}`);
   }
-  if (array.length !== length) {
-    throw new ShapeError("wrong-length", `${name}: expected ${length} values, got ${array.length}`);
+  if (lengthOf(array) !== length) {
+    throw new ShapeError("wrong-length", `${name}: expected ${length} values, got ${lengthOf(array)}`);
   }
+  refuseStray(array, name, bufferOf(array));
 }
 
 function listPadded({ pairs, length, inputIds, completionMask }: Tokens, vocab: number): TokenList {

@@ -2,8 +2,8 @@
 
 import { type FloatData, floatAt, setFloat } from "../floats.ts";
 import type { HeadData } from "../head.ts";
-import { overlap } from "../out.ts";
 import type { TokenList } from "../tokens.ts";
+import { overlap } from "../views.ts";
 import {
   cutGradients,
   cutHead,

@@ -1,8 +1,9 @@
 // The call that sees hidden states and a head: log-probs from tiles of logits, the pair stage on B numbers, then gradients
 // from the same tiles.
 
+import { readLossOptions } from "../call-options.ts";
 import type { FloatData } from "../floats.ts";
-import { checkLinear } from "../linear.ts";
+import { checkLinear, readLinearBatch } from "../linear.ts";
 import { planLosses } from "../plan.ts";
 import type { LinearBatch, LinearLossOptions, LinearLossResult, Reference } from "../types.ts";
 import { shardsInOrder } from "./linear-engine.ts";
@@ -19,11 +20,12 @@ export function* linearLoss<H>(
   engines: TokenEngines<H>,
   pairs: PairEngine,
   batch: LinearBatch & { reference?: Reference | undefined },
-  options: LinearLossOptions = none,
+  given: LinearLossOptions = none,
 ): Generator<Later, LinearLossResult> {
+  const options = readLossOptions(given);
   const plan = planLosses(options);
   pairs.check?.(plan);
-  const job = checkLinear(batch, plan, options);
+  const job = checkLinear(readLinearBatch(batch), plan, options);
   const { list, vocab, reference, gradients, results, accumulate } = job;
   const { linear } = engines;
   const policy = linear.open(job.head, list, vocab);
@@ -35,8 +37,8 @@ export function* linearLoss<H>(
     gradient: (g: Float64Array, sums: TokenSums) => linear.gradient(policy, g, sums, out),
   };
   const logps = reference && "logps" in reference ? reference.logps : undefined;
-  const result = yield* tokenLoss(job, stage, plan, logps, options, pairs);
-  return { ...result, ...(results as Pick<LinearLossResult, "gradHidden">) };
+  const result = yield* tokenLoss(job, stage, plan, logps, { ...options, out: job.out }, pairs);
+  return { ...result, ...job.named, ...results } as LinearLossResult;
 }
 
 /** `linearLoss` of a backend of this thread. */

@@ -1,13 +1,15 @@
 // The calls that see logits: log-probs row by row, the pair stage on B numbers, then the gradient row by row.
 
+import { readLossOptions } from "../call-options.ts";
 import { type FloatData, floatAt } from "../floats.ts";
-import { checkLogits, checkLogitsLoss } from "../logits.ts";
+import { checkLogits, checkLogitsLoss, readLogitsBatch, readLogpsOptions } from "../logits.ts";
 import { planLosses } from "../plan.ts";
 import type { TokenList } from "../tokens.ts";
 import type {
   LogitsBatch,
   LogitsLossOptions,
   LogitsLossResult,
+  LogpsBuffers,
   Reference,
   SequenceLogpsOptions,
   SequenceLogpsResult,
@@ -115,10 +117,13 @@ const none = {};
 export function* logitsLogps(
   engine: LogitsEngine,
   batch: LogitsBatch,
-  options: SequenceLogpsOptions = none,
+  given: SequenceLogpsOptions = none,
 ): Generator<Later, SequenceLogpsResult> {
-  const job = checkLogits(batch, options);
-  return yield* tokenLogps(job, { read: (sums) => engine.read(rowsOf(job), sums, false) }, options);
+  const options = readLogpsOptions(given);
+  const job = checkLogits(readLogitsBatch(batch), options);
+  const stage = { read: (sums: TokenSums) => engine.read(rowsOf(job), sums, false) };
+  const result = yield* tokenLogps(job, stage, { ...options, out: job.out });
+  return { ...result, ...(job.named as LogpsBuffers) } as SequenceLogpsResult;
 }
 
 /** The call `logitsLoss` of a backend, step by step. */
@@ -126,11 +131,12 @@ export function* logitsLoss<H>(
   engines: TokenEngines<H>,
   pairs: PairEngine,
   batch: LogitsBatch & { reference?: Reference | undefined },
-  options: LogitsLossOptions = none,
+  given: LogitsLossOptions = none,
 ): Generator<Later, LogitsLossResult> {
+  const options = readLossOptions(given);
   const plan = planLosses(options);
   pairs.check?.(plan);
-  const job = checkLogitsLoss(batch, plan, options);
+  const job = checkLogitsLoss(readLogitsBatch(batch), plan, options);
   const { list, vocab, reference, gradient, gradLogits, fresh } = job;
   const { logits } = engines;
   const policy = rowsOf(job);
@@ -140,8 +146,8 @@ export function* logitsLoss<H>(
     gradient: (g: Float64Array, sums: TokenSums) => logits.gradient(policy, g, sums, { out: gradient, clear: !fresh }),
   };
   const logps = reference && "logps" in reference ? reference.logps : undefined;
-  const result = yield* tokenLoss(job, stage, plan, logps, options, pairs);
-  return { ...result, gradLogits };
+  const result = yield* tokenLoss(job, stage, plan, logps, { ...options, out: job.out }, pairs);
+  return { ...result, ...job.named, gradLogits } as LogitsLossResult;
 }
 
 function rowsOf({ logits, vocab, list }: { logits: FloatData; vocab: number; list: TokenList }): LogitRows {

@@ -1,7 +1,7 @@
 // pairLoss as every backend of this thread does it: plan, check, compute, metrics.
 
-import { checkCall, refuseUnused } from "../call-options.ts";
-import { checkPairs, type PairJob, type PairSums, type Scan } from "../pairs.ts";
+import { checkCall, readLossOptions, refuseUnused } from "../call-options.ts";
+import { checkPairs, type PairJob, type PairSums, readPairs, type Scan } from "../pairs.ts";
 import { type Plan, planLosses } from "../plan.ts";
 import { nextMean } from "../running-mean.ts";
 import type { FloatArray, PairLogps, PairLossOptions, PairLossResult } from "../types.ts";
@@ -19,15 +19,16 @@ const noOptions: PairLossOptions = {};
 
 /** The call `pairLoss` of a backend. */
 export function makePairLoss(engine: PairEngine) {
-  return (pairs: PairLogps, options: PairLossOptions = noOptions): PairLossResult => {
-    const { result, commit } = runPairs(engine, checkPairLoss(engine, pairs, options));
+  return (pairs: PairLogps, given: PairLossOptions = noOptions): PairLossResult => {
+    const options = readLossOptions(given);
+    const { result, commit } = runPairs(engine, checkPairLoss(engine, readPairs(pairs), options));
     commit();
     options.onProgress?.(result.losses.length, result.losses.length);
     return result;
   };
 }
 
-/** Checks a call of pairLoss. */
+/** Checks a call of pairLoss whose inputs and options were read. */
 export function checkPairLoss(engine: PairEngine, pairs: PairLogps, options: PairLossOptions): PairJob {
   const plan = planLosses(options);
   engine.check?.(plan);

@@ -1,12 +1,13 @@
 // pairLoss on the SIMD kernels, a piece of the batch at a time: inputs are staged, each term's kernel runs, terms are added.
 
 import { times } from "../factor.ts";
+import { arrayKind } from "../kinds.ts";
 import type { Loss } from "../losses/define.ts";
 import { losses } from "../losses/index.ts";
-import { overlap } from "../out.ts";
 import { type PairJob, type PairSums, type Scan, scanValues } from "../pairs.ts";
-import { arrayKind, type Term } from "../plan.ts";
+import type { Term } from "../plan.ts";
 import type { LengthArray } from "../types.ts";
+import { lengthOf, offsetOf, overlap } from "../views.ts";
 import type { KernelExports } from "../wasm/load.ts";
 import { copy, createStaging, PIECE, stagingBytes } from "../wasm/staging.ts";
 import { type KernelName, kernelConstants } from "./constants.gen.ts";
@@ -182,7 +183,7 @@ export function pairEngine(
     // A result that lies in our memory is written there, unless an input that is still to be read lies there too.
     const direct = results.map((array) => holds(array) && !inputs.some((input) => overlap(input, array)));
     const address = (k: 0 | 1 | 2, start: number): number =>
-      direct[k] ? results[k].byteOffset + 4 * start : resultSlots[k];
+      direct[k] ? offsetOf(results[k]) + 4 * start : resultSlots[k];
     sums.fill(0);
     let lossSum = 0;
     for (let start = 0; start < pairs; start += PIECE) {
@@ -219,8 +220,9 @@ export function pairEngine(
     if (arrayKind(values) === "Float64Array") return scanValues(values);
     let least = Infinity;
     let sum = 0;
-    for (let start = 0; start < values.length; start += PIECE) {
-      const n = Math.min(PIECE, values.length - start);
+    const count = lengthOf(values);
+    for (let start = 0; start < count; start += PIECE) {
+      const n = Math.min(PIECE, count - start);
       kernels.scan_f32(place(values, "termLosses", start, n), n, sumsAt);
       least = Math.min(least, sums[0] as number);
       sum += sums[1] as number;

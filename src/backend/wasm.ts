@@ -4,6 +4,7 @@ import { BackendError, KindError } from "../errors.ts";
 import { kindOf } from "../kinds.ts";
 import type { Plan } from "../plan.ts";
 import type { Backend } from "../types.ts";
+import { bufferOf } from "../views.ts";
 import { createHeap } from "../wasm/heap.ts";
 import {
   builtInBytes,
@@ -69,7 +70,7 @@ export function wasmBackend(module: WebAssembly.Module, reserve: number, kind: s
   const memory = createMemory(heapStart + reserve);
   const kernels = instantiate(module, memory);
   const { buffer } = memory;
-  const { pairs, rows } = createEngines(module, kernels, memory, STATIC_BYTES, (array) => array.buffer === buffer);
+  const { pairs, rows } = createEngines(module, kernels, memory, STATIC_BYTES, (array) => bufferOf(array) === buffer);
   const { allocate, free } = createHeap(memory, heapStart);
   return {
     name: "wasm",

@@ -1,6 +1,7 @@
 // dpo-kernels loss FILE: loss, gradient norm and metrics of a file of pairs.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { readLossOptions } from "../call-options.ts";
 import { createBackend, createJs, createRunningMean, createWasm, DpoError, lossTypes } from "../index.ts";
 import { needsOf } from "../needs.ts";
 import { type Plan, planLosses } from "../plan.ts";
@@ -100,7 +101,7 @@ async function run(file: string, flags: Flags): Promise<Report> {
 /** Options and what they mean; a complaint about one that came from the command line calls it by its name there. */
 function makePlan(options: LossOptions, given: object): Plan {
   try {
-    return planLosses(options);
+    return planLosses(readLossOptions(options));
   } catch (error) {
     if (!(error instanceof DpoError)) throw error;
     throw refusal(error.message.replace(/^\w+/, (name) => (name in given ? dashed(name) : name)));

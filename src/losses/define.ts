@@ -2,6 +2,8 @@
 // its derivatives. It is the JavaScript backend as it stands; src/print prints it as AssemblyScript SIMD and WGSL.
 
 import { KindError, ParamError } from "../errors.ts";
+import { shown } from "../kinds.ts";
+import { recordOf } from "../record.ts";
 
 /** A hyperparameter: its default and the interval it must lie in. */
 export interface Param {
@@ -95,6 +97,35 @@ export function isLoss(value: unknown): value is Loss {
   return named && functions.length === 1 && typeof functions[0] === "function";
 }
 
+const parts = "{ id, params, and one function margin or pair }";
+
+const readLoss = recordOf(
+  { what: "loss", field: "a part of a loss", prefix: "loss.", expected: parts },
+  (loss: Partial<MarginLoss & PairLoss & LikelihoodLoss>) => {
+    const { id, title, params, margin, pair, likelihood, normalised, sorted } = loss;
+    return { id, title, params, margin, pair, likelihood, normalised, sorted } as typeof loss;
+  },
+);
+
+const readParam = recordOf(
+  {
+    what: "loss.params",
+    field: "a part of a hyperparameter",
+    prefix: "loss.params: ",
+    expected: "{ default, min, max }",
+  },
+  ({ default: byDefault, min, max, open }: Param) => ({ default: byDefault, min, max, open }) as Param,
+);
+
+const present = <T extends object>(fields: T): T =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+
+// What `defineLoss` made; nobody can change it.
+const defined = new WeakSet<object>();
+
+/** A loss as it will be used: one that was not made by `defineLoss` goes through it. Other values come back as they are. */
+export const settleLoss = <T>(value: T): T => (isLoss(value) && !defined.has(value) ? defineLoss(value) : value);
+
 /**
  * Defines a loss of your own. It runs as it stands on the `js` backend, so its function may use whatever you like; `sigmoid`,
  * `softplus` and `logsigmoid` of this package keep their digits for any argument.
@@ -103,8 +134,9 @@ export function isLoss(value: unknown): value is Loss {
  * `+ - * /`, comparisons before `?:`, numbers, `Math.abs exp expm1 max min`, `Math.log` of hyperparameters, `Math.log1p` of
  * `Math.exp(-Math.abs(x))`, and `sigmoid`, `softplus`, `logsigmoid`.
  *
- * Throws    KindError if it has no id, no params or not one function; ParamError for more than four hyperparameters or a
- *           default outside its range
+ * Returns   a frozen copy
+ * Throws    KindError if it has no id, no params or not one function; ParamError for names that are no part of a loss, more
+ *           than four hyperparameters, or a default outside its range
  * @example  import { createJs, defineLoss, sigmoid, softplus } from "dpo-kernels";
  *
  *           const simpo = defineLoss({
@@ -117,19 +149,25 @@ export function isLoss(value: unknown): value is Loss {
  *           });
  *           createJs().pairLoss(pairs, { lossType: simpo, referenceFree: true, beta: 2.5, gamma: 1.375 });
  */
-export function defineLoss<const L extends Loss>(loss: L): L {
-  if (!isLoss(loss)) {
-    throw new KindError("loss: expected { id, params, and one function margin or pair }, got something else");
+export function defineLoss<const L extends Loss>(given: L): L {
+  const loss = present(readLoss(given));
+  if (!isLoss(loss)) throw new KindError(`loss: expected ${parts}, got something else`);
+  const { id } = loss;
+  const params = Object.entries(loss.params).map(([name, param]) => [name, present(readParam(param))] as const);
+  if (params.length > MOST_PARAMS) {
+    throw new ParamError("out-of-range", `${id}.params: expected at most ${MOST_PARAMS}, got ${params.length}`);
   }
-  const { id, params } = loss;
-  const names = Object.keys(params);
-  if (names.length > MOST_PARAMS) {
-    throw new ParamError("out-of-range", `${id}.params: expected at most ${MOST_PARAMS}, got ${names.length}`);
-  }
-  for (const [name, param] of Object.entries(params)) {
-    if (inRange(param.default, param)) continue;
-    const expected = `expected a number in ${rangeText(param)}, got ${param.default}`;
+  for (const [name, param] of params) {
+    const { default: byDefault, min, max } = param;
+    if (typeof min !== "number" || typeof max !== "number") {
+      throw new KindError(`${id}.params.${name}: expected numbers for min and max`);
+    }
+    if (inRange(byDefault, param)) continue;
+    const expected = `expected a number in ${rangeText(param)}, got ${shown(byDefault)}`;
     throw new ParamError("out-of-range", `${id}.params.${name}.default: ${expected}`);
   }
-  return Object.freeze(loss);
+  // A copy: what was checked stays so, whatever becomes of the object given.
+  const frozen = Object.freeze({ ...loss, params: Object.freeze(Object.fromEntries(params)) }) as unknown as L;
+  defined.add(frozen);
+  return frozen;
 }

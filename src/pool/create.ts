@@ -6,9 +6,23 @@ import { logitsLogps, logitsLoss } from "../backend/logits-loss.ts";
 import { createOrder } from "../backend/order.ts";
 import { checkPairLoss, setShift, toResult } from "../backend/pair-loss.ts";
 import { runLater } from "../backend/token-stage.ts";
+import { checkSignal, readLossOptions } from "../call-options.ts";
 import { BackendError } from "../errors.ts";
-import type { AsyncBackend, CallOptions, Reference } from "../types.ts";
-import { bufferOf } from "../views.ts";
+import { readLinearBatch } from "../linear.ts";
+import { readLogitsBatch, readLogpsOptions } from "../logits.ts";
+import { readPairs } from "../pairs.ts";
+import type {
+  AsyncBackend,
+  CallOptions,
+  LinearBatch,
+  LinearLossOptions,
+  LogitsBatch,
+  LogitsLossOptions,
+  PairLogps,
+  PairLossOptions,
+  Reference,
+  SequenceLogpsOptions,
+} from "../types.ts";
 import { createHeap } from "../wasm/heap.ts";
 import { STATIC_BYTES } from "../wasm/load.ts";
 import { type Call, createCalls } from "./calls.ts";
@@ -18,7 +32,6 @@ import { endWhenDropped } from "./drop.ts";
 import { createGate } from "./gate.ts";
 import { givenAway, takeBack } from "./given.ts";
 import { createHand } from "./hand.ts";
-import { holdArrays } from "./held.ts";
 import { createLinearEngine } from "./linear-engine.ts";
 import { createLogitsEngine } from "./logits-engine.ts";
 import { computeOnWorkers, pairShard } from "./pair-shards.ts";
@@ -28,6 +41,9 @@ import { type PoolOptions, readSettings, type Settings } from "./settings.ts";
 import { sharingRefusal } from "./share.ts";
 import { hasWorkers, startWorker, workerCount } from "./start-worker.ts";
 import { version } from "./version.ts";
+
+type LossBatch = LogitsBatch & { reference?: Reference | undefined };
+type HiddenBatch = LinearBatch & { reference?: Reference | undefined };
 
 /**
  * A pool of workers: the calls of a backend, promised, with the same bits whatever the number of workers.
@@ -93,21 +109,28 @@ function makePool(
     if (disposed) throw new BackendError("disposed", `${name}: the backend was disposed of`);
   };
   const underWay = new Set<Promise<unknown>>();
-  const open = <T>(name: string, options: CallOptions, work: (call: Call) => Promise<T>): Promise<T> => {
-    const running = enter(name, options, work);
+  const open: typeof enter = (name, read, work) => {
+    const running = enter(name, read, work);
     underWay.add(running);
     const leave = (): void => void underWay.delete(running);
     running.then(leave, leave);
     return running;
   };
-  const enter = async <T>(name: string, options: CallOptions, work: (call: Call) => Promise<T>): Promise<T> => {
+  /** A call: what it is given is read as it comes in, whatever becomes of it while the call waits. */
+  const enter = async <B, O extends CallOptions, T>(
+    name: string,
+    read: () => [input: B, options: O],
+    work: (call: Call, input: B, options: O) => Promise<T>,
+  ): Promise<T> => {
     live(name);
+    const [input, options] = read();
+    if (options.signal !== undefined) checkSignal(options.signal);
     return inOrder(options, async () => {
       // It may have waited for another call that updates the same running mean.
       live(name);
       const call = calls.open(options?.signal);
       try {
-        return await work(call);
+        return await work(call, input, options);
       } finally {
         call.close();
       }
@@ -116,7 +139,6 @@ function makePool(
   /** A call that sees logits, with its engine; what workers keep for it goes when it fails. */
   const withEngine = async <T>(
     call: Call,
-    batch: unknown,
     given: Parameters<typeof createLogitsEngine>[2],
     options: CallOptions,
     passes: number,
@@ -127,7 +149,6 @@ function makePool(
       done += count;
       if (done < passes * total) options.onProgress?.(Math.floor(done / passes), total);
     };
-    call.held = holdArrays(batch, options, given && bufferOf(given));
     const made = createLogitsEngine(means, call, given, onTokens);
     try {
       return await work(made, onTokens);
@@ -154,9 +175,9 @@ function makePool(
   const backend: AsyncBackend = {
     name: "pool",
     reason: `up to ${settings.workers} workers: ${kind}; ${shares ? "arrays in shared memory go by reference, others" : `${refusal}: arrays`} are copied in slices`,
-    pairLoss: (pairs, options = {}) =>
-      open("pairLoss", options, async (call) => {
-        call.held = holdArrays(pairs, options, undefined);
+    pairLoss: (given, all = {}) => {
+      const read = (): [PairLogps, PairLossOptions] => [readPairs(given), readLossOptions(all)];
+      return open("pairLoss", read, async (call, pairs, options) => {
         const job = checkPairLoss(local.pairs, pairs, options);
         const commit = setShift(job, local.pairs.scan);
         const per = pairShard(job, shares);
@@ -165,30 +186,35 @@ function makePool(
         commit();
         options.onProgress?.(job.pairs, job.pairs);
         return toResult(job, sums);
-      }),
-    sequenceLogps: (batch, options = {}) =>
-      open("sequenceLogps", options, (call) => {
+      });
+    },
+    sequenceLogps: (given, all = {}) => {
+      const read = (): [LogitsBatch, SequenceLogpsOptions] => [readLogitsBatch(given), readLogpsOptions(all)];
+      return open("sequenceLogps", read, (call, batch, options) => {
         const { given, rest } = givenAway(batch, options);
-        return withEngine(call, batch, given, rest, 1, ({ engine }) =>
-          runLater(logitsLogps(engine, batch, rest), call.held.all),
-        );
-      }),
-    logitsLoss: (batch, options = {}) =>
-      open("logitsLoss", options, (call) => {
+        return withEngine(call, given, options, 1, ({ engine }) => runLater(logitsLogps(engine, batch, rest)));
+      });
+    },
+    logitsLoss: (given, all = {}) => {
+      const read = (): [LossBatch, LogitsLossOptions] => [readLogitsBatch(given), readLossOptions(all)];
+      return open("logitsLoss", read, (call, batch, options) => {
         const { given, rest } = givenAway(batch, options, true);
-        return withEngine(call, batch, given, rest, passesOf(batch), async ({ engine, returned }, onTokens) => {
+        return withEngine(call, given, options, passesOf(batch), async ({ engine, returned }, onTokens) => {
           const engines = { logits: engine, linear: linearOf(call, onTokens) };
-          const result = await runLater(logitsLoss(engines, local.pairs, batch, rest), call.held.all);
+          const result = await runLater(logitsLoss(engines, local.pairs, batch, rest));
           return takeBack(result, returned());
         });
-      }),
-    linearLoss: (batch, options = {}) =>
-      open("linearLoss", options, (call) =>
-        withEngine(call, batch, undefined, options, passesOf(batch), async ({ engine }, onTokens) => {
+      });
+    },
+    linearLoss: (given, all = {}) => {
+      const read = (): [HiddenBatch, LinearLossOptions] => [readLinearBatch(given), readLossOptions(all)];
+      return open("linearLoss", read, (call, batch, options) =>
+        withEngine(call, undefined, options, passesOf(batch), async ({ engine }, onTokens) => {
           const engines = { logits: engine, linear: linearOf(call, onTokens) };
-          return runLater(linearLoss(engines, local.pairs, batch, options), call.held.all);
+          return runLater(linearLoss(engines, local.pairs, batch, options));
         }),
-      ),
+      );
+    },
     allocate(type, n) {
       live("allocate");
       return arrays.allocate(type, n);
@@ -205,9 +231,9 @@ function makePool(
 }
 
 /** How often a call goes over its tokens: forward, backward, and through a reference that is not given as log-probs. */
-const passesOf = (batch: { reference?: Reference | undefined } | undefined): number => {
-  const reference = Object(batch?.reference);
-  return Object.hasOwn(reference, "logits") || Object.hasOwn(reference, "hidden") ? 3 : 2;
+const passesOf = ({ reference }: { reference?: Reference | undefined }): number => {
+  const { logits, hidden } = { logits: undefined, hidden: undefined, ...reference };
+  return logits === undefined && hidden === undefined ? 2 : 3;
 };
 
 /**

@@ -1,10 +1,13 @@
 // pairLoss on workers: stretches of the pairs in shared memory, or a whole batch to sort.
 
 import { transfer } from "comlink";
+import { arrayKind } from "../kinds.ts";
 import { losses } from "../losses/index.ts";
 import type { PairJob, PairSums } from "../pairs.ts";
 import type { FloatArray, LengthArray, PairLossOptions } from "../types.ts";
+import { bufferOf, plainView } from "../views.ts";
 import { pairsAnswer } from "./answers.ts";
+
 import { breakEven, SHARD_PAIRS } from "./break-even.ts";
 import type { Call } from "./calls.ts";
 import type { Crew } from "./crew.ts";
@@ -20,7 +23,7 @@ export function pairShard(job: PairJob, shares: boolean): number {
   if (terms.some(({ loss }) => "margin" in loss && loss.sorted))
     return job.pairs >= breakEven.sortedPairs ? job.pairs : 0;
   const arrays = [...pairArrays, ...pairResultArrays].map((name) => job[name]);
-  const allShared = shares && arrays.every((array) => !array || isShared(array.buffer));
+  const allShared = shares && arrays.every((array) => !array || isShared(bufferOf(array)));
   return allShared && job.pairs >= breakEven.sharedPairs ? SHARD_PAIRS : 0;
 }
 
@@ -37,22 +40,25 @@ export async function computeOnWorkers(
   const likelihood = job.plan.terms.map(({ loss }, j) =>
     "likelihood" in loss ? job.likelihood(j) : ([0, 0] as const),
   );
-  const fixed = { ...job, likelihood: (at: number) => likelihood[at] ?? ([0, 0] as const) };
+  const views = [...pairArrays, ...pairResultArrays].map((name) => [
+    name,
+    job[name] && plainView(job[name], arrayKind(job[name])),
+  ]);
+  const plain: PairJob = { ...job, ...Object.fromEntries(views) };
+  const fixed = { ...plain, likelihood: (at: number) => likelihood[at] ?? ([0, 0] as const) };
   const starts = Array.from({ length: Math.ceil(job.pairs / per) }, (_, i) => i * per);
   const back = pairResultArrays.filter((name) => job[name]);
   const parts = await runShards(crew, call, starts, async (start, hand) => {
     const n = Math.min(per, job.pairs - start);
     const { sums, results } = await hand.ask<PairsAnswer>(
       (api) => {
-        call.held.inputs();
         const task = pack(fixed, options, start, n, shares);
         return api.pairs(transfer(task, ownBuffers(task))) as Promise<Answer<PairsAnswer>>;
       },
       pairsAnswer(n, sumNames, back),
     );
-    call.held.outputs();
     for (const name of pairResultArrays) {
-      const [target, values] = [job[name], results[name]];
+      const [target, values] = [fixed[name], results[name]];
       if (target && values && !(shares && isShared(target.buffer))) target.set(values, start);
     }
     return sums;

@@ -1,7 +1,8 @@
 // The staging area: slots of the backend's memory, one piece of a batch each, small enough to stay in cache together.
 
-import { arrayKind } from "../plan.ts";
+import { arrayKind } from "../kinds.ts";
 import type { LengthArray } from "../types.ts";
+import { lengthOf, offsetOf, plainView, setNumbers } from "../views.ts";
 
 /** Elements per piece. measured: docs/performance.md, "Piece size". */
 export const PIECE = 4096;
@@ -39,7 +40,7 @@ export function createStaging<const Slot extends string>(
     views,
     holds,
     place(array, slot, start, n) {
-      if (holds(array)) return array.byteOffset + 4 * start;
+      if (holds(array)) return offsetOf(array) + 4 * start;
       copy(array, start, views[slot], 0, n);
       return at[slot];
     },
@@ -51,6 +52,8 @@ const SMALL = 32;
 
 /** Copies n elements between arrays of any kinds. */
 export function copy(from: LengthArray, start: number, to: LengthArray, at: number, n: number): void {
-  if (n > SMALL) to.set(n === from.length ? from : from.subarray(start, start + n), at);
-  else for (let i = 0; i < n; i++) to[at + i] = from[start + i] as number;
+  if (n > SMALL) {
+    const all = n === lengthOf(from);
+    setNumbers(to, all ? from : plainView(from, arrayKind(from)).subarray(start, start + n), at);
+  } else for (let i = 0; i < n; i++) to[at + i] = from[start + i] as number;
 }

@@ -7,14 +7,19 @@ import { logitsLogps, logitsLoss } from "../backend/logits-loss.ts";
 import { checkPairLoss, setShift, toResult } from "../backend/pair-loss.ts";
 import { runLater } from "../backend/token-stage.ts";
 import { kernelOf } from "../backend/wasm-pairs.ts";
+import { readLossOptions } from "../call-options.ts";
 import { BackendError, KindError } from "../errors.ts";
-import { scanValues } from "../pairs.ts";
-import { kindOf, type Plan, planLosses } from "../plan.ts";
+import { kindOf } from "../kinds.ts";
+import { readLinearBatch } from "../linear.ts";
+import { readLogitsBatch, readLogpsOptions } from "../logits.ts";
+import { readPairs, scanValues } from "../pairs.ts";
+import { type Plan, planLosses } from "../plan.ts";
+import { readOut } from "../token-call.ts";
 import type { LogitsBatch, PairLogps, SequenceLogpsOptions } from "../types.ts";
 import type { Gpu } from "./commands.ts";
 import { createEngines } from "./engines.ts";
 import { fetchArrays } from "./given.ts";
-import { type GradientPlaces, placeGradients, type TokenCall } from "./gradients.ts";
+import { type GradientPlaces, gradientNames, placeGradients, type TokenCall } from "./gradients.ts";
 import { type LossCall, type LossName, openers } from "./loss-jobs.ts";
 import { computePairs } from "./pairs.ts";
 import { residentLogpsOf, residentTokenLoss } from "./resident-calls.ts";
@@ -50,19 +55,25 @@ const pairEngine = { compute: computeOnHost, scan: scanValues };
 
 const asFloat32 = (bytes: ArrayBuffer): Float32Array => new Float32Array(bytes);
 
-/** `readback`, and the options that every backend knows; what is no object is left to its checks. */
-function readOptions<O extends { readback?: boolean | undefined }>(given: O) {
-  if (typeof given !== "object" || given === null) return { readback: true, options: given as Omit<O, "readback"> };
-  const { readback = true, ...options } = given;
+/** `readback`, and the options that every backend knows, all read once. */
+function splitOptions<O extends object>(given: O) {
+  const { readback = true, ...options } = given as O & { readback?: unknown };
   if (typeof readback === "boolean") return { readback, options };
   throw new KindError(`readback: expected true or false, got ${kindOf(readback)}`);
 }
 
+// Results that are not named are left out: what is there decides where they go.
+function withOut<O extends { out?: unknown }>(options: O, gradients: readonly string[]): O {
+  if (options.out === undefined) return options;
+  const named = Object.entries(readOut(options.out, gradients)).filter(([, array]) => array !== undefined);
+  return { ...options, out: Object.fromEntries(named) };
+}
+
 export async function pairLoss(gpu: Gpu, given: GpuPairLogps, all: GpuPairLossOptions) {
-  const { readback, options } = readOptions(all);
-  if (!readback) return residentPairLoss(gpu, given, options, checkShaders);
-  const names = given && typeof given === "object" ? Object.keys(given) : [];
-  const pairs = (await fetchArrays(gpu, given, names, asFloat32)) as PairLogps;
+  const { readback, options } = splitOptions(readLossOptions(all, ["readback"]));
+  const read = readPairs(given) as GpuPairLogps;
+  if (!readback) return residentPairLoss(gpu, read, options, checkShaders);
+  const pairs = (await fetchArrays(gpu, read, Object.keys(read), asFloat32)) as PairLogps;
   const job = checkPairLoss(pairEngine, pairs, options);
   const commit = setShift(job, scanValues);
   const onHost = missingShader(job.plan) !== undefined;
@@ -73,9 +84,10 @@ export async function pairLoss(gpu: Gpu, given: GpuPairLogps, all: GpuPairLossOp
 }
 
 export async function sequenceLogps(gpu: Gpu, given: GpuLogitsBatch, all: GpuSequenceLogpsOptions) {
-  const { readback, options } = readOptions(all);
-  if (!readback) return residentLogpsOf(gpu, given, options);
-  const { batch } = await standInOf<LogitsBatch, SequenceLogpsOptions>("sequenceLogps", gpu, given, options);
+  const { readback, options } = splitOptions(readLogpsOptions(all, () => ["readback"]));
+  const read = readLogitsBatch(given) as unknown as GpuLogitsBatch;
+  if (!readback) return residentLogpsOf(gpu, read, options);
+  const { batch } = await standInOf<LogitsBatch, SequenceLogpsOptions>("sequenceLogps", gpu, read, options);
   const engines = createEngines(gpu, options?.signal);
   return runLater(logitsLogps(engines.logits, batch, options)).finally(engines.release);
 }
@@ -88,16 +100,20 @@ export const lossOfLogits = (gpu: Gpu, given: GivenLogits, all: GpuLogitsLossOpt
 export const lossOfHidden = (gpu: Gpu, given: GpuHeadBatch, all: GpuLinearLossOptions): Promise<object> =>
   tokenLoss("linearLoss", gpu, given, all);
 
+const readers = { logitsLoss: readLogitsBatch, linearLoss: readLinearBatch };
+
 // The generators of every backend, for what cannot go in one submission.
 const steps = { logitsLoss, linearLoss };
 
 async function tokenLoss(
   name: LossName,
   gpu: Gpu,
-  given: object,
+  unread: object,
   all: GpuLogitsLossOptions | GpuLinearLossOptions,
 ): Promise<object> {
-  const { readback, options } = readOptions(all);
+  const { readback, options: read } = splitOptions(readLossOptions(all, ["readback"]));
+  const given = readers[name](unread);
+  const options = withOut(read, gradientNames[name]);
   if (!readback) return residentTokenLoss(gpu, name, given, options as LossCall["options"], checkShaders);
   const stood = await standInOf<never, LossCall["options"]>(name, gpu, given, options);
   const { batch, options: own, kept } = stood;
@@ -107,9 +123,9 @@ async function tokenLoss(
     const result = await runLater<object>(steps[name](engines, pairEngine, batch, own)).finally(engines.release);
     return { ...result, ...kept };
   }
-  const { job, results, release } = openers[name]({ gpu, plan, options: own, there: {} }, batch);
-  const result = await lossInOne(gpu, job, own, pairEngine).finally(release);
-  return { ...result, ...results, ...kept };
+  const { job, results, outs, release } = openers[name]({ gpu, plan, options: own, there: {} }, batch);
+  const result = await lossInOne(gpu, job, { ...own, out: outs.out }, pairEngine).finally(release);
+  return { ...result, ...outs.named, ...results, ...kept };
 }
 
 /** A call whose results are read back, as every backend's checks know it. Without a buffer it is the very call, its refusals too. */

@@ -4,6 +4,7 @@ import type { FloatData } from "../floats.ts";
 import { checkLinear, type LinearJob } from "../linear.ts";
 import { checkLogitsLoss, type LogitsLossJob } from "../logits.ts";
 import type { Plan } from "../plan.ts";
+import type { Outs } from "../token-call.ts";
 import type { Floats, LinearBatch, LinearLossOptions, LogitsBatch, LogitsLossOptions } from "../types.ts";
 import type { Gpu } from "./commands.ts";
 import { checkHead, headSource } from "./head.ts";
@@ -33,6 +34,7 @@ export interface OpenLoss {
   /** Gradients by name: where they go, and as a result names them. */
   readonly gradients: Readonly<Record<string, FloatData>>;
   readonly results: Readonly<Record<string, Floats>>;
+  readonly outs: Outs;
   release(): void;
 }
 
@@ -95,7 +97,7 @@ function openLogits(call: LossCall, batch: LogitsBatch): OpenLoss {
     places.keep(to.gradient);
     return openLoss(call, checked, rowsSource(gpu, { ...list, vocab, logits: from, ...to }), places);
   });
-  return { ...opened, gradients: { gradLogits: gradient }, results: { gradLogits } };
+  return { ...opened, gradients: { gradLogits: gradient }, results: { gradLogits }, outs: checked };
 }
 
 function openHead(call: LossCall, batch: LinearBatch): OpenLoss {
@@ -108,7 +110,7 @@ function openHead(call: LossCall, batch: LinearBatch): OpenLoss {
   const out = { hidden: gradHidden as FloatData, weight, bias, a, b, accumulate };
   const places = createPlaces(gpu);
   const opened = orReleased(places, () => openLoss(call, checked, headSource(gpu, { head, list, vocab }, out), places));
-  return { ...opened, gradients, results: results as Record<string, Floats> };
+  return { ...opened, gradients, results: results as Record<string, Floats>, outs: checked };
 }
 
 /** Checks a call and opens it. Throws what every backend's checks do, and BackendError for want of room. */
