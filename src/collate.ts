@@ -1,12 +1,25 @@
 // Token lists to batches: cut, then padded or packed. docs/collate.md has the whole of it in words.
 
-import { readIds, readOptions, type Settings } from "./collate/read.ts";
+import { readExample } from "./collate/ids.ts";
+import { readOptions, type Settings } from "./collate/read.ts";
 import { KindError, ShapeError } from "./errors.ts";
 import { kindOf } from "./plan.ts";
 import type { PackedTokens, Tokens } from "./types.ts";
 
-/** Token ids: a plain array or a typed one. */
-export type TokenIds = ArrayLike<number> | ArrayLike<bigint>;
+/** A tensor of transformers.js or ONNX Runtime that holds one sequence: dims [n] or [1, n]. */
+export interface TokenTensor {
+  readonly data: ArrayLike<unknown>;
+  readonly dims: readonly number[];
+}
+
+/** What a tokenizer returns for one text. Ids under mask 0 are padding and left out. */
+export interface TokenEncoding {
+  readonly input_ids: ArrayLike<number> | ArrayLike<bigint> | TokenTensor;
+  readonly attention_mask?: ArrayLike<number> | ArrayLike<bigint> | TokenTensor | null | undefined;
+}
+
+/** Token ids: a plain array or a typed one, a tensor, a tokenizer's encoding. */
+export type TokenIds = ArrayLike<number> | ArrayLike<bigint> | TokenTensor | TokenEncoding;
 
 /** One pair as token ids: a prompt and its two completions. Any of them may be empty. */
 export interface TokenPair {
@@ -20,6 +33,18 @@ export interface TrlTokenPair {
   prompt_ids: TokenIds;
   chosen_ids: TokenIds;
   rejected_ids: TokenIds;
+}
+
+type Bits = TokenEncoding["attention_mask"];
+
+/** The same under the names of TRL v0.12 – v0.28, with the masks of its batches if there are any. */
+export interface OldTrlTokenPair {
+  prompt_input_ids: TokenIds;
+  chosen_input_ids: TokenIds;
+  rejected_input_ids: TokenIds;
+  prompt_attention_mask?: Bits;
+  chosen_attention_mask?: Bits;
+  rejected_attention_mask?: Bits;
 }
 
 /** How rows are cut and padded; `fromTrl(config).collate` is one of these. */
@@ -61,7 +86,7 @@ interface Row {
   readonly completion: Int32Array;
 }
 
-type Examples = readonly (TokenPair | TrlTokenPair)[];
+type Examples = readonly (TokenPair | TrlTokenPair | OldTrlTokenPair)[];
 
 /**
  * Makes a batch of token lists: cuts prompt and completion as TRL does, then pads the rows, or packs the tokens that
@@ -95,9 +120,9 @@ function makeRows(examples: Examples, settings: Settings): Row[] {
     if (typeof example !== "object" || example === null) {
       throw new KindError(`${where}: expected an object with prompt, chosen and rejected, got ${kindOf(example)}`);
     }
-    const prompt = readIds(example, "prompt", where);
-    chosen.push(cut(prompt, readIds(example, "chosen", where), settings));
-    rejected.push(cut(prompt, readIds(example, "rejected", where), settings));
+    const lists = readExample(example, where);
+    chosen.push(cut(lists.prompt, lists.chosen, settings));
+    rejected.push(cut(lists.prompt, lists.rejected, settings));
   }
   return [...chosen, ...rejected];
 }

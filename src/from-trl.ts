@@ -1,6 +1,6 @@
 // TRL's DPOConfig, any version's spelling, as options of this package. docs/from-trl.md has the table in words.
 
-import { KindError, ParamError } from "./errors.ts";
+import { KindError } from "./errors.ts";
 import { readCollate, type TrlCollate } from "./from-trl/collate.ts";
 import { readEntries, warnOfChanges } from "./from-trl/losses.ts";
 import { readOptions } from "./from-trl/options.ts";
@@ -9,8 +9,9 @@ import type { Reading } from "./from-trl/reading.ts";
 import { readTrain, type TrlTrain } from "./from-trl/train.ts";
 import { warnOfKeys } from "./from-trl/unread.ts";
 import { before, parseVersion } from "./from-trl/version.ts";
-import { kindOf } from "./plan.ts";
+import { isRecord, kindOf } from "./kinds.ts";
 import { printable } from "./printable.ts";
+import { recordOf } from "./record.ts";
 import type { LossOptions } from "./types.ts";
 
 export type { TrlCollate, TrlConfig, TrlTrain };
@@ -41,16 +42,12 @@ export interface FromTrlResult {
  *           createJs().pairLoss(pairs, loss);
  */
 export function fromTrl(config: TrlConfig, options: FromTrlOptions = {}): FromTrlResult {
-  requireObject("config", config);
-  requireObject("options", options);
-  for (const name of Object.keys(options)) {
-    if (name !== "version") throw new ParamError("unknown-option", `${printable(name)}: not an option; known: version`);
-  }
-  const named = options.version ?? undefined;
+  const fields = copyOf(config);
+  const named = readOptionsOf(options).version ?? undefined;
   const version = parseVersion(named ?? "1.9.0");
   const warnings = new Set<string>();
   const reading: Reading = {
-    get: reader(config),
+    get: reader(fields),
     before: (release) => before(version, release),
     trl: `TRL v${version.text}`,
     versioned: named !== undefined,
@@ -66,13 +63,24 @@ export function fromTrl(config: TrlConfig, options: FromTrlOptions = {}): FromTr
   };
   const collate = readCollate(reading);
   const train = readTrain(reading.get);
-  warnOfKeys(config, reading);
+  warnOfKeys(fields, reading);
   return { loss: present(loss), collate: present(collate), train: present(train), warnings: [...warnings] };
 }
 
-function requireObject(name: string, value: unknown): void {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
-  throw new KindError(`${name}: expected an object, got ${kindOf(value)}`);
+const readOptionsOf = recordOf({ what: "options", field: "an option" }, ({ version }: FromTrlOptions) => ({ version }));
+
+/** The configuration's own fields and those that it inherits, each read once. */
+function copyOf(config: unknown): TrlConfig {
+  try {
+    if (isRecord(config)) {
+      const copy: Record<string, unknown> = Object.create(null);
+      for (const key in config) copy[key] = (config as TrlConfig)[key];
+      return copy;
+    }
+  } catch (cause) {
+    throw new KindError("config: expected an object that can be read, got one that throws", { cause });
+  }
+  throw new KindError(`config: expected an object, got ${kindOf(config)}`);
 }
 
 type Fields<T> = { [K in keyof T]?: T[K] | undefined };

@@ -4,10 +4,13 @@ export { createJs } from "./backend/js.ts";
 export {
   type CollateOptions,
   collate,
+  type OldTrlTokenPair,
   type PackedBatch,
   type PaddedBatch,
+  type TokenEncoding,
   type TokenIds,
   type TokenPair,
+  type TokenTensor,
   type TrlTokenPair,
 } from "./collate.ts";
 export {

@@ -71,8 +71,8 @@ const badOptions: [options: unknown, error: string][] = [
   ]),
   [
     { max_length: 8 },
-    "ParamError unknown-option, max_length: not an option; known: maxLength, truncationMode, maxPromptLength, " +
-      "maxCompletionLength, padToMultipleOf, padTokenId, layout",
+    "ParamError unknown-option, max_length: not an option of collate; known: maxLength, truncationMode, maxPromptLength, " +
+      "maxCompletionLength, padToMultipleOf, padTokenId, layout; did you mean maxLength?",
   ],
 ];
 
@@ -80,6 +80,86 @@ describe("collate refuses", () => {
   for (const [examples, error] of badExamples) it(error, () => expect(refusal(examples)).toBe(error));
   for (const [ids, error] of badLists) it(error, () => expect(refusal([{ ...good, rejected_ids: ids }])).toBe(error));
   for (const [options, error] of badOptions) it(error, () => expect(refusal([good], options)).toBe(error));
+});
+
+const one = { prompt: [1, 2], chosen: [3], rejected: [4] };
+
+describe("tensors and masks", () => {
+  const tensor = (ids: number[], dims: number[]) => ({ type: "int64", dims, data: BigInt64Array.from(ids, BigInt) });
+  const shape = "ShapeError wrong-length, ";
+  it.each<[string, unknown, string]>([
+    [
+      "two sequences",
+      { ...one, prompt: tensor([1, 2], [2, 1]) },
+      `${shape}examples[0].prompt: expected one sequence of 2 ids, got a tensor of dims [2, 1]`,
+    ],
+    [
+      "other dims",
+      { ...one, chosen: tensor([1, 2], [1, 3]) },
+      `${shape}examples[0].chosen: expected one sequence of 2 ids, got a tensor of dims [1, 3]`,
+    ],
+    [
+      "no dims",
+      { ...one, chosen: tensor([3], []) },
+      `${shape}examples[0].chosen: expected one sequence of 1 ids, got a tensor of dims []`,
+    ],
+    [
+      "no data",
+      { ...one, chosen: { dims: [1, 1] } },
+      `${kind}examples[0].chosen.data: expected an array or a typed array, got undefined`,
+    ],
+    [
+      "an id out of range",
+      { ...one, chosen: tensor([-100], [1, 1]) },
+      "ParamError bad-id, examples[0].chosen[0]: expected an id in 0..2147483647, got -100",
+    ],
+    [
+      "a longer mask",
+      { ...one, chosen: { input_ids: [3], attention_mask: [1, 1] } },
+      `${shape}examples[0].chosen.attention_mask: expected 1 values, as many as ids, got 2`,
+    ],
+    [
+      "a mask of twos",
+      { ...one, chosen_input_ids: [3], chosen_attention_mask: [2] },
+      "ParamError out-of-range, examples[0].chosen_attention_mask[0]: expected 0 or 1, got 2",
+    ],
+    [
+      "a mask of words",
+      { ...one, chosen: { input_ids: [3], attention_mask: ["1"] } },
+      `${kind}examples[0].chosen.attention_mask[0]: expected 0 or 1, got a string`,
+    ],
+    [
+      "a text as ids",
+      { ...one, chosen: { input_ids: "3" } },
+      `${kind}examples[0].chosen.input_ids: expected token ids, in an array or a typed array, got a string`,
+    ],
+    [
+      "labels of TRL before v0.12",
+      { ...one, chosen_input_ids: [1, 2, 3], chosen_labels: [-100, -100, 3] },
+      "ParamError unused-option, examples[0].chosen_labels: expected prompt and completion apart, as TRL has them since v0.12, got labels over both",
+    ],
+  ])("%s", (_what, example, error) => expect(refusal([example])).toBe(error));
+
+  it("that cannot be read", () => {
+    const gone = {
+      dims: [1, 1],
+      get data(): never {
+        throw new Error("the data is not on the CPU");
+      },
+    };
+    expect(refusal([{ ...one, chosen: gone }])).toBe(
+      `${kind}examples[0].chosen: expected a tensor on the CPU, got one whose data cannot be read`,
+    );
+    const hostile = {
+      ...one,
+      get chosen(): never {
+        throw new Error("no");
+      },
+    };
+    expect(
+      refusal([Object.defineProperty({ ...one }, "chosen", Object.getOwnPropertyDescriptor(hostile, "chosen") ?? {})]),
+    ).toBe(`${kind}examples[0]: expected an object that can be read, got one that throws`);
+  });
 });
 
 describe("collate accepts", () => {

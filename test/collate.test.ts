@@ -1,7 +1,7 @@
 // collate against TRL's own batches, of now and before.
 
 import { describe, expect, it } from "vitest";
-import { collate } from "../src/collate.ts";
+import { collate, type TokenPair } from "../src/collate.ts";
 import { fromTrl } from "../src/index.ts";
 import { listsOf, type Padded, tokensOf } from "./support/batches.ts";
 import { readGolden } from "./support/golden.ts";
@@ -69,6 +69,66 @@ describe("TRL's batches", () => {
       expect(listsOf(collate(examples, options))).toEqual({ input_ids, attention_mask, completion_mask });
     });
   }
+});
+
+describe("lists", () => {
+  const example = { prompt: [1, 15, 7], chosen: [8, 9, 2], rejected: [4, 2] };
+  const want = collate([example]);
+  const sides = ["prompt", "chosen", "rejected"] as const;
+  const each = <T>(make: (ids: number[], side: Side) => [string, T][]): Record<string, T> =>
+    Object.fromEntries(sides.flatMap((side) => make(example[side], side)));
+  const tensor = (ids: number[], dims = [1, ids.length]) => ({
+    ...{ type: "int64", dims, size: ids.length, location: "cpu" },
+    data: BigInt64Array.from(ids, BigInt),
+  });
+  // Padded on the left and on the right, the padding hidden by the mask.
+  const padded = (ids: number[]): number[] => [0, 0, ...ids, 0];
+  const bits = (ids: number[]): number[] => [0, 0, ...ids.map(() => 1), 0];
+  const texts = { prompt: "a", chosen: "b", rejected: "c" };
+
+  it.each<[string, object]>([
+    ["of TRL since v0.29", { ...texts, ...each((ids, side) => [[`${side}_ids`, ids]]) }],
+    ["of TRL v0.12 – v0.28", { ...texts, ...each((ids, side) => [[`${side}_input_ids`, ids]]) }],
+    [
+      "of TRL v0.12 – v0.28 with masks",
+      each((ids, side) => [
+        [`${side}_input_ids`, padded(ids)],
+        [`${side}_attention_mask`, bits(ids)],
+      ]),
+    ],
+    ["as tensors of one row", each((ids, side) => [[side, tensor(ids)]])],
+    ["as tensors without rows", each((ids, side) => [[`${side}_ids`, tensor(ids, [ids.length])]])],
+    ["as int32 tensors", each((ids, side) => [[side, { dims: [1, ids.length], data: Int32Array.from(ids) }]])],
+    ["as encodings", each((ids, side) => [[side, { input_ids: tensor(ids) }]])],
+    [
+      "as encodings with masks",
+      each((ids, side) => [[side, { input_ids: tensor(padded(ids)), attention_mask: tensor(bits(ids)) }]]),
+    ],
+    [
+      "as encodings of plain lists, with token types",
+      each((ids, side) => [[side, { input_ids: padded(ids), attention_mask: bits(ids), token_type_ids: padded(ids) }]]),
+    ],
+    [
+      "of the newer names before the older ones",
+      each((ids, side) => [
+        [`${side}_ids`, ids],
+        [`${side}_input_ids`, [9, 9]],
+      ]),
+    ],
+  ])("%s", (_what, given) => {
+    const before = structuredClone(given);
+    for (const layout of ["padded", "packed"] as const) {
+      expect(collate([given as TokenPair], { layout })).toEqual(collate([example], { layout }));
+    }
+    expect(given).toEqual(before);
+    expect(want.length).toBe(6);
+  });
+
+  it("with null for a mask that is not there, and empty ones", () => {
+    const empty = { prompt: tensor([]), chosen: { input_ids: [], attention_mask: [] }, rejected: [] };
+    expect(collate([empty])).toEqual(collate([{ prompt: [], chosen: [], rejected: [] }]));
+    expect(collate([{ ...example, chosen: { input_ids: [8, 9, 2], attention_mask: null } }])).toEqual(want);
+  });
 });
 
 describe("a batch", () => {

@@ -98,6 +98,71 @@ describe("options", () => {
   });
 });
 
+describe("keys of TRL 1.16", () => {
+  it('pad_to_multiple_of as its command line gives it, and "auto"', () => {
+    for (const given of ["auto", "AUTO", "none", "null", "None", null]) {
+      expect(fromTrl({ pad_to_multiple_of: given })).toStrictEqual(fromTrl({}));
+    }
+    expect(fromTrl({ pad_to_multiple_of: "8" }).collate).toStrictEqual({ padToMultipleOf: 8 });
+    expect(fromTrl({ pad_to_multiple_of: 16 }).collate).toStrictEqual({ padToMultipleOf: 16 });
+    for (const wrong of ["", "0", "-8", "8.5", "eight", 0, 1.5]) {
+      expect(refusal(() => fromTrl({ pad_to_multiple_of: wrong })).message).toMatch(
+        /^config\.pad_to_multiple_of: expected a positive integer or "auto", got /,
+      );
+    }
+  });
+
+  it("all at their defaults say nothing", () => {
+    const defaults = {
+      ...{ loss_type: ["sigmoid"], loss_weights: null, beta: 0.1, label_smoothing: 0, discopop_tau: 0.05 },
+      ...{ f_divergence_type: "reverse_kl", f_alpha_divergence_coef: 0.5, ld_alpha: null, use_weighting: false },
+      ...{ max_length: 1024, truncation_mode: "keep_start", padding_free: false, pad_to_multiple_of: "auto" },
+      ...{ precompute_ref_log_probs: false, precompute_ref_batch_size: null, activation_offloading: false },
+      ...{ sync_ref_model: false, ref_model_mixup_alpha: 0.6, ref_model_sync_steps: 512, pad_token: null },
+      ...{ router_aux_loss_coef: null, disable_dropout: true, dataset_num_proc: null, trust_remote_code: false },
+      ...{ learning_rate: 1e-6, logging_steps: 10, gradient_checkpointing: true, lr_scheduler_kwargs: null },
+      ...{ activation_checkpointing: false, activation_checkpointing_kwargs: null, use_liger_kernel: false },
+    };
+    expect(fromTrl(defaults)).toStrictEqual({
+      loss: { lossType: "sigmoid", beta: 0.1, labelSmoothing: 0 },
+      collate: { maxLength: 1024, truncationMode: "keep_start" },
+      train: { learningRate: 1e-6 },
+      warnings: [],
+    });
+  });
+
+  it("gradient accumulation", () => {
+    expect(fromTrl({ gradient_accumulation_steps: 2, per_device_train_batch_size: 4 }).train).toStrictEqual({
+      batchSize: 4,
+      gradientAccumulationSteps: 2,
+    });
+  });
+});
+
+describe("configurations that cannot be read", () => {
+  it("are refused by type", () => {
+    const hostile = {
+      get beta(): never {
+        throw new Error("no");
+      },
+    };
+    expect(refusal(() => fromTrl(hostile)).message).toBe(
+      "config: expected an object that can be read, got one that throws",
+    );
+    for (const config of [null, undefined, 3, "x", [], new Map(), new Float32Array(1)]) {
+      expect(refusal(() => fromTrl(config as never)).code).toBe("wrong-kind");
+    }
+  });
+
+  it("and what is inherited counts", () => {
+    class Config {
+      beta = 0.3;
+    }
+    expect(loss(new Config() as never)).toStrictEqual({ beta: 0.3 });
+    expect(loss(Object.create({ beta: 0.2 }))).toStrictEqual({ beta: 0.2 });
+  });
+});
+
 describe("keys that nothing reads", () => {
   it.each(Object.entries(elsewhereKeys))("%s warns where it is on", (key, { off, says }) => {
     for (const value of off) expect(fromTrl({ [key]: value }).warnings).toStrictEqual([]);

@@ -17,6 +17,7 @@ describe("any configuration", () => {
   const byKind = {
     number: positive,
     count,
+    multiple: fc.oneof(count, fc.constantFrom("auto", "8", "None")),
     integer: fc.integer(),
     id: fc.nat(),
     flag: fc.boolean(),

@@ -49,3 +49,40 @@ describe("options", () => {
     expect([0, 5].map(lrSchedule(10, fromTrl({}).train))).toEqual([1e-6, 5e-7]);
   });
 });
+
+describe("cycles of the cosine", () => {
+  it.each([0.5, 1, 1.5, 2.25])("%d", (num_cycles) => {
+    const options = { learningRate: 0.003, lrSchedulerType: "cosine", warmupSteps: 3 };
+    const rate = lrSchedule(40, { ...options, lrSchedulerKwargs: { num_cycles } });
+    for (let step = 3; step < 40; step++) {
+      const progress = (step - 3) / (40 - 3);
+      expect(rate(step)).toBeCloseTo(0.003 * 0.5 * (1 + Math.cos(Math.PI * num_cycles * 2 * progress)), 15);
+    }
+  });
+
+  it("are half a one by default, also where it is given or absent", () => {
+    for (const kwargs of [{ num_cycles: 0.5 }, { num_cycles: undefined }, { num_cycles: null }, {}]) {
+      const { train } = fromTrl({ lr_scheduler_type: "cosine", lr_scheduler_kwargs: kwargs, learning_rate: 1 });
+      for (const step of [0, 7, 19]) {
+        expect(lrSchedule(20, train)(step)).toBe(lrSchedule(20, { learningRate: 1, lrSchedulerType: "cosine" })(step));
+      }
+    }
+  });
+});
+
+describe("names of transformers' enumeration", () => {
+  it.each(Object.keys(lambdas))("%s", (name) => {
+    const plain = [0, 3, 9].map(lrSchedule(10, { lrSchedulerType: name, warmupSteps: 4 }));
+    const member = `SchedulerType.${name.toUpperCase()}`;
+    for (const spelling of [member, `<${member}: '${name}'>`]) {
+      expect([0, 3, 9].map(lrSchedule(10, { lrSchedulerType: spelling, warmupSteps: 4 }))).toEqual(plain);
+      expect(fromTrl({ lr_scheduler_type: spelling }).train).toStrictEqual({ lrSchedulerType: name });
+    }
+  });
+
+  it("of optimizers", () => {
+    for (const optim of ["adamw_torch", "OptimizerNames.ADAMW_TORCH", "<OptimizerNames.ADAMW_TORCH: 'adamw_torch'>"]) {
+      expect(fromTrl({ optim }).train).toStrictEqual({ optim: "adamw_torch" });
+    }
+  });
+});

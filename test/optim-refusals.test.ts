@@ -190,11 +190,42 @@ const rest: Refusal[] = [
   },
   {
     what: "arguments of a schedule",
-    call: () => lrSchedule(10, { lrSchedulerType: "cosine", lrSchedulerKwargs: { num_cycles: 2 } }),
+    call: () => lrSchedule(10, { lrSchedulerType: "linear", lrSchedulerKwargs: { num_cycles: 0.5 } }),
     error: ParamError,
     code: "unused-option",
-    message: /^lrSchedulerKwargs\.num_cycles: not used by cosine$/,
+    message: /^lrSchedulerKwargs\.num_cycles: not used by linear$/,
   },
+  {
+    what: "other arguments of a schedule",
+    call: () => lrSchedule(10, { lrSchedulerType: "cosine", lrSchedulerKwargs: { min_lr: 0 } }),
+    error: ParamError,
+    code: "unused-option",
+    message: /^lrSchedulerKwargs\.min_lr: not used by cosine$/,
+  },
+  {
+    what: "half a number of cycles",
+    call: () => lrSchedule(10, { lrSchedulerType: "cosine", lrSchedulerKwargs: { num_cycles: "0.5" } }),
+    ...kind,
+    message: /^lrSchedulerKwargs\.num_cycles: expected a number, got a string$/,
+  },
+  {
+    what: "a schedule of another enumeration",
+    call: () => lrSchedule(10, { lrSchedulerType: "OptimizerNames.COSINE" }),
+    ...range,
+    message: /^lrSchedulerType: expected one of linear, cosine, .*, got "OptimizerNames.COSINE"$/,
+  },
+  ...[-1, -1e-9, Number.NaN, Infinity].map((step) => ({
+    what: `the rate of step ${step}`,
+    call: () => lrSchedule(10, { warmupSteps: 2 })(step),
+    ...range,
+    message: /^step: expected a number in \[0, ∞\), got /,
+  })),
+  ...[undefined, null, "3", 3n].map((step) => ({
+    what: `the rate of step ${step} (${typeof step})`,
+    call: () => lrSchedule(10)(step as never),
+    ...kind,
+    message: /^step: expected a number, got /,
+  })),
 ];
 
 const copyOf = ({ params, grads, adamw, sgd }: Sound) => structuredClone({ params, grads, adamw, sgd });

@@ -1,8 +1,10 @@
-// What collate is given, checked: options and token ids.
+// The options of collate, checked.
 
 import type { CollateOptions } from "../collate.ts";
 import { KindError, ParamError } from "../errors.ts";
-import { kindOf } from "../plan.ts";
+import { kindOf } from "../kinds.ts";
+import { quoted } from "../printable.ts";
+import { recordOf } from "../record.ts";
 
 /** The options with their defaults filled in. */
 export type Settings = { readonly [K in keyof CollateOptions]-?: Exclude<CollateOptions[K], undefined> };
@@ -10,24 +12,33 @@ export type Settings = { readonly [K in keyof CollateOptions]-?: Exclude<Collate
 const least = -(2 ** 31);
 const most = 2 ** 31 - 1;
 
+const record = recordOf(
+  { what: "options", field: "an option of collate" },
+  ({
+    maxLength,
+    truncationMode,
+    maxPromptLength,
+    maxCompletionLength,
+    padToMultipleOf,
+    padTokenId,
+    layout,
+  }: CollateOptions) => ({
+    ...{ maxLength, truncationMode, maxPromptLength, maxCompletionLength, padToMultipleOf, padTokenId, layout },
+  }),
+);
+
 /** Throws    KindError, ParamError for what is no option, or none of this layout */
 export function readOptions(options: CollateOptions): Settings {
-  if (typeof options !== "object" || options === null) {
-    throw new KindError(`options: expected an object, got ${kindOf(options)}`);
-  }
+  const given = record(options);
   const settings: Settings = {
-    maxLength: readInteger(options, "maxLength", 1, Infinity),
-    truncationMode: readName(options, "truncationMode", ["keep_start", "keep_end"]),
-    maxPromptLength: readInteger(options, "maxPromptLength", 1, Infinity),
-    maxCompletionLength: readInteger(options, "maxCompletionLength", 1, Infinity),
-    padToMultipleOf: readInteger(options, "padToMultipleOf", 1, 1),
-    padTokenId: readInteger(options, "padTokenId", least, 0),
-    layout: readName(options, "layout", ["padded", "packed"]),
+    maxLength: readInteger(given, "maxLength", 1, Infinity),
+    truncationMode: readName(given, "truncationMode", ["keep_start", "keep_end"]),
+    maxPromptLength: readInteger(given, "maxPromptLength", 1, Infinity),
+    maxCompletionLength: readInteger(given, "maxCompletionLength", 1, Infinity),
+    padToMultipleOf: readInteger(given, "padToMultipleOf", 1, 1),
+    padTokenId: readInteger(given, "padTokenId", least, 0),
+    layout: readName(given, "layout", ["padded", "packed"]),
   };
-  for (const name in options) {
-    if (Object.hasOwn(settings, name) || options[name as keyof CollateOptions] === undefined) continue;
-    throw new ParamError("unknown-option", `${name}: not an option; known: ${Object.keys(settings).join(", ")}`);
-  }
   if (settings.layout === "packed" && settings.padToMultipleOf !== 1) throw unused("padToMultipleOf");
   if (settings.layout === "packed" && settings.padTokenId !== 0) throw unused("padTokenId");
   return settings;
@@ -56,36 +67,5 @@ function readName<T extends string>(
   if (found !== undefined) return found;
   const expected = known.map((one) => `"${one}"`).join(" or ");
   if (typeof value !== "string") throw new KindError(`${name}: expected ${expected}, got ${kindOf(value)}`);
-  throw new ParamError("out-of-range", `${name}: expected ${expected}, got ${JSON.stringify(value)}`);
+  throw new ParamError("out-of-range", `${name}: expected ${expected}, got ${quoted(value)}`);
 }
-
-/**
- * A copy of one list of an example. TRL's names come first: beside them, the plain ones hold texts.
- *
- * Throws    KindError for what is no list of numbers; ParamError for what is no 32-bit id
- */
-export function readIds(example: object, side: "prompt" | "chosen" | "rejected", where: string): Int32Array {
-  const lists = example as Readonly<Record<string, unknown>>;
-  const name = lists[`${side}_ids`] === undefined ? side : `${side}_ids`;
-  const list = lists[name];
-  if (!isList(list)) {
-    throw new KindError(`${where}.${name}: expected token ids, in an array or a typed array, got ${kindOf(list)}`);
-  }
-  // Nothing predicts a prompt, and some models mark images there by negative ids.
-  const from = side === "prompt" ? least : 0;
-  const ids = new Int32Array(list.length);
-  for (let t = 0; t < ids.length; t++) {
-    const given = list[t];
-    const id = typeof given === "bigint" ? Number(given) : given;
-    if (typeof id !== "number") throw new KindError(`${where}.${name}[${t}]: expected a token id, got ${kindOf(id)}`);
-    ids[t] = id;
-    // What is no 32-bit integer comes back changed.
-    if (ids[t] !== id || id < from) {
-      throw new ParamError("bad-id", `${where}.${name}[${t}]: expected an id in ${from}..${most}, got ${given}`);
-    }
-  }
-  return ids;
-}
-
-const isList = (value: unknown): value is ArrayLike<unknown> =>
-  Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value);

@@ -24,9 +24,15 @@ export function readCollate(reading: Reading): TrlCollate {
     maxPromptLength: get("max_prompt_length"),
     maxCompletionLength: get("max_completion_length"),
     truncationMode: readTruncation(reading),
-    padToMultipleOf: get("pad_to_multiple_of"),
+    padToMultipleOf: readMultiple(get("pad_to_multiple_of")),
     padTokenId: get("padding_value"),
   };
+}
+
+/** The command line of TRL gives text. "auto", its default since v1.16, pads to 128 on Neuron, which this is not. */
+function readMultiple(given: number | string | undefined): number | undefined {
+  if (typeof given !== "string") return given;
+  return /^\d/.test(given) ? Number(given) : undefined;
 }
 
 /** Which end `max_length` keeps: v0.14 – v0.28 the last tokens by default, v0.12 and v0.13 always the first ones. */

@@ -1,5 +1,5 @@
 // Every key of TRL's DPOConfig, in any version, and of the TrainingArguments it extends. docs/from-trl.md lists the
-// same keys: test/from-trl.test.ts compares. Names of TRL v0.7 to v1.12 and of transformers up to v5.16.
+// same keys: test/from-trl.test.ts compares. Names of TRL v0.7 to v1.16 and of transformers up to v5.24.
 
 import type { Kind } from "./read.ts";
 
@@ -22,7 +22,7 @@ export const readKeys = {
   max_prompt_length: "count",
   max_completion_length: "count",
   truncation_mode: "truncation",
-  pad_to_multiple_of: "count",
+  pad_to_multiple_of: "multiple",
   padding_value: "id",
   // train
   learning_rate: "number",
@@ -123,7 +123,7 @@ export const silentKeys = words(`
   push_to_hub push_to_hub_model_id push_to_hub_organization push_to_hub_token hub_model_id hub_strategy hub_token
   hub_private_repo hub_always_push hub_revision
   bf16 fp16 tf32 bf16_full_eval fp16_full_eval fp16_opt_level fp16_backend half_precision_backend
-  gradient_checkpointing gradient_checkpointing_kwargs torch_compile torch_compile_backend torch_compile_mode
+  gradient_checkpointing gradient_checkpointing_kwargs activation_checkpointing activation_checkpointing_kwargs torch_compile torch_compile_backend torch_compile_mode
   torchdynamo torch_empty_cache_steps liger_kernel_config use_cache jit_mode_eval auto_find_batch_size
   optim_target_modules average_tokens_across_devices full_determinism
   no_cuda use_cpu use_mps_device use_ipex xpu_backend local_rank ddp_backend ddp_timeout ddp_find_unused_parameters

@@ -5,6 +5,7 @@ import { didYouMean } from "../hints.ts";
 import { kindOf } from "../plan.ts";
 import { quoted } from "../printable.ts";
 import type { FDivergence } from "../types.ts";
+import { memberOf } from "./enums.ts";
 import { formerKeys, type Key, readKeys } from "./keys.ts";
 
 export type TrlConfig = Readonly<Record<string, unknown>>;
@@ -13,6 +14,7 @@ export type TruncationMode = "keep_start" | "keep_end";
 interface Values {
   number: number;
   count: number;
+  multiple: number | string;
   integer: number;
   id: number;
   flag: boolean;
@@ -45,7 +47,7 @@ const divergenceNames = Object.keys(divergences);
 
 /** The divergence of a name, or of what Python prints for an enum's member: `FDivergenceType.JS_DIVERGENCE`. */
 export const divergenceOf = (name: string): FDivergence | undefined => {
-  const plain = name.replace(/^FDivergenceType\./, "").toLowerCase();
+  const plain = memberOf("FDivergenceType", name).toLowerCase();
   return Object.hasOwn(divergences, plain) ? divergences[plain] : undefined;
 };
 
@@ -59,6 +61,12 @@ interface Check<T> {
 const checks: { readonly [K in Kind]: Check<Values[K]> } = {
   number: { expected: "a number", holds: isReal, kind: isNumber },
   count: { expected: "a positive integer", holds: (v): v is number => isInteger(v) && v > 0, kind: isNumber },
+  multiple: {
+    expected: 'a positive integer or "auto"',
+    holds: (v): v is number | string =>
+      (isInteger(v) && v > 0) || (isText(v) && /^(auto|none|null|[1-9]\d{0,8})$/i.test(v)),
+    kind: (v) => isNumber(v) || isText(v),
+  },
   integer: { expected: "an integer", holds: isInteger, kind: isNumber },
   id: { expected: "a token id", holds: (v): v is number => isInteger(v) && v >= 0, kind: isNumber },
   flag: { expected: "true or false", holds: (v): v is boolean => typeof v === "boolean", kind: () => false },

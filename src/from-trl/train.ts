@@ -1,5 +1,6 @@
 // What a training loop needs of transformers' TrainingArguments.
 
+import { memberOf } from "./enums.ts";
 import type { Get } from "./read.ts";
 
 /** What a training loop needs: what the configuration says, and nothing else. */
@@ -26,6 +27,8 @@ export interface TrlTrain {
   dropLast?: boolean | undefined;
 }
 
+const member = (type: string, text: string | undefined): string | undefined => text && memberOf(type, text);
+
 export const readTrain = (get: Get): TrlTrain => ({
   learningRate: get("learning_rate"),
   batchSize: get("per_device_train_batch_size"),
@@ -35,12 +38,12 @@ export const readTrain = (get: Get): TrlTrain => ({
   maxSteps: get("max_steps"),
   maxGradNorm: get("max_grad_norm"),
   weightDecay: get("weight_decay"),
-  optim: get("optim"),
+  optim: member("OptimizerNames", get("optim")),
   optimArgs: get("optim_args"),
   adamBeta1: get("adam_beta1"),
   adamBeta2: get("adam_beta2"),
   adamEpsilon: get("adam_epsilon"),
-  lrSchedulerType: get("lr_scheduler_type"),
+  lrSchedulerType: member("SchedulerType", get("lr_scheduler_type")),
   lrSchedulerKwargs: get("lr_scheduler_kwargs"),
   warmupSteps: get("warmup_steps"),
   warmupRatio: get("warmup_ratio"),

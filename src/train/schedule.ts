@@ -1,9 +1,12 @@
 // Learning rates, as transformers' get_scheduler gives them.
 
-import { ParamError } from "../errors.ts";
+import { KindError, ParamError } from "../errors.ts";
+import { memberOf } from "../from-trl/enums.ts";
 import type { TrlTrain } from "../from-trl/train.ts";
-import { shown } from "../kinds.ts";
-import { between } from "../losses/define.ts";
+import { didYouMean } from "../hints.ts";
+import { kindOf, shown } from "../kinds.ts";
+import { between, finite, type Param } from "../losses/define.ts";
+import { printable, quoted } from "../printable.ts";
 import { notNegative, readNumber } from "./hyper.ts";
 
 /** What a schedule is made of: the names of `fromTrl().train`. */
@@ -12,39 +15,75 @@ export type ScheduleOptions = Pick<
   "learningRate" | "lrSchedulerType" | "lrSchedulerKwargs" | "warmupSteps" | "warmupRatio"
 >;
 
-// The factor of the learning rate after warmup, which all have but the constant one; `progress` goes from 0 to 1.
-const factors: Readonly<Record<string, (progress: number) => number>> = {
-  linear: (progress) => 1 - progress,
-  cosine: (progress) => 0.5 * (1 + Math.cos(Math.PI * progress)),
-  constant_with_warmup: () => 1,
-  constant: () => 1,
+/** The factor of the learning rate after warmup; `progress` goes from 0 to 1. */
+type Factor = (progress: number, kwargs: Readonly<Record<string, number>>) => number;
+
+interface Schedule {
+  readonly factor: Factor;
+  /** What `lrSchedulerKwargs` may hold, under transformers' names. */
+  readonly kwargs: Readonly<Record<string, Param>>;
+}
+
+const schedules: Readonly<Record<string, Schedule>> = {
+  linear: { factor: (progress) => 1 - progress, kwargs: {} },
+  cosine: {
+    factor: (progress, { num_cycles: cycles = 0.5 }) =>
+      Math.max(0, 0.5 * (1 + Math.cos(Math.PI * cycles * 2 * progress))),
+    kwargs: { num_cycles: finite(0.5) },
+  },
+  constant_with_warmup: { factor: () => 1, kwargs: {} },
+  constant: { factor: () => 1, kwargs: {} },
 };
+
+const known = Object.keys(schedules);
 
 /**
  * The learning rate of each step of a training of so many steps, counted from 0: rising from 0 for as long as the warmup
  * lasts, then as `lrSchedulerType` says: `linear` (the default), `cosine`, `constant_with_warmup`, or `constant`, which has
- * no warmup. The default rate is TRL's 1e-6. A `warmupSteps` below 1 is a share of the steps, as `warmupRatio` is.
+ * no warmup; names of transformers' enumeration (`SchedulerType.COSINE`) serve too. The default rate is TRL's 1e-6. A
+ * `warmupSteps` below 1 is a share of the steps, as `warmupRatio` is. `lrSchedulerKwargs` may hold `num_cycles` of `cosine`.
  *
- * Throws    ParamError for another type, numbers out of range, and `lrSchedulerKwargs`, of which none is known
+ * Throws    ParamError for another type, numbers out of range, other `lrSchedulerKwargs`, and (the function returned) for a
+ *           step below 0; KindError
  * @example  const rate = lrSchedule(100, { learningRate: 1e-3, lrSchedulerType: "cosine", warmupSteps: 10 });
  *           console.log(rate(0), rate(10), rate(55)); // 0, 1e-3, 5e-4
  */
 export function lrSchedule(steps: number, options: ScheduleOptions = {}): (step: number) => number {
-  const { lrSchedulerType: type = "linear", lrSchedulerKwargs = {} } = options;
-  const factor = Object.hasOwn(factors, type) ? factors[type] : undefined;
-  if (!factor) {
-    const known = Object.keys(factors).join(", ");
-    throw new ParamError("out-of-range", `lrSchedulerType: expected one of ${known}, got ${shown(type)}`);
+  const { lrSchedulerType = "linear", lrSchedulerKwargs } = options;
+  const type = typeof lrSchedulerType === "string" ? memberOf("SchedulerType", lrSchedulerType) : lrSchedulerType;
+  const schedule = Object.hasOwn(schedules, type) ? schedules[type] : undefined;
+  if (!schedule) {
+    const hint = typeof type === "string" ? didYouMean(type, known, undefined, quoted) : "";
+    const expected = `expected one of ${known.join(", ")}`;
+    throw new ParamError("out-of-range", `lrSchedulerType: ${expected}, got ${shown(lrSchedulerType)}${hint}`);
   }
-  const [unknown] = Object.keys(lrSchedulerKwargs);
-  if (unknown !== undefined) throw new ParamError("unused-option", `lrSchedulerKwargs.${unknown}: not used by ${type}`);
+  const kwargs = readKwargs(lrSchedulerKwargs ?? {}, type, schedule.kwargs);
   const total = readNumber(steps, "steps", notNegative(0));
   const peak = readNumber(options.learningRate, "learningRate", notNegative(1e-6));
   const warmup = type === "constant" ? 0 : warmupOf(total, options);
-  return (step) => {
+  return (given) => {
+    if (given === undefined) throw new KindError("step: expected a number, got undefined");
+    const step = readNumber(given, "step", notNegative(0));
     if (step < warmup) return (peak * step) / warmup;
-    return peak * factor(Math.min((step - warmup) / Math.max(1, total - warmup), 1));
+    return peak * schedule.factor(Math.min((step - warmup) / Math.max(1, total - warmup), 1), kwargs);
   };
+}
+
+function readKwargs(
+  given: object,
+  type: string,
+  params: Readonly<Record<string, Param>>,
+): Readonly<Record<string, number>> {
+  if (typeof given !== "object") throw new KindError(`lrSchedulerKwargs: expected an object, got ${kindOf(given)}`);
+  const values = Object.entries(given).filter(([, value]) => value !== undefined && value !== null);
+  return Object.fromEntries(
+    values.map(([name, value]) => {
+      const param = Object.hasOwn(params, name) ? params[name] : undefined;
+      const where = `lrSchedulerKwargs.${printable(name)}`;
+      if (!param) throw new ParamError("unused-option", `${where}: not used by ${type}`);
+      return [name, readNumber(value, where, param)];
+    }),
+  );
 }
 
 function warmupOf(total: number, { warmupSteps, warmupRatio }: ScheduleOptions): number {
