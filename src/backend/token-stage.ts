@@ -59,12 +59,13 @@ export function runNow<T>(steps: Generator<Later, T>): T {
   }
 }
 
-/** A generator's steps, each awaited before the next. */
-export async function runLater<T>(steps: Generator<Later, T>): Promise<T> {
+/** A generator's steps, each awaited before the next; `between` is called after each. */
+export async function runLater<T>(steps: Generator<Later, T>, between?: () => void): Promise<T> {
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;
     await value;
+    between?.();
   }
 }
 

@@ -1,11 +1,14 @@
 // The calls of a pool: as many under way as there are workers, the others wait their turn.
 
 import { AbortError, BackendError } from "../errors.ts";
+import { type Held, nothingHeld } from "./held.ts";
 
 /** A call that has been let in, or waits to be. */
 export interface Call {
   /** Resolves when it is the call's turn to use workers. */
   turn(): Promise<void>;
+  /** Its arrays, while it runs. */
+  held: Held;
   /** Called when the call is to stop at the next shard: aborted, or the pool disposed of. */
   onStop: (why: Error) => void;
   stop(why: Error): void;
@@ -50,11 +53,14 @@ export function createCalls(most: number, maxQueue: number): Calls {
         });
       };
       const call: Call = {
+        held: nothingHeld,
         onStop: () => {},
         turn: async () => {
           turn ??= enqueue();
           await turn;
           if (stopped) throw stopped;
+          // It may have waited for long.
+          call.held.all();
         },
         stop(why) {
           if (stopped) return;

@@ -23,6 +23,7 @@ import type {
   Reference,
   SequenceLogpsOptions,
 } from "../types.ts";
+import { bufferOf } from "../views.ts";
 import { createHeap } from "../wasm/heap.ts";
 import { STATIC_BYTES } from "../wasm/load.ts";
 import { type Call, createCalls } from "./calls.ts";
@@ -32,6 +33,7 @@ import { endWhenDropped } from "./drop.ts";
 import { createGate } from "./gate.ts";
 import { givenAway, takeBack } from "./given.ts";
 import { createHand } from "./hand.ts";
+import { holdArrays } from "./held.ts";
 import { createLinearEngine } from "./linear-engine.ts";
 import { createLogitsEngine } from "./logits-engine.ts";
 import { computeOnWorkers, pairShard } from "./pair-shards.ts";
@@ -139,6 +141,7 @@ function makePool(
   /** A call that sees logits, with its engine; what workers keep for it goes when it fails. */
   const withEngine = async <T>(
     call: Call,
+    batch: unknown,
     given: Parameters<typeof createLogitsEngine>[2],
     options: CallOptions,
     passes: number,
@@ -149,6 +152,7 @@ function makePool(
       done += count;
       if (done < passes * total) options.onProgress?.(Math.floor(done / passes), total);
     };
+    call.held = holdArrays(batch, options, given && bufferOf(given));
     const made = createLogitsEngine(means, call, given, onTokens);
     try {
       return await work(made, onTokens);
@@ -178,6 +182,7 @@ function makePool(
     pairLoss: (given, all = {}) => {
       const read = (): [PairLogps, PairLossOptions] => [readPairs(given), readLossOptions(all)];
       return open("pairLoss", read, async (call, pairs, options) => {
+        call.held = holdArrays(pairs, options, undefined);
         const job = checkPairLoss(local.pairs, pairs, options);
         const commit = setShift(job, local.pairs.scan);
         const per = pairShard(job, shares);
@@ -192,16 +197,18 @@ function makePool(
       const read = (): [LogitsBatch, SequenceLogpsOptions] => [readLogitsBatch(given), readLogpsOptions(all)];
       return open("sequenceLogps", read, (call, batch, options) => {
         const { given, rest } = givenAway(batch, options);
-        return withEngine(call, given, options, 1, ({ engine }) => runLater(logitsLogps(engine, batch, rest)));
+        return withEngine(call, batch, given, rest, 1, ({ engine }) =>
+          runLater(logitsLogps(engine, batch, rest), call.held.all),
+        );
       });
     },
     logitsLoss: (given, all = {}) => {
       const read = (): [LossBatch, LogitsLossOptions] => [readLogitsBatch(given), readLossOptions(all)];
       return open("logitsLoss", read, (call, batch, options) => {
         const { given, rest } = givenAway(batch, options, true);
-        return withEngine(call, given, options, passesOf(batch), async ({ engine, returned }, onTokens) => {
+        return withEngine(call, batch, given, rest, passesOf(batch), async ({ engine, returned }, onTokens) => {
           const engines = { logits: engine, linear: linearOf(call, onTokens) };
-          const result = await runLater(logitsLoss(engines, local.pairs, batch, rest));
+          const result = await runLater(logitsLoss(engines, local.pairs, batch, rest), call.held.all);
           return takeBack(result, returned());
         });
       });
@@ -209,9 +216,9 @@ function makePool(
     linearLoss: (given, all = {}) => {
       const read = (): [HiddenBatch, LinearLossOptions] => [readLinearBatch(given), readLossOptions(all)];
       return open("linearLoss", read, (call, batch, options) =>
-        withEngine(call, undefined, options, passesOf(batch), async ({ engine }, onTokens) => {
+        withEngine(call, batch, undefined, options, passesOf(batch), async ({ engine }, onTokens) => {
           const engines = { logits: engine, linear: linearOf(call, onTokens) };
-          return runLater(linearLoss(engines, local.pairs, batch, options));
+          return runLater(linearLoss(engines, local.pairs, batch, options), call.held.all);
         }),
       );
     },

@@ -1,9 +1,11 @@
 // `transfer: true`: the caller gives the logits away, so their own buffer travels, and the gradient comes back in it.
 
-import { KindError, ParamError } from "../errors.ts";
+import { KindError, ParamError, ShapeError } from "../errors.ts";
 import { type FloatData, lengthOf, readFloats } from "../floats.ts";
 import { arrayKind, kindOf } from "../plan.ts";
 import type { LogitsBatch, LogitsLossOptions, LogitsLossResult } from "../types.ts";
+import { bufferOf } from "../views.ts";
+import { viewsIn } from "./held.ts";
 import { isShared } from "./share.ts";
 
 /** The array whose buffer is to move, if that was asked for, and the options of the call itself. */
@@ -12,14 +14,23 @@ export function givenAway<Options extends LogitsLossOptions>(
   options: Options,
   hasGradient = false,
 ): { given: FloatData["data"] | undefined; rest: Options } {
-  const { transfer, ...rest } = options;
-  if (transfer === undefined || transfer === false) return { given: undefined, rest: rest as Options };
+  const { transfer } = options;
+  if (transfer === undefined || transfer === false) return { given: undefined, rest: options };
   if (transfer !== true) throw new KindError(`transfer: expected true or false, got ${kindOf(transfer)}`);
   const { data, type } = readFloats(batch.logits, "logits", lengthOf(batch.logits) ?? 0);
   if (isShared(data.buffer) || data.byteLength !== data.buffer.byteLength) {
     throw new ParamError("unused-option", "transfer: expected logits that have a buffer of their own, not shared");
   }
-  if (!hasGradient) return { given: data, rest: rest as Options };
+  for (const { name, view } of [...viewsIn(batch, ""), ...viewsIn(options.out, "out")]) {
+    if (name.split(".")[0] === "logits" || bufferOf(view) !== bufferOf(data)) continue;
+    throw new ShapeError(
+      "overlap",
+      `transfer: expected logits that share their buffer with nothing, got ${name} in it`,
+    );
+  }
+  const rest = {} as Options;
+  for (const name in options) if (name !== "transfer") rest[name] = options[name];
+  if (!hasGradient) return { given: data, rest };
   const inPlace = options.gradType !== "f32" || type === "f32";
   if (inPlace && options.out?.gradLogits) {
     throw new ParamError(
@@ -27,7 +38,7 @@ export function givenAway<Options extends LogitsLossOptions>(
       "transfer: expected no out.gradLogits: the gradient comes back in the logits' buffer",
     );
   }
-  return { given: data, rest: { ...rest, inPlace } as unknown as Options };
+  return { given: data, rest: { ...rest, inPlace } };
 }
 
 /** The result with its gradient in the array that came back, in the wrapper that the logits came in. */

@@ -3,6 +3,7 @@
 import { type Remote, transfer } from "comlink";
 import { headOf, type LinearEngine, startGradient, startSums } from "../backend/linear-engine.ts";
 import { cutGradients, cutHead, cutVocabulary, type LinearHead } from "../backend/linear-shards.ts";
+import type { Later } from "../backend/token-stage.ts";
 import type { FloatData } from "../floats.ts";
 import { arrayKind } from "../kinds.ts";
 import { backwardAnswer, forwardAnswer, type Sound } from "./answers.ts";
@@ -48,6 +49,8 @@ export function createLinearEngine(
   const isSmall = ({ rows, width, vocab }: Pick<LinearHead, "rows" | "width" | "vocab">): boolean =>
     rows.length * width * vocab < breakEven.products;
 
+  const release = (_done: Later): void => call.held.release();
+
   /** Floats as they travel: copies are noted in `made`. */
   const send = ({ type, data }: FloatData, made: SentFloats[]): SentFloats => {
     if (shares && isShared(data.buffer)) return { type, data, resident: false };
@@ -80,7 +83,11 @@ export function createLinearEngine(
     use: (answer: T) => R,
   ): Promise<R> => {
     try {
-      const answer = await hand.ask(question, isSound);
+      const answer = await hand.ask((api) => {
+        call.held.all();
+        return question(api);
+      }, isSound);
+      call.held.outputs();
       const result = use(answer);
       for (const { data, resident } of made) if (resident) copies.giveBack(data);
       for (const buffer of answer.copies) copies.giveBack(new Uint8Array(buffer));
@@ -94,6 +101,7 @@ export function createLinearEngine(
   /** The head with the hidden states that count together, where all of them would have to be copied. */
   const together = (head: LinearHead): { head: LinearHead; release: () => void } => {
     const { hidden, rows, width } = head;
+    call.held.inputs();
     if (shares && isShared(hidden.data.buffer)) return { head, release: () => {} };
     const copy = copies.take(hidden.type, rows.length * width);
     gatherRows(hidden.data, rows, width, copy.data);
@@ -149,10 +157,10 @@ export function createLinearEngine(
       );
     },
     async gradient(head, g, sums, out) {
-      if (isSmall(head)) return local.gradient(head, g, sums, out);
+      if (isSmall(head)) return release(local.gradient(head, g, sums, out));
       const { live, ranges, slopes, add, finish } = startGradient(head, g, sums, out);
       // Where there is nothing to do, no worker is asked.
-      if (ranges.length === 0) return finish();
+      if (ranges.length === 0) return release(finish());
       await onWorkers(
         live,
         ranges,
@@ -191,7 +199,8 @@ export function createLinearEngine(
         },
         (_range, hidden) => add(hidden),
       );
-      finish();
+      call.held.outputs();
+      release(finish());
     },
   };
 }

@@ -3,7 +3,7 @@
 import { transfer } from "comlink";
 import type { LogitRows, LogitsEngine, RowGradients } from "../backend/logits-loss.ts";
 import { clearGaps, type TokenSums } from "../backend/token-stage.ts";
-import { WorkerError } from "../errors.ts";
+import { ParamError, ShapeError, WorkerError } from "../errors.ts";
 import type { FloatData } from "../floats.ts";
 import { arrayKind } from "../kinds.ts";
 import { gradientAnswer, nothing, readAnswer, type Sound } from "./answers.ts";
@@ -11,7 +11,7 @@ import { breakEven } from "./break-even.ts";
 import type { Call } from "./calls.ts";
 import type { Copies } from "./copies.ts";
 import type { Crew } from "./crew.ts";
-import type { Hand } from "./hand.ts";
+import { type Hand, isCloneError } from "./hand.ts";
 import type { Answer, GradientAnswer, ReadAnswer, SentFloats } from "./messages.ts";
 import { runShards } from "./run-shards.ts";
 import { cutRows, gatherRows, rowsInPlace, rowsTogether, type Shard, scatter } from "./shards.ts";
@@ -38,6 +38,14 @@ type Kept = { readonly bytes: number } & (
 
 let keys = 0;
 
+const goneBefore = (expected: number, got: number): ShapeError =>
+  new ShapeError("wrong-length", `logits: expected ${expected} values, got ${got}: their buffer was given away before`);
+
+const immovable = (cause: unknown): ParamError =>
+  new ParamError("unused-option", "transfer: expected logits whose buffer can be moved, got memory of WebAssembly", {
+    cause,
+  });
+
 /** The engine of one call; `given` are logits whose own buffer moves to one worker, in place of copies. */
 export function createLogitsEngine(
   { crew, workers, copies, local, isResident, shares }: Means,
@@ -46,12 +54,14 @@ export function createLogitsEngine(
   onTokens: (count: number, total: number) => void,
 ) {
   const kept = new Map<number, Kept>();
+  // Of a buffer that was detached there is nothing to tell it by but itself.
+  const buffer = given?.buffer;
   /** The gradient in the buffer that was given. */
   let returned: GradientAnswer["rows"];
 
   const goesByReference = ({ data }: FloatData): boolean => shares && isShared(data.buffer);
   const isSmall = ({ rows, vocab }: LogitRows): boolean => rows.length * vocab < breakEven.logits;
-  const isGiven = ({ logits }: LogitRows): boolean => given !== undefined && logits.data.buffer === given.buffer;
+  const isGiven = ({ logits }: LogitRows): boolean => given !== undefined && logits.data.buffer === buffer;
 
   const shardsOf = (rows: LogitRows): Shard[] =>
     isGiven(rows)
@@ -70,10 +80,11 @@ export function createLogitsEngine(
     await runShards(crew, call, shardsOf(rows), counted, home);
   };
 
-  const orAbandon = <T>(asked: Promise<T>, copy: () => SentFloats | undefined): Promise<T> =>
+  const orAbandon = <T>(rows: LogitRows, asked: Promise<T>, copy: () => SentFloats | undefined): Promise<T> =>
     asked.catch((error) => {
       const abandoned = copy();
       if (abandoned?.resident) copies.giveBack(abandoned.data);
+      if (isGiven(rows) && isCloneError(error.cause)) throw immovable(error.cause);
       throw error;
     });
 
@@ -86,7 +97,10 @@ export function createLogitsEngine(
   /** What is sent of a shard, and which copy that is. */
   const pack = (rows: LogitRows, shard: Shard) => {
     const { logits, vocab } = rows;
+    call.held.inputs();
     if (isGiven(rows)) {
+      const expected = rows.positions * vocab;
+      if (logits.data.length < expected) throw goneBefore(expected, logits.data.length);
       const floats = { ...logits, resident: false };
       return { sent: { ...rowsInPlace(rows, shard), logits: floats }, copy: floats };
     }
@@ -119,7 +133,7 @@ export function createLogitsEngine(
       },
       readAnswer(shard.to - shard.from, chosen, statistics !== undefined),
     );
-    const answer = await orAbandon(asked, () => (isKept ? undefined : copy));
+    const answer = await orAbandon(rows, asked, () => (isKept ? undefined : copy));
     if (copy?.resident && !isKept) copies.giveBack(copy.data);
     if (answer.buffer && !isGiven(rows)) copies.giveBack(new Uint8Array(answer.buffer));
     max.set(answer.max, shard.from);
@@ -161,6 +175,7 @@ export function createLogitsEngine(
     let back: Parameters<typeof gradientAnswer>[0];
     const isSound: Sound = (value) => gradientAnswer(back)(value);
     const asked = hand.ask<GradientAnswer>((api) => {
+      call.held.outputs();
       const packed = packAgain(rows, shard, hand);
       copy = packed.copy;
       // Over the copy where it is of the right type, in memory of its own kind elsewhere.
@@ -179,8 +194,9 @@ export function createLogitsEngine(
       back = target ? undefined : { kind: arrayKind(out.data), length: task.positions * vocab };
       return api.gradient(transfer(task, moved)) as Promise<Answer<GradientAnswer>>;
     }, isSound);
-    const answer = await orAbandon(asked, () => copy);
+    const answer = await orAbandon(rows, asked, () => copy);
     if (answer.buffer && !isGiven(rows)) copies.giveBack(new Uint8Array(answer.buffer));
+    call.held.outputs();
     const gradients = answer.rows ?? (inPlace ? undefined : target?.data);
     if (gradients && isGiven(rows) && out.data.length === 0) returned = answer.rows;
     else if (gradients && (isGiven(rows) || goesByReference(logits))) out.data.set(gradients, shard.first * vocab);
@@ -197,10 +213,12 @@ export function createLogitsEngine(
       isSmall(rows)
         ? local.read(rows, sums, again)
         : onWorkers(rows, (shard, hand) => read(rows, sums, again, shard, hand)),
-    gradient: (rows, g, sums, to) =>
-      isSmall(rows)
+    async gradient(rows, g, sums, to) {
+      await (isSmall(rows)
         ? local.gradient(rows, g, sums, to)
-        : onWorkers(rows, (shard, hand) => gradient(rows, g, sums, to, shard, hand)),
+        : onWorkers(rows, (shard, hand) => gradient(rows, g, sums, to, shard, hand)));
+      call.held.release();
+    },
   };
 
   return {

@@ -52,11 +52,13 @@ export async function computeOnWorkers(
     const n = Math.min(per, job.pairs - start);
     const { sums, results } = await hand.ask<PairsAnswer>(
       (api) => {
+        call.held.inputs();
         const task = pack(fixed, options, start, n, shares);
         return api.pairs(transfer(task, ownBuffers(task))) as Promise<Answer<PairsAnswer>>;
       },
       pairsAnswer(n, sumNames, back),
     );
+    call.held.outputs();
     for (const name of pairResultArrays) {
       const [target, values] = [fixed[name], results[name]];
       if (target && values && !(shares && isShared(target.buffer))) target.set(values, start);

@@ -3,7 +3,7 @@
 import { KindError } from "../errors.ts";
 import { kindOf } from "../kinds.ts";
 import { between } from "../losses/define.ts";
-import { notNegative, readHyper, readNumber, readStep } from "./hyper.ts";
+import { notNegative, readHyper, readNumber, readStep, setStep } from "./hyper.ts";
 import { type Allocator, type Operation, perform, zeros } from "./kernels.ts";
 import { listOf, readTensors, type Tensor, type Tensors } from "./tensors.ts";
 
@@ -59,25 +59,26 @@ export function adamw(params: Tensors, grads: Tensors, state: AdamwState, hyper:
   const { keep, beta1, beta2, rate, eps, step } = factorsOf(hyper, state);
   const tensors = readTensors({ params, grads, "state.m": state.m, "state.v": state.v }, "grads");
   const update = updater(keep, beta1, beta2, rate, eps);
+  setStep(state, step);
   for (const arrays of tensors) perform(update, arrays);
-  state.step = step;
 }
 
 /** The numbers of the next step, in float64: both bias corrections as factors of lr and ε. */
 export function factorsOf(hyper: AdamwHyper, state: { readonly step: number }) {
-  const { lr, eps, weightDecay } = readHyper(hyper, numbers, ["betas"]);
-  const [beta1, beta2] = readBetas(hyper.betas);
+  const { lr, eps, weightDecay, rest } = readHyper(hyper, numbers, ["betas"]);
+  const [beta1, beta2] = readBetas(rest["betas"]);
   const step = readStep(state) + 1;
   const root = Math.sqrt(1 - beta2 ** step);
   const rate = (lr * root) / (1 - beta1 ** step);
   return { keep: 1 - lr * weightDecay, beta1, beta2, rate, eps: eps * root, step };
 }
 
-function readBetas(betas: readonly [number, number] | undefined = [0.9, 0.999]): [number, number] {
+function readBetas(betas: unknown = [0.9, 0.999]): [number, number] {
   if (!Array.isArray(betas) || betas.length !== 2) {
     throw new KindError(`betas: expected two numbers, got ${kindOf(betas)}`);
   }
-  return [readNumber(betas[0] ?? null, "betas[0]", beta), readNumber(betas[1] ?? null, "betas[1]", beta)];
+  const [first = null, second = null] = betas as readonly unknown[];
+  return [readNumber(first, "betas[0]", beta), readNumber(second, "betas[1]", beta)];
 }
 
 function updater(keep: number, beta1: number, beta2: number, rate: number, eps: number): Operation {

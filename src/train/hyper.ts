@@ -3,12 +3,16 @@
 import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../kinds.ts";
 import { inRange, type Param, rangeText } from "../losses/define.ts";
+import { recordOf } from "../record.ts";
 
 /** A finite number that is not negative. */
 export const notNegative = (byDefault: number): Param => ({ default: byDefault, min: 0, max: Infinity, open: "max" });
 
+const readAll = recordOf({ what: "hyper", field: "a hyperparameter" }, (): Record<string, unknown> => ({}));
+
 /**
- * The numbers among the hyperparameters, defaults filled in; `others` are names that the caller reads itself.
+ * The numbers among the hyperparameters, defaults filled in, and under `rest` those that the caller reads itself: `others` are
+ * their names. Each is looked at once.
  *
  * Throws    ParamError for unknown names and numbers out of range; KindError
  */
@@ -16,17 +20,11 @@ export function readHyper<N extends string>(
   hyper: object,
   params: Readonly<Record<N, Param>>,
   others: readonly string[] = [],
-): Record<N, number> {
-  if (typeof hyper !== "object" || hyper === null) {
-    throw new KindError(`hyper: expected an object, got ${kindOf(hyper)}`);
-  }
-  for (const [name, value] of Object.entries(hyper)) {
-    if (value === undefined || Object.hasOwn(params, name) || others.includes(name)) continue;
-    const known = [...Object.keys(params), ...others].join(", ");
-    throw new ParamError("unknown-option", `${name}: not a hyperparameter; known: ${known}`);
-  }
-  const read = (name: N): [N, number] => [name, readNumber((hyper as Record<N, unknown>)[name], name, params[name])];
-  return Object.fromEntries((Object.keys(params) as N[]).map(read)) as Record<N, number>;
+): Record<N, number> & { rest: Readonly<Record<string, unknown>> } {
+  const names = Object.keys(params) as N[];
+  const rest = readAll(hyper, () => [...names, ...others]);
+  const numbers = names.map((name): [N, number] => [name, readNumber(rest[name], name, params[name])]);
+  return { ...(Object.fromEntries(numbers) as Record<N, number>), rest };
 }
 
 /** A number in its range, or its default where there is none. */
@@ -35,6 +33,22 @@ export function readNumber(value: unknown, name: string, param: Param): number {
   if (typeof value !== "number") throw new KindError(`${name}: expected a number, got ${kindOf(value)}`);
   if (inRange(value, param)) return value;
   throw new ParamError("out-of-range", `${name}: expected a number in ${rangeText(param)}, got ${value}`);
+}
+
+/**
+ * Sets how many steps were taken, before any array is written: a state that is frozen must not cost its arrays their meaning.
+ *
+ * Throws    KindError if the state keeps its number
+ */
+export function setStep(state: { step: number }, step: number): void {
+  let now: unknown;
+  try {
+    state.step = step;
+    now = state.step;
+  } catch (cause) {
+    throw new KindError("state.step: expected a number that can be set, got one that cannot", { cause });
+  }
+  if (now !== step) throw new KindError(`state.step: expected a number that can be set, got one that stays ${now}`);
 }
 
 /**

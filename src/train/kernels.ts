@@ -1,6 +1,8 @@
 // Where optimisers compute: in SIMD on arrays where they lie, or on pieces of them in a staging area; in plain JavaScript
 // where WebAssembly may not be compiled. The module is small enough to be compiled on the spot, so that nothing is awaited.
 
+import { KindError } from "../errors.ts";
+import { kindOf } from "../kinds.ts";
 import type { Backend } from "../types.ts";
 import { memoryOf } from "../wasm/memories.ts";
 import { bytes } from "../wasm/optim.gen.ts";
@@ -113,7 +115,11 @@ export function zeros(lengths: readonly number[], copies: number, backend?: Allo
 }
 
 // All of them or none.
-function allocateAll(all: readonly (readonly number[])[], { allocate, free }: Allocator): Float32Array[][] {
+function allocateAll(all: readonly (readonly number[])[], backend: Allocator): Float32Array[][] {
+  const { allocate, free } = backend;
+  if (typeof allocate !== "function" || typeof free !== "function") {
+    throw new KindError(`backend: expected a backend with allocate and free, got ${kindOf(backend)}`);
+  }
   const taken: Float32Array[] = [];
   const take = (n: number): Float32Array => {
     taken.push(allocate("f32", n));

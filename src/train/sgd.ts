@@ -3,7 +3,7 @@
 import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../kinds.ts";
 import { finite } from "../losses/define.ts";
-import { notNegative, readHyper, readStep } from "./hyper.ts";
+import { notNegative, readHyper, readStep, setStep } from "./hyper.ts";
 import { type Allocator, type Operation, perform, zeros } from "./kernels.ts";
 import { listOf, readTensors, type Tensor, type Tensors } from "./tensors.ts";
 
@@ -54,24 +54,27 @@ export function sgdState(params: Tensors, backend?: Allocator): SgdState {
  *           console.log(params, state.step); // [0.49, -0.98], 1
  */
 export function sgd(params: Tensors, grads: Tensors, state: SgdState, hyper: SgdHyper = {}): void {
-  const { lr, momentum, dampening, weightDecay } = readHyper(hyper, numbers, ["nesterov"]);
-  const { nesterov = false } = hyper;
+  const { lr, momentum, dampening, weightDecay, rest } = readHyper(hyper, numbers, ["nesterov"]);
+  const { nesterov = false } = rest;
   if (typeof nesterov !== "boolean") throw new KindError(`nesterov: expected true or false, got ${kindOf(nesterov)}`);
   if (nesterov && (momentum === 0 || dampening !== 0)) {
     throw new ParamError("out-of-range", "nesterov: expected with momentum above 0 and dampening 0");
   }
   const t = readStep(state) + 1;
-  if (momentum === 0) {
-    for (const arrays of readTensors({ params, grads }, "grads")) perform(descent(lr, weightDecay), arrays);
-  } else {
-    const { momentumBuffer } = state;
-    if (!momentumBuffer)
-      throw new ParamError("missing-input", "state.momentumBuffer: expected with momentum, got none");
-    const tensors = readTensors({ params, grads, "state.momentumBuffer": momentumBuffer }, "grads");
-    const update = momentumDescent(lr, weightDecay, momentum, t === 1 ? 1 : 1 - dampening, nesterov);
-    for (const arrays of tensors) perform(update, arrays);
-  }
-  state.step = t;
+  const { tensors, update } =
+    momentum === 0
+      ? { tensors: readTensors({ params, grads }, "grads"), update: descent(lr, weightDecay) }
+      : {
+          tensors: readTensors({ params, grads, "state.momentumBuffer": bufferOf(state) }, "grads"),
+          update: momentumDescent(lr, weightDecay, momentum, t === 1 ? 1 : 1 - dampening, nesterov),
+        };
+  setStep(state, t);
+  for (const arrays of tensors) perform(update, arrays);
+}
+
+function bufferOf({ momentumBuffer }: SgdState): readonly Tensor[] {
+  if (momentumBuffer) return momentumBuffer;
+  throw new ParamError("missing-input", "state.momentumBuffer: expected with momentum, got none");
 }
 
 const descent = (lr: number, decay: number): Operation => ({

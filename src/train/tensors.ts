@@ -2,6 +2,7 @@
 
 import { KindError, ShapeError } from "../errors.ts";
 import { arrayKind, kindOf } from "../kinds.ts";
+import { bufferOf, lengthOf, plainView, refuseStray } from "../views.ts";
 
 export type Tensor = Float32Array<ArrayBufferLike>;
 
@@ -14,13 +15,29 @@ export type Tensors = Tensor | readonly Tensor[];
  * Throws    KindError
  */
 export function listOf(value: Tensors, name: string): readonly Tensor[] {
-  const list = Array.isArray(value) ? (value as readonly Tensor[]) : [value as Tensor];
-  list.forEach((array, i) => {
-    if (arrayKind(array) === "Float32Array") return;
-    const expected = list === value ? "a Float32Array" : "a Float32Array or a list of them";
-    throw new KindError(`${nameOf(name, value, i)}: expected ${expected}, got ${kindOf(array)}`);
-  });
+  if (!Array.isArray(value)) return [tensorOf(value as Tensor, name, "a Float32Array or a list of them")];
+  // Each read once; a hole ends a list of any length.
+  const list: Tensor[] = [];
+  for (let i = 0; i < value.length; i++) list.push(tensorOf(value[i], nameOf(name, value, i), "a Float32Array"));
   return list;
+}
+
+function tensorOf(array: Tensor, name: string, expected: string): Tensor {
+  if (arrayKind(array) !== "Float32Array") throw new KindError(`${name}: expected ${expected}, got ${kindOf(array)}`);
+  if (lengthOf(array) === 0 && isDetached(array)) {
+    throw new ShapeError("wrong-length", `${name}: expected an array, got one whose buffer is detached`);
+  }
+  refuseStray(array, name, bufferOf(array));
+  return plainView(array, "Float32Array");
+}
+
+// `detached` is younger than the engines that this runs on; a view of such a buffer cannot be made in any.
+function isDetached(array: Tensor): boolean {
+  try {
+    return new Uint8Array(bufferOf(array)).length < 0;
+  } catch {
+    return true;
+  }
 }
 
 /**
