@@ -3,7 +3,7 @@ import { defineConfig } from "tsdown";
 import { thirdPartyLicences } from "./scripts/licences.ts";
 
 // Sources run as they are, next to a worker in TypeScript; what is built lies next to a built one.
-const workerUrl = replacePlugin({ '"../worker.ts"': '"./worker.js"' }, { delimiters: ["", ""], sourcemap: true });
+const workerUrl = replacePlugin({ '"../../worker.ts"': '"./worker.js"' }, { delimiters: ["", ""], sourcemap: true });
 
 const licences = thirdPartyLicences();
 

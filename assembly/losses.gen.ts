@@ -638,7 +638,7 @@ export function pair_discopop_f32(
   tail_close(8, gr + i, rest);
 }
 
-/** src/divergences.ts */
+/** src/plan/divergences.ts */
 export function margin_js_f32(
   pc: usize,
   pr: usize,
@@ -696,7 +696,7 @@ export function margin_js_f32(
   tail_close(8, gr + i, rest);
 }
 
-/** src/divergences.ts */
+/** src/plan/divergences.ts */
 export function margin_power_f32(
   pc: usize,
   pr: usize,

@@ -85,7 +85,7 @@ function check(): void {
 
 /** x ← c·x in SIMD over as much memory as AdamW's four arrays, 8 bytes an element: 28 for each of N. */
 async function scaling(): Promise<() => void> {
-  const { bytes } = await import("../src/wasm/optim.gen.ts");
+  const { bytes } = await import("../src/kernels/optim.gen.ts");
   const size = 3.5 * N;
   const pages = Math.ceil((4 * size) / 65536);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });

@@ -1,7 +1,7 @@
 // The pool: workers against one thread and against onnxruntime-web on two threads, and the size from which they pay off.
 
+import { breakEven } from "../src/backends/pool/break-even.ts";
 import { createWasm } from "../src/index.ts";
-import { breakEven } from "../src/pool/break-even.ts";
 import { createPool } from "../src/pool.ts";
 import { makeProblem, options, type Problem } from "./logits/problem.ts";
 import { type Candidate, interleave, type Timing, table } from "./measure.ts";

@@ -1,4 +1,4 @@
-// Compiles the modules in assembly/ and writes each as base64 into src/wasm/, so that the package loads them without a file or
+// Compiles the modules in assembly/ and writes each as base64 into src/kernels/, so that the package loads them without a file or
 // a fetch. `--check` only compares, for CI: the compiler is deterministic.
 //
 // measured: the module takes 6.9 KB of the entry's gzip as it is and 4.8 KB deflated first, since base64 hides repetitions.
@@ -32,12 +32,12 @@ for (const { target, name, entry, deflate } of modules) {
     `export const ${deflate ? "deflated" : "bytes"} =\n  "${base64}";`,
     "",
   ].join("\n");
-  const file = new URL(`src/wasm/${name}.gen.ts`, root);
+  const file = new URL(`src/kernels/${name}.gen.ts`, root);
   if (process.argv.includes("--check")) {
     // Another machine's zlib may deflate differently, so the inflated bytes are compared.
     const committed = Buffer.from(readFileSync(file, "utf8").match(/"([A-Za-z0-9+/=]+)"/)?.[1] ?? "", "base64");
     if ((deflate ? inflateRawSync(committed) : committed).equals(bytes)) continue;
-    console.error(`src/wasm/${name}.gen.ts does not match assembly/: run \`npm run build\``);
+    console.error(`src/kernels/${name}.gen.ts does not match assembly/: run \`npm run build\``);
     process.exitCode = 1;
   } else {
     writeFileSync(file, text);

@@ -4,8 +4,8 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { inflateRawSync } from "node:zlib";
-import { deflated as plain } from "../src/wasm/kernels.gen.ts";
-import { deflated as relaxed } from "../src/wasm/kernels-relaxed.gen.ts";
+import { deflated as plain } from "../src/kernels/kernels.gen.ts";
+import { deflated as relaxed } from "../src/kernels/kernels-relaxed.gen.ts";
 
 const root = new URL("../", import.meta.url);
 const tsdown = fileURLToPath(new URL("node_modules/tsdown/dist/run.mjs", root));

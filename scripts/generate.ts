@@ -10,8 +10,8 @@ import { kernels } from "./generate/kernels.ts";
 const root = new URL("../", import.meta.url);
 const files: Record<string, string> = {
   "assembly/losses.gen.ts": printAssembly(kernels),
-  "src/backend/constants.gen.ts": printHost(kernels),
-  "src/webgpu/losses.gen.ts": printWgsl(kernels),
+  "src/plan/constants.gen.ts": printHost(kernels),
+  "src/backends/webgpu/losses.gen.ts": printWgsl(kernels),
   "docs/losses.md": printLosses(),
   "docs/errors.md": printErrors(),
 };

@@ -1,6 +1,6 @@
 // dpo-kernels/js: all of dpo-kernels that needs no WebAssembly.
 
-export { createJs } from "./backend/js.ts";
+export { createJs } from "./backends/js/js.ts";
 export {
   type CollateOptions,
   collate,
@@ -12,7 +12,7 @@ export {
   type TokenPair,
   type TokenTensor,
   type TrlTokenPair,
-} from "./collate.ts";
+} from "./collate/collate.ts";
 export {
   AbortError,
   BackendError,
@@ -31,7 +31,7 @@ export {
   type TrlCollate,
   type TrlConfig,
   type TrlTrain,
-} from "./from-trl.ts";
+} from "./from-trl/from-trl.ts";
 export {
   defineLoss,
   type LikelihoodLoss,
@@ -42,5 +42,5 @@ export {
 } from "./losses/define.ts";
 export { type LossType, losses, lossTypes } from "./losses/index.ts";
 export { logsigmoid, sigmoid, softplus } from "./losses/math.ts";
-export { createRunningMean, type RunningMean } from "./running-mean.ts";
+export { createRunningMean, type RunningMean } from "./plan/running-mean.ts";
 export type * from "./types.ts";

@@ -2,7 +2,7 @@
 
 import type { Loss } from "./losses/define.ts";
 import type { LossType } from "./losses/index.ts";
-import type { RunningMean } from "./running-mean.ts";
+import type { RunningMean } from "./plan/running-mean.ts";
 
 /** Log-probabilities, weights: float32 or float64. Views of a SharedArrayBuffer are accepted everywhere. */
 export type FloatArray = Float32Array<ArrayBufferLike> | Float64Array<ArrayBufferLike>;

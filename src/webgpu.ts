@@ -1,8 +1,7 @@
 // dpo-kernels/webgpu: the backend on WebGPU.
 
-export type { GpuAdamwState } from "./webgpu/adamw.ts";
-export { createWebGpu, type WebGpuBackend } from "./webgpu/backend.ts";
-export { hasRealGpu, type WebGpuOptions } from "./webgpu/device.ts";
+export type { GpuAdamwState } from "./backends/webgpu/adamw.ts";
+export { hasRealGpu, type WebGpuOptions } from "./backends/webgpu/device.ts";
 export {
   type GpuArray,
   type GpuHeadBatch,
@@ -22,4 +21,5 @@ export {
   gpuMetrics,
   type MixedLinearLossResult,
   type MixedLogitsLossResult,
-} from "./webgpu/types.ts";
+} from "./backends/webgpu/types.ts";
+export { createWebGpu, type WebGpuBackend } from "./backends/webgpu/webgpu.ts";

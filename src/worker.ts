@@ -1,10 +1,10 @@
 // The file that a worker of a pool runs. It listens before anything else: a message that comes earlier would be lost.
 
-/// <reference path="./pool/comlink-node.d.ts" />
+/// <reference path="./backends/pool/comlink-node.d.ts" />
 
 import { type Endpoint, expose, transfer } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
-import { serve } from "./pool/serve.ts";
+import { serve } from "./backends/pool/serve.ts";
 
 // Workers of the web, which Deno and Bun have too, post to their global; those of Node have a port.
 const isWeb = typeof (globalThis as { postMessage?: unknown }).postMessage === "function";

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { readConfig } from "../src/cli/config.ts";
-import { planLosses } from "../src/plan.ts";
+import { planLosses } from "../src/plan/plan.ts";
 import type { LossOptions } from "../src/types.ts";
 import { lines, loss, pair, run, write } from "./cli-run.ts";
 

@@ -6,8 +6,8 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { readJsonl } from "../src/cli/jsonl.ts";
 import { type Presence, readPairs } from "../src/cli/read-pairs.ts";
-import { needsOf } from "../src/needs.ts";
-import { planLosses } from "../src/plan.ts";
+import { needsOf } from "../src/plan/needs.ts";
+import { planLosses } from "../src/plan/plan.ts";
 import type { LossOptions } from "../src/types.ts";
 import { dataPath, lines, loss, pair, root, run, write } from "./cli-run.ts";
 

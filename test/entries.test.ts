@@ -12,7 +12,7 @@ const chunks = globSync("*.js", { cwd: dist });
 describe("dpo-kernels/js", () => {
   test("is made of no source that has to do with WebAssembly, workers or WebGPU", () => {
     const sources = sourcesWith("js.js");
-    expect(sources).toContain("src/backend/js.ts");
+    expect(sources).toContain("src/backends/js/js.ts");
     expect(sources.filter((path) => /wasm|pool|worker|webgpu/i.test(path))).toEqual([]);
     expect([...loadedWith("js.js")].filter((file) => read(file).includes("WebAssembly."))).toEqual([]);
   });

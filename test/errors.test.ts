@@ -107,7 +107,7 @@ onEachBackend((backend) => {
 describe("an old name of a loss", () => {
   it("means what it meant, and is warned about once", async () => {
     vi.resetModules();
-    const { createJs } = await import("../src/backend/js.ts");
+    const { createJs } = await import("../src/backends/js/js.ts");
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
     const got = createJs().pairLoss(pairs, { lossType: "aot_pair" });
     createJs().pairLoss(pairs, { lossType: ["aot_pair", "aot"] });

@@ -3,9 +3,9 @@
 import { globSync, readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import { describe, expect, test } from "vitest";
+import { recordOf } from "../src/checks/record.ts";
 import * as library from "../src/index.ts";
 import { createPool } from "../src/pool.ts";
-import { recordOf } from "../src/record.ts";
 import * as train from "../src/train.ts";
 
 const AsyncFunction = (async () => {}).constructor as new (
@@ -51,7 +51,7 @@ async function run(code: string, more: Record<string, unknown> = {}): Promise<vo
 
 describe("doc comments", () => {
   // Those of the adapters and of WebGPU need more: test/adapters/docs.test.ts, test/webgpu/docs.test.ts.
-  const files = globSync("src/**/*.ts", { exclude: ["src/adapters/**", "src/webgpu/**"] });
+  const files = globSync("src/**/*.ts", { exclude: ["src/adapters/**", "src/backends/webgpu/**"] });
   const examples = files.flatMap((file) =>
     [...readFileSync(file, "utf8").matchAll(/@example\s+([\s\S]*?)(?=\n \*\/|\n \* @|\*\/)/g)].map(([, text = ""]) => ({
       file,

@@ -1,8 +1,8 @@
 // fromTrl: docs/from-trl.md says what the code does.
 
 import { describe, expect, it } from "vitest";
+import { fromTrl, type TrlConfig } from "../src/from-trl/from-trl.ts";
 import { formerKeys, knownKeys, readKeys } from "../src/from-trl/keys.ts";
-import { fromTrl, type TrlConfig } from "../src/from-trl.ts";
 import { text } from "./support/from-trl.ts";
 
 describe("docs/from-trl.md", () => {

@@ -1,8 +1,8 @@
 // fromTrl: how options are read, and the keys that nothing reads.
 
 import { describe, expect, it } from "vitest";
+import { fromTrl, type TrlConfig } from "../src/from-trl/from-trl.ts";
 import { elsewhereKeys, silentKeys } from "../src/from-trl/keys.ts";
-import { fromTrl, type TrlConfig } from "../src/from-trl.ts";
 import { loss, refusal, warnings } from "./support/from-trl.ts";
 
 describe("options", () => {

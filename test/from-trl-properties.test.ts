@@ -3,8 +3,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DpoError } from "../src/errors.ts";
+import { fromTrl, type TrlConfig } from "../src/from-trl/from-trl.ts";
 import { elsewhereKeys, type Key, knownKeys, readKeys, silentKeys } from "../src/from-trl/keys.ts";
-import { fromTrl, type TrlConfig } from "../src/from-trl.ts";
 import { type LossType, losses, lossTypes } from "../src/losses/index.ts";
 import { oldNames } from "../src/losses/old-names.ts";
 import { lossOf } from "./support/from-trl.ts";

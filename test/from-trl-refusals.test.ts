@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { KindError, ParamError } from "../src/errors.ts";
-import { fromTrl, type TrlConfig } from "../src/from-trl.ts";
+import { fromTrl, type TrlConfig } from "../src/from-trl/from-trl.ts";
 import { lossTypes } from "../src/losses/index.ts";
 import { refusal } from "./support/from-trl.ts";
 

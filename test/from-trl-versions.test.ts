@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { KindError, ParamError } from "../src/errors.ts";
-import { fromTrl } from "../src/from-trl.ts";
+import { fromTrl } from "../src/from-trl/from-trl.ts";
 import { loss, lossOf, refusal, somePairs, warnings } from "./support/from-trl.ts";
 
 describe("versions", () => {

@@ -1,8 +1,8 @@
 // fromTrl: the configurations of guides, every old name of a loss, and TRL's own numbers.
 
 import { describe, expect, it } from "vitest";
+import { fromTrl, type TrlConfig } from "../src/from-trl/from-trl.ts";
 import { formerKeys } from "../src/from-trl/keys.ts";
-import { fromTrl, type TrlConfig } from "../src/from-trl.ts";
 import { lossTypes } from "../src/losses/index.ts";
 import { oldNames } from "../src/losses/old-names.ts";
 import { examples, js, loss, lossOf, somePairs, text } from "./support/from-trl.ts";

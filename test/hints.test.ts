@@ -2,12 +2,12 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { didYouMean, meantBy } from "../src/checks/hints.ts";
+import { printable, quoted } from "../src/checks/printable.ts";
+import { fromTrl } from "../src/from-trl/from-trl.ts";
 import { knownKeys } from "../src/from-trl/keys.ts";
-import { fromTrl } from "../src/from-trl.ts";
-import { didYouMean, meantBy } from "../src/hints.ts";
 import { createJs, DpoError, type LossOptions } from "../src/index.ts";
 import { lossTypes } from "../src/losses/index.ts";
-import { printable, quoted } from "../src/printable.ts";
 import { refusal, somePairs } from "./support/from-trl.ts";
 
 const js = createJs();

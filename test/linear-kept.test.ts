@@ -1,12 +1,12 @@
 // Logits that are kept from the forward to the backward pass: the same bits as formed anew, and none where there are many.
 
 import { describe, expect, it } from "vitest";
-import { type LinearGradients, shardsInOrder } from "../src/backend/linear-engine.ts";
-import type { LinearHead, LinearShards } from "../src/backend/linear-shards.ts";
-import { findModule } from "../src/backend/wasm.ts";
-import { createLinearShards } from "../src/backend/wasm-linear.ts";
-import type { FloatData } from "../src/floats.ts";
-import { compile, hasRelaxedSimd, hasSimd } from "../src/wasm/load.ts";
+import { findModule } from "../src/backends/wasm/wasm.ts";
+import { type LinearGradients, shardsInOrder } from "../src/cpu/head.ts";
+import type { LinearHead, LinearShards } from "../src/cpu/head-shards.ts";
+import type { FloatData } from "../src/inputs/floats.ts";
+import { createLinearShards } from "../src/kernels/head.ts";
+import { compile, hasRelaxedSimd, hasSimd } from "../src/kernels/load.ts";
 import { normalFrom } from "./support/logits.ts";
 
 interface Shape {

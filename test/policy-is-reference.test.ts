@@ -2,7 +2,7 @@
 // reference of the same logits, or of the same head, are equal to the bit: margins and accuracies are exactly 0.
 
 import { describe, expect, it } from "vitest";
-import { cutVocabulary } from "../src/backend/linear-shards.ts";
+import { cutVocabulary } from "../src/cpu/head-shards.ts";
 import type { Floats, LinearBatch, LogitsLossOptions, LogitsLossResult, Reference } from "../src/types.ts";
 import { type AnyBackend, onEachBackend } from "./support/backends.ts";
 import { misses } from "./support/compare.ts";

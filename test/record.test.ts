@@ -1,8 +1,8 @@
 // Reading what a caller hands in: every field once, unknown names refused, and whatever is thrown is one of our errors.
 
 import { describe, expect, it } from "vitest";
+import { recordOf } from "../src/checks/record.ts";
 import { DpoError } from "../src/errors.ts";
-import { recordOf } from "../src/record.ts";
 
 interface Options {
   beta?: unknown;

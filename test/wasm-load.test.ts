@@ -3,9 +3,9 @@
 import { inflateRawSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { createBackend, createWasm } from "../src/index.ts";
-import { deflated as plain } from "../src/wasm/kernels.gen.ts";
-import { deflated as relaxed } from "../src/wasm/kernels-relaxed.gen.ts";
-import { instantiate, OWN_SCRATCH, STATIC_BYTES } from "../src/wasm/load.ts";
+import { deflated as plain } from "../src/kernels/kernels.gen.ts";
+import { deflated as relaxed } from "../src/kernels/kernels-relaxed.gen.ts";
+import { instantiate, OWN_SCRATCH, STATIC_BYTES } from "../src/kernels/load.ts";
 
 const bytes = inflateRawSync(Buffer.from(plain, "base64"));
 const f32 = (...values: number[]): Float32Array => Float32Array.from(values);

@@ -5,12 +5,12 @@
 
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type KernelName, kernelConstants } from "../src/backend/constants.gen.ts";
-import { jsDivergence, type Margin, powerDivergence, reverseKl } from "../src/divergences.ts";
+import { lossesWgsl } from "../src/backends/webgpu/losses.gen.ts";
+import { mathWgsl } from "../src/backends/webgpu/math.wgsl.ts";
 import type { Loss, MarginLoss, PairLoss } from "../src/losses/define.ts";
+import { type KernelName, kernelConstants } from "../src/plan/constants.gen.ts";
+import { jsDivergence, type Margin, powerDivergence, reverseKl } from "../src/plan/divergences.ts";
 import { printWgsl } from "../src/print/wgsl.ts";
-import { lossesWgsl } from "../src/webgpu/losses.gen.ts";
-import { mathWgsl } from "../src/webgpu/math.wgsl.ts";
 import { excessOver, misses } from "./support/compare.ts";
 import { randomFrom } from "./support/pairs.ts";
 import { pairKernel } from "./support/printed.ts";

@@ -3,7 +3,7 @@ import { get } from "./support/buffers";
 import { Kernel, Pairs } from "./support/pairs";
 import { ulps } from "./support/ulp";
 
-// Constants as src/backend/constants.gen.ts makes them, of β = 1/8, gradScale = 2 and no smoothing.
+// Constants as src/plan/constants.gen.ts makes them, of β = 1/8, gradScale = 2 and no smoothing.
 const SIGMOID: StaticArray<f32> = [0.125, 0, -3e38, 0.25, 1];
 const HINGE: StaticArray<f32> = [1, 0.125, 2, -0.125];
 const IPO: StaticArray<f32> = [1, 4, 4, -4];

@@ -2,9 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import type { Backend } from "../../dist/index.js";
-import { shardsInOrder } from "../../src/backend/linear-engine.ts";
-import { createLinearShards } from "../../src/backend/wasm-linear.ts";
-import { instantiate } from "../../src/wasm/load.ts";
+import { shardsInOrder } from "../../src/cpu/head.ts";
+import { createLinearShards } from "../../src/kernels/head.ts";
+import { instantiate } from "../../src/kernels/load.ts";
 import { options, type Problem, type Results } from "./problem.ts";
 
 const load = (file: string) => new WebAssembly.Module(readFileSync(new URL(`../../dist/${file}`, import.meta.url)));

@@ -1,7 +1,7 @@
 // The inputs of the benchmark of logits, and the expected results in float64.
 
 import type { Floats, LogitsLossOptions, PackedTokens } from "../../dist/index.js";
-import { decodeTable, toBf16, toF16 } from "../../src/floats.ts";
+import { decodeTable, toBf16, toF16 } from "../../src/inputs/floats.ts";
 import { generator } from "../random.ts";
 
 export interface Shape {

@@ -15,7 +15,7 @@ const source = (file: string): Source => ({
 const hasKernel = (loss: Loss): loss is MarginLoss | PairLoss =>
   !("likelihood" in loss || ("margin" in loss && loss.sorted));
 
-const divergences = source("src/divergences.ts");
+const divergences = source("src/plan/divergences.ts");
 const perToken = exportedFunction(divergences, "reverseKl");
 
 export const kernels: readonly Kernel[] = [

@@ -1,7 +1,7 @@
 // What the adapters share: dimensions against tokens, and the options that an adapter leaves to nobody.
 
 import { KindError, ParamError, ShapeError } from "../errors.ts";
-import { kindOf } from "../plan.ts";
+import { kindOf } from "../plan/plan.ts";
 import type { LogitsLossOptions, PackedTokens, Tokens } from "../types.ts";
 
 /** The options of `logitsLoss`, less those that say where the gradient goes: an adapter knows that. */

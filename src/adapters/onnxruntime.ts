@@ -1,7 +1,7 @@
 // onnxruntime-web, onnxruntime-node, transformers.js: what a session returns, as `logitsLoss` takes it. Nothing is copied.
 
 import { KindError, ShapeError } from "../errors.ts";
-import { arrayKind, kindOf } from "../plan.ts";
+import { arrayKind, kindOf } from "../plan/plan.ts";
 import type { Floats, Ids, Mask, PackedTokens, Tokens } from "../types.ts";
 import { vocabOf } from "./batch.ts";
 

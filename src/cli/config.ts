@@ -1,7 +1,7 @@
 // A TRL configuration, with the options of the command line put over it.
 
 import { createReadStream } from "node:fs";
-import { fromTrl, type TrlConfig } from "../from-trl.ts";
+import { fromTrl, type TrlConfig } from "../from-trl/from-trl.ts";
 import { DpoError } from "../index.ts";
 import type { LossOptions } from "../types.ts";
 import { unpacked } from "./bytes.ts";

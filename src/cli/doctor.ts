@@ -4,9 +4,9 @@ import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { createBackend, createJs, createWasm } from "../index.ts";
+import { hasRelaxedSimd, hasSimd } from "../kernels/load.ts";
 import { createPool } from "../pool.ts";
 import type { AsyncBackend, Backend } from "../types.ts";
-import { hasRelaxedSimd, hasSimd } from "../wasm/load.ts";
 import { createWebGpu } from "../webgpu.ts";
 import { frame, toJson } from "./report.ts";
 

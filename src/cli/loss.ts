@@ -1,10 +1,10 @@
 // dpo-kernels loss FILE: loss, gradient norm and metrics of a file of pairs.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { readLossOptions } from "../call-options.ts";
 import { createBackend, createJs, createRunningMean, createWasm, DpoError, lossTypes } from "../index.ts";
-import { needsOf } from "../needs.ts";
-import { type Plan, planLosses } from "../plan.ts";
+import { readLossOptions } from "../inputs/options.ts";
+import { needsOf } from "../plan/needs.ts";
+import { type Plan, planLosses } from "../plan/plan.ts";
 import type { Backend, LossOptions } from "../types.ts";
 import { dashed, readConfig } from "./config.ts";
 import { lossOfBatches } from "./mean-loss.ts";

@@ -1,6 +1,6 @@
 // Rows of a file become batches of pairs for `pairLoss`.
 
-import type { Needs } from "../needs.ts";
+import type { Needs } from "../plan/needs.ts";
 import type { PairLogps } from "../types.ts";
 import { kindOfJson, refusal } from "./refusal.ts";
 import type { Row, Source } from "./source.ts";

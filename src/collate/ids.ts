@@ -1,7 +1,7 @@
 // The token lists of an example, under the names of every TRL version, as arrays, tensors or what a tokenizer returns.
 
 import { DpoError, KindError, ParamError, ShapeError } from "../errors.ts";
-import { kindOf } from "../kinds.ts";
+import { kindOf } from "../messages.ts";
 
 type Side = "prompt" | "chosen" | "rejected";
 

@@ -1,10 +1,10 @@
 // The options of collate, checked.
 
-import type { CollateOptions } from "../collate.ts";
+import { quoted } from "../checks/printable.ts";
+import { recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
-import { kindOf } from "../kinds.ts";
-import { quoted } from "../printable.ts";
-import { recordOf } from "../record.ts";
+import { kindOf } from "../messages.ts";
+import type { CollateOptions } from "./collate.ts";
 
 /** The options with their defaults filled in. */
 export type Settings = { readonly [K in keyof CollateOptions]-?: Exclude<CollateOptions[K], undefined> };

@@ -1,9 +1,9 @@
 // Reading one key of a configuration: its value, checked, or undefined where it is absent or null.
 
+import { didYouMean } from "../checks/hints.ts";
+import { quoted } from "../checks/printable.ts";
 import { KindError, ParamError } from "../errors.ts";
-import { didYouMean } from "../hints.ts";
-import { kindOf } from "../plan.ts";
-import { quoted } from "../printable.ts";
+import { kindOf } from "../plan/plan.ts";
 import type { FDivergence } from "../types.ts";
 import { memberOf } from "./enums.ts";
 import { formerKeys, type Key, readKeys } from "./keys.ts";

@@ -1,6 +1,6 @@
 // The keys of a configuration that nothing reads: harmless, renamed, at work elsewhere, or unknown.
 
-import { didYouMean } from "../hints.ts";
+import { didYouMean } from "../checks/hints.ts";
 import { elsewhereKeys, formerKeys, knownKeys, otherTools, otherTrainers } from "./keys.ts";
 import type { TrlConfig } from "./read.ts";
 import type { Reading } from "./reading.ts";

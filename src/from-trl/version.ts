@@ -1,7 +1,7 @@
 // TRL's version numbers.
 
+import { printable, quoted } from "../checks/printable.ts";
 import { KindError, ParamError } from "../errors.ts";
-import { printable, quoted } from "../printable.ts";
 
 export interface Version {
   readonly text: string;

@@ -1,9 +1,9 @@
 // What a loss is. A definition is one plain function of log-ratios and hyperparameters that returns the loss of a pair and
 // its derivatives. It is the JavaScript backend as it stands; src/print prints it as AssemblyScript SIMD and WGSL.
 
+import { recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
-import { shown } from "../kinds.ts";
-import { recordOf } from "../record.ts";
+import { shown } from "../messages.ts";
 
 /** A hyperparameter: its default and the interval it must lie in. */
 export interface Param {

@@ -1,8 +1,8 @@
 // The refusal of a loss that is not in the table.
 
+import { didYouMean } from "../checks/hints.ts";
+import { quoted } from "../checks/printable.ts";
 import { ParamError } from "../errors.ts";
-import { didYouMean } from "../hints.ts";
-import { quoted } from "../printable.ts";
 import { lossTypes } from "./index.ts";
 import { otherNames } from "./old-names.ts";
 

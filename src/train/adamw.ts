@@ -1,8 +1,8 @@
 // AdamW, as torch.optim.AdamW has it.
 
 import { KindError } from "../errors.ts";
-import { kindOf } from "../kinds.ts";
 import { between } from "../losses/define.ts";
+import { kindOf } from "../messages.ts";
 import { notNegative, readHyper, readNumber, readStep, setStep } from "./hyper.ts";
 import { type Allocator, type Operation, perform, zeros } from "./kernels.ts";
 import { listOf, readTensors, type Tensor, type Tensors } from "./tensors.ts";

@@ -1,7 +1,7 @@
 // Clipping of gradients by their norm, as torch.nn.utils.clip_grad_norm_ has it.
 
 import { KindError, ParamError } from "../errors.ts";
-import { kindOf } from "../kinds.ts";
+import { kindOf } from "../messages.ts";
 import { type Operation, perform } from "./kernels.ts";
 import { readTensors, type Tensor, type Tensors } from "./tensors.ts";
 

@@ -1,9 +1,9 @@
 // Reading hyperparameters of optimisers: PyTorch's names, defaults and ranges.
 
+import { recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
-import { kindOf } from "../kinds.ts";
 import { inRange, type Param, rangeText } from "../losses/define.ts";
-import { recordOf } from "../record.ts";
+import { kindOf } from "../messages.ts";
 
 /** A finite number that is not negative. */
 export const notNegative = (byDefault: number): Param => ({ default: byDefault, min: 0, max: Infinity, open: "max" });

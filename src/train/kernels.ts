@@ -2,10 +2,10 @@
 // where WebAssembly may not be compiled. The module is small enough to be compiled on the spot, so that nothing is awaited.
 
 import { KindError } from "../errors.ts";
-import { kindOf } from "../kinds.ts";
+import { memoryOf } from "../kernels/memories.ts";
+import { bytes } from "../kernels/optim.gen.ts";
+import { kindOf } from "../messages.ts";
 import type { Backend } from "../types.ts";
-import { memoryOf } from "../wasm/memories.ts";
-import { bytes } from "../wasm/optim.gen.ts";
 import type { Tensor } from "./tensors.ts";
 
 /** The exports of optim.wasm. */

@@ -1,12 +1,12 @@
 // Learning rates, as transformers' get_scheduler gives them.
 
+import { didYouMean } from "../checks/hints.ts";
+import { printable, quoted } from "../checks/printable.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { memberOf } from "../from-trl/enums.ts";
 import type { TrlTrain } from "../from-trl/train.ts";
-import { didYouMean } from "../hints.ts";
-import { kindOf, shown } from "../kinds.ts";
 import { between, finite, type Param } from "../losses/define.ts";
-import { printable, quoted } from "../printable.ts";
+import { kindOf, shown } from "../messages.ts";
 import { notNegative, readNumber } from "./hyper.ts";
 
 /** What a schedule is made of: the names of `fromTrl().train`. */

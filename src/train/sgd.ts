@@ -1,8 +1,8 @@
 // Stochastic gradient descent with momentum, as torch.optim.SGD has it.
 
 import { KindError, ParamError } from "../errors.ts";
-import { kindOf } from "../kinds.ts";
 import { finite } from "../losses/define.ts";
+import { kindOf } from "../messages.ts";
 import { notNegative, readHyper, readStep, setStep } from "./hyper.ts";
 import { type Allocator, type Operation, perform, zeros } from "./kernels.ts";
 import { listOf, readTensors, type Tensor, type Tensors } from "./tensors.ts";

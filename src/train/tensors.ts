@@ -1,8 +1,8 @@
 // Parameters, gradients and what optimisers keep of them: arrays of float32, checked before any of them is written.
 
+import { bufferOf, lengthOf, plainView, refuseStray } from "../checks/views.ts";
 import { KindError, ShapeError } from "../errors.ts";
-import { arrayKind, kindOf } from "../kinds.ts";
-import { bufferOf, lengthOf, plainView, refuseStray } from "../views.ts";
+import { arrayKind, kindOf } from "../messages.ts";
 
 export type Tensor = Float32Array<ArrayBufferLike>;
 

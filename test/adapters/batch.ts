@@ -1,6 +1,6 @@
 // The batch that the tests of the adapters share, and the same in float64 for formulas written out.
 
-import { collate, type TokenPair } from "../../src/collate.ts";
+import { collate, type TokenPair } from "../../src/collate/collate.ts";
 
 export const vocab = 19;
 

@@ -1,8 +1,8 @@
 // Errors of a worker keep class, code, message and cause on their way; those of ours leave the worker in place.
 
 import { expect, it } from "vitest";
+import { fromWire, toWire } from "../../src/backends/pool/wire-error.ts";
 import { AbortError, BackendError, DpoError, KindError, ParamError, ShapeError, WorkerError } from "../../src/index.ts";
-import { fromWire, toWire } from "../../src/pool/wire-error.ts";
 import { unrulyWorkers } from "./support/orders.ts";
 import { errorOf, poolOf, small, wasm } from "./support/pools.ts";
 

@@ -1,7 +1,7 @@
 // Workers start when there is work for them, no more than it needs, and stay for the next call.
 
 import { describe, expect, it } from "vitest";
-import { breakEven } from "../../src/pool/break-even.ts";
+import { breakEven } from "../../src/backends/pool/break-even.ts";
 import { unrulyWorkers } from "./support/orders.ts";
 import { large, poolOf, small } from "./support/pools.ts";
 

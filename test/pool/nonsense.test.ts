@@ -5,8 +5,8 @@ import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { version } from "../../src/backends/pool/version.ts";
 import { WorkerError } from "../../src/index.ts";
-import { version } from "../../src/pool/version.ts";
 import type { NodeWorker } from "../../src/pool.ts";
 import { errorOf, poolOf, small, wasm } from "./support/pools.ts";
 

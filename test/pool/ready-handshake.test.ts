@@ -2,8 +2,8 @@
 
 import { inflateRawSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { deflated } from "../../src/kernels/kernels.gen.ts";
 import type { NodeWorker } from "../../src/pool.ts";
-import { deflated } from "../../src/wasm/kernels.gen.ts";
 import { unrulyWorkers } from "./support/orders.ts";
 import { poolOf, small, wasm } from "./support/pools.ts";
 

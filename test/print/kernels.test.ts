@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from "vitest";
 import { kernels } from "../../scripts/generate/kernels.ts";
-import { jsDivergence, type Margin, powerDivergence, reverseKl } from "../../src/divergences.ts";
 import type { Loss } from "../../src/losses/define.ts";
 import { losses } from "../../src/losses/index.ts";
+import { jsDivergence, type Margin, powerDivergence, reverseKl } from "../../src/plan/divergences.ts";
 import type { Kernel } from "../../src/print/kernel.ts";
 import { type Numbers, operationsOf, repeated, targets, wgslBody } from "../support/printed.ts";
 

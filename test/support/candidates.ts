@@ -1,11 +1,11 @@
 // The backends that there are in Node. In other runtimes test/runtimes/common/candidates.ts stands in for this list.
 
 import { expect, it } from "vitest";
+import { breakEven } from "../../src/backends/pool/break-even.ts";
 import { createJs, createWasm } from "../../src/index.ts";
-import { breakEven } from "../../src/pool/break-even.ts";
+import { hasRelaxedSimd, hasSimd } from "../../src/kernels/load.ts";
 import { createPool } from "../../src/pool.ts";
 import type { AsyncBackend, Backend } from "../../src/types.ts";
-import { hasRelaxedSimd, hasSimd } from "../../src/wasm/load.ts";
 import { createWebGpu } from "../../src/webgpu.ts";
 import type { Candidate } from "./backends.ts";
 import { adapterOfDawn, missing as noGpu } from "./dawn.ts";

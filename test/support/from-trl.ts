@@ -1,9 +1,9 @@
 // What the tests of fromTrl share: TRL's configurations, some pairs, and short forms of the calls.
 
 import { readFileSync } from "node:fs";
-import { createJs } from "../../src/backend/js.ts";
+import { createJs } from "../../src/backends/js/js.ts";
 import { DpoError } from "../../src/errors.ts";
-import { fromTrl, type TrlConfig } from "../../src/from-trl.ts";
+import { fromTrl, type TrlConfig } from "../../src/from-trl/from-trl.ts";
 import type { LossOptions, PairLogps } from "../../src/types.ts";
 
 /** A file, by its path from test/. */

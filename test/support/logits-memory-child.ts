@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { createJs, createWasm } from "../../src/index.ts";
-import type { RunningMean } from "../../src/running-mean.ts";
+import type { RunningMean } from "../../src/plan/running-mean.ts";
 import type { Backend, Floats, LogitsLossOptions, LogitsLossResult, Reference } from "../../src/types.ts";
 import { layouts, randomLogits } from "./logits.ts";
 import { rawOf } from "./logits-results.ts";

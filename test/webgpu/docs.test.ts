@@ -12,7 +12,7 @@ const AsyncFunction = (async () => {}).constructor as new (
   ...args: string[]
 ) => (...values: unknown[]) => Promise<unknown>;
 
-const examples = globSync("src/webgpu/*.ts").flatMap((file) =>
+const examples = globSync("src/backends/webgpu/*.ts").flatMap((file) =>
   [...readFileSync(file, "utf8").matchAll(/@example\s+([\s\S]*?)(?=\n \*\/)/g)].map(
     ([, text = ""]) => [file, text.replace(/\n \*/g, "\n")] as const,
   ),

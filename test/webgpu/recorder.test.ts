@@ -1,9 +1,9 @@
 // Parts of a call: what they upload is free again once it is much, and nothing of it is mixed up.
 
 import { expect, it } from "vitest";
-import { submit } from "../../src/webgpu/commands.ts";
-import { openDevice } from "../../src/webgpu/device.ts";
-import { createPool } from "../../src/webgpu/pool.ts";
+import { createPool } from "../../src/backends/webgpu/buffers.ts";
+import { submit } from "../../src/backends/webgpu/commands.ts";
+import { openDevice } from "../../src/backends/webgpu/device.ts";
 import { adapterOfDawn, onDawn } from "../support/dawn.ts";
 
 onDawn("parts of a call", () => {

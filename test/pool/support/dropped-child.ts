@@ -2,7 +2,7 @@
 
 import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { breakEven } from "../../../src/pool/break-even.ts";
+import { breakEven } from "../../../src/backends/pool/break-even.ts";
 import { createPool } from "../../../src/pool.ts";
 import { randomLogits } from "../../support/logits.ts";
 

@@ -1,6 +1,6 @@
 // A process of its own for exits-by-itself.test.ts: ends in one of several states, and never calls process.exit.
 
-import { breakEven } from "../../../src/pool/break-even.ts";
+import { breakEven } from "../../../src/backends/pool/break-even.ts";
 import { createPool } from "../../../src/pool.ts";
 import { randomLogits } from "../../support/logits.ts";
 

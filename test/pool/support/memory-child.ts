@@ -1,7 +1,7 @@
 // A process of its own for memory.test.ts, run with --expose-gc: what 10,000 small calls through workers leave behind.
 
 import { setImmediate } from "node:timers/promises";
-import { breakEven } from "../../../src/pool/break-even.ts";
+import { breakEven } from "../../../src/backends/pool/break-even.ts";
 import { createPool } from "../../../src/pool.ts";
 import { randomLogits } from "../../support/logits.ts";
 import { randomPairs } from "../../support/pairs.ts";

@@ -1,8 +1,8 @@
 // Pools for the tests: workers do even the smallest work, and every pool is disposed of when its test ends.
 
 import { afterEach } from "vitest";
+import { breakEven } from "../../../src/backends/pool/break-even.ts";
 import { createWasm } from "../../../src/index.ts";
-import { breakEven } from "../../../src/pool/break-even.ts";
 import { createPool, type PoolOptions } from "../../../src/pool.ts";
 import type { AsyncBackend, LogitsBatch, Reference } from "../../../src/types.ts";
 import { randomLogits } from "../../support/logits.ts";

@@ -3,10 +3,10 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { expose, transfer } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
+import type { Answer } from "../../../src/backends/pool/protocol.ts";
+import { serve } from "../../../src/backends/pool/serve.ts";
+import { toWire } from "../../../src/backends/pool/wire-error.ts";
 import { ParamError } from "../../../src/errors.ts";
-import type { Answer } from "../../../src/pool/messages.ts";
-import { serve } from "../../../src/pool/serve.ts";
-import { toWire } from "../../../src/pool/wire-error.ts";
 import { type How, type Orders, words } from "./orders.ts";
 
 const { how, control } = workerData as Orders;

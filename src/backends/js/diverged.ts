@@ -1,0 +1,42 @@
+// Which units margins under an f-divergence are kept in between their kernel and the loss's, so that a product of numbers
+// beyond float32 comes out where it lies within.
+
+import type { MarginLoss } from "../../losses/define.ts";
+import type { Term } from "../../plan/plan.ts";
+
+/** Hyperparameters of the loss's kernel, after `gradScale`, and of the divergence's. */
+export interface DivergedParams {
+  readonly gradScale: number;
+  readonly loss: readonly number[];
+  readonly margin: readonly number[];
+}
+
+/**
+ * A loss of β·d computes with β/u and u·d alike; u = β to the nearest power of two, so that no digit changes. The derivatives
+ * of the margin are kept in units of β·gradScale, about what they will be multiplied with.
+ */
+export function divergedParams({ loss, params, divergence }: Term, gradScale: number): DivergedParams {
+  // Powers alone leave float32.
+  if (divergence?.id !== "power") return { gradScale, loss: params, margin: divergence?.constants ?? [] };
+  const at = Object.keys(loss.params).indexOf("beta");
+  const beta = params[at];
+  const unit = beta !== undefined && "margin" in loss && seesProduct(loss, params, at) ? powerOfTwo(beta) : 1;
+  const slopeUnit = powerOfTwo(unit * gradScale) / HEADROOM;
+  return {
+    gradScale: (gradScale * unit) / slopeUnit,
+    loss: params.map((param, i) => (i === at ? param / unit : param)),
+    margin: [...divergence.constants, unit, slopeUnit],
+  };
+}
+
+// Whether β and the margin enter the loss as their product alone; doubling one and halving the other changes no bit then.
+function seesProduct({ margin }: MarginLoss, params: readonly number[], at: number): boolean {
+  const halved = params.map((param, i) => (i === at ? param / 2 : param));
+  return [3, 5].every((d) => margin(d, ...params)[0] === margin(2 * d, ...halved)[0]);
+}
+
+// A loss's slope in units of β may be as small as this inverse before a gradient within float32 is lost.
+const HEADROOM = 256;
+
+// Held where its inverse is a float32 too.
+const powerOfTwo = (x: number): number => 2 ** Math.max(-100, Math.min(100, Math.floor(Math.log2(Math.abs(x)))));

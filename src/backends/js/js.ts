@@ -1,0 +1,185 @@
+// The backend that is the definitions themselves, in float64: for places where WebAssembly may not run, and as reference.
+
+import { untilDisposed } from "../../calls/dispose.ts";
+import { makeLinearLoss } from "../../calls/linear-loss.ts";
+import { makeLogitsLoss, makeSequenceLogps } from "../../calls/logits-loss.ts";
+import { makePairLoss } from "../../calls/pair-loss.ts";
+import { plainArrays } from "../../inputs/element-types.ts";
+import { type PairJob, type PairSums, scanValues } from "../../inputs/pairs.ts";
+import type { MarginLoss } from "../../losses/define.ts";
+import { times } from "../../losses/factor.ts";
+import { reverseKl } from "../../plan/divergences.ts";
+import type { Term } from "../../plan/plan.ts";
+import type { Backend } from "../../types.ts";
+import { jsLinearShards } from "./head.ts";
+import { createJsRows } from "./rows.ts";
+
+type Triple = readonly [number, number, number];
+
+// Loss and derivatives of pair i, before weights and scale.
+type Evaluate = (i: number, a: number, c: number, chosenLength: number, rejectedLength: number) => Triple;
+
+/**
+ * A backend in plain JavaScript: no WebAssembly, no workers, any content policy. Computes in float64.
+ *
+ * @example  const js = createJs();
+ *           const { loss, gradChosen } = js.pairLoss(pairs, { lossType: "ipo", beta: 0.1 });
+ */
+export function createJs(): Backend {
+  const pairs = { compute: computePairs, scan: scanValues };
+  const rows = createJsRows();
+  return {
+    name: "js",
+    reason: "plain JavaScript in this thread, float64; needs no WebAssembly",
+    ...untilDisposed({
+      pairLoss: makePairLoss(pairs),
+      sequenceLogps: makeSequenceLogps(rows),
+      logitsLoss: makeLogitsLoss(rows, jsLinearShards, pairs),
+      linearLoss: makeLinearLoss(rows, jsLinearShards, pairs),
+      ...plainArrays(),
+    }),
+  };
+}
+
+/** The pair stage in float64. */
+export function computePairs(job: PairJob): PairSums {
+  const { plan, pairs, scale, weights, hasEmpty, chosenLengths, rejectedLengths } = job;
+  const { policyChosen, policyRejected, referenceChosen, referenceRejected } = job;
+  const { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
+  const evaluate = plan.terms.map((term, at) => evaluator(term, at, job));
+  const sums: PairSums = { losses: 0, policyChosen: 0, policyRejected: 0, chosenRatio: 0, rejectedRatio: 0, wins: 0 };
+  for (let i = 0; i < pairs; i++) {
+    const pc = policyChosen[i] as number;
+    const pr = policyRejected[i] as number;
+    const rc = referenceChosen ? (referenceChosen[i] as number) : 0;
+    const rr = referenceRejected ? (referenceRejected[i] as number) : 0;
+    const nw = chosenLengths ? (chosenLengths[i] as number) : 1;
+    const nl = rejectedLengths ? (rejectedLengths[i] as number) : 1;
+    const pairWeight = weights ? (weights[i] as number) : 1;
+    let [loss, da, dc] = [0, 0, 0];
+    for (let j = 0; j < evaluate.length; j++) {
+      const { weight, loss: definition } = plan.terms[j] as Term;
+      const a = plan.referenceFree ? pc : pc - rc;
+      const c = plan.referenceFree ? pr : pr - rr;
+      const [l, la, lc] = (evaluate[j] as Evaluate)(i, a, c, nw, nl);
+      // The slope of a likelihood bears the weights of all pairs already.
+      const ofPair = "likelihood" in definition ? 1 : pairWeight;
+      loss += times(weight, times(pairWeight, l));
+      da += times(weight, times(ofPair, la));
+      dc += times(weight, times(ofPair, lc));
+    }
+    losses[i] = loss;
+    gradChosen[i] = hasEmpty && nw === 0 ? 0 : times(scale, da);
+    gradRejected[i] = hasEmpty && nl === 0 ? 0 : times(scale, dc);
+    if (chosenRewards) chosenRewards[i] = plan.beta * (pc - rc);
+    if (rejectedRewards) rejectedRewards[i] = plan.beta * (pr - rr);
+    sums.losses += loss;
+    sums.policyChosen += pc;
+    sums.policyRejected += pr;
+    sums.chosenRatio += pc - rc;
+    sums.rejectedRatio += pr - rr;
+    sums.wins += pc - rc > pr - rr ? 1 : 0;
+  }
+  return sums;
+}
+
+function evaluator(term: Term, at: number, job: PairJob): Evaluate {
+  const { loss } = term;
+  if ("likelihood" in loss) {
+    const [value, slope] = job.likelihood(at);
+    return (i) => {
+      const logp = job.policyChosen[i] as number;
+      return [value, Number.isNaN(logp) ? logp : slope * job.pairs, 0];
+    };
+  }
+  if ("pair" in loss) {
+    const [p0, p1, p2, p3] = four(term.params);
+    const { pair } = loss;
+    return (_i, a, c) => withNaN(pair(a, c, p0, p1, p2, p3));
+  }
+  return loss.sorted ? sortedEvaluator(loss, term, job) : marginEvaluator(loss, term);
+}
+
+function marginEvaluator(loss: MarginLoss, { params, divergence }: Term): Evaluate {
+  const [p0, p1, p2, p3] = four(params);
+  const { margin, normalised } = loss;
+  if (!divergence && !normalised) {
+    return (_i, a, c) => {
+      const [value, slope] = margin(a - c, p0, p1, p2, p3);
+      return withNaN([value, slope, -slope]);
+    };
+  }
+  const form = divergence?.margin ?? reverseKl;
+  const [k, cap] = divergence?.constants ?? [];
+  return (_i, a, c, chosenLength, rejectedLength) => {
+    const [d, da, dc] = form(
+      a,
+      c,
+      normalised ? chosenLength : 1,
+      normalised ? rejectedLength : 1,
+      k ?? 0,
+      cap ?? 0,
+      1,
+      1,
+    );
+    const [value, slope] = margin(d, p0, p1, p2, p3);
+    return withNaN([value, chain(slope, da), chain(slope, dc)]);
+  };
+}
+
+// The chain rule: either factor switches it off.
+const chain = (slope: number, inner: number): number => (inner === 0 ? 0 : times(slope, inner));
+
+// AOT: margins between sorted vectors; losses stay by rank, gradients go back through the sort.
+function sortedEvaluator({ margin, sorted }: MarginLoss, term: Term, job: PairJob): Evaluate {
+  const [p0, p1, p2, p3] = four(term.params);
+  const [u, v] = sortKeys(sorted, job);
+  const uOrder = argsort(u);
+  const vOrder = argsort(v);
+  const values = new Float64Array(job.pairs);
+  const da = new Float64Array(job.pairs);
+  const dc = new Float64Array(job.pairs);
+  for (let k = 0; k < job.pairs; k++) {
+    const i = uOrder[k] as number;
+    const j = vOrder[k] as number;
+    const [value, slope] = margin((u[i] as number) - (v[j] as number), p0, p1, p2, p3);
+    values[k] = value;
+    da[i] = slope;
+    dc[sorted === "margins" ? i : j] = -slope;
+  }
+  return (i) => [values[i] as number, da[i] as number, dc[i] as number];
+}
+
+/** The two vectors that AOT sorts: policy and reference margins, or chosen and rejected log-ratios. In float64. */
+export function sortKeys(sorted: MarginLoss["sorted"], job: PairJob, u = new Float64Array(job.pairs), v = u.slice()) {
+  const { policyChosen, policyRejected, plan } = job;
+  const referenceChosen = plan.referenceFree ? undefined : job.referenceChosen;
+  const referenceRejected = plan.referenceFree ? undefined : job.referenceRejected;
+  for (let i = 0; i < job.pairs; i++) {
+    const pc = policyChosen[i] as number;
+    const pr = policyRejected[i] as number;
+    const rc = referenceChosen ? (referenceChosen[i] as number) : 0;
+    const rr = referenceRejected ? (referenceRejected[i] as number) : 0;
+    u[i] = sorted === "margins" ? pc - pr : pc - rc;
+    v[i] = sorted === "margins" ? rc - rr : pr - rr;
+  }
+  return [u, v] as const;
+}
+
+// Stable, NaN last: the order of assembly/sort.ts.
+function argsort(keys: Float64Array): Uint32Array {
+  const compare = (i: number, j: number): number => {
+    const x = keys[i] as number;
+    const y = keys[j] as number;
+    return x < y ? -1 : x > y ? 1 : Number(Number.isNaN(x)) - Number(Number.isNaN(y)) || i - j;
+  };
+  return Uint32Array.from(keys, (_, i) => i).sort(compare);
+}
+
+// A NaN loss has NaN gradients, also where a formula's derivative does not look at the NaN: api, §5.
+function withNaN(result: Triple): Triple {
+  return Number.isNaN(result[0]) ? [Number.NaN, Number.NaN, Number.NaN] : result;
+}
+
+// Spread into the call they would make an array per pair; defineLoss takes no more.
+const four = ([p0 = 0, p1 = 0, p2 = 0, p3 = 0]: readonly number[]) => [p0, p1, p2, p3] as const;

@@ -1,0 +1,106 @@
+// pairLoss on workers: stretches of the pairs in shared memory, or a whole batch to sort.
+
+import { transfer } from "comlink";
+import { bufferOf, plainView } from "../../checks/views.ts";
+import type { PairJob, PairSums } from "../../inputs/pairs.ts";
+import { losses } from "../../losses/index.ts";
+import { arrayKind } from "../../messages.ts";
+import type { FloatArray, LengthArray, PairLossOptions } from "../../types.ts";
+import { pairsAnswer } from "./answers.ts";
+
+import { breakEven, SHARD_PAIRS } from "./break-even.ts";
+import { type Answer, type PairsAnswer, type PairsTask, pairArrays, pairResultArrays } from "./protocol.ts";
+import type { Call } from "./queue.ts";
+import { runShards } from "./run-shards.ts";
+import { isShared } from "./shared-memory.ts";
+import type { Crew } from "./worker-pool.ts";
+
+/** Pairs per shard if workers are worth asking, else 0. A sorted loss couples all pairs, so its batch goes to one of them. */
+export function pairShard(job: PairJob, shares: boolean): number {
+  const { terms } = job.plan;
+  // A loss of the user's is known to the calling thread alone.
+  if (terms.some(({ loss }) => losses[loss.id as keyof typeof losses] !== loss)) return 0;
+  if (terms.some(({ loss }) => "margin" in loss && loss.sorted))
+    return job.pairs >= breakEven.sortedPairs ? job.pairs : 0;
+  const arrays = [...pairArrays, ...pairResultArrays].map((name) => job[name]);
+  const allShared = shares && arrays.every((array) => !array || isShared(bufferOf(array)));
+  return allShared && job.pairs >= breakEven.sharedPairs ? SHARD_PAIRS : 0;
+}
+
+/** Fills the job's results on the workers; sums are added shard by shard, in order. */
+export async function computeOnWorkers(
+  crew: Crew,
+  call: Call,
+  job: PairJob,
+  options: PairLossOptions,
+  per: number,
+  shares: boolean,
+): Promise<PairSums> {
+  // Now: results may be written over the very inputs that the likelihood sums.
+  const likelihood = job.plan.terms.map(({ loss }, j) =>
+    "likelihood" in loss ? job.likelihood(j) : ([0, 0] as const),
+  );
+  const views = [...pairArrays, ...pairResultArrays].map((name) => [
+    name,
+    job[name] && plainView(job[name], arrayKind(job[name])),
+  ]);
+  const plain: PairJob = { ...job, ...Object.fromEntries(views) };
+  const fixed = { ...plain, likelihood: (at: number) => likelihood[at] ?? ([0, 0] as const) };
+  const starts = Array.from({ length: Math.ceil(job.pairs / per) }, (_, i) => i * per);
+  const back = pairResultArrays.filter((name) => job[name]);
+  const parts = await runShards(crew, call, starts, async (start, hand) => {
+    const n = Math.min(per, job.pairs - start);
+    const { sums, results } = await hand.ask<PairsAnswer>(
+      (api) => {
+        call.held.inputs();
+        const task = pack(fixed, options, start, n, shares);
+        return api.pairs(transfer(task, ownBuffers(task))) as Promise<Answer<PairsAnswer>>;
+      },
+      pairsAnswer(n, sumNames, back),
+    );
+    call.held.outputs();
+    for (const name of pairResultArrays) {
+      const [target, values] = [fixed[name], results[name]];
+      if (target && values && !(shares && isShared(target.buffer))) target.set(values, start);
+    }
+    return sums;
+  });
+  const total = { ...noSums };
+  for (const sums of parts) for (const name of sumNames) total[name] += sums[name];
+  return total;
+}
+
+const noSums: PairSums = { losses: 0, policyChosen: 0, policyRejected: 0, chosenRatio: 0, rejectedRatio: 0, wins: 0 };
+const sumNames = Object.keys(noSums) as (keyof PairSums)[];
+
+function pack(job: PairJob, options: PairLossOptions, start: number, n: number, shares: boolean): PairsTask {
+  const part = <A extends LengthArray | FloatArray>(array: A | undefined): A | undefined => {
+    const view = array?.subarray(start, start + n) as A | undefined;
+    return view && !(shares && isShared(view.buffer)) ? (view.slice() as A) : view;
+  };
+  const from = <Name extends keyof PairJob>(names: readonly Name[]) =>
+    Object.fromEntries(names.map((name) => [name, part(job[name] as LengthArray | undefined)]));
+  const { lossWeights, beta, labelSmoothing, discopopTau, fDivergence, fAlpha, referenceFree } = options;
+  const { terms } = job.plan;
+  const shifted = terms.find(({ loss }) => "rewardShift" in loss.params);
+  const rewardShift = shifted?.params[Object.keys(shifted.loss.params).indexOf("rewardShift")];
+  const plan = { lossWeights, beta, labelSmoothing, discopopTau, fDivergence, fAlpha, referenceFree, rewardShift };
+  return {
+    options: { ...plan, lossType: terms.map(({ loss }) => loss.id) },
+    pairs: n,
+    arrays: from(pairArrays) as PairsTask["arrays"],
+    hasEmpty: job.hasEmpty,
+    // The slope is of the mean over the pairs that the engine sees.
+    likelihood: terms.map((_, j) => {
+      const [value, slope] = job.likelihood(j);
+      return [value, (slope * job.pairs) / n] as const;
+    }),
+    scale: job.scale,
+    results: from(pairResultArrays) as PairsTask["results"],
+  };
+}
+
+function ownBuffers({ arrays, results }: PairsTask): ArrayBuffer[] {
+  const buffers = [...Object.values(arrays), ...Object.values(results)].map((array) => array?.buffer);
+  return [...new Set(buffers)].filter((buffer) => buffer !== undefined && !isShared(buffer)) as ArrayBuffer[];
+}

@@ -1,0 +1,31 @@
+// What a pool starts from: the module, the memory that its workers share, the engines of the calling thread.
+
+import { eachRow } from "../../calls/logits-loss.ts";
+import { shardsInOrder } from "../../cpu/head.ts";
+import { BackendError } from "../../errors.ts";
+import { createLinearShards } from "../../kernels/head.ts";
+import { compile, forSharedMemory, instantiate, isBytes, STATIC_BYTES } from "../../kernels/load.ts";
+import { createEngines, ENGINE_BYTES, findModule } from "../wasm/wasm.ts";
+import type { Settings } from "./settings.ts";
+import { createSharedMemory, sharingRefusal } from "./shared-memory.ts";
+
+/** The module, compiled; and where memory can be shared, the memory and the module for it. */
+export async function prepare({ module: given, relaxed, memory }: Settings) {
+  const { source, kind } = await findModule({ module: given, relaxed });
+  const module = isBytes(source) ? await compile(source) : source;
+  const refusal = memory === "transfer" ? 'memory is "transfer"' : sharingRefusal();
+  if (memory === "shared" && refusal)
+    throw new BackendError("unavailable", `memory: expected shared memory: ${refusal}`);
+  const bytes = refusal === undefined && isBytes(source) ? forSharedMemory(source) : undefined;
+  const all = bytes && createSharedMemory(STATIC_BYTES);
+  const shared = all && { module: await compile(bytes), memory: all };
+  return { module, kind, shared, refusal };
+}
+
+/** Engines of this thread, for the pair stage and for what is too small to send. */
+export function localEngines(module: WebAssembly.Module) {
+  const pages = Math.ceil((STATIC_BYTES + ENGINE_BYTES) / 65536);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const { pairs, rows } = createEngines(module, instantiate(module, memory), memory, STATIC_BYTES, () => false);
+  return { pairs, rows: eachRow(rows), linear: shardsInOrder(createLinearShards(module)) };
+}

@@ -1,0 +1,31 @@
+import type { Hand } from "./pool-worker.ts";
+import type { Call } from "./queue.ts";
+import type { Crew } from "./worker-pool.ts";
+
+/**
+ * All shards of a call on the workers, in its turn; results in the order of the shards. The first error drops those that still
+ * wait, and is thrown once all others have ended: when a call rejects, nobody writes to its arrays any more.
+ */
+export async function runShards<S, T>(
+  crew: Crew,
+  call: Call,
+  shards: readonly S[],
+  work: (shard: S, hand: Hand) => Promise<T>,
+  wanted?: (shard: S) => Hand | undefined,
+): Promise<T[]> {
+  await call.turn();
+  call.onStop = (why) => crew.cancel(call, why);
+  const run = (shard: S): Promise<T> => crew.run(call, (hand) => work(shard, hand), wanted?.(shard));
+  const results = await Promise.allSettled(
+    shards.map((shard) =>
+      run(shard).catch((error) => {
+        crew.cancel(call, error);
+        throw error;
+      }),
+    ),
+  );
+  return results.map((result) => {
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  });
+}

@@ -1,0 +1,202 @@
+// A worker's side: the engines of this thread, asked shard by shard.
+
+import { eachRow } from "../../calls/logits-loss.ts";
+import { BackendError, WorkerError } from "../../errors.ts";
+import type { FloatData } from "../../inputs/floats.ts";
+import type { PairJob } from "../../inputs/pairs.ts";
+import { createLinearShards } from "../../kernels/head.ts";
+import { instantiate, type KernelExports, STATIC_BYTES } from "../../kernels/load.ts";
+import { planLosses } from "../../plan/plan.ts";
+import { createEngines, ENGINE_BYTES } from "../wasm/wasm.ts";
+import { enter, type Gate, isShut, leave } from "./gate.ts";
+import type {
+  Answer,
+  BackwardTask,
+  ForwardTask,
+  GradientTask,
+  PairsTask,
+  ReadTask,
+  SentFloats,
+  SentHead,
+  SentRows,
+  Setup,
+  WorkerApi,
+} from "./protocol.ts";
+import { isShared } from "./shared-memory.ts";
+import { version } from "./version.ts";
+import { toWire } from "./wire-error.ts";
+
+const PAGE = 65536;
+
+/** Bytes of memory that a worker needs for itself: the kernels' scratch memory, then the engines' buffers. */
+export const AREA_BYTES = PAGE + ENGINE_BYTES;
+
+/** Marks the buffers in an answer that are to be moved. */
+export type Move = <T extends object>(value: T, buffers: ArrayBuffer[]) => T;
+
+/** The calls of a worker; `move` is comlink's `transfer`. */
+export function serve(move: Move): WorkerApi {
+  let engines: ReturnType<typeof makeEngines> | undefined;
+  let gate: Gate | undefined;
+  const resident = new WeakSet<ArrayBufferLike>();
+  const kept = new Map<number, FloatData>();
+
+  const started = () => {
+    if (!engines) throw new BackendError("unavailable", "worker: expected start() before any other call");
+    return engines;
+  };
+  const receive = ({ type, data, resident: isResident }: SentFloats): FloatData => {
+    if (isResident) resident.add(data.buffer);
+    return { type, data };
+  };
+  const rowsOf = ({ logits, vocab, rows, targets, positions }: SentRows) => {
+    const floats = typeof logits === "number" ? kept.get(logits) : receive(logits);
+    if (!floats) throw new WorkerError("worker: expected logits kept from the forward pass, got none");
+    if (typeof logits === "number") kept.delete(logits);
+    return { logits: floats, vocab, rows, targets, positions };
+  };
+
+  // Errors as values. What is not one of ours is a defect: the pool replaces the worker that it left in an unknown state.
+  const answer =
+    <Task, T>(work: (task: Task) => { value: T }): ((task: Task) => Answer<T>) =>
+    (task) => {
+      if (gate && !enter(gate)) return { error: toWire(stopped()) };
+      try {
+        return work(task);
+      } catch (error) {
+        return { error: toWire(error) };
+      } finally {
+        if (gate) leave(gate);
+      }
+    };
+
+  return {
+    start: answer((setup: Setup) => {
+      if (setup.version !== version) {
+        const got = setup.version === undefined ? "an older version, which names none" : setup.version;
+        throw new WorkerError(`worker: expected a pool of dpo-kernels ${version}, got one of ${got}`);
+      }
+      engines = makeEngines(setup, (array) => resident.has(array.buffer));
+      gate = setup.gate;
+      return { value: version };
+    }),
+    read: answer((task: ReadTask) => {
+      const rows = rowsOf(task);
+      const make = () => new Float64Array(rows.rows.length);
+      const { statistics, chosen, keep } = task;
+      const sums = {
+        max: make(),
+        sum: make(),
+        label: make(),
+        hit: new Uint8Array(chosen),
+        statistics: statistics ? { weighted: make(), squares: make(), total: make() } : undefined,
+      };
+      started().rows.read(rows, sums, keep !== undefined);
+      if (keep !== undefined) kept.set(keep, rows.logits);
+      const buffer = keep === undefined ? ownBuffer(rows.logits.data) : undefined;
+      return move({ value: { ...sums, buffer } }, buffer ? [buffer] : []);
+    }),
+    gradient: answer(({ g, max, sum, out, type, clear, ...task }: GradientTask) => {
+      const rows = rowsOf(task);
+      const { logits } = rows;
+      const to = out ? receive(out) : type === logits.type && ownBuffer(logits.data) ? logits : makeRows(type, rows);
+      started().rows.gradient(rows, g, { max, sum }, { out: to, clear });
+      const data = out ? undefined : (to.data as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>);
+      const buffer = to.data === logits.data ? undefined : ownBuffer(logits.data);
+      const moved = [data?.buffer, buffer].filter((each) => each !== undefined);
+      return move({ value: { rows: data, buffer } }, moved);
+    }),
+    pairs: answer((task: PairsTask) => {
+      const job = toJob(task);
+      const sums = started().pairs.compute(job);
+      const { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
+      const results = { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards };
+      const own = Object.values(results).map((data) => data && ownBuffer(data));
+      return move(
+        { value: { sums, results } },
+        own.filter((buffer) => buffer !== undefined),
+      );
+    }),
+    forward: answer(({ head, statistics }: ForwardTask) => {
+      started().linear.reserve(head);
+      const sums = started().linear.forward(head, statistics);
+      const copies = ownBuffers(floatsOf(head));
+      return move({ value: { sums, copies } }, [sums.buffer as ArrayBuffer, ...copies]);
+    }),
+    backward: answer(({ head, slopes, out }: BackwardTask) => {
+      const { data, stride } = started().linear.backward(head, slopes, out);
+      // Out of the kernels' memory.
+      const hidden = { data: Float32Array.from(data), stride };
+      const results = ownBuffers([out.weight, out.bias, out.b]);
+      const copies = ownBuffers(floatsOf(head));
+      return move({ value: { hidden, out, copies } }, [hidden.data.buffer, ...results, ...copies]);
+    }),
+    drop: answer((keys: number[]) => {
+      for (const key of keys) kept.delete(key);
+      return { value: undefined };
+    }),
+  };
+}
+
+const floatsOf = ({ hidden, weight, bias, lora }: SentHead) => [hidden, weight, bias, lora?.a, lora?.b, lora?.u];
+
+/** The buffers that were moved here, each once. */
+function ownBuffers(floats: readonly (SentFloats | undefined)[]): ArrayBuffer[] {
+  const buffers = floats.map((each) => each && ownBuffer(each.data));
+  return [...new Set(buffers.filter((buffer) => buffer !== undefined))];
+}
+
+const stopped = (): WorkerError => new WorkerError("worker: it was stopped");
+
+/** Kernels that do nothing any more once the gate is shut, in the middle of a task too. */
+function stoppable(kernels: KernelExports, gate: Gate | undefined): KernelExports {
+  if (!gate) return kernels;
+  const all = Object.entries(kernels).map(([name, kernel]: [string, unknown]) => {
+    if (typeof kernel !== "function") return [name, kernel];
+    const call = (...args: unknown[]): unknown => {
+      if (isShut(gate)) throw stopped();
+      return kernel(...args);
+    };
+    return [name, call];
+  });
+  return Object.fromEntries(all) as KernelExports;
+}
+
+function makeEngines({ module, shared, gate }: Setup, isResident: (array: ArrayBufferView) => boolean) {
+  const pages = Math.ceil((STATIC_BYTES + ENGINE_BYTES) / PAGE);
+  const memory = shared?.memory ?? new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const own = shared ? instantiate(shared.module, memory, shared.area) : instantiate(module, memory);
+  const kernels = stoppable(own, gate);
+  const base = shared ? shared.area + PAGE : STATIC_BYTES;
+  const { pairs, rows } = createEngines(module, kernels, memory, base, isResident);
+  return {
+    pairs,
+    rows: eachRow(rows),
+    linear: createLinearShards(module, (...args) => stoppable(instantiate(...args), gate)),
+  };
+}
+
+/** The buffer of a copy that was moved here; undefined for views of shared memory. */
+const ownBuffer = ({ buffer }: ArrayBufferView): ArrayBuffer | undefined =>
+  isShared(buffer) ? undefined : (buffer as ArrayBuffer);
+
+function makeRows(type: FloatData["type"], { positions, vocab }: { positions: number; vocab: number }): FloatData {
+  return { type, data: new (type === "f32" ? Float32Array : Uint16Array)(positions * vocab) };
+}
+
+function toJob({ options, pairs, arrays, hasEmpty, likelihood, scale, results }: PairsTask): PairJob {
+  const make = (given: Float32Array<ArrayBufferLike> | undefined) => given ?? new Float32Array(pairs);
+  return {
+    plan: planLosses(options),
+    pairs,
+    ...(arrays as Pick<PairJob, "policyChosen" | "policyRejected"> & typeof arrays),
+    hasEmpty,
+    likelihood: (at: number) => likelihood[at] ?? [0, 0],
+    scale,
+    losses: make(results.losses),
+    gradChosen: make(results.gradChosen),
+    gradRejected: make(results.gradRejected),
+    chosenRewards: results.chosenRewards,
+    rejectedRewards: results.rejectedRewards,
+  } as PairJob;
+}

@@ -1,0 +1,109 @@
+// Starting a worker in every runtime, and hearing of its end in each of them.
+
+/// <reference path="./comlink-node.d.ts" />
+
+import type { Endpoint } from "comlink";
+import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
+import { WorkerError } from "../../errors.ts";
+import { becomesQuiet, type Gate } from "./gate.ts";
+
+/** What `createWorker` may return: a worker of the web, or of Node's `worker_threads`. */
+export type AnyWorker = Worker | NodeWorker;
+
+/** The part of Node's `Worker` that is used. */
+export interface NodeWorker {
+  postMessage(message: unknown, transfer?: readonly unknown[]): void;
+  on(event: string, listener: (value: unknown) => void): unknown;
+  off(event: string, listener: (value: unknown) => void): unknown;
+  terminate(): unknown;
+  ref?(): void;
+  unref?(): void;
+}
+
+// Node first: onnxruntime-web leaves a global Worker there that is none of the web's.
+function nodeThreads() {
+  const { node, bun, deno } = globalThis.process?.versions ?? {};
+  return node && !bun && !deno ? process.getBuiltinModule?.("node:worker_threads") : undefined;
+}
+
+/** Whether this place has workers. */
+export const hasWorkers = (): boolean => nodeThreads() !== undefined || typeof Worker === "function";
+
+/** Starts the worker file that lies beside this one. Bundlers know these very forms. */
+export function startWorker(): AnyWorker {
+  const threads = nodeThreads();
+  if (threads) return new threads.Worker(new URL("../../worker.ts", import.meta.url));
+  return new Worker(new URL("../../worker.ts", import.meta.url), { type: "module" });
+}
+
+const isNode = (worker: AnyWorker): worker is NodeWorker => !("addEventListener" in worker) && "on" in worker;
+
+/** What comlink talks to. */
+export const endpointOf = (worker: AnyWorker): Endpoint => (isNode(worker) ? nodeEndpoint(worker) : worker);
+
+/** Calls `onEnd`, with the reason, when the worker is of no more use; gives what terminates it. */
+export function watch(worker: AnyWorker, onEnd: (error: WorkerError) => void): () => unknown {
+  const ended = (what: string) => (cause?: unknown) => onEnd(new WorkerError(`worker: ${what}`, { cause }));
+  if (isNode(worker)) {
+    worker.on("error", ended("an error was thrown in it"));
+    worker.on("messageerror", ended("a message could not be read"));
+    worker.on("exit", (code) => onEnd(new WorkerError(`worker: it exited with code ${code}`)));
+    return () => worker.terminate();
+  }
+  worker.addEventListener("error", (event) => {
+    // Deno ends the whole process otherwise; here the calls that the worker held are told.
+    event.preventDefault();
+    const { message, error } = event as ErrorEvent;
+    ended(`an error was thrown in it, or its file could not be loaded: ${message || "no message"}`)(error ?? event);
+  });
+  worker.addEventListener("messageerror", ended("a message could not be read"));
+  // Bun tells.
+  worker.addEventListener("close", ended("it exited"));
+  // Browsers and Deno do not say when a worker is ended from outside, which only a holder of this object can do.
+  const terminate = worker.terminate.bind(worker);
+  worker.terminate = () => onEnd(new WorkerError("worker: it was terminated"));
+  return terminate;
+}
+
+/** Milliseconds that a worker may take to leave its task before it is terminated, and to be gone after that. */
+const GRACE = 2000;
+
+/**
+ * Ends a worker, and waits until it no longer writes to shared memory. Node says when a thread is gone; elsewhere the worker
+ * leaves a gate that is shut, before its next kernel. A worker that does neither in time is taken for dead once terminated.
+ */
+export async function stopWorker(worker: AnyWorker, terminate: () => unknown, gate: Gate | undefined): Promise<void> {
+  if (isNode(worker)) {
+    await within(2 * GRACE, terminate());
+    return;
+  }
+  const isQuiet = !gate || (await becomesQuiet(gate, GRACE));
+  terminate();
+  if (!isQuiet) await becomesQuiet(gate, GRACE);
+}
+
+/** Waits for a promise, but no longer than so many milliseconds; how it settles does not matter. */
+async function within(milliseconds: number, promise: unknown): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([promise, late]).catch(() => {});
+  clearTimeout(timer);
+}
+
+/** Whether the worker keeps the process running: only while it works. Deno and browsers do not ask. */
+export function keepAlive(worker: AnyWorker, alive: boolean): void {
+  const { ref, unref } = worker as NodeWorker;
+  (alive ? ref : unref)?.call(worker);
+}
+
+/** More than any machine that runs one process has a use for: each worker is a thread with its own engine and memory. */
+export const MOST_WORKERS = 512;
+
+/** As many workers as this machine, or this container, runs at once. */
+export function workerCount(): number {
+  const os = globalThis.process?.getBuiltinModule?.("node:os");
+  const count = os?.availableParallelism?.() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
+  return Math.min(Math.max(1, count), MOST_WORKERS);
+}

@@ -1,0 +1,99 @@
+// The device that calls run on: the caller's, or one of our own that is asked for again after it was lost.
+
+import { BackendError } from "../../errors.ts";
+
+export interface WebGpuOptions {
+  /** A device to share; it is never destroyed here. */
+  device?: GPUDevice | undefined;
+  /** An adapter to make a device of, in place of the one that the browser chooses. */
+  adapter?: GPUAdapter | undefined;
+  /** Passed on to `requestAdapter`. */
+  powerPreference?: GPUPowerPreference | undefined;
+}
+
+/** A device, and whether it still is one. */
+export interface Opened {
+  readonly device: GPUDevice;
+  readonly owned: boolean;
+  /** Set once the device is lost. */
+  lost: string | undefined;
+}
+
+/** Limits that are asked for as large as the adapter has them. */
+const wanted = ["maxBufferSize", "maxStorageBufferBindingSize"] as const;
+
+const unavailable = (message: string, cause?: unknown): BackendError =>
+  new BackendError("unavailable", `WebGPU: ${message}`, cause === undefined ? undefined : { cause });
+
+const gpuHere = (): GPU | undefined => (globalThis.navigator as Navigator | undefined)?.gpu;
+
+/** An adapter, or an error that says why there is none. */
+export async function findAdapter(powerPreference?: GPUPowerPreference): Promise<GPUAdapter> {
+  const gpu = gpuHere();
+  if (!gpu) throw unavailable("expected navigator.gpu, which this engine (or a page without a secure origin) has not");
+  const adapter = await gpu.requestAdapter(powerPreference && { powerPreference }).catch((cause) => {
+    throw unavailable("no adapter could be asked for", cause);
+  });
+  if (!adapter) throw unavailable("expected an adapter, got none: no driver, or one that the browser does not trust");
+  return adapter;
+}
+
+/** Whether an adapter is a GPU, and not a driver that computes on the processor. */
+export function isRealGpu({ info }: Pick<GPUAdapter, "info">): boolean {
+  const { isFallbackAdapter = false } = info as GPUAdapterInfo & { isFallbackAdapter?: boolean };
+  const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
+  return !isFallbackAdapter && !/swiftshader|llvmpipe|lavapipe|softpipe|basic render/i.test(text);
+}
+
+/** Whether this place has an adapter that is a real GPU. */
+export const hasRealGpu = (): Promise<boolean> =>
+  findAdapter().then(isRealGpu, (error: unknown) => {
+    if (error instanceof BackendError) return false;
+    throw error;
+  });
+
+/** What kind of GPU it is, in words. */
+export function describeInfo(info: GPUAdapterInfo | undefined): string {
+  // Some engines give numbers for names.
+  const names = [info?.vendor, info?.architecture, info?.device, info?.description];
+  const words = [...new Set(names)].filter((name) => /[a-z]/i.test(name ?? "")).join(" ");
+  return words || "an adapter without a name";
+}
+
+// Deno ends the process when a device is asked about an adapter that has been collected.
+const adapters = new WeakMap<GPUDevice, GPUAdapter>();
+
+async function makeDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  const requiredLimits = Object.fromEntries(wanted.map((name) => [name, adapter.limits[name]]));
+  const requiredFeatures = (["subgroups"] as GPUFeatureName[]).filter((name) => adapter.features.has(name));
+  const device = await adapter.requestDevice({ requiredLimits, requiredFeatures }).catch((cause) => {
+    throw unavailable("the adapter gave no device", cause);
+  });
+  adapters.set(device, adapter);
+  return device;
+}
+
+/** Opens the device; `lost` watches over it from then on. */
+export async function openDevice({ device, adapter, powerPreference }: WebGpuOptions): Promise<Opened> {
+  const found = device ?? (await makeDevice(adapter ?? (await findAdapter(powerPreference))));
+  const opened: Opened = { device: found, owned: device === undefined, lost: undefined };
+  found.lost.then(({ reason, message }) => {
+    opened.lost = message || reason || "no reason given";
+  });
+  return opened;
+}
+
+/** Notes a loss that the engine has not told of yet: until it does, Firefox refuses commands as if they were invalid. */
+export async function noteLoss(opened: Opened): Promise<void> {
+  const { device } = opened;
+  if (opened.lost !== undefined) return;
+  device.pushErrorScope("validation");
+  const buffer = device.createBuffer({ size: 4, usage: 0x8 });
+  device.queue.writeBuffer(buffer, 0, new Uint8Array(4));
+  buffer.destroy();
+  if (await device.popErrorScope().catch(() => true)) opened.lost ??= "it takes no commands";
+}
+
+/** The error of a call whose device is gone. */
+export const lostError = (why: string, cause?: unknown): BackendError =>
+  unavailable(`the device was lost: ${why}`, cause);

@@ -1,0 +1,67 @@
+// The engines of calls whose pair stage can only run on this side: sums come back from the GPU, slopes go there.
+
+import type { LogitRows } from "../../calls/logits-loss.ts";
+import type { TokenEngines } from "../../calls/read-reference.ts";
+import type { TokenSums } from "../../calls/token-stage.ts";
+import type { FloatData } from "../../inputs/floats.ts";
+import { type Gpu, submit } from "./commands.ts";
+import { checkHead, type HeadOnGpu, headSource } from "./head.ts";
+import { type Placed, place, placeGradient } from "./place.ts";
+import { rowsSource } from "./rows.ts";
+import { packSlopes, packTokens, type TokenSource, unpackSums } from "./token-source.ts";
+
+/** The engines of one call; `release` gives back what it keeps on the GPU. */
+export function createEngines(gpu: Gpu, signal?: AbortSignal): TokenEngines<HeadOnGpu> & { release: () => void } {
+  const placed = new Map<FloatData["data"], Placed>();
+  // Logits stay on the GPU between the two passes.
+  const onGpu = ({ logits, vocab }: LogitRows): Placed => {
+    const found = placed.get(logits.data) ?? place(gpu, logits, vocab);
+    placed.set(logits.data, found);
+    return found;
+  };
+
+  const read = async (source: TokenSource, targets: Int32Array, sums: TokenSums): Promise<void> => {
+    if (targets.length > 0) {
+      await submit(
+        gpu,
+        (commands) => {
+          const tokens = commands.upload(packTokens(source, targets));
+          const range = source.forward(commands, tokens, sums.statistics !== undefined);
+          commands.read(range, (bytes) => unpackSums(bytes, sums));
+        },
+        signal,
+      );
+    }
+  };
+
+  const back = (source: TokenSource, targets: Int32Array, g: Float64Array, sums: Pick<TokenSums, "max" | "sum">) =>
+    submit(gpu, (commands) => source.backward(commands, commands.upload(packSlopes(source, targets, g, sums))), signal);
+
+  return {
+    logits: {
+      read: (batch, sums) => read(rowsSource(gpu, { ...batch, logits: onGpu(batch) }), batch.targets, sums),
+      async gradient(batch, g, sums, { out }) {
+        const { logits, vocab, targets } = batch;
+        const from = onGpu(batch);
+        const to = placeGradient(gpu, logits, from, out, vocab);
+        try {
+          await back(rowsSource(gpu, { ...batch, logits: from, ...to }), targets, g, sums);
+        } finally {
+          to.gradient.release();
+        }
+      },
+    },
+    linear: {
+      open(head, list, vocab) {
+        const made = { head, list, vocab };
+        checkHead(gpu, made);
+        return made;
+      },
+      read: (head, sums) => read(headSource(gpu, head), head.list.targets, sums),
+      gradient: (head, g, sums, out) => back(headSource(gpu, head, out), head.list.targets, g, sums),
+    },
+    release() {
+      for (const { release } of placed.values()) release();
+    },
+  };
+}

@@ -1,0 +1,106 @@
+// The backend on WebGPU: the calls of every backend, each a promise.
+
+import { createOrder } from "../../calls/order.ts";
+import { BackendError } from "../../errors.ts";
+import { plainArrays } from "../../inputs/element-types.ts";
+import type { AdamwHyper } from "../../train/adamw.ts";
+import type { AsyncBackend } from "../../types.ts";
+import { adamwOnGpu, type GpuAdamwState } from "./adamw.ts";
+import { createPool } from "./buffers.ts";
+import { lossOfHidden, lossOfLogits, pairLoss, sequenceLogps } from "./calls.ts";
+import type { Gpu } from "./commands.ts";
+import { describeInfo, lostError, openDevice, type WebGpuOptions } from "./device.ts";
+import type { GpuArray, GpuCalls } from "./types.ts";
+
+/** A backend whose calls return promises, on a GPU; arrays and GPU buffers may be mixed freely. */
+export interface WebGpuBackend extends Omit<AsyncBackend, keyof GpuCalls>, GpuCalls {
+  readonly name: "webgpu";
+  /** The device that calls run on: the caller's, or ours; another one after ours was lost. */
+  readonly device: GPUDevice;
+  /**
+   * One step of AdamW on float32 buffers, in place: the hyperparameters are those of `adamw` in `dpo-kernels/train`. The
+   * promise is of what the device thinks of the commands; it need not be awaited before the next call.
+   */
+  adamw(params: GpuArray, grads: GpuArray, state: GpuAdamwState, hyper?: AdamwHyper): Promise<void>;
+}
+
+async function openGpu(options: WebGpuOptions): Promise<Gpu> {
+  const opened = await openDevice(options);
+  return Object.assign(opened, { pool: createPool(opened.device) });
+}
+
+/**
+ * A backend on WebGPU, on the caller's device or one of its own. Calls return promises; numbers agree with the other
+ * backends' within docs/numerics.md. Software adapters are taken too: ask `hasRealGpu()` where that matters.
+ *
+ * Throws    BackendError "unavailable" that says why there is no GPU here
+ * @example  const gpu = await createWebGpu({ device });
+ *           const { loss, gradLogits } = await gpu.logitsLoss(batch, { lossType: "sigmoid" });
+ */
+export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
+  let gpu = await openGpu(options);
+  let reopening: Promise<Gpu> | undefined;
+  let disposed = false;
+  const inOrder = createOrder();
+
+  // A lost device of ours is replaced by the call that finds it so; the caller's is the caller's to replace.
+  const refuseDisposed = (call: string): void => {
+    if (disposed) throw new BackendError("disposed", `${call}: the backend was disposed of`);
+  };
+  const live = async (call: string): Promise<Gpu> => {
+    refuseDisposed(call);
+    if (gpu.lost === undefined) return gpu;
+    if (!gpu.owned) throw lostError(gpu.lost);
+    reopening ??= openGpu({ powerPreference: options.powerPreference }).finally(() => {
+      reopening = undefined;
+    });
+    gpu = await reopening;
+    if (disposed) {
+      close();
+      refuseDisposed(call);
+    }
+    return gpu;
+  };
+
+  const close = (): void => {
+    gpu.pool.close();
+    if (gpu.owned) gpu.device.destroy();
+  };
+
+  const dispose = async (): Promise<void> => {
+    if (disposed) return;
+    disposed = true;
+    close();
+  };
+
+  // The declared overloads say what each call gives.
+  const calls = {
+    pairLoss: (pairs, given = {}) => inOrder(given, async () => pairLoss(await live("pairLoss"), pairs, given)),
+    sequenceLogps: async (batch, given = {}) => sequenceLogps(await live("sequenceLogps"), batch, given),
+    logitsLoss: (batch, given = {}) => inOrder(given, async () => lossOfLogits(await live("logitsLoss"), batch, given)),
+    linearLoss: (batch, given = {}) => inOrder(given, async () => lossOfHidden(await live("linearLoss"), batch, given)),
+  } as Record<keyof GpuCalls, (input: never, options?: object) => Promise<unknown>> as unknown as GpuCalls;
+
+  const { owned, device } = gpu;
+  const arrays = plainArrays();
+  return {
+    name: "webgpu",
+    reason: `WebGPU on ${describeInfo(device.adapterInfo)}: ${owned ? "a device of its own" : "the caller's device"}`,
+    get device() {
+      return gpu.device;
+    },
+    ...calls,
+    adamw: async (params, grads, state, hyper = {}) => adamwOnGpu(await live("adamw"), params, grads, state, hyper),
+    allocate(type, n) {
+      refuseDisposed("allocate");
+      return arrays.allocate(type, n);
+    },
+    free(array) {
+      refuseDisposed("free");
+      arrays.free(array);
+    },
+    dispose,
+    [Symbol.dispose]: () => void dispose(),
+    [Symbol.asyncDispose]: dispose,
+  };
+}

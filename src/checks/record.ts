@@ -1,0 +1,82 @@
+// How objects that a caller hands in are read: every field once, into a record of our own, so that what is checked is what is
+// used; and a name that is not known is refused, since ignored it would give another result than the one asked for.
+
+import { DpoError, KindError, ParamError } from "../errors.ts";
+import { isRecord, kindOf } from "../messages.ts";
+import { didYouMean } from "./hints.ts";
+import { printable } from "./printable.ts";
+
+/** How the messages name an object and its fields. */
+export interface RecordWords {
+  /** The object: "pairs", "options". */
+  readonly what: string;
+  /** What a field is: "an option of createPool". */
+  readonly field: string;
+  /** Stands before a field's name: "pairs." Default: nothing. */
+  readonly prefix?: string;
+  /** What is expected in place of something else. Default: "an object". */
+  readonly expected?: string;
+}
+
+/**
+ * A reader of objects with the fields that `pick` takes out: it lists them twice, in its parameter and in its result. Fields
+ * of classes, getters and inherited ones count; `undefined` is absent.
+ *
+ * Returns   a function from what was given to a record with each field, read once; `others` tells of further
+ *           names, which are read as well
+ * Throws    (that function) KindError for what is no object, or cannot be read; ParamError for a name that is not known
+ * @example  const read = recordOf({ what: "options", field: "an option of add" }, ({ a, b }: Options) => ({ a, b }));
+ *           const { a = 0, b = 0 } = read(options);
+ */
+export function recordOf<T extends object>(
+  words: RecordWords,
+  pick: (given: T) => T,
+): (given: unknown, others?: (record: T) => readonly string[]) => T {
+  const names: ReadonlySet<string> = new Set(Object.keys(pick({} as T)));
+  return (given, othersOf) => {
+    let record: T;
+    let unknown: string | undefined;
+    let others: readonly string[] | undefined;
+    try {
+      if (!isRecord(given)) throw notRecord;
+      record = pick(given as T);
+      others = othersOf?.(record);
+      if (others) for (const name of others) record[name as keyof T] = (given as T)[name as keyof T];
+      unknown = findUnknown(given, names, others);
+    } catch (cause) {
+      throw unreadable(words, given, cause);
+    }
+    if (unknown === undefined) return record;
+    throw unknownName(words, unknown, others ? [...names, ...others] : [...names]);
+  };
+}
+
+const notRecord = {};
+
+function unreadable({ what, expected = "an object" }: RecordWords, given: unknown, cause: unknown): Error {
+  if (cause instanceof DpoError) return cause;
+  if (cause === notRecord) return new KindError(`${what}: expected ${expected}, got ${kindOf(given)}`);
+  return new KindError(`${what}: expected an object that can be read, got one that throws`, { cause });
+}
+
+function findUnknown(
+  given: object,
+  names: ReadonlySet<string>,
+  others: readonly string[] | undefined,
+): string | undefined {
+  for (const name in given) {
+    if (names.has(name) || others?.includes(name) || given[name as never] === undefined) continue;
+    // What some script added to all objects was not written here.
+    if (name in Object.prototype && !Object.hasOwn(given, name)) continue;
+    return name;
+  }
+  return undefined;
+}
+
+function unknownName({ field, prefix = "" }: RecordWords, name: string, known: readonly string[]): ParamError {
+  const hint = didYouMean(name, known, undefined, (meant) => `${prefix}${meant}`);
+  return new ParamError(
+    "unknown-option",
+    `${prefix}${printable(name)}: not ${field}; known: ${known.join(", ")}${hint}`,
+  );
+}

@@ -1,0 +1,85 @@
+// Typed arrays as they are, whatever they say of themselves: own properties, subclasses and other realms change nothing here.
+
+import { ShapeError } from "../errors.ts";
+
+const prototype = Object.getPrototypeOf(Uint8Array.prototype);
+const getter = <T>(name: PropertyKey): (() => T) => Object.getOwnPropertyDescriptor(prototype, name)?.get as () => T;
+const length = getter<number>("length");
+const byteOffset = getter<number>("byteOffset");
+const byteLength = getter<number>("byteLength");
+const buffer = getter<ArrayBufferLike>("buffer");
+const { set } = prototype as Float32Array;
+
+// What is no view stands for one that lies elsewhere, and is the package's own: src/inputs/floats.ts.
+
+/** Elements of a typed array; 0 if its buffer is detached. */
+export const lengthOf = (array: ArrayBufferView): number =>
+  ArrayBuffer.isView(array) ? length.call(array) : (array as Float32Array).length;
+
+/** The byte of its buffer that a typed array starts at. */
+export const offsetOf = (array: ArrayBufferView): number =>
+  ArrayBuffer.isView(array) ? byteOffset.call(array) : (array as Float32Array).byteOffset;
+
+/** Bytes of a typed array. */
+export const bytesOf = (array: ArrayBufferView): number =>
+  ArrayBuffer.isView(array) ? byteLength.call(array) : (array as Float32Array).byteLength;
+
+/** The buffer of a typed array. It costs: an engine makes it when it is first asked for. */
+export const bufferOf = (array: ArrayBufferView): ArrayBufferLike =>
+  ArrayBuffer.isView(array) ? buffer.call(array) : (array as Float32Array).buffer;
+
+/** `to.set(from, at)` of any two typed arrays of numbers. */
+export function setNumbers(to: ArrayBufferView, from: ArrayBufferView, at: number): void {
+  set.call(to as Float32Array, from as Float32Array, at);
+}
+
+/** The first index whose number fails the test; −1 if none does. */
+export function findNumber(array: ArrayLike<number> & ArrayBufferView, fails: (value: number) => boolean): number {
+  const n = lengthOf(array);
+  for (let i = 0; i < n; i++) if (fails(array[i] as number)) return i;
+  return -1;
+}
+
+const types = { Float32Array, Float64Array, Int32Array, Uint32Array, Uint16Array, Uint8Array, BigInt64Array } as const;
+
+/** A view of the same memory that is nothing but a view, of this realm; `kind` is what `arrayKind` says. */
+export function plainView<A extends ArrayBufferView>(array: A, kind: string): A {
+  const View = kind === "Float16Array" ? Float16Array : types[kind as keyof typeof types];
+  return new View(bufferOf(array) as ArrayBuffer, offsetOf(array), lengthOf(array)) as unknown as A;
+}
+
+/** Whether two typed arrays share a byte. */
+export const overlap = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
+  bufferOf(a) === bufferOf(b) && shareBytes(a, b);
+
+/** The same for two of one buffer. */
+export const shareBytes = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
+  offsetOf(a) < offsetOf(b) + bytesOf(b) && offsetOf(b) < offsetOf(a) + bytesOf(a);
+
+/** Says of memory that is handed out in pieces whether bytes of it lie in a piece that is held. */
+export type IsHeld = (at: number, bytes: number) => boolean;
+
+const handedOut = new WeakMap<ArrayBufferLike, IsHeld>();
+
+/** From now on a view of this buffer is an array only where a piece is held: what lies beside it is a backend's own. */
+export function handOut(buffer: ArrayBufferLike, isHeld: IsHeld): void {
+  handedOut.set(buffer, isHeld);
+}
+
+/**
+ * Refuses a view of a backend's memory that is not within an array of `allocate`: one made with its byte offset forgotten,
+ * too long, or of an array that was freed.
+ *
+ * Throws    ShapeError
+ */
+export function refuseStray(array: ArrayBufferView, name: string, buffer: ArrayBufferLike, prefix = ""): void {
+  const isHeld = handedOut.get(buffer);
+  if (!isHeld) return;
+  const [at, bytes] = [offsetOf(array), bytesOf(array)];
+  if (bytes === 0 || isHeld(at, bytes)) return;
+  const got = `bytes ${at}..${at + bytes} of a backend's memory`;
+  throw new ShapeError(
+    "overlap",
+    `${prefix}${name}: expected an array that \`allocate\` gave, or a part of one, got ${got}`,
+  );
+}

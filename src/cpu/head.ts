@@ -1,0 +1,183 @@
+// From shards to the sums and gradients of a whole head. Nothing here depends on who computed a shard.
+
+import type { Later, TokenSums } from "../calls/token-stage.ts";
+import { overlap } from "../checks/views.ts";
+import { type FloatData, floatAt, setFloat } from "../inputs/floats.ts";
+import type { HeadData } from "../inputs/head.ts";
+import type { TokenList } from "../inputs/tokens.ts";
+import {
+  cutGradients,
+  cutHead,
+  cutVocabulary,
+  type HeadGradients,
+  type LinearHead,
+  type LinearShards,
+  type Rows,
+  SUMS,
+} from "./head-shards.ts";
+import { adapted, throughAdapter } from "./lora.ts";
+
+/** Where the gradients of a call go. */
+export interface LinearGradients extends HeadGradients {
+  /** In the layout of the hidden states; 0 where nothing counts. */
+  readonly hidden: FloatData;
+  readonly a: FloatData | undefined;
+}
+
+/** What `linearLoss` runs on: all tokens of a batch, here and now or elsewhere; H is how it sees a head. */
+export interface LinearEngine<H = LinearHead> {
+  /** The head of the tokens that count. Makes sure of the memory that a call takes, before anything is written. */
+  open(head: HeadData, list: TokenList, vocab: number): H;
+  /** `again` says that the backward pass will want the same tokens. */
+  read(head: H, sums: TokenSums, again: boolean): Later;
+  gradient(head: H, g: Float64Array, sums: TokenSums, out: LinearGradients): Later;
+}
+
+/** A head over the tokens that count, as kernels take it. */
+export function headOf(
+  { hidden, width, weight, bias, lora }: HeadData,
+  { rows, targets }: TokenList,
+  vocab: number,
+): LinearHead {
+  const adapter = lora && { ...lora, u: adapted(hidden, rows, lora.a, lora.rank, lora.scale) };
+  return { hidden, rows, targets, width, vocab, weight, bias, lora: adapter };
+}
+
+/** Logits of a call that are kept for its backward pass: more are formed anew. measured: docs/performance.md, "Fused linear" */
+const KEPT_BYTES = 64 << 20;
+
+/** Shard after shard, in this thread. */
+export function shardsInOrder(shards: LinearShards): LinearEngine {
+  // They go with the call's own head, however it ends.
+  const kept = new WeakMap<LinearHead, (Float32Array | undefined)[]>();
+  return {
+    open(head, list, vocab) {
+      const opened = headOf(head, list, vocab);
+      shards.reserve(opened);
+      return opened;
+    },
+    read(head, sums, again) {
+      const merge = startSums(head, sums);
+      const keeps = again && 4 * head.rows.length * head.vocab <= KEPT_BYTES;
+      const logits = cutVocabulary(head).map((range) => {
+        const shard = cutHead(head, range);
+        const own = keeps ? shards.keep?.(shard) : undefined;
+        merge(range, shards.forward(shard, sums.statistics !== undefined, own));
+        return own;
+      });
+      if (keeps) kept.set(head, logits);
+    },
+    gradient(head, g, sums, out) {
+      const { live, ranges, slopes, add, finish } = startGradient(head, g, sums, out);
+      // Those of other tokens than were read are formed anew.
+      const logits = kept.get(live);
+      for (const [i, range] of ranges.entries()) {
+        add(shards.backward(cutHead(live, range), slopes, cutGradients(out, live, range), logits?.[i]));
+      }
+      finish();
+    },
+  };
+}
+
+/** Takes in what `forward` gives of each shard, in the order of the vocabulary. */
+export function startSums({ targets }: LinearHead, { max, sum, label, hit, statistics }: TokenSums) {
+  const greatest = new Int32Array(targets.length);
+  max.fill(-Infinity);
+  return ({ from, to }: { from: number; to: number }, shard: Float64Array): void => {
+    for (let k = 0; k < targets.length; k++) {
+      const at = SUMS * k;
+      const [id, old, own] = [targets[k] as number, max[k] as number, shard[at] as number];
+      if (own > old) {
+        max[k] = own;
+        greatest[k] = from + (shard[at + 6] as number);
+      }
+      if (id >= from && id < to) label[k] = shard[at + 5] as number;
+      if (k < hit.length) hit[k] = id === greatest[k] && label[k] === max[k] ? 1 : 0;
+      // Where all is -Infinity, sums are 0, or NaN, relative to anything.
+      const top = max[k] as number;
+      const [fall, ownFall] = [old > -Infinity ? old - top : 0, own > -Infinity ? own - top : 0];
+      const [factor, ownFactor] = [Math.exp(fall), Math.exp(ownFall)];
+      const [before, ownSum] = [sum[k] as number, shard[at + 1] as number];
+      sum[k] = before * factor + ownSum * ownFactor;
+      if (!statistics) continue;
+      const { weighted, squares, total } = statistics;
+      const [ownWeighted, ownSquares] = [shard[at + 2] as number, shard[at + 3] as number];
+      weighted[k] = ((weighted[k] as number) + fall * before) * factor + (ownWeighted + ownFall * ownSum) * ownFactor;
+      squares[k] = (squares[k] as number) * factor ** 2 + ownSquares * ownFactor ** 2;
+      total[k] = (total[k] as number) + (shard[at + 4] as number);
+    }
+  };
+}
+
+/**
+ * The backward pass of the tokens that have a gradient: what stands in the others' hidden states must not count as 0·∞.
+ * `add` takes what `backward` gives of each shard, in the order of the vocabulary. Where no token has one there is no shard:
+ * sums that a call adds to stay as they are, to the bit.
+ */
+export function startGradient(head: LinearHead, g: Float64Array, { max, sum }: TokenSums, out: LinearGradients) {
+  const kept = Array.from(g.keys()).filter((k) => g[k] !== 0);
+  const live = pick(head, kept);
+  const slopes = Float64Array.from({ length: 3 * kept.length }, (_, i) => {
+    const k = kept[Math.floor(i / 3)] as number;
+    return (i % 3 === 0 ? g : i % 3 === 1 ? max : sum)[k] as number;
+  });
+  const { width, lora, rows } = live;
+  // Hidden states are read to the end: their gradient is summed elsewhere if it goes over them.
+  const direct = out.hidden.type === "f32" && !overlap(out.hidden.data, head.hidden.data);
+  const total = direct ? out.hidden.data : new Float32Array(kept.length * width);
+  if (direct) total.fill(0);
+  const start = (k: number): number => (direct ? (rows[k] as number) : k) * width;
+  const rank = lora?.rank ?? 0;
+  const du = new Float64Array(kept.length * rank);
+  const isIdle = kept.length === 0;
+  if (isIdle && !out.accumulate) for (const each of [out.weight, out.bias, out.a, out.b]) each?.data.fill(0);
+  return {
+    live,
+    ranges: isIdle ? [] : cutVocabulary(head),
+    slopes,
+    add({ data, stride }: Rows): void {
+      for (let k = 0; k < kept.length; k++) {
+        addTo(total, start(k), data, k * stride, width);
+        addTo(du, k * rank, data, k * stride + width, rank);
+      }
+    },
+    finish(): void {
+      if (lora && !isIdle) {
+        const gradA = throughAdapter(lora, live.hidden, rows, du, (k, state) =>
+          addTo(total, start(k), state, 0, width),
+        );
+        if (out.a) write(out.a, gradA, out.accumulate);
+      }
+      if (direct) return;
+      out.hidden.data.fill(0);
+      for (let k = 0; k < kept.length; k++) {
+        const to = (rows[k] as number) * width;
+        for (let i = 0; i < width; i++) setFloat(out.hidden, to + i, total[k * width + i] as number);
+      }
+    },
+  };
+}
+
+type Numbers = FloatData["data"] | Float64Array;
+
+function addTo(into: Numbers, at: number, from: Numbers, start: number, n: number): void {
+  for (let i = 0; i < n; i++) into[at + i] = (into[at + i] as number) + (from[start + i] as number);
+}
+
+function write(into: FloatData, values: Float64Array, accumulate: boolean): void {
+  for (const [i, value] of values.entries()) setFloat(into, i, accumulate ? floatAt(into, i) + value : value);
+}
+
+/** The head with these tokens alone. */
+function pick(head: LinearHead, kept: readonly number[]): LinearHead {
+  const { rows, targets, lora } = head;
+  if (kept.length === rows.length) return head;
+  const of = (values: Int32Array): Int32Array => Int32Array.from(kept, (k) => values[k] as number);
+  if (!lora) return { ...head, rows: of(rows), targets: of(targets) };
+  const { rank, u } = lora;
+  const states = new Float32Array(kept.length * rank);
+  kept.forEach((k, i) => {
+    states.set(u.data.subarray(k * rank, (k + 1) * rank), i * rank);
+  });
+  return { ...head, rows: of(rows), targets: of(targets), lora: { ...lora, u: { type: "f32", data: states } } };
+}

@@ -1,0 +1,109 @@
+// The inputs of linearLoss, checked once, before anything is computed or written.
+
+import { recordOf } from "../checks/record.ts";
+import { KindError, ParamError } from "../errors.ts";
+import { kindOf } from "../messages.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Floats, LinearBatch, LinearBuffers, LinearLossOptions, Reference } from "../types.ts";
+import type { FloatData } from "./floats.ts";
+import { type HeadData, headArrays, readHead, readLoraFields } from "./head.ts";
+import { checkCall, refuseUnused } from "./options.ts";
+import { type ReferenceData, readReference, readReferenceFields, referenceArrays } from "./reference.ts";
+import {
+  checkResults,
+  checkWeighting,
+  type Outs,
+  readGradient,
+  readLdAlpha,
+  readOut,
+  tokenArrays,
+} from "./token-results.ts";
+import { listTokens, readTokens, type TokenList } from "./tokens.ts";
+
+/** A checked call of linearLoss. */
+export interface LinearJob extends Outs {
+  readonly list: TokenList;
+  readonly vocab: number;
+  /** LD-DPO's α; 1 is off. */
+  readonly ldAlpha: number;
+  readonly wpo: boolean;
+  readonly head: HeadData;
+  readonly reference: ReferenceData | undefined;
+  /** Where the gradients go: as kernels see them, and as the result names them. */
+  readonly gradients: Readonly<Partial<Record<keyof LinearBuffers, FloatData>>>;
+  readonly results: LinearBuffers;
+  readonly accumulate: boolean;
+}
+
+/** A gradient, and what it is the gradient of. */
+interface Gradient {
+  readonly name: keyof LinearBuffers;
+  readonly like: Floats;
+  readonly input: FloatData;
+}
+
+type Batch = LinearBatch & { reference?: Reference | undefined };
+
+const readFields = recordOf(
+  { what: "batch", field: "a part of the batch", prefix: "batch." },
+  ({ tokens, vocab, hiddenSize, hidden, weight, bias, lora, reference }: Batch): Batch => {
+    return { tokens, vocab, hiddenSize, hidden, weight, bias, lora, reference };
+  },
+);
+
+/** A batch of hidden states, all its fields read once. Throws    KindError, ParamError for names that are none */
+export function readLinearBatch(given: unknown): Batch {
+  const batch = readFields(given);
+  batch.tokens = readTokens(batch.tokens);
+  if (batch.reference !== undefined) batch.reference = readReferenceFields(batch.reference) as Reference;
+  if (batch.lora !== undefined) batch.lora = readLoraFields(batch.lora);
+  return batch;
+}
+
+/**
+ * Checks what `linearLoss` is given, once it is read, and makes the arrays of gradients that were not.
+ *
+ * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
+ */
+export function checkLinear(batch: Batch, plan: Plan, options: LinearLossOptions): LinearJob {
+  checkCall(options);
+  const { gradType = "same", accumulate = false, weighting } = options;
+  if (typeof accumulate !== "boolean") {
+    throw new KindError(`accumulate: expected true or false, got ${kindOf(accumulate)}`);
+  }
+  refuseUnused(options, ["inPlace"], "linearLoss, which has no logits to write over");
+  if (weighting !== undefined) checkWeighting(weighting, plan);
+  const { tokens, vocab, hiddenSize } = batch;
+  const list = listTokens(tokens, vocab);
+  const finite = options.validate === "finite";
+  const head = readHead(batch, hiddenSize, "", list, vocab, finite);
+  const [reference, logps] = readReference(batch.reference, plan, list, vocab, finite, hiddenSize);
+  const { weight, bias, lora } = batch;
+  const wanted: Gradient[] = [{ name: "gradHidden", like: batch.hidden, input: head.hidden }];
+  if (lora && head.lora) {
+    wanted.push({ name: "gradA", like: lora.a, input: head.lora.a });
+    wanted.push({ name: "gradB", like: lora.b, input: head.lora.b });
+  } else {
+    wanted.push({ name: "gradWeight", like: weight, input: head.weight });
+    if (bias && head.bias) wanted.push({ name: "gradBias", like: bias, input: head.bias });
+  }
+  const names = wanted.map(({ name }) => name);
+  const out = readOut(options.out, names);
+  const results: Record<string, Floats> = {};
+  const gradients: Record<string, FloatData> = {};
+  for (const { name, like, input } of wanted) {
+    const given = out[name] as Floats | undefined;
+    if (accumulate && name !== "gradHidden" && given === undefined) {
+      throw new ParamError("missing-input", `out.${name}: expected with accumulate, got nothing`);
+    }
+    const { value, data } = readGradient(given, name, like, input, gradType);
+    results[name] = value;
+    gradients[name] = data;
+  }
+  const read = { ...headArrays(head, ""), ...referenceArrays(reference) };
+  const outs = checkResults(out, gradients, list, read, { ...tokenArrays(tokens), ...logps });
+  const ldAlpha = readLdAlpha(options);
+  const wpo = weighting === "wpo";
+  const job = { list, vocab, ldAlpha, wpo, head, reference, gradients, accumulate };
+  return { ...job, ...outs, results: results as LinearBuffers };
+}

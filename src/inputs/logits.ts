@@ -1,0 +1,123 @@
+// The inputs of the calls that see logits, checked once, before anything is computed or written.
+
+import { recordOf } from "../checks/record.ts";
+import { KindError, ParamError } from "../errors.ts";
+import { kindOf } from "../messages.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Floats, LogitsBatch, LogitsLossOptions, Reference, SequenceLogpsOptions } from "../types.ts";
+import { type FloatData, readFloats } from "./floats.ts";
+import { checkCall, refuseUnused } from "./options.ts";
+import { type ReferenceData, readReference, readReferenceFields, referenceArrays } from "./reference.ts";
+import {
+  checkFiniteRows,
+  checkResults,
+  checkWeighting,
+  type Outs,
+  readGradient,
+  readLdAlpha,
+  readOut,
+  tokenArrays,
+} from "./token-results.ts";
+import { listTokens, readTokens, type TokenList } from "./tokens.ts";
+
+/** A checked batch of logits. */
+export interface LogitsJob extends Outs {
+  readonly list: TokenList;
+  readonly vocab: number;
+  readonly logits: FloatData;
+  /** LD-DPO's α; 1 is off. */
+  readonly ldAlpha: number;
+}
+
+/** A checked call of logitsLoss. */
+export interface LogitsLossJob extends LogitsJob {
+  readonly reference: ReferenceData | undefined;
+  readonly wpo: boolean;
+  /** Where the gradient goes: as kernels see it, and as the result names it. */
+  readonly gradient: FloatData;
+  readonly gradLogits: Floats;
+  /** Whether the gradient's array is fresh, so that rows that do not count are 0 already. */
+  readonly fresh: boolean;
+}
+
+type LossBatch = LogitsBatch & { reference?: Reference | undefined };
+
+const readFields = recordOf(
+  { what: "batch", field: "a part of the batch", prefix: "batch." },
+  ({ tokens, vocab, logits, reference }: LossBatch): LossBatch => ({ tokens, vocab, logits, reference }),
+);
+
+/** A batch of logits, its fields and its tokens' read once. Throws    KindError, ParamError for names that are none */
+export function readLogitsBatch(given: unknown): LossBatch {
+  const batch = readFields(given);
+  batch.tokens = readTokens(batch.tokens);
+  if (batch.reference !== undefined) batch.reference = readReferenceFields(batch.reference) as Reference;
+  return batch;
+}
+
+const unused = ["inPlace", "accumulate", "gradScale"];
+
+/** The options of sequenceLogps, read once. Throws    KindError, ParamError for names that are none */
+export const readLogpsOptions = recordOf(
+  { what: "options", field: "an option of sequenceLogps" },
+  (given: SequenceLogpsOptions & Pick<LogitsLossOptions, "inPlace" | "gradType"> & { accumulate?: boolean }) => {
+    const { ldAlpha, gradType, out, metrics, validate, signal, onProgress, transfer } = given;
+    const { inPlace, accumulate, gradScale } = given;
+    return {
+      ...{ ldAlpha, gradType, out, metrics, validate, signal, onProgress, transfer },
+      ...{ inPlace, accumulate, gradScale },
+    } as typeof given;
+  },
+);
+
+/**
+ * Checks what `sequenceLogps` is given, once it is read.
+ *
+ * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
+ */
+export function checkLogits(batch: LogitsBatch, options: SequenceLogpsOptions): LogitsJob {
+  checkCall(options);
+  refuseUnused(options, unused, "sequenceLogps, which has no gradient");
+  const job = readBatch(batch, options);
+  const { list, logits } = job;
+  return { ...job, ...checkResults(readOut(options.out), {}, list, { logits }, tokenArrays(batch.tokens)) };
+}
+
+/**
+ * Checks what `logitsLoss` is given, once it is read, and makes the array of the gradient if none was.
+ *
+ * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
+ */
+export function checkLogitsLoss(batch: LossBatch, plan: Plan, options: LogitsLossOptions): LogitsLossJob {
+  checkCall(options);
+  const { inPlace = false, gradType = "same", weighting } = options;
+  if (typeof inPlace !== "boolean") throw new KindError(`inPlace: expected true or false, got ${kindOf(inPlace)}`);
+  refuseUnused(options, ["accumulate"], "logitsLoss, which has no weight gradients");
+  if (weighting !== undefined) checkWeighting(weighting, plan);
+  const job = readBatch(batch, options);
+  const { list, logits, vocab } = job;
+  const [reference, logps] = readReference(batch.reference, plan, list, vocab, options.validate === "finite");
+  if (inPlace && gradType === "f32" && logits.type !== "f32") {
+    throw new ParamError("unused-option", `inPlace: expected gradType "same" for logits of ${logits.type}, got "f32"`);
+  }
+  const out = readOut(options.out, ["gradLogits"]);
+  if (inPlace && out["gradLogits"] !== undefined) {
+    throw new ParamError("unused-option", "inPlace: expected no out.gradLogits beside it, got one");
+  }
+  const given = inPlace ? batch.logits : (out["gradLogits"] as Floats | undefined);
+  const { value: gradLogits, data: gradient } = readGradient(given, "gradLogits", batch.logits, logits, gradType);
+  const read = { logits, ...referenceArrays(reference) };
+  const outs = checkResults(out, { gradLogits: gradient }, list, read, { ...tokenArrays(batch.tokens), ...logps });
+  return { ...job, ...outs, reference, wpo: weighting === "wpo", gradient, gradLogits, fresh: given === undefined };
+}
+
+function readBatch(
+  batch: LogitsBatch,
+  options: { ldAlpha?: number | undefined; validate?: unknown },
+): Omit<LogitsJob, keyof Outs> {
+  const { tokens, vocab } = batch;
+  const list = listTokens(tokens, vocab);
+  const logits = readFloats(batch.logits, "logits", list.positions * vocab);
+  if (options.validate === "finite") checkFiniteRows(logits, "logits", list, vocab);
+  return { list, vocab, logits, ldAlpha: readLdAlpha(options) };
+}

@@ -1,0 +1,134 @@
+// The options of calls, read once into a record; and the checks of those that calls share, beside the losses' (src/plan/plan.ts).
+
+import { recordOf } from "../checks/record.ts";
+import { AbortError, KindError, ParamError } from "../errors.ts";
+import { isLoss, type Loss, settleLoss } from "../losses/define.ts";
+import { kindOf, shown } from "../messages.ts";
+import { checkNumber } from "../plan/plan.ts";
+import type { CallOptions, LinearLossOptions, LogitsLossOptions, LossName } from "../types.ts";
+
+/** The options of every call with a loss. */
+export type LossCallOptions = LinearLossOptions & LogitsLossOptions;
+
+const none: readonly string[] = [];
+
+// One literal: spreads would cost a call of a few pairs a tenth of its time.
+const readNames = recordOf({ what: "options", field: "an option" }, (given: LossCallOptions): LossCallOptions => {
+  const { lossType, lossWeights, beta, labelSmoothing, discopopTau, rewardShift } = given;
+  const { fDivergence, fAlpha, referenceFree, ldAlpha, weighting } = given;
+  const { out, inPlace, gradType, gradScale, accumulate, metrics, validate, signal, onProgress, transfer } = given;
+  return {
+    lossType,
+    lossWeights,
+    beta,
+    labelSmoothing,
+    discopopTau,
+    rewardShift,
+    fDivergence,
+    fAlpha,
+    referenceFree,
+    ldAlpha,
+    weighting,
+    out,
+    inPlace,
+    gradType,
+    gradScale,
+    accumulate,
+    metrics,
+    validate,
+    signal,
+    onProgress,
+    transfer,
+  };
+});
+
+/**
+ * The options of a call with a loss, read once. A loss of the user's brings names of its own; `more` are a backend's.
+ *
+ * Throws    KindError, ParamError for a name that is not known
+ */
+export const readLossOptions = (given: unknown, more = none): LossCallOptions =>
+  readNames(given, more === none ? settleLists : (options) => [...settleLists(options), ...more]);
+
+// Lists are read once too: what a loss is called, or weighs, does not change between the checks and the computation.
+function settleLists(options: LossCallOptions): readonly string[] {
+  const { lossType, lossWeights } = options;
+  if (isList(lossWeights)) options.lossWeights = listOf<number>(lossWeights, "lossWeights");
+  if (typeof lossType !== "object" || lossType === null) return none;
+  const list = isList(lossType) ? listOf<LossName | Loss>(lossType, "lossType") : [lossType as Loss];
+  const settled = list.map(settleLoss);
+  options.lossType = isList(lossType) ? settled : (settled[0] as Loss);
+  return settled.flatMap((loss) => (isLoss(loss) ? Object.keys(loss.params) : []));
+}
+
+const isList = (value: unknown): value is ArrayLike<never> =>
+  Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value);
+
+/** Losses that one call may ask for. */
+const MOST_LOSSES = 1000;
+
+// By index: holes are values that are missing.
+function listOf<T>(list: ArrayLike<T>, name: string): T[] {
+  const { length } = list;
+  if (length <= MOST_LOSSES) return Array.from({ length }, (_, i) => list[i] as T);
+  throw new ParamError("out-of-range", `${name}: expected at most ${MOST_LOSSES} entries, got ${length}`);
+}
+
+/** Checks the options that every call takes, once they are read. */
+export function checkCall(options: CallOptions): void {
+  const { gradScale, gradType, metrics, validate, signal, onProgress } = options as CallOptions & {
+    gradType?: unknown;
+  };
+  if (gradType !== undefined) checkOneOf(gradType, "gradType", ["same", "f32"]);
+  if (gradScale !== undefined) checkNumber(gradScale, "gradScale");
+  if (metrics !== undefined) checkOneOf(metrics, "metrics", ["basic", "full"]);
+  if (validate !== undefined) checkOneOf(validate, "validate", ["ids", "finite"]);
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw new KindError(`onProgress: expected a function, got ${kindOf(onProgress)}`);
+  }
+  refuseUnused(options, ["transfer"], "this call: only a pool's calls that see logits move them");
+  if (signal !== undefined) checkSignal(signal);
+}
+
+/** Refuses what is no AbortSignal, and throws AbortError for one that was aborted. */
+export function checkSignal(signal: unknown): void {
+  const { aborted, reason, addEventListener } = signalFields(signal);
+  if (typeof aborted !== "boolean" || typeof addEventListener !== "function") {
+    throw new KindError(`signal: expected an AbortSignal, got ${kindOf(signal)}`);
+  }
+  if (aborted) throw new AbortError(reason);
+}
+
+function signalFields(signal: unknown): Partial<AbortSignal> {
+  if (typeof signal !== "object" || signal === null) return {};
+  try {
+    const { aborted, reason, addEventListener } = signal as AbortSignal;
+    return { aborted, reason, addEventListener };
+  } catch {
+    return {};
+  }
+}
+
+/** Options that ask for nothing where they have this value: any call accepts them so. */
+const neutral: Readonly<Record<string, unknown>> = {
+  inPlace: false,
+  accumulate: false,
+  gradScale: 1,
+  ldAlpha: 1,
+  transfer: false,
+};
+
+/** Refuses options that a call could only ignore, unless they ask for nothing. */
+export function refuseUnused(options: object, names: readonly string[], why: string): void {
+  for (const name of names) {
+    const value = (options as Record<string, unknown>)[name];
+    if (value === undefined || value === neutral[name]) continue;
+    throw new ParamError("unused-option", `${name}: not used by ${why}`);
+  }
+}
+
+/** One of a few words, or an error that lists them. */
+export function checkOneOf(value: unknown, name: string, known: readonly string[]): void {
+  if (typeof value === "string" && known.includes(value)) return;
+  throw new ParamError("out-of-range", `${name}: expected ${known.join(" or ")}, got ${shown(value)}`);
+}

@@ -1,0 +1,67 @@
+// The buffers that `out` may name: their kinds, their lengths, and what memory they may share.
+
+import { bufferOf, bytesOf, lengthOf, offsetOf, refuseStray, shareBytes } from "../checks/views.ts";
+import { KindError, ShapeError } from "../errors.ts";
+import { arrayKind, kindOf } from "../messages.ts";
+
+/** A result that `out` may name. */
+export interface Wanted {
+  readonly name: string;
+  readonly kinds: readonly string[];
+}
+
+/** Arrays by name. */
+export type Arrays = Readonly<Record<string, ArrayBufferView | undefined>>;
+
+/**
+ * Checks buffers for results, from a record of them. A result may be written over the very input it came from, since what it
+ * needs is read before it is written; any other sharing of memory would mix results with inputs still to be read.
+ *
+ * Throws    KindError, ShapeError
+ */
+export function checkOut(
+  out: object,
+  wanted: readonly Wanted[],
+  countOf: (name: string) => number,
+  inputs: object,
+  names: readonly string[],
+): void {
+  const given = out as Arrays;
+  // One look at each buffer: the getter is what a call of a few pairs spends its time on.
+  const inputBuffers: (ArrayBufferLike | undefined)[] = [];
+  for (let j = 0; j < names.length; j++) {
+    const input = (inputs as Arrays)[names[j] as string];
+    inputBuffers.push(input && bufferOf(input));
+  }
+  const buffers: (ArrayBufferLike | undefined)[] = [];
+  for (let k = 0; k < wanted.length; k++) {
+    const { name, kinds } = wanted[k] as Wanted;
+    const array = given[name];
+    buffers.push(undefined);
+    if (array === undefined) continue;
+    if (!kinds.includes(arrayKind(array))) {
+      throw new KindError(`out.${name}: expected a ${kinds.join(" or ")}, got ${kindOf(array)}`);
+    }
+    if (lengthOf(array) !== countOf(name)) {
+      throw new ShapeError("wrong-length", `out.${name}: expected ${countOf(name)} values, got ${lengthOf(array)}`);
+    }
+    const buffer = bufferOf(array);
+    refuseStray(array, name, buffer, "out.");
+    buffers[k] = buffer;
+    for (let j = 0; j < k; j++) {
+      const { name: earlier } = wanted[j] as Wanted;
+      if (buffers[j] !== buffer || !shareBytes(array, given[earlier] as ArrayBufferView)) continue;
+      throw new ShapeError("overlap", `out.${name}: expected memory of its own, got that of out.${earlier}`);
+    }
+    for (let j = 0; j < names.length; j++) {
+      if (inputBuffers[j] !== buffer) continue;
+      const input = names[j] as string;
+      const other = (inputs as Arrays)[input] as ArrayBufferView;
+      if (!shareBytes(array, other) || same(array, other)) continue;
+      throw new ShapeError("overlap", `out.${name}: expected all of ${input} or none of it, got a part`);
+    }
+  }
+}
+
+const same = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
+  offsetOf(a) === offsetOf(b) && bytesOf(a) === bytesOf(b);

@@ -1,0 +1,231 @@
+// The inputs and results of pairLoss: checked once, before anything is computed or written.
+
+import { recordOf } from "../checks/record.ts";
+import { bufferOf, findNumber, lengthOf, refuseStray } from "../checks/views.ts";
+import { KindError, ParamError, ShapeError } from "../errors.ts";
+import { times } from "../losses/factor.ts";
+import { arrayKind, kindOf } from "../messages.ts";
+import { needsOf } from "../plan/needs.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { FloatArray, LengthArray, PairBuffers, PairLogps, PairLossOptions } from "../types.ts";
+import { checkOut, type Wanted } from "./out.ts";
+
+type Floats = Float32Array<ArrayBufferLike>;
+
+/** A checked call, ready to compute. */
+export interface PairJob {
+  readonly plan: Plan;
+  readonly pairs: number;
+  readonly policyChosen: FloatArray;
+  readonly policyRejected: FloatArray;
+  readonly referenceChosen: FloatArray | undefined;
+  readonly referenceRejected: FloatArray | undefined;
+  readonly chosenLengths: LengthArray | undefined;
+  readonly rejectedLengths: LengthArray | undefined;
+  readonly weights: FloatArray | undefined;
+  /** Whether a length is 0, so that gradients have to be cleared. */
+  readonly hasEmpty: boolean;
+  /** [loss, slope] of the likelihood losses, which are one number for the batch; the slope bears mean pair weight. */
+  readonly likelihood: (at: number) => readonly [loss: number, slope: number];
+  /** gradScale / pairs. */
+  readonly scale: number;
+  readonly losses: Floats;
+  readonly gradChosen: Floats;
+  readonly gradRejected: Floats;
+  readonly chosenRewards: Floats | undefined;
+  readonly rejectedRewards: Floats | undefined;
+}
+
+/** Sums over the pairs, in float64. */
+export interface PairSums {
+  losses: number;
+  policyChosen: number;
+  policyRejected: number;
+  chosenRatio: number;
+  rejectedRatio: number;
+  /** Pairs whose chosen log-ratio is the greater. */
+  wins: number;
+}
+
+const inputNames = [
+  "policyChosen",
+  "policyRejected",
+  "referenceChosen",
+  "referenceRejected",
+  "chosenLengths",
+  "rejectedLengths",
+  "pairWeights",
+] as const;
+const floatKinds: readonly string[] = ["Float32Array", "Float64Array"];
+const lengthKinds: readonly string[] = [...floatKinds, "Int32Array", "Uint32Array"];
+
+const float32 = ["Float32Array"];
+
+/** The results of pairLoss. */
+export const pairResults: readonly Wanted[] = [
+  { name: "losses", kinds: float32 },
+  { name: "gradChosen", kinds: float32 },
+  { name: "gradRejected", kinds: float32 },
+  { name: "chosenRewards", kinds: float32 },
+  { name: "rejectedRewards", kinds: float32 },
+];
+
+/** The inputs of pairLoss, read once. Throws    KindError, ParamError for names that are none */
+export const readPairs = recordOf(
+  { what: "pairs", field: "an input of pairLoss", prefix: "pairs." },
+  (given: PairLogps): PairLogps => {
+    const { policyChosen, policyRejected, referenceChosen, referenceRejected } = given;
+    const { chosenLengths, rejectedLengths, pairWeights } = given;
+    return {
+      policyChosen,
+      policyRejected,
+      referenceChosen,
+      referenceRejected,
+      chosenLengths,
+      rejectedLengths,
+      pairWeights,
+    };
+  },
+);
+
+const readOut = recordOf(
+  { what: "out", field: "a result", prefix: "out." },
+  ({ losses, gradChosen, gradRejected, chosenRewards, rejectedRewards }: PairBuffers): PairBuffers => {
+    return { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards };
+  },
+);
+
+/**
+ * Checks a call of pairLoss, its inputs and options read, against its plan and makes the buffers that were not given.
+ *
+ * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
+ */
+export function checkPairs(
+  pairs: PairLogps,
+  plan: Plan,
+  options: PairLossOptions,
+  scan: Scan,
+  likelihood?: PairJob["likelihood"],
+): PairJob {
+  const count = checkArrays(pairs);
+  checkNeeds(pairs, plan);
+  const chosen = checkLengths(pairs.chosenLengths, "chosenLengths", scan);
+  const rejected = checkLengths(pairs.rejectedLengths, "rejectedLengths", scan);
+  if (options.validate === "finite") checkFinite(pairs);
+  const out = options.out === undefined ? undefined : readOut(options.out);
+  if (out !== undefined) checkOut(out, pairResults, () => count, pairs, inputNames);
+  const { gradScale = 1 } = options;
+  const full = options.metrics === "full";
+  const { pairWeights } = pairs;
+  return {
+    plan,
+    pairs: count,
+    policyChosen: pairs.policyChosen,
+    policyRejected: pairs.policyRejected,
+    referenceChosen: pairs.referenceChosen,
+    referenceRejected: pairs.referenceRejected,
+    chosenLengths: pairs.chosenLengths,
+    rejectedLengths: pairs.rejectedLengths,
+    weights: pairWeights,
+    hasEmpty: chosen?.least === 0 || rejected?.least === 0,
+    likelihood: likelihood ?? likelihoods(pairs, plan, chosen?.sum ?? 0, scan),
+    scale: gradScale / count,
+    losses: out?.losses ?? new Float32Array(count),
+    gradChosen: out?.gradChosen ?? new Float32Array(count),
+    gradRejected: out?.gradRejected ?? new Float32Array(count),
+    chosenRewards: out?.chosenRewards ?? (full ? new Float32Array(count) : undefined),
+    rejectedRewards: out?.rejectedRewards ?? (full ? new Float32Array(count) : undefined),
+  };
+}
+
+function checkArrays(pairs: PairLogps): number {
+  const { policyChosen } = pairs;
+  const count = floatKinds.includes(arrayKind(policyChosen)) ? lengthOf(policyChosen) : 0;
+  for (const name of inputNames) {
+    const array = pairs[name];
+    if (array === undefined) {
+      if (name === "policyChosen" || name === "policyRejected") {
+        throw new KindError(`${name}: expected a Float32Array or Float64Array, got undefined`);
+      }
+      continue;
+    }
+    const kinds = name === "chosenLengths" || name === "rejectedLengths" ? lengthKinds : floatKinds;
+    if (!kinds.includes(arrayKind(array))) {
+      throw new KindError(`${name}: expected a ${kinds.join(" or ")}, got ${kindOf(array)}`);
+    }
+    if (lengthOf(array) !== count) {
+      throw new ShapeError("wrong-length", `${name}: expected ${count} values (pairs), got ${lengthOf(array)}`);
+    }
+    refuseStray(array, name, bufferOf(array));
+  }
+  if (count === 0) throw new ShapeError("wrong-length", "policyChosen: expected at least one pair, got 0");
+  return count;
+}
+
+function checkNeeds(pairs: PairLogps, plan: Plan): void {
+  const needs = needsOf(plan);
+  for (const name of inputNames) {
+    if (pairs[name] === undefined && needs[name]) throw missing(name, needs[name]);
+  }
+  // Half a reference would go unread in silence.
+  if (pairs.referenceChosen && !pairs.referenceRejected) throw missing("referenceRejected", "referenceChosen");
+  if (pairs.referenceRejected && !pairs.referenceChosen) throw missing("referenceChosen", "referenceRejected");
+  const sorted = plan.terms.find(({ loss }) => "margin" in loss && loss.sorted);
+  if (sorted && pairs.pairWeights !== undefined) {
+    throw new ParamError("unused-option", `pairWeights: ${sorted.loss.id} has ranks, not pairs, to weigh`);
+  }
+}
+
+const missing = (name: string, user: string): ParamError =>
+  new ParamError("missing-input", `${name}: expected with ${user}, got nothing`);
+
+// Lengths are checked always: a NaN or a negative one would divide silently.
+function checkLengths(lengths: LengthArray | undefined, name: string, scan: Scan): ReturnType<Scan> | undefined {
+  if (lengths === undefined) return undefined;
+  const result = scan(lengths);
+  if (result.least >= 0 && result.sum < Infinity) return result;
+  const at = findNumber(lengths, (length) => !(length >= 0 && length < Infinity));
+  throw new ParamError("out-of-range", `${name}[${at}]: expected tokens ≥ 0, got ${lengths[at]}`);
+}
+
+function checkFinite(pairs: PairLogps): void {
+  for (const name of inputNames) {
+    const array = pairs[name];
+    const at = array ? findNumber(array, (value) => !Number.isFinite(value)) : -1;
+    if (at < 0) continue;
+    throw new ParamError("not-finite", `${name}[${at}]: expected a finite number, got ${array?.[at]}`);
+  }
+}
+
+// Likelihood losses are one number for the batch, so they are known before the first pair is written.
+function likelihoods(pairs: PairLogps, plan: Plan, tokens: number, scan: Scan): PairJob["likelihood"] {
+  if (!plan.terms.some(({ loss }) => "likelihood" in loss)) return () => [0, 0];
+  const { sum } = scan(pairs.policyChosen);
+  const meanWeight = pairs.pairWeights ? scan(pairs.pairWeights).sum / lengthOf(pairs.pairWeights) : 1;
+  return (at) => {
+    const [value, slope] = likelihoodOf(plan, at, sum, tokens);
+    return [value, times(meanWeight, slope)];
+  };
+}
+
+/** Value and slope of the plan's entry `at`, if it is a likelihood loss. */
+export function likelihoodOf(plan: Plan, at: number, sum: number, tokens: number): readonly [number, number] {
+  const loss = plan.terms[at]?.loss;
+  return loss && "likelihood" in loss ? loss.likelihood(sum, tokens) : [0, 0];
+}
+
+/** The least value and the sum of an array; a NaN shows in the sum. */
+export type Scan = (values: LengthArray) => { readonly least: number; readonly sum: number };
+
+/** The scan in plain JavaScript, in float64. */
+export const scanValues: Scan = (values) => {
+  let least = Infinity;
+  let sum = 0;
+  const n = lengthOf(values);
+  for (let i = 0; i < n; i++) {
+    const value = values[i] as number;
+    if (value < least) least = value;
+    sum += value;
+  }
+  return { least, sum };
+};

@@ -1,0 +1,108 @@
+// The reference of a call that sees tokens, checked: log-probs, logits, or hidden states and a head.
+
+import { recordOf } from "../checks/record.ts";
+import { bufferOf, plainView, refuseStray } from "../checks/views.ts";
+import { KindError, ParamError, ShapeError } from "../errors.ts";
+import { arrayKind, kindOf } from "../messages.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { FloatArray, Floats, Reference } from "../types.ts";
+import { type FloatData, lengthOf, readFloats } from "./floats.ts";
+import { type HeadData, headArrays, readHead } from "./head.ts";
+import { checkFiniteRows, logpKinds } from "./token-results.ts";
+import type { TokenList } from "./tokens.ts";
+
+/** A checked reference. */
+export type ReferenceData =
+  | { readonly logps: FloatArray }
+  | { readonly logits: FloatData }
+  | { readonly head: HeadData };
+
+interface AnyReference {
+  logps?: FloatArray;
+  logits?: Floats;
+  hidden?: Floats;
+  weight?: Floats;
+  bias?: Floats | undefined;
+  hiddenSize?: number | undefined;
+}
+
+const expected = "{ logps }, { logits } or { hidden, weight }";
+
+const readForms = recordOf(
+  { what: "reference", field: "a part of a reference", prefix: "reference.", expected },
+  ({ logps, logits, hidden, weight, bias, hiddenSize }: AnyReference): AnyReference => {
+    return { logps, logits, hidden, weight, bias, hiddenSize } as AnyReference;
+  },
+);
+
+/** The fields of a reference, read once. Throws    KindError, ParamError for names that are none */
+export function readReferenceFields(given: unknown): AnyReference {
+  const fields = readForms(given);
+  const { logps, logits, hidden } = fields;
+  if (logps !== undefined || logits !== undefined || hidden !== undefined) return fields;
+  // The form that was meant, so that the refusal names it.
+  const [meant, ...others] = ["logps", "logits", "hidden"].filter((form) => form in (given as object));
+  return meant && others.length === 0 ? ({ ...fields, [meant]: null } as unknown as AnyReference) : fields;
+}
+
+/** Checks a reference, once its fields are read; `width` is that of the policy's hidden states, if it has any. With it comes the caller's array of log-probs. */
+export function readReference(
+  reference: Reference | undefined,
+  plan: Plan,
+  list: TokenList,
+  vocab: number,
+  finite: boolean,
+  width?: number,
+): readonly [ReferenceData | undefined, Record<string, FloatArray>] {
+  if (reference === undefined) {
+    const ratio = plan.terms.find(({ loss }) => !("likelihood" in loss));
+    if (!ratio || plan.referenceFree) return [undefined, {}];
+    throw new ParamError("missing-input", `reference: expected with ${ratio.loss.id}, got nothing`);
+  }
+  const { logps, logits, hidden, weight, bias, hiddenSize } = reference as AnyReference;
+  if ([logps, logits, hidden].filter((form) => form !== undefined).length !== 1) {
+    throw new KindError(`reference: expected ${expected}, got ${kindOf(reference)}`);
+  }
+  if (hidden !== undefined) {
+    const own = hiddenSize ?? width ?? widthOf(weight, vocab);
+    const head = readHead({ hidden, weight: weight as Floats, bias }, own, "reference.", list, vocab, finite);
+    return [{ head }, {}];
+  }
+  for (const [name, value] of Object.entries({ weight, bias, hiddenSize })) {
+    if (value === undefined) continue;
+    throw new ParamError("unused-option", `reference.${name}: not used by ${logps ? "logps" : "logits"}`);
+  }
+  if (logps !== undefined) return [{ logps: readLogps(logps, list, finite) }, { "reference.logps": logps }];
+  const floats = readFloats(logits as Floats, "reference.logits", list.positions * vocab);
+  if (finite) checkFiniteRows(floats, "reference.logits", list, vocab);
+  return [{ logits: floats }, {}];
+}
+
+// Where there is no policy's head to go by, as many as the weight has for each id.
+function widthOf(weight: Floats | undefined, vocab: number): number {
+  const length = weight === undefined ? undefined : lengthOf(weight);
+  if (length === undefined) throw new KindError(`reference.weight: expected floats, got ${kindOf(weight)}`);
+  return length / vocab;
+}
+
+function readLogps(given: FloatArray, { pairs }: TokenList, finite: boolean): FloatArray {
+  const kind = arrayKind(given);
+  if (!logpKinds.includes(kind)) {
+    throw new KindError(`reference.logps: expected a ${logpKinds.join(" or ")}, got ${kindOf(given)}`);
+  }
+  refuseStray(given, "reference.logps", bufferOf(given));
+  const logps = plainView(given, kind);
+  if (logps.length !== 2 * pairs) {
+    throw new ShapeError("wrong-length", `reference.logps: expected ${2 * pairs} values, got ${logps.length}`);
+  }
+  const at = finite ? logps.findIndex((value) => !Number.isFinite(value)) : -1;
+  if (at >= 0) throw new ParamError("not-finite", `reference.logps[${at}]: expected a finite number, got ${logps[at]}`);
+  // A copy: the results may be written over the very array.
+  return Float64Array.from(logps);
+}
+
+/** The floats of a reference that are read while the call computes. */
+export function referenceArrays(reference: ReferenceData | undefined): Record<string, FloatData> {
+  if (!reference || "logps" in reference) return {};
+  return "head" in reference ? headArrays(reference.head, "reference.") : { "reference.logits": reference.logits };
+}

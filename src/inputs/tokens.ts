@@ -1,0 +1,163 @@
+// Which rows of the logits count, and which token each of them predicts: padded and packed batches become one list.
+
+import { recordOf } from "../checks/record.ts";
+import { bufferOf, lengthOf, refuseStray } from "../checks/views.ts";
+import { KindError, ParamError, ShapeError } from "../errors.ts";
+import { arrayKind, kindOf } from "../messages.ts";
+import type { Ids, Mask, PackedTokens, Tokens } from "../types.ts";
+
+/** The tokens that count, sequence by sequence, the B chosen first. */
+export interface TokenList {
+  readonly pairs: number;
+  /** [2B+1] sequence r owns the tokens start[r] .. start[r+1]−1 of this list. */
+  readonly start: Int32Array;
+  /** The row of the logits that predicts each token. */
+  readonly rows: Int32Array;
+  /** The id that it predicts. */
+  readonly targets: Int32Array;
+  /** [2B] what length-normalised losses divide by: the completion's tokens, also the one that nothing predicts. */
+  readonly lengths: Float64Array;
+  /** Rows of the logits, counting or not: 2B·T, or the number of packed tokens. */
+  readonly positions: number;
+}
+
+const idKinds = ["Int32Array", "BigInt64Array"];
+const maskKinds = ["Uint8Array", ...idKinds];
+
+// attentionMask is the model's: `collate` gives it with the rest of a padded batch.
+const readPadded = recordOf(
+  { what: "tokens", field: "a part of padded tokens", prefix: "tokens." },
+  (given: Tokens & { attentionMask?: unknown; offsets?: undefined }) => {
+    const { pairs, length, inputIds, completionMask, attentionMask, offsets } = given;
+    return { pairs, length, inputIds, completionMask, attentionMask, offsets };
+  },
+);
+
+const readPacked = recordOf(
+  { what: "tokens", field: "a part of packed tokens", prefix: "tokens." },
+  ({ pairs, offsets, targets, lengths }: PackedTokens): PackedTokens => ({ pairs, offsets, targets, lengths }),
+);
+
+/** A batch of tokens, read once. Throws    KindError; ParamError for names that are none of its layout */
+export function readTokens(tokens: unknown): Tokens | PackedTokens {
+  return hasOffsets(tokens) ? readPacked(tokens) : readPadded(tokens);
+}
+
+function hasOffsets(tokens: unknown): boolean {
+  try {
+    return typeof tokens === "object" && tokens !== null && "offsets" in tokens && tokens.offsets !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Checks a batch of tokens, once it is read, and lists those that count. In padded rows position t predicts token t+1, so the first token of
+ * a row is never predicted; what stands under mask 0 is not looked at.
+ *
+ * Throws    KindError, ShapeError; ParamError ("bad-id") with row and position for an id or an offset out of range
+ */
+export function listTokens(tokens: Tokens | PackedTokens, vocab: number): TokenList {
+  checkCount(vocab, "vocab");
+  checkCount(tokens.pairs, "tokens.pairs");
+  return isPacked(tokens) ? listPacked(tokens, vocab) : listPadded(tokens, vocab);
+}
+
+const isPacked = (tokens: Tokens | PackedTokens): tokens is PackedTokens =>
+  (tokens as PackedTokens).offsets !== undefined;
+
+/** A positive integer, or an error that names it. */
+export function checkCount(value: unknown, name: string): asserts value is number {
+  if (typeof value !== "number") throw new KindError(`${name}: expected a number, got ${kindOf(value)}`);
+  if (!Number.isSafeInteger(value) || value < 1 || value >= 2 ** 31) {
+    throw new ParamError("out-of-range", `${name}: expected an integer in 1..2147483647, got ${value}`);
+  }
+}
+
+function checkArray(array: Ids | Mask, name: string, kinds: readonly string[], length: number): void {
+  if (!kinds.includes(arrayKind(array))) {
+    throw new KindError(`${name}: expected ${kinds.join(" or ")}, got ${kindOf(array)}`);
+  }
+  if (lengthOf(array) !== length) {
+    throw new ShapeError("wrong-length", `${name}: expected ${length} values, got ${lengthOf(array)}`);
+  }
+  refuseStray(array, name, bufferOf(array));
+}
+
+function listPadded({ pairs, length, inputIds, completionMask }: Tokens, vocab: number): TokenList {
+  checkCount(length, "tokens.length");
+  const positions = 2 * pairs * length;
+  checkCount(positions, "2·pairs·length");
+  checkArray(inputIds, "tokens.inputIds", idKinds, positions);
+  checkArray(completionMask, "tokens.completionMask", maskKinds, positions);
+  const start = new Int32Array(2 * pairs + 1);
+  const lengths = new Float64Array(2 * pairs);
+  let count = 0;
+  for (let r = 0; r < 2 * pairs; r++) {
+    for (let t = 0; t < length; t++) {
+      const bit = Number(completionMask[r * length + t]);
+      if (bit === 0) continue;
+      if (bit !== 1) {
+        throw new ParamError(
+          "out-of-range",
+          `tokens.completionMask[${r * length + t}]: expected 0 or 1, got ${bit} (row ${r}, position ${t})`,
+        );
+      }
+      lengths[r] = (lengths[r] as number) + 1;
+      if (t > 0) count++;
+    }
+    start[r + 1] = count;
+  }
+  const rows = new Int32Array(count);
+  const targets = new Int32Array(count);
+  let k = 0;
+  for (let r = 0; r < 2 * pairs; r++) {
+    for (let t = 1; t < length; t++) {
+      const at = r * length + t;
+      if (Number(completionMask[at]) === 0) continue;
+      rows[k] = at - 1;
+      const id = Number(inputIds[at]);
+      if (!(id >= 0 && id < vocab)) throw badId("tokens.inputIds", at, inputIds, vocab, `row ${r}, position ${t}`);
+      targets[k++] = id;
+    }
+  }
+  return { pairs, start, rows, targets, lengths, positions };
+}
+
+function listPacked({ pairs, offsets, targets: ids, lengths }: PackedTokens, vocab: number): TokenList {
+  checkArray(offsets, "tokens.offsets", idKinds, 2 * pairs + 1);
+  const start = Int32Array.from({ length: 2 * pairs + 1 }, (_, r) => Number(offsets[r]));
+  for (let r = 0; r <= 2 * pairs; r++) {
+    const [least, got] = [r === 0 ? 0 : (start[r - 1] as number), offsets[r]];
+    if (Number(got) >= least && Number(got) === start[r] && !(r === 0 && Number(got) !== 0)) continue;
+    const expected = r === 0 ? "0" : `at least ${least}`;
+    throw new ParamError("bad-id", `tokens.offsets[${r}]: expected ${expected}, got ${got}`);
+  }
+  const count = start[2 * pairs] as number;
+  checkArray(ids, "tokens.targets", idKinds, count);
+  const rows = new Int32Array(count);
+  const targets = new Int32Array(count);
+  for (let r = 0; r < 2 * pairs; r++) {
+    for (let k = start[r] as number; k < (start[r + 1] as number); k++) {
+      rows[k] = k;
+      const id = Number(ids[k]);
+      if (!(id >= 0 && id < vocab)) throw badId("tokens.targets", k, ids, vocab, `row ${r}`);
+      targets[k] = id;
+    }
+  }
+  return { pairs, start, rows, targets, lengths: packedLengths(lengths, start), positions: count };
+}
+
+function packedLengths(lengths: Ids | undefined, start: Int32Array): Float64Array {
+  const sequences = start.length - 1;
+  if (lengths !== undefined) checkArray(lengths, "tokens.lengths", idKinds, sequences);
+  return Float64Array.from({ length: sequences }, (_, r) => {
+    const own = (start[r + 1] as number) - (start[r] as number);
+    const given = lengths === undefined ? own : Number(lengths[r]);
+    if (given >= own) return given;
+    throw new ParamError("out-of-range", `tokens.lengths[${r}]: expected at least the row's ${own}, got ${given}`);
+  });
+}
+
+const badId = (name: string, at: number, ids: Ids, vocab: number, where: string): ParamError =>
+  new ParamError("bad-id", `${name}[${at}]: expected an id in 0..${vocab - 1}, got ${ids[at]} (${where})`);

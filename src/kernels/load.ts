@@ -1,0 +1,185 @@
+// The two modules as bytes, and which of them this engine takes.
+
+import { BackendError } from "../errors.ts";
+import type { FloatType } from "../inputs/floats.ts";
+import type { KernelName } from "../plan/constants.gen.ts";
+
+/** What the modules export; pointers and counts are numbers, arrays are float32 unless a name says otherwise. */
+export type KernelExports = {
+  readonly [name in `${KernelName}_f32`]: (
+    policyChosen: number,
+    policyRejected: number,
+    referenceChosen: number,
+    referenceRejected: number,
+    chosenLengths: number,
+    rejectedLengths: number,
+    loss: number,
+    gradChosen: number,
+    gradRejected: number,
+    n: number,
+    constants: number,
+  ) => void;
+} & {
+  /** Takes n more logits of a row into its state: maximum, Σe^(x−max), and with statistics Σe^(x−max)(x−max), Σe^2(x−max), Σx. */
+  readonly [name in `${"logsumexp" | "logits_stats"}_${FloatType}`]: (x: number, n: number, state: number) => void;
+} & {
+  /** out = g·(1[v = label] − e^(x−max)/sum); label −1 is none. */
+  readonly [name in `logits_grad_${FloatType | "f16_f32" | "bf16_f32"}`]: (
+    x: number,
+    out: number,
+    n: number,
+    label: number,
+    g: number,
+    max: number,
+    sum: number,
+  ) => void;
+} & {
+  /** Between float32 and half types: n elements, a multiple of 16. */
+  readonly [name in `${"widen" | "narrow"}_${"f16" | "bf16"}`]: (x: number, out: number, n: number) => void;
+} & {
+  readonly HEAP_BASE: WebAssembly.Global;
+  readonly SCRATCH_BYTES: WebAssembly.Global;
+  readonly SORT_COUNTS_BYTES: WebAssembly.Global;
+  pair_stats_f32(pc: number, pr: number, rc: number, rr: number, n: number, sums: number): void;
+  sum_f32(x: number, n: number): number;
+  scan_f32(x: number, n: number, out: number): void;
+  add_f32(x: number, y: number, n: number): void;
+  weigh_f32(x: number, y: number, n: number): void;
+  scale_f32(y: number, n: number, factor: number): void;
+  chain_f32(slope: number, x: number, out: number, n: number): void;
+  clear_empty_f32(length: number, y: number, n: number): void;
+  scaled_difference_f32(x: number, y: number, out: number, n: number, factor: number): void;
+  likelihood_f32(pc: number, loss: number, gc: number, gr: number, n: number, value: number, slope: number): void;
+  argsort_f64(keys: number, order: number, keys2: number, order2: number, counts: number, n: number): void;
+  difference_f64(x: number, y: number, out: number, n: number): void;
+  scatter_f32(x: number, order: number, out: number, n: number): void;
+  /** Rows of a panel of A: 4 or 6. */
+  readonly GEMM_ROWS: WebAssembly.Global;
+  /** C = A·B, or C += A·B with `add` 1: panels in, rows `stride` apart out; m a multiple of GEMM_ROWS, n of 8. */
+  gemm_f32(a: number, b: number, c: number, m: number, n: number, k: number, stride: number, add: number): void;
+  /** Rows to panels: [m/width][k][width]. */
+  pack_columns_f32(x: number, stride: number, m: number, k: number, out: number, width: number): void;
+  /** Rows to panels: m rows of [n/width][panel][width]. */
+  pack_rows_f32(x: number, stride: number, m: number, n: number, out: number, panel: number, width: number): void;
+  /** A tile of logits, from id `first` on: into seven sums a row, or to gradients in place. */
+  linear_sums_f32(
+    tile: number,
+    stride: number,
+    rows: number,
+    n: number,
+    first: number,
+    ids: number,
+    sums: number,
+    all: number,
+  ): void;
+  linear_grad_f32(
+    tile: number,
+    stride: number,
+    rows: number,
+    n: number,
+    first: number,
+    ids: number,
+    slopes: number,
+  ): void;
+};
+
+/** What `createWasm({ module })` takes. */
+export type WasmSource = WebAssembly.Module | BufferSource | Response;
+
+// (func (param v128) (result v128) local.get 0 local.get 0 local.get 0 f32x4.relaxed_madd), and the same with f32x4.add.
+const probeStart = [0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 123, 1, 123, 3, 2, 1, 0];
+const relaxedProbe = [10, 13, 1, 11, 0, 32, 0, 32, 0, 32, 0, 253, 133, 2, 11];
+const simdProbe = [10, 11, 1, 9, 0, 32, 0, 32, 0, 253, 228, 1, 11];
+
+const accepts = (body: readonly number[]): boolean =>
+  typeof WebAssembly === "object" && WebAssembly.validate(new Uint8Array([...probeStart, ...body]));
+
+/** Whether this engine has fixed-width SIMD. */
+export const hasSimd = (): boolean => accepts(simdProbe);
+
+/** Whether this engine has relaxed SIMD. */
+export const hasRelaxedSimd = (): boolean => accepts(relaxedProbe);
+
+/**
+ * The module built into the package: plain and relaxed are chunks of their own, each loaded only where it is used.
+ *
+ * Throws    BackendError ("unavailable") where the engine lacks what unpacks it: DecompressionStream and its kin
+ */
+export async function builtInBytes(relaxed: boolean): Promise<ArrayBuffer> {
+  const { deflated: base64 } = await (relaxed ? import("./kernels-relaxed.gen.ts") : import("./kernels.gen.ts"));
+  try {
+    const deflated = new Blob([Uint8Array.from(ascii(atob(base64)))]);
+    return await new Response(deflated.stream().pipeThrough(new DecompressionStream("deflate-raw"))).arrayBuffer();
+  } catch (cause) {
+    const message = `wasm: the built-in module cannot be unpacked here (${reasonIn(cause)}); pass a module, or use createJs()`;
+    throw new BackendError("unavailable", message, { cause });
+  }
+}
+
+/**
+ * Compiles a module.
+ *
+ * Throws    BackendError ("unavailable") where WebAssembly may not be compiled
+ */
+export async function compile(bytes: BufferSource): Promise<WebAssembly.Module> {
+  try {
+    return await WebAssembly.compile(bytes);
+  } catch (cause) {
+    throw refused(cause);
+  }
+}
+
+function refused(cause: unknown): BackendError {
+  const message = `wasm: this place does not compile WebAssembly (${reasonIn(cause)}); allow 'wasm-unsafe-eval', pass a module, or use createJs()`;
+  return new BackendError("unavailable", message, { cause });
+}
+
+const reasonIn = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+
+/** The bytes in what the caller gave, or its module: one of another realm is no instance of ours, so it is known by elimination. */
+export async function readSource(source: WasmSource): Promise<BufferSource | WebAssembly.Module> {
+  if (ArrayBuffer.isView(source) || isArrayBuffer(source)) return source as BufferSource;
+  return "arrayBuffer" in source ? source.arrayBuffer() : source;
+}
+
+export const isBytes = (source: BufferSource | WebAssembly.Module): source is BufferSource =>
+  ArrayBuffer.isView(source) || isArrayBuffer(source);
+
+const ascii = (text: string): number[] => Array.from(text, (character) => character.charCodeAt(0));
+
+// The import "env" "memory": a memory with a maximum, not shared.
+const memoryImport = [3, ...ascii("env"), 6, ...ascii("memory"), 2, 1];
+
+/** The same module for a memory that is shared: one bit of its import says so, and nothing else differs. */
+export function forSharedMemory(bytes: BufferSource): Uint8Array<ArrayBuffer> | undefined {
+  const copy = new Uint8Array(
+    ArrayBuffer.isView(bytes)
+      ? bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)
+      : bytes.slice(0),
+  ) as Uint8Array<ArrayBuffer>;
+  const at = copy.findIndex((_, i) => memoryImport.every((byte, j) => copy[i + j] === byte));
+  if (at < 0) return undefined;
+  copy[at + memoryImport.length - 1] = 3;
+  return copy;
+}
+
+const isArrayBuffer = (source: object): source is ArrayBuffer => "byteLength" in source;
+
+/** The first page of a memory: the module's constants, and the scratch memory of an instance that has it for itself. */
+export const STATIC_BYTES = 65536;
+export const OWN_SCRATCH = 16384;
+
+/** An instance over a memory; `scratch` is the address of SCRATCH_BYTES that no other instance uses. */
+export function instantiate(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  scratch: number = OWN_SCRATCH,
+): KernelExports {
+  try {
+    const { exports } = new WebAssembly.Instance(module, { env: { memory, scratch, abort: () => {} } });
+    return exports as KernelExports;
+  } catch (cause) {
+    // WebKit compiles under any content policy, and refuses here.
+    throw cause instanceof WebAssembly.CompileError ? refused(cause) : cause;
+  }
+}

@@ -1,0 +1,73 @@
+// Margins of a pair: the difference of the scores f(log-ratio) under each f-divergence, with both derivatives.
+//
+// A margin function takes the log-ratios and the two lengths that divide the scores (1 for losses that do not normalise),
+// then the divergence's constants, and returns [d, dd/da, dd/dc]. It is printed as a kernel like the losses are.
+// Paper     Wang et al. 2023, "Beyond Reverse KL", arXiv:2309.16240; TRL drops the constants of f'.
+
+import { sigmoid, softplus } from "../losses/math.ts";
+
+export type Margin = (
+  a: number,
+  c: number,
+  chosenLength: number,
+  rejectedLength: number,
+  ...constants: number[]
+) => readonly [d: number, da: number, dc: number];
+
+/** f(r) = r: the difference of log-ratios. An empty completion counts as one token. */
+export const reverseKl: Margin = (a, c, chosenLength, rejectedLength) => {
+  const perChosen = 1 / Math.max(chosenLength, 1);
+  const perRejected = 1 / Math.max(rejectedLength, 1);
+  return [a * perChosen - c * perRejected, perChosen, -perRejected];
+};
+
+/**
+ * f(r) = log σ(r).
+ *
+ * Where the log-ratios are close, softplus(−c) − softplus(−a) = log1p(σ(−a)·expm1(a − c)) keeps the digits that the
+ * difference would lose, and a large β bring to light.
+ */
+export const jsDivergence: Margin = (a, c, chosenLength, rejectedLength) => {
+  const perChosen = 1 / Math.max(chosenLength, 1);
+  const perRejected = 1 / Math.max(rejectedLength, 1);
+  const gap = a - c;
+  const ratio = Math.max(Math.min(sigmoid(-a) * Math.expm1(gap), 1), -0.5);
+  const near = Math.log1p(ratio) * perRejected + softplus(-a) * (perRejected - perChosen);
+  const far = softplus(-c) * perRejected - softplus(-a) * perChosen;
+  return [Math.abs(gap) < 0.6 ? near : far, sigmoid(-a) * perChosen, -sigmoid(-c) * perRejected];
+};
+
+/**
+ * f(r) = e^t / k, t = min(k·r, cap): the α-divergence with k = α − 1, the forward KL with k = −1 and no cap. The margin comes
+ * out times `unit`, its derivatives times `slopeUnit`: src/backends/js/diverged.ts says which.
+ *
+ * Powers that may leave float32 are squares of e^(t/2), each factor applied on its own: their products with β, 1/n and the
+ * loss's slope may still lie within.
+ *
+ * The larger power is taken out of the difference, e^M·(1/n − e^−|s−t|/m) or the mirror image: an overflow is ±∞, not ∞ − ∞.
+ * Where the powers are close, expm1 keeps the digits that the difference would lose (near α = 1, or a ≈ c); where they are
+ * far apart it would lose those of the smaller 1/n. The slope is 0 where the cap is active.
+ * The bounds of ±1e30 change no power, e^±1e30 being ∞ and 0 already; they keep ∞ − ∞ out of the exponents.
+ */
+export const powerDivergence: Margin = (a, c, chosenLength, rejectedLength, k, cap, unit, slopeUnit) => {
+  const perChosen = 1 / Math.max(chosenLength, 1);
+  const perRejected = 1 / Math.max(rejectedLength, 1);
+  const s = Math.max(Math.min(k * a, Math.min(cap, 1e30)), -1e30);
+  const t = Math.max(Math.min(k * c, Math.min(cap, 1e30)), -1e30);
+  const gap = s - t;
+  const fall = Math.exp(-Math.abs(gap));
+  const drop = Math.expm1(-Math.abs(gap));
+  const far = gap >= 0 ? perChosen - fall * perRejected : fall * perChosen - perRejected;
+  const near = perChosen - perRejected + (gap >= 0 ? -drop * perRejected : drop * perChosen);
+  const rest = Math.abs(gap) < 0.7 ? near : far;
+  const chosenRoot = Math.exp(0.5 * s);
+  const rejectedRoot = Math.exp(0.5 * t);
+  const root = Math.max(chosenRoot, rejectedRoot);
+  const most = Math.max(s, t);
+  const scaled = rest * (unit / k);
+  return [
+    rest === 0 ? 0 : most > 80 ? root * (root * scaled) : Math.exp(most) * scaled,
+    k * a > cap ? 0 : chosenRoot * (chosenRoot * (perChosen * slopeUnit)),
+    k * c > cap ? 0 : -(rejectedRoot * (rejectedRoot * (perRejected * slopeUnit))),
+  ];
+};

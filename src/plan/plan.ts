@@ -1,0 +1,190 @@
+// From the options of a call to what is to be computed: which losses, with which weights and hyperparameters.
+
+import { didYouMean } from "../checks/hints.ts";
+import { quoted } from "../checks/printable.ts";
+import { KindError, ParamError } from "../errors.ts";
+import { inRange, isLoss, type Loss, type Param, rangeText } from "../losses/define.ts";
+import { losses, lossTypes } from "../losses/index.ts";
+import { oldNames } from "../losses/old-names.ts";
+import { beta, sharedParams } from "../losses/params.ts";
+import { unknownLoss } from "../losses/unknown.ts";
+import { kindOf, shown } from "../messages.ts";
+import type { LossOptions } from "../types.ts";
+import { jsDivergence, type Margin, powerDivergence } from "./divergences.ts";
+import { isRunningMean, type RunningMean } from "./running-mean.ts";
+
+export { arrayKind, kindOf, shown } from "../messages.ts";
+
+/** How the margin of a pair is formed: the printed kernel's name, the function, its constants. */
+export interface Divergence {
+  readonly id: "js" | "power";
+  readonly margin: Margin;
+  readonly constants: readonly number[];
+}
+
+/** One entry of the list of losses. */
+export interface Term {
+  readonly loss: Loss;
+  readonly weight: number;
+  /** The hyperparameters in the order of the loss's table. */
+  readonly params: number[];
+  /** Where the running mean goes among the parameters. */
+  readonly shiftAt: number;
+  /** Undefined for the reverse KL, whose margin is the difference of log-ratios. */
+  readonly divergence: Divergence | undefined;
+}
+
+export interface Plan {
+  readonly terms: readonly Term[];
+  readonly beta: number;
+  readonly referenceFree: boolean;
+  readonly shift: RunningMean | undefined;
+}
+
+/**
+ * Plans what the loss options of a call ask for, as `readLossOptions` reads them.
+ *
+ * Throws    ParamError for unknown losses, values out of range, options that no loss asked for uses; KindError
+ */
+export function planLosses(options: LossOptions): Plan {
+  const { lossType = "sigmoid", rewardShift } = options;
+  const chosen = readLosses(lossType);
+  const weights = readWeights(options.lossWeights, chosen.length);
+  const shift = typeof rewardShift === "object" ? checkShift(rewardShift) : undefined;
+  checkNames(options, chosen);
+  const divergence = readDivergence(options, chosen);
+  const rewardBeta = readBeta(options, chosen);
+  const terms: Term[] = [];
+  for (let j = 0; j < chosen.length; j++) {
+    const loss = chosen[j] as Loss;
+    const params: number[] = [];
+    let shiftAt = -1;
+    for (const name in loss.params) {
+      if (name === "rewardShift" && shift) shiftAt = params.length;
+      const param = loss.params[name] as Param;
+      params.push(name === "rewardShift" && shift ? 0 : readParam(options, name, param, loss.id));
+    }
+    const takesMargin = "margin" in loss && !loss.sorted;
+    terms.push({ loss, weight: weights?.[j] ?? 1, params, shiftAt, divergence: takesMargin ? divergence : undefined });
+  }
+  return { terms, beta: rewardBeta, referenceFree: options.referenceFree ?? false, shift };
+}
+
+// Every loss has rewards, and β scales them: also where no formula uses it. A loss of the user's may have its own range and
+// default.
+function readBeta(options: LossOptions, chosen: readonly Loss[]): number {
+  const user = chosen.find(({ params }) => Object.hasOwn(params, "beta"));
+  return readParam(options, "beta", user?.params["beta"] ?? beta, user?.id ?? "rewards");
+}
+
+function readLosses(lossType: NonNullable<LossOptions["lossType"]>): Loss[] {
+  const list = Array.isArray(lossType) ? (lossType as readonly (string | Loss)[]) : [lossType as string | Loss];
+  if (list.length === 0) throw new ParamError("out-of-range", "lossType: expected a loss, got an empty list");
+  return list.map(readLoss);
+}
+
+const warned = new Set<string>();
+
+function readLoss(name: string | Loss): Loss {
+  if (isLoss(name)) return name;
+  if (typeof name !== "string") throw new KindError(`lossType: expected a name or a loss, got ${kindOf(name)}`);
+  if (Object.hasOwn(losses, name)) return losses[name as keyof typeof losses];
+  if (Object.hasOwn(oldNames, name)) {
+    const old = oldNames[name] as (typeof oldNames)[string];
+    if (!warned.has(name)) console.warn(`dpo-kernels: ${old.meaning}`);
+    warned.add(name);
+    return losses[old.id];
+  }
+  throw unknownLoss("lossType", name);
+}
+
+function readWeights(weights: readonly number[] | undefined, count: number): readonly number[] | undefined {
+  if (weights === undefined) return undefined;
+  if (weights === null || typeof weights !== "object" || typeof weights.length !== "number") {
+    throw new KindError(`lossWeights: expected a list of numbers, got ${kindOf(weights)}`);
+  }
+  if (weights.length !== count) {
+    throw new ParamError("out-of-range", `lossWeights: expected one number per loss (${count}), got ${weights.length}`);
+  }
+  for (let j = 0; j < count; j++) checkNumber(weights[j], `lossWeights[${j}]`);
+  return weights;
+}
+
+/** A finite number, or an error that names it. */
+export function checkNumber(value: unknown, name: string): asserts value is number {
+  if (typeof value !== "number") throw new KindError(`${name}: expected a number, got ${kindOf(value)}`);
+  if (!Number.isFinite(value)) throw new ParamError("out-of-range", `${name}: expected a finite number, got ${value}`);
+}
+
+function readParam(options: LossOptions, name: string, param: Param, user: string): number {
+  const given = (options as Record<string, unknown>)[name];
+  if (given === undefined) return param.default;
+  if (typeof given !== "number") throw new KindError(`${name}: expected a number, got ${kindOf(given)}`);
+  if (!inRange(given, param)) {
+    throw new ParamError("out-of-range", `${name}: expected a number in ${rangeText(param)} (${user}), got ${given}`);
+  }
+  return given;
+}
+
+// An option that nothing uses is refused: ignored, it would train another loss than the one asked for.
+function checkNames(options: LossOptions, chosen: readonly Loss[]): void {
+  for (const name in sharedParams) {
+    const value = (options as Record<string, unknown>)[name];
+    if (value === undefined || name === "beta" || value === sharedParams[name]?.default) continue;
+    if (chosen.some((loss) => Object.hasOwn(loss.params, name))) continue;
+    const users = lossTypes.filter((id) => Object.hasOwn(losses[id].params, name));
+    throw unused(name, chosen, `used by ${users.join(", ")}`);
+  }
+}
+
+const unused = (name: string, chosen: readonly Loss[], why: string): ParamError =>
+  new ParamError("unused-option", `${name}: not used by ${chosen.map((loss) => loss.id).join(", ")} (${why})`);
+
+function readDivergence(options: LossOptions, chosen: readonly Loss[]): Divergence | undefined {
+  const { fDivergence = "reverse_kl", fAlpha, referenceFree = false } = options;
+  if (typeof referenceFree !== "boolean") {
+    throw new KindError(`referenceFree: expected true or false, got ${kindOf(referenceFree)}`);
+  }
+  if (referenceFree && chosen.every((loss) => "likelihood" in loss)) {
+    throw unused("referenceFree", chosen, "it has no reference");
+  }
+  if (fAlpha !== undefined) checkNumber(fAlpha, "fAlpha");
+  if (fAlpha !== undefined && fAlpha !== 0.5 && fDivergence !== "alpha_divergence") {
+    throw new ParamError("unused-option", `fAlpha: not used by ${fDivergence} (used by alpha_divergence)`);
+  }
+  const isKnown = typeof fDivergence === "string" && Object.hasOwn(divergences, fDivergence);
+  const make = isKnown ? divergences[fDivergence] : undefined;
+  if (!make) {
+    const hint = typeof fDivergence === "string" ? didYouMean(fDivergence, divergenceNames, undefined, quoted) : "";
+    const expected = `expected one of ${divergenceNames.join(", ")}`;
+    throw new ParamError("out-of-range", `fDivergence: ${expected}, got ${shown(fDivergence)}${hint}`);
+  }
+  if (fDivergence === "reverse_kl") return undefined;
+  const other = chosen.find((loss) => !("likelihood" in loss) && !("margin" in loss && !loss.sorted));
+  if (other || chosen.every((loss) => "likelihood" in loss)) {
+    const takers = lossTypes.filter((id) => "margin" in losses[id] && !("sorted" in losses[id]));
+    const name = (other ?? chosen[0])?.id;
+    throw new ParamError(
+      "unused-option",
+      `fDivergence: ${fDivergence} has no meaning for ${name} (used by ${takers.join(", ")})`,
+    );
+  }
+  return make(fAlpha ?? 0.5);
+}
+
+// TRL's caps on the exponent of the α-divergence in float32; its fall-back to the log-ratio near α = 1.
+const divergences: Record<string, (alpha: number) => Divergence | undefined> = {
+  reverse_kl: () => undefined,
+  forward_kl: () => ({ id: "power", margin: powerDivergence, constants: [-1, Infinity] }),
+  js_divergence: () => ({ id: "js", margin: jsDivergence, constants: [] }),
+  alpha_divergence: (alpha) =>
+    Math.abs(alpha - 1) < 1e-6 ? undefined : { id: "power", margin: powerDivergence, constants: [alpha - 1, 80] },
+};
+
+const divergenceNames = Object.keys(divergences);
+
+// Anything else would be read as no shift at all.
+function checkShift(value: RunningMean): RunningMean {
+  if (isRunningMean(value)) return value;
+  throw new KindError(`rewardShift: expected a number or createRunningMean(), got ${kindOf(value)}`);
+}

@@ -1,0 +1,72 @@
+// The running mean of rewards that BCO subtracts (`rewardShift`), as TRL's DPOTrainer kept it up to v0.28.
+
+import { recordOf } from "../checks/record.ts";
+import { KindError, ParamError } from "../errors.ts";
+import { kindOf } from "../messages.ts";
+
+/** A mean over calls: each call counts once, whatever its batch size. */
+export interface RunningMean {
+  readonly mean: number;
+  readonly count: number;
+  /** Takes in the mean of one batch and returns the new mean, the current batch included. */
+  update(batchMean: number): number;
+  toJSON(): { mean: number; count: number };
+}
+
+/** The mean once one more batch is taken in. */
+export const nextMean = ({ mean, count }: { mean: number; count: number }, batchMean: number): number =>
+  mean + (batchMean - mean) / (count + 1);
+
+const readState = recordOf(
+  {
+    what: "state",
+    field: "a part of a running mean's state",
+    prefix: "state.",
+    expected: "{ mean: number, count: number }",
+  },
+  ({ mean, count }: { mean: number; count: number }) => ({ mean, count }),
+);
+
+/** Whether a value is a running mean, also one of another copy of this package. */
+export function isRunningMean(value: unknown): value is RunningMean {
+  if (typeof value !== "object" || value === null) return false;
+  const { mean, count, update } = value as Partial<RunningMean>;
+  return typeof mean === "number" && typeof count === "number" && typeof update === "function";
+}
+
+/**
+ * A running mean to hand to `rewardShift`; every successful call that uses it updates it once.
+ *
+ * Throws    KindError if the state to restore is not `{ mean, count }`; ParamError for a mean that is not finite, a count that
+ *           is none
+ * @example  const shift = createRunningMean();
+ *           js.pairLoss(pairs, { lossType: "bco_pair", rewardShift: shift });
+ *           const saved = JSON.stringify(shift);
+ *           const restored = createRunningMean(JSON.parse(saved));
+ */
+export function createRunningMean(state?: { mean: number; count: number }): RunningMean {
+  let { mean, count } = state === undefined ? { mean: 0, count: 0 } : readState(state);
+  if (typeof mean !== "number" || typeof count !== "number") {
+    throw new KindError(`state: expected { mean: number, count: number }, got ${kindOf(state)}`);
+  }
+  if (!Number.isFinite(mean)) {
+    throw new ParamError("out-of-range", `state.mean: expected a finite number, got ${mean}`);
+  }
+  if (!Number.isSafeInteger(count) || count < 0) {
+    throw new ParamError("out-of-range", `state.count: expected a count of batches, got ${count}`);
+  }
+  return {
+    get mean() {
+      return mean;
+    },
+    get count() {
+      return count;
+    },
+    update(batchMean) {
+      mean = nextMean({ mean, count }, batchMean);
+      count += 1;
+      return mean;
+    },
+    toJSON: () => ({ mean, count }),
+  };
+}
