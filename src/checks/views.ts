@@ -45,7 +45,12 @@ const types = { Float32Array, Float64Array, Int32Array, Uint32Array, Uint16Array
 /** A view of the same memory that is nothing but a view, of this realm; `kind` is what `arrayKind` says. */
 export function plainView<A extends ArrayBufferView>(array: A, kind: string): A {
   const View = kind === "Float16Array" ? Float16Array : types[kind as keyof typeof types];
-  return new View(bufferOf(array) as ArrayBuffer, offsetOf(array), lengthOf(array)) as unknown as A;
+  try {
+    return new View(bufferOf(array) as ArrayBuffer, offsetOf(array), lengthOf(array)) as unknown as A;
+  } catch {
+    // Its buffer is detached: it holds nothing, as its length says too.
+    return new View(0) as unknown as A;
+  }
 }
 
 /** Whether two typed arrays share a byte. */
