@@ -1,6 +1,6 @@
-import { exp_neg_abs_x4, exp_x4, expm1_x4, log1p_x4, neg_x4 } from "../math";
+import { exp_neg_abs_x4, exp_x4, expm1_x4, log1p_x4, neg_x4, tanh_x4 } from "../math";
 import { same } from "./support/buffers";
-import { EXP_LAST, made_denormals, sweep_exp, sweep_exp_neg_abs, sweep_expm1, sweep_log1p } from "./sweep";
+import { EXP_LAST, made_denormals, sweep_exp, sweep_exp_neg_abs, sweep_expm1, sweep_log1p, sweep_tanh } from "./sweep";
 
 const STRIDE: u32 = 509; // of the float32 numbers; test/slow-math.test.ts takes every one
 const END: u32 = 0xffffffff; // the last of them: 0 ... Infinity, NaNs, -0 ... -Infinity, NaNs
@@ -113,6 +113,31 @@ describe("log1p_x4", () => {
   });
   it("keeps its lanes apart", () => {
     expect(lanes_are_apart(log1p_x4)).toBe(true);
+  });
+});
+
+describe("tanh_x4", () => {
+  it("has an error of at most 6 ulp everywhere", () => {
+    expect(sweep_tanh(0, END, STRIDE)).toBeLessThanOrEqual(6);
+    expect(sweep_tanh(bits(0.0625), bits(9.1), 61)).toBeLessThanOrEqual(6);
+  });
+  it("is 0 at 0, ±1 at infinities and from 9.02 on, NaN at NaN, and never beyond ±1", () => {
+    expect(at(tanh_x4, 0)).toBe(0);
+    expect(at(tanh_x4, Infinity)).toBe(1);
+    expect(at(tanh_x4, -Infinity)).toBe(-1);
+    expect(at(tanh_x4, 9.02)).toBe(1);
+    expect(at(tanh_x4, -9.02)).toBe(-1);
+    expect(at(tanh_x4, NaN)).toBeNaN();
+    for (let x = bits(7); x < bits(9.1); x += 3) {
+      if (at(tanh_x4, reinterpret<f32>(x)) > 1) throw new Error("beyond 1");
+    }
+  });
+  it("makes a denormal of a denormal alone", () => {
+    sweep_tanh(bits(1e-38), bits(1e-37), 7);
+    expect(made_denormals()).toBe(0);
+  });
+  it("keeps its lanes apart", () => {
+    expect(lanes_are_apart(tanh_x4)).toBe(true);
   });
 });
 

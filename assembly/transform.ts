@@ -1,0 +1,66 @@
+// What models do to their logits before anything looks at them: z = inner·x, or z = outer·tanh(inner·x) under a softcap.
+// With logit scale k, softcap c and temperature T, inner is k/c and outer c/T; without a softcap inner is k/T, and outer 0.
+
+import { load_part, store_part } from "./inline/part";
+import { tanh_x4 } from "./math";
+
+/** n logits; `out` may be `x`. -Infinity is -outer under a softcap, as tanh has it. */
+export function transform_f32(x: usize, out: usize, n: usize, inner: f32, outer: f32): void {
+  if (outer == 0) scale_into(x, out, n, f32x4.splat(inner));
+  else soft_cap(x, out, n, f32x4.splat(inner), f32x4.splat(outer));
+}
+
+/**
+ * Takes a gradient with respect to z, in `grad`, to one with respect to x. Under a softcap dz/dx = inner·outer·(1 - (z/outer)²),
+ * which is 0 where tanh has rounded to ±1. `z` is what `transform_f32` gave.
+ */
+export function transform_grad_f32(z: usize, grad: usize, n: usize, inner: f32, outer: f32): void {
+  if (outer == 0) scale_into(grad, grad, n, f32x4.splat(inner));
+  else through_cap(z, grad, n, f32x4.splat(1 / outer), f32x4.splat(inner * outer));
+}
+
+function scale_into(x: usize, out: usize, n: usize, factor: v128): void {
+  const whole = x + ((n & ~3) << 2);
+  for (const end = x + (n << 2); x < end; ) {
+    const one = x >= whole;
+    store_part(out, f32x4.mul(load_part(x, one), factor), one);
+    x += one ? 4 : 16;
+    out += one ? 4 : 16;
+  }
+}
+
+// Four vectors at a time, so that their chains overlap.
+function soft_cap(x: usize, out: usize, n: usize, inner: v128, outer: v128): void {
+  const end = x + (n << 2);
+  for (const whole = x + ((n & ~15) << 2); x < whole; x += 64, out += 64) {
+    const a = capped(v128.load(x), inner, outer);
+    const b = capped(v128.load(x, 16), inner, outer);
+    const c = capped(v128.load(x, 32), inner, outer);
+    const d = capped(v128.load(x, 48), inner, outer);
+    v128.store(out, a);
+    v128.store(out, b, 16);
+    v128.store(out, c, 32);
+    v128.store(out, d, 48);
+  }
+  for (; x < end; x += 4, out += 4) store_part(out, capped(load_part(x, true), inner, outer), true);
+}
+
+// @ts-ignore: decorator
+@inline
+function capped(x: v128, inner: v128, outer: v128): v128 {
+  return f32x4.mul(tanh_x4(f32x4.mul(x, inner)), outer);
+}
+
+function through_cap(z: usize, grad: usize, n: usize, per: v128, slope: v128): void {
+  const one_x4 = f32x4.splat(1);
+  const whole = z + ((n & ~3) << 2);
+  for (const end = z + (n << 2); z < end; ) {
+    const one = z >= whole;
+    const t = f32x4.mul(load_part(z, one), per);
+    // (1 - t)(1 + t) keeps the digits that 1 - t² would lose; no more than 1 - t² = 0 beyond ±1.
+    const rest = f32x4.pmax(f32x4.splat(0), f32x4.mul(f32x4.sub(one_x4, t), f32x4.add(one_x4, t)));
+    store_part(grad, f32x4.mul(f32x4.mul(rest, slope), load_part(grad, one)), one);
+    z += one ? 4 : 16;
+    grad += one ? 4 : 16;
+  }
+}
