@@ -9,8 +9,9 @@ export {
   scale_f32,
   scaled_difference_f32,
 } from "./combine";
+export { entropy_grad_f32 } from "./entropy";
 export { GEMM_ROWS, gemm_f32 } from "./gemm";
-export { linear_grad_f32, linear_sums_f32 } from "./linear";
+export { linear_chain_f32, linear_grad_f32, linear_sums_f32 } from "./linear";
 export {
   logits_stats_bf16,
   logits_stats_f16,
@@ -33,6 +34,7 @@ export { scan_f32, sum_f32 } from "./reduce";
 export { SCRATCH_BYTES } from "./scratch";
 export { argsort_f64, difference_f64, SORT_COUNTS_BYTES, scatter_f32 } from "./sort";
 export { pair_stats_f32 } from "./stats";
+export { transform_f32, transform_grad_f32 } from "./transform";
 export { widen_bf16, widen_f16 } from "./widen";
 
 /** The first byte of memory that the module leaves to its caller. */

@@ -12,11 +12,11 @@ export function transform_f32(x: usize, out: usize, n: usize, inner: f32, outer:
 
 /**
  * Takes a gradient with respect to z, in `grad`, to one with respect to x. Under a softcap dz/dx = inner·outer·(1 - (z/outer)²),
- * which is 0 where tanh has rounded to ±1. `z` is what `transform_f32` gave.
+ * which is 0 where tanh has rounded to ±1: the gradient is 0 there, an infinite one too. `z` is what `transform_f32` gave.
  */
 export function transform_grad_f32(z: usize, grad: usize, n: usize, inner: f32, outer: f32): void {
   if (outer == 0) scale_into(grad, grad, n, f32x4.splat(inner));
-  else through_cap(z, grad, n, f32x4.splat(1 / outer), f32x4.splat(inner * outer));
+  else through_cap(z, grad, n, f32x4.splat(1 / outer), f32x4.splat(inner * outer), f32x4.splat(abs(outer)));
 }
 
 function scale_into(x: usize, out: usize, n: usize, factor: v128): void {
@@ -51,15 +51,21 @@ function capped(x: v128, inner: v128, outer: v128): v128 {
   return f32x4.mul(tanh_x4(f32x4.mul(x, inner)), outer);
 }
 
-function through_cap(z: usize, grad: usize, n: usize, per: v128, slope: v128): void {
+function through_cap(z: usize, grad: usize, n: usize, per: v128, slope: v128, most: v128): void {
   const one_x4 = f32x4.splat(1);
   const whole = z + ((n & ~3) << 2);
   for (const end = z + (n << 2); z < end; ) {
     const one = z >= whole;
-    const t = f32x4.mul(load_part(z, one), per);
+    const capped = load_part(z, one);
+    const t = f32x4.mul(capped, per);
     // (1 - t)(1 + t) keeps the digits that 1 - t² would lose; no more than 1 - t² = 0 beyond ±1.
     const rest = f32x4.pmax(f32x4.splat(0), f32x4.mul(f32x4.sub(one_x4, t), f32x4.add(one_x4, t)));
-    store_part(grad, f32x4.mul(f32x4.mul(rest, slope), load_part(grad, one)), one);
+    // z·(1/outer) need not round to 1 where z is outer.
+    const own = v128.andnot(f32x4.mul(rest, slope), f32x4.ge(f32x4.abs(capped), most));
+    const outside = load_part(grad, one);
+    // 0·∞ counts as 0; NaN stays.
+    const is_off = v128.and(f32x4.eq(own, f32x4.splat(0)), f32x4.eq(outside, outside));
+    store_part(grad, v128.andnot(f32x4.mul(own, outside), is_off), one);
     z += one ? 4 : 16;
     grad += one ? 4 : 16;
   }

@@ -67,6 +67,27 @@ describe("transform_f32 and transform_grad_f32 with a softcap, error ≤ 4e-7 of
     expect(get(grad, 1)).toBe(0);
     expect(get(grad, 3)).toBe(INNER * OUTER);
   });
+
+  it("take infinite gradients to 0 where the slope is 0, and NaN to NaN", () => {
+    for (let cap: f32 = 0.7; cap < 60; cap += 0.7) {
+      const x = floats(4);
+      const grad = floats(4);
+      set(x, 0, Infinity);
+      set(x, 1, 1e5);
+      set(x, 2, 0);
+      set(x, 3, -1e5);
+      set(grad, 0, Infinity);
+      set(grad, 1, -Infinity);
+      set(grad, 2, Infinity);
+      set(grad, 3, NaN);
+      transform_f32(x, x, 4, INNER, cap);
+      transform_grad_f32(x, grad, 4, INNER, cap);
+      expect(get(grad, 0)).toBe(0);
+      expect(get(grad, 1)).toBe(0);
+      expect(get(grad, 2)).toBe(Infinity);
+      expect(get(grad, 3)).toBeNaN();
+    }
+  });
 });
 
 describe("transform_f32 and transform_grad_f32 without a softcap", () => {
