@@ -18,8 +18,8 @@ export interface PairLogps {
   referenceChosen?: FloatArray | undefined;
   referenceRejected?: FloatArray | undefined;
   /** Completion tokens; required by `ipo`, `sigmoid_norm`, `sft`. 0 is an empty completion: its gradient is 0. */
-  chosenLengths?: LengthArray | undefined;
-  rejectedLengths?: LengthArray | undefined;
+  chosenLengths?: LengthArray | BigInt64Array<ArrayBufferLike> | undefined;
+  rejectedLengths?: LengthArray | BigInt64Array<ArrayBufferLike> | undefined;
   /** Multiplies each pair's loss; refused with `aot`, `aot_unpaired`. */
   pairWeights?: FloatArray | undefined;
 }

@@ -1,7 +1,7 @@
 // pairLoss as every backend of this thread does it: plan, check, compute, metrics.
 
 import { checkCall, readLossOptions, refuseUnused } from "../inputs/options.ts";
-import { checkPairs, type PairJob, type PairSums, readPairs, type Scan } from "../inputs/pairs.ts";
+import { checkPairs, type PairJob, type PairSums, type ReadPairs, readPairs, type Scan } from "../inputs/pairs.ts";
 import { type Plan, planLosses } from "../plan/plan.ts";
 import { nextMean } from "../plan/running-mean.ts";
 import type { FloatArray, PairLogps, PairLossOptions, PairLossResult } from "../types.ts";
@@ -29,7 +29,7 @@ export function makePairLoss(engine: PairEngine) {
 }
 
 /** Checks a call of pairLoss whose inputs and options were read. */
-export function checkPairLoss(engine: PairEngine, pairs: PairLogps, options: PairLossOptions): PairJob {
+export function checkPairLoss(engine: PairEngine, pairs: ReadPairs, options: PairLossOptions): PairJob {
   const plan = planLosses(options);
   engine.check?.(plan);
   checkCall(options);

@@ -57,7 +57,7 @@ const inputNames = [
   "pairWeights",
 ] as const;
 const floatKinds: readonly string[] = ["Float32Array", "Float64Array"];
-const lengthKinds: readonly string[] = [...floatKinds, "Int32Array", "Uint32Array"];
+const lengthKinds: readonly string[] = [...floatKinds, "Int32Array", "Uint32Array", "BigInt64Array"];
 
 const float32 = ["Float32Array"];
 
@@ -70,8 +70,13 @@ export const pairResults: readonly Wanted[] = [
   { name: "rejectedRewards", kinds: float32 },
 ];
 
-/** The inputs of pairLoss, read once. Throws    KindError, ParamError for names that are none */
-export const readPairs = recordOf(
+/** Inputs of pairLoss whose numbers are all of one kind: lengths given as bigints are copied into numbers. */
+export interface ReadPairs extends PairLogps {
+  chosenLengths?: LengthArray | undefined;
+  rejectedLengths?: LengthArray | undefined;
+}
+
+const readFields = recordOf(
   { what: "pairs", field: "an input of pairLoss", prefix: "pairs." },
   (given: PairLogps): PairLogps => {
     const { policyChosen, policyRejected, referenceChosen, referenceRejected } = given;
@@ -88,6 +93,22 @@ export const readPairs = recordOf(
   },
 );
 
+/** The inputs of pairLoss, read once. Throws    KindError, ParamError for names that are none */
+export function readPairs(given: unknown): ReadPairs {
+  const { chosenLengths, rejectedLengths, ...others } = readFields(given);
+  return { ...others, chosenLengths: inNumbers(chosenLengths), rejectedLengths: inNumbers(rejectedLengths) };
+}
+
+function inNumbers(lengths: PairLogps["chosenLengths"]): LengthArray | undefined {
+  if (!isBigInts(lengths)) return lengths;
+  const numbers = new Float64Array(lengthOf(lengths));
+  for (let i = 0; i < numbers.length; i++) numbers[i] = Number(lengths[i]);
+  return numbers;
+}
+
+const isBigInts = (array: PairLogps["chosenLengths"]): array is BigInt64Array =>
+  array !== undefined && arrayKind(array) === "BigInt64Array";
+
 const readOut = recordOf(
   { what: "out", field: "a result", prefix: "out." },
   ({ losses, gradChosen, gradRejected, chosenRewards, rejectedRewards }: PairBuffers): PairBuffers => {
@@ -101,7 +122,7 @@ const readOut = recordOf(
  * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
  */
 export function checkPairs(
-  pairs: PairLogps,
+  pairs: ReadPairs,
   plan: Plan,
   options: PairLossOptions,
   scan: Scan,
@@ -138,7 +159,7 @@ export function checkPairs(
   };
 }
 
-function checkArrays(pairs: PairLogps): number {
+function checkArrays(pairs: ReadPairs): number {
   const { policyChosen } = pairs;
   const count = floatKinds.includes(arrayKind(policyChosen)) ? lengthOf(policyChosen) : 0;
   for (const name of inputNames) {
@@ -162,7 +183,7 @@ function checkArrays(pairs: PairLogps): number {
   return count;
 }
 
-function checkNeeds(pairs: PairLogps, plan: Plan): void {
+function checkNeeds(pairs: ReadPairs, plan: Plan): void {
   const needs = needsOf(plan);
   for (const name of inputNames) {
     if (pairs[name] === undefined && needs[name]) throw missing(name, needs[name]);
@@ -188,7 +209,7 @@ function checkLengths(lengths: LengthArray | undefined, name: string, scan: Scan
   throw new ParamError("out-of-range", `${name}[${at}]: expected tokens ≥ 0, got ${lengths[at]}`);
 }
 
-function checkFinite(pairs: PairLogps): void {
+function checkFinite(pairs: ReadPairs): void {
   for (const name of inputNames) {
     const array = pairs[name];
     const at = array ? findNumber(array, (value) => !Number.isFinite(value)) : -1;
@@ -198,7 +219,7 @@ function checkFinite(pairs: PairLogps): void {
 }
 
 // Likelihood losses are one number for the batch, so they are known before the first pair is written.
-function likelihoods(pairs: PairLogps, plan: Plan, tokens: number, scan: Scan): PairJob["likelihood"] {
+function likelihoods(pairs: ReadPairs, plan: Plan, tokens: number, scan: Scan): PairJob["likelihood"] {
   if (!plan.terms.some(({ loss }) => "likelihood" in loss)) return () => [0, 0];
   const { sum } = scan(pairs.policyChosen);
   const meanWeight = pairs.pairWeights ? scan(pairs.pairWeights).sum / lengthOf(pairs.pairWeights) : 1;

@@ -43,13 +43,18 @@ const kinds: [string, unknown, string][] = [
   ["a string", "12345678", "a string"],
   ["an object", { length: 8 }, "an object"],
   ["a DataView", new DataView(new ArrayBuffer(32)), "a DataView"],
-  ["a BigInt64Array", new BigInt64Array(8), "a BigInt64Array"],
+  ["a BigUint64Array", new BigUint64Array(8), "a BigUint64Array"],
   ["a Uint8Array", new Uint8Array(8), "a Uint8Array"],
 ];
 const wrongKinds: Refusal[] = [...inputNames, ...lengthNames].flatMap((name) =>
   [
     ...kinds,
-    ...(lengthNames.includes(name) ? [] : [["an Int32Array", new Int32Array(8), "an? Int32Array"] as const]),
+    ...(lengthNames.includes(name)
+      ? []
+      : ([
+          ["an Int32Array", new Int32Array(8), "an? Int32Array"],
+          ["a BigInt64Array", new BigInt64Array(8), "a BigInt64Array"],
+        ] as const)),
   ].map(([what, value, got]) => ({
     what: `${name} is ${what}`,
     pairs: { [name]: value },

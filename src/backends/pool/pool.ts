@@ -11,7 +11,7 @@ import { plainArrays } from "../../inputs/element-types.ts";
 import { readLinearBatch } from "../../inputs/linear.ts";
 import { readLogitsBatch, readLogpsOptions } from "../../inputs/logits.ts";
 import { checkSignal, readLossOptions } from "../../inputs/options.ts";
-import { readPairs } from "../../inputs/pairs.ts";
+import { type ReadPairs, readPairs } from "../../inputs/pairs.ts";
 import { createHeap } from "../../kernels/heap.ts";
 import { STATIC_BYTES } from "../../kernels/load.ts";
 import type {
@@ -21,7 +21,6 @@ import type {
   LinearLossOptions,
   LogitsBatch,
   LogitsLossOptions,
-  PairLogps,
   PairLossOptions,
   Reference,
   SequenceLogpsOptions,
@@ -180,7 +179,7 @@ function makePool(
     name: "pool",
     reason: `up to ${settings.workers} workers: ${kind}; ${shares ? "arrays in shared memory go by reference, others" : `${refusal}: arrays`} are copied in slices`,
     pairLoss: (given, all = {}) => {
-      const read = (): [PairLogps, PairLossOptions] => [readPairs(given), readLossOptions(all)];
+      const read = (): [ReadPairs, PairLossOptions] => [readPairs(given), readLossOptions(all)];
       return open("pairLoss", read, async (call, pairs, options) => {
         call.held = holdArrays(pairs, options, undefined);
         const job = checkPairLoss(local.pairs, pairs, options);

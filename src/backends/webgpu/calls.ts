@@ -9,12 +9,12 @@ import { BackendError, KindError } from "../../errors.ts";
 import { readLinearBatch } from "../../inputs/linear.ts";
 import { readLogitsBatch, readLogpsOptions } from "../../inputs/logits.ts";
 import { readLossOptions } from "../../inputs/options.ts";
-import { readPairs, scanValues } from "../../inputs/pairs.ts";
+import { type ReadPairs, readPairs, scanValues } from "../../inputs/pairs.ts";
 import { readOut } from "../../inputs/token-results.ts";
 import { kernelOf } from "../../kernels/pairs.ts";
 import { kindOf } from "../../messages.ts";
 import { type Plan, planLosses } from "../../plan/plan.ts";
-import type { LogitsBatch, PairLogps, SequenceLogpsOptions } from "../../types.ts";
+import type { LogitsBatch, SequenceLogpsOptions } from "../../types.ts";
 import { computePairs as computeOnHost } from "../js/js.ts";
 import type { Gpu } from "./commands.ts";
 import { fetchArrays } from "./device-arrays.ts";
@@ -24,7 +24,7 @@ import { type GradientPlaces, gradientNames, placeGradients, type TokenCall } fr
 import { type LossCall, type LossName, openers } from "./loss-jobs.ts";
 import { computePairs } from "./pairs.ts";
 import { residentLogpsOf, residentTokenLoss } from "./resident-calls.ts";
-import { residentPairLoss } from "./resident-pairs.ts";
+import { type ReadGpuPairs, residentPairLoss } from "./resident-pairs.ts";
 import { lossInOne } from "./resident-tokens.ts";
 import type {
   GpuHeadBatch,
@@ -71,9 +71,9 @@ function withOut<O extends { out?: unknown }>(options: O, gradients: readonly st
 
 export async function pairLoss(gpu: Gpu, given: GpuPairLogps, all: GpuPairLossOptions) {
   const { readback, options } = splitOptions(readLossOptions(all, ["readback"]));
-  const read = readPairs(given) as GpuPairLogps;
+  const read = readPairs(given) as ReadGpuPairs;
   if (!readback) return residentPairLoss(gpu, read, options, checkShaders);
-  const pairs = (await fetchArrays(gpu, read, Object.keys(read), asFloat32)) as PairLogps;
+  const pairs = (await fetchArrays(gpu, read, Object.keys(read), asFloat32)) as ReadPairs;
   const job = checkPairLoss(pairEngine, pairs, options);
   const commit = setShift(job, scanValues);
   const onHost = missingShader(job.plan) !== undefined;

@@ -2,10 +2,10 @@
 
 import { KindError, ParamError, ShapeError } from "../../errors.ts";
 import { checkCall, refuseUnused } from "../../inputs/options.ts";
-import { checkPairs, scanValues } from "../../inputs/pairs.ts";
+import { checkPairs, type ReadPairs, scanValues } from "../../inputs/pairs.ts";
 import { times } from "../../losses/factor.ts";
 import { kindOf, type Plan, planLosses } from "../../plan/plan.ts";
-import type { FloatArray, LengthArray, PairLogps, PairLossOptions } from "../../types.ts";
+import type { FloatArray, LengthArray, PairLossOptions } from "../../types.ts";
 import type { Commands, Gpu, Range } from "./commands.ts";
 import { isGpuArray, plainRangeOf } from "./device-arrays.ts";
 import { sequenceWords } from "./fixed.wgsl.ts";
@@ -23,7 +23,7 @@ import {
   uploadParams,
 } from "./resident.ts";
 import { givenWgsl, SEQUENCE_WORDS } from "./sequences.wgsl.ts";
-import type { GpuPairLogps, GpuPairLossResult } from "./types.ts";
+import type { GpuArray, GpuPairLogps, GpuPairLossResult } from "./types.ts";
 
 const logpNames = ["policyChosen", "policyRejected", "referenceChosen", "referenceRejected"] as const;
 const lengthNames = ["chosenLengths", "rejectedLengths", "pairWeights"] as const;
@@ -46,19 +46,25 @@ export function checkResident(
   }
 }
 
+/** Inputs that were read: lengths given as bigints are numbers. */
+export interface ReadGpuPairs extends GpuPairLogps {
+  chosenLengths?: LengthArray | GpuArray | undefined;
+  rejectedLengths?: LengthArray | GpuArray | undefined;
+}
+
 // What stands for a buffer while the shared checks look at lengths and kinds.
-function standIns(pairs: GpuPairLogps): PairLogps {
+function standIns(pairs: ReadGpuPairs): ReadPairs {
   if (!pairs || typeof pairs !== "object") throw new KindError(`pairs: expected an object, got ${kindOf(pairs)}`);
   const entries = Object.entries(pairs).map(([name, value]) => {
     if (!isGpuArray(value)) return [name, value];
     return [name, new Float32Array(plainRangeOf(value, name, "COPY_SRC").size / 4).fill(1)];
   });
-  return Object.fromEntries(entries) as PairLogps;
+  return Object.fromEntries(entries) as ReadPairs;
 }
 
 export async function residentPairLoss(
   gpu: Gpu,
-  given: GpuPairLogps,
+  given: ReadGpuPairs,
   options: PairLossOptions,
   check: (plan: Plan) => void,
 ): Promise<GpuPairLossResult> {
@@ -121,8 +127,8 @@ function packSequences(logps: FloatArray): Uint32Array {
 /** Arrays of B numbers, from here and from there, one after another. */
 function gather(
   commands: Commands,
-  given: GpuPairLogps,
-  names: readonly (keyof GpuPairLogps)[],
+  given: ReadGpuPairs,
+  names: readonly (keyof ReadGpuPairs)[],
   pairs: number,
   missing: number,
 ): Range {
@@ -142,7 +148,7 @@ function gather(
 }
 
 // A likelihood is linear in the sum of log-probs, which the GPU takes; what it divides by has to be known here.
-function likelihoodOf(given: GpuPairLogps, plan: Plan, pairs: number) {
+function likelihoodOf(given: ReadGpuPairs, plan: Plan, pairs: number) {
   if (!plan.terms.some(({ loss }) => "likelihood" in loss)) return () => [0, 0, 0] as const;
   const { chosenLengths, pairWeights } = given;
   if (isGpuArray(chosenLengths) || isGpuArray(pairWeights)) {

@@ -37,8 +37,8 @@ export interface GpuPairLogps {
   policyRejected: FloatArray | GpuArray;
   referenceChosen?: FloatArray | GpuArray | undefined;
   referenceRejected?: FloatArray | GpuArray | undefined;
-  chosenLengths?: LengthArray | GpuArray | undefined;
-  rejectedLengths?: LengthArray | GpuArray | undefined;
+  chosenLengths?: LengthArray | BigInt64Array | GpuArray | undefined;
+  rejectedLengths?: LengthArray | BigInt64Array | GpuArray | undefined;
   pairWeights?: FloatArray | GpuArray | undefined;
 }
 
