@@ -41,12 +41,12 @@ const rows = lossTypes.flatMap((id) =>
   Object.entries(documented[id]).map(([name, range]) => ({ id, name, ...range, param: table[id].params[name] })),
 );
 
-/** A value for each shared hyperparameter that no loss has as its default. */
-const unusual: Record<string, number> = { beta: 0.3, labelSmoothing: 0.25, discopopTau: 0.5, rewardShift: 0.5 };
+/** A value for each shared hyperparameter that no loss has as its default. β scales the rewards of every loss. */
+const unusual: Record<string, number> = { labelSmoothing: 0.25, discopopTau: 0.5, rewardShift: 0.5 };
 const unused = lossTypes.flatMap((lossType) =>
   Object.entries(unusual).flatMap(([name, value]) => (name in documented[lossType] ? [] : [{ lossType, name, value }])),
 );
-const byDefault: Record<string, number> = { beta: 0.1, labelSmoothing: 0, discopopTau: 0.05, rewardShift: 0 };
+const byDefault: Record<string, number> = { labelSmoothing: 0, discopopTau: 0.05, rewardShift: 0 };
 
 const pairs = randomPairs(9, 3);
 

@@ -20,7 +20,7 @@ export function divergedParams({ loss, params, divergence }: Term, gradScale: nu
   if (divergence?.id !== "power") return { gradScale, loss: params, margin: divergence?.constants ?? [] };
   const at = Object.keys(loss.params).indexOf("beta");
   const beta = params[at];
-  const unit = beta !== undefined && "margin" in loss && seesProduct(loss, params, at) ? powerOfTwo(beta) : 1;
+  const unit = beta !== undefined && "margin" in loss && seesProduct(loss) ? powerOfTwo(beta) : 1;
   const slopeUnit = powerOfTwo(unit * gradScale) / HEADROOM;
   return {
     gradScale: (gradScale * unit) / slopeUnit,
@@ -29,11 +29,19 @@ export function divergedParams({ loss, params, divergence }: Term, gradScale: nu
   };
 }
 
-// Whether β and the margin enter the loss as their product alone; doubling one and halving the other changes no bit then.
-function seesProduct({ margin }: MarginLoss, params: readonly number[], at: number): boolean {
-  const halved = params.map((param, i) => (i === at ? param / 2 : param));
-  return [3, 5].every((d) => margin(d, ...params)[0] === margin(2 * d, ...halved)[0]);
+// Whether β and the margin enter the loss as their product alone: doubling one and halving the other changes no bit then.
+// Asked once of a loss, at hyperparameters that depend on no call.
+function seesProduct(loss: MarginLoss): boolean {
+  const known = products.get(loss);
+  if (known !== undefined) return known;
+  const at = (beta: number) =>
+    Object.entries(loss.params).map(([name, param]) => (name === "beta" ? beta : param.default));
+  const found = [3, 5].every((d) => loss.margin(d, ...at(0.5))[0] === loss.margin(2 * d, ...at(0.25))[0]);
+  products.set(loss, found);
+  return found;
 }
+
+const products = new WeakMap<MarginLoss, boolean>();
 
 // A loss's slope in units of β may be as small as this inverse before a gradient within float32 is lost.
 const HEADROOM = 256;
