@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { Readable } from "node:stream";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { readJsonl } from "../src/cli/jsonl.ts";
+import { readJson } from "../src/cli/json-rows.ts";
 import { type Presence, readPairs } from "../src/cli/read-pairs.ts";
 import { needsOf } from "../src/plan/needs.ts";
 import { planLosses } from "../src/plan/plan.ts";
@@ -24,7 +24,7 @@ async function read(content: string | Uint8Array, options: LossOptions = {}, chu
   const chunks = Array.from({ length: Math.ceil(bytes.length / chunk) }, (_, i) =>
     bytes.subarray(i * chunk, (i + 1) * chunk),
   );
-  const source = readJsonl("pairs.jsonl", () => Readable.from(chunks), undefined);
+  const source = readJson("pairs.jsonl", Readable.from(chunks) as AsyncIterable<Buffer>);
   const reader = readPairs(source, { needs: needsOf(planLosses(options)), batchSize: Infinity, finite: false });
   const { reference, rejected } = reader;
   for await (const { pairs, rows } of reader.batches) {
@@ -114,6 +114,35 @@ describe("JSON lines", () => {
     ["packed nothing", gzipSync("")],
   ])("that are %s hold no pairs", async (_, content) => {
     expect((await read(content)).rows).toEqual([]);
+  });
+});
+
+describe("a JSON array", () => {
+  const rows = [pair, { ...pair, policy_chosen_logps: Number.NaN, prompt: "é: NaN" }, pair];
+  const compact = JSON.stringify(rows).replace("null", "NaN");
+  const pretty = JSON.stringify(rows, null, 2).replace("null", "NaN");
+  it.each([
+    ["in one line", compact],
+    ["in many lines", pretty],
+    ["with carriage returns", pretty.replaceAll("\n", "\r\n")],
+    ["after blank lines and a mark", `\ufeff \r\n\n${pretty}\n`],
+    ["in gzip", gzipSync(pretty)],
+    ["in UTF-16", Buffer.from(`\ufeff${pretty}`, "utf16le")],
+    ["of 70 MB in one line", `[${JSON.stringify({ ...pair, prompt: "x".repeat(7e7) })},${compact.slice(1)}`],
+  ])("%s is read", async (_, content) => {
+    const { pairs } = await read(content);
+    expect(pairs["policyChosen"]?.slice(-3)).toEqual([-10, NaN, -10]);
+  });
+
+  it.each([
+    ["[]", "no error"],
+    ["[", "pairs.jsonl:1:2: not JSON: the text ends too early"],
+    [`[\n${JSON.stringify(pair)}\n{}]`, 'pairs.jsonl:3:1: not JSON: expected "," or "]"'],
+    [`[${JSON.stringify(pair)}, 1]`, "pairs.jsonl: item 2: expected an object, got 1"],
+    [`[${JSON.stringify(pair)}, {}]`, "pairs.jsonl: item 2: policy_chosen_logps: missing (needed by sigmoid)"],
+    [`[]\n[]`, "pairs.jsonl:2:1: not JSON: expected the end after the value"],
+  ])("%j: %s", async (content, expected) => {
+    expect(await message(read(content))).toBe(expected);
   });
 });
 

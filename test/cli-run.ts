@@ -37,7 +37,9 @@ export interface Printed {
   loss: number | string;
   gradNorm: number;
   metrics: Record<string, number>;
-  losses: { id: string; weight: number }[];
+  files?: string[];
+  losses: { id: string; weight?: number }[];
+  each?: { id: string; loss: number; gradNorm: number }[];
   options: { rewardShift?: unknown };
   backend: { name: string; reason: string };
   notes: string[];

@@ -7,7 +7,7 @@ import { refusal } from "./refusal.ts";
 export type Bytes = AsyncIterable<Buffer>;
 
 /** The first bytes of a stream, at least `count` if it has so many, and all of it. */
-async function peek(input: Bytes, count: number): Promise<{ head: Buffer; all: Bytes }> {
+export async function peek(input: Bytes, count: number): Promise<{ head: Buffer; all: Bytes }> {
   const chunks = input[Symbol.asyncIterator]();
   let head = Buffer.alloc(0);
   let ended = false;
@@ -23,7 +23,14 @@ async function peek(input: Bytes, count: number): Promise<{ head: Buffer; all: B
   return { head, all: all() };
 }
 
-const beginsWith = (head: Buffer, ...bytes: number[]): boolean => bytes.every((byte, i) => head[i] === byte);
+export const beginsWith = (head: Uint8Array, ...bytes: number[]): boolean => bytes.every((byte, i) => head[i] === byte);
+
+/** All of a stream. */
+export async function collect(input: Bytes): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of input) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
 
 /** Text in UTF-8, whatever the packing; text in UTF-16 with a byte order mark is rewritten. */
 export async function* unpacked(name: string, input: Bytes): AsyncGenerator<Buffer> {

@@ -6,7 +6,7 @@ import { DpoError } from "../index.ts";
 import type { LossOptions } from "../types.ts";
 import { unpacked } from "./bytes.ts";
 import { lineAndColumn, parseTolerant } from "./json.ts";
-import { readLines } from "./lines.ts";
+import { readText } from "./json-rows.ts";
 import { fileProblem, isSystemError, kindOfJson, refusal } from "./refusal.ts";
 
 /** The option as it is written on the command line. */
@@ -41,7 +41,7 @@ export async function readConfig(
   given: LossOptions,
 ): Promise<{ options: LossOptions; warnings: string[] }> {
   const keys = new Map<string, number>();
-  const text = await readText(file);
+  const text = await readFile(file);
   const place = (at: number): string => {
     const { line, column } = lineAndColumn(text, at);
     return `${file}:${line}:${column}`;
@@ -92,13 +92,10 @@ function withSft(weights: LossOptions["lossWeights"], { loss_type, rpo_alpha }: 
   return { loss_type: [...types, "sft"], rpo_alpha: null };
 }
 
-async function readText(file: string): Promise<string> {
-  const lines: string[] = [];
+async function readFile(file: string): Promise<string> {
   try {
-    const input = createReadStream(file);
-    for await (const block of readLines(unpacked(file, input), (line) => `${file}:${line}`)) lines.push(...block);
+    return await readText(file, unpacked(file, createReadStream(file)));
   } catch (error) {
     throw isSystemError(error) ? fileProblem(file, error) : error;
   }
-  return lines.join("\n").replace(/^\ufeff/, "");
 }

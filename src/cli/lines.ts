@@ -4,7 +4,7 @@ import type { Bytes } from "./bytes.ts";
 import { refusal } from "./refusal.ts";
 
 /** A pair with its prompt and answers may take much space, but a file without line ends must not fill the memory. */
-const longestLine = 2 ** 26;
+export const longestLine = 2 ** 26;
 
 const lineEnd = 0x0a;
 
@@ -13,7 +13,11 @@ const lineEnd = 0x0a;
  *
  * Throws    a refusal that names the line and, where bytes are no UTF-8, the column; `place` puts the line into words
  */
-export async function* readLines(chunks: Bytes, place: (line: number) => string): AsyncGenerator<string[]> {
+export async function* readLines(
+  chunks: Bytes,
+  place: (line: number) => string,
+  longest = longestLine,
+): AsyncGenerator<string[]> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let rest: Buffer[] = [];
   let restLength = 0;
@@ -42,7 +46,7 @@ export async function* readLines(chunks: Bytes, place: (line: number) => string)
     const begun = chunk.subarray(end + 1);
     rest.push(begun);
     restLength += begun.length;
-    if (restLength > longestLine) throw refusal(`${place(line + 1)}: longer than ${longestLine / 2 ** 20} MiB`);
+    if (restLength > longest) throw refusal(`${place(line + 1)}: longer than ${longest / 2 ** 20} MiB`);
   }
   yield split(Buffer.concat(rest));
 }

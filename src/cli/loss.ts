@@ -4,15 +4,16 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { createBackend, createJs, createRunningMean, createWasm, DpoError, lossTypes } from "../index.ts";
 import { readLossOptions } from "../inputs/options.ts";
 import { needsOf } from "../plan/needs.ts";
-import { type Plan, planLosses } from "../plan/plan.ts";
+import { type Plan, planLosses, type Term } from "../plan/plan.ts";
 import type { Backend, LossOptions } from "../types.ts";
 import { dashed, readConfig } from "./config.ts";
-import { lossOfBatches } from "./mean-loss.ts";
+import { expandPaths } from "./files.ts";
+import { type LossMean, lossesOfBatches } from "./mean-loss.ts";
 import { withProgress } from "./progress.ts";
-import { type PairReader, readPairs } from "./read-pairs.ts";
+import { addToMap, type ColumnMap, columnNames, missingIn, type PairReader, readPairs } from "./read-pairs.ts";
 import { refusal } from "./refusal.ts";
 import { type Report, toJson, toTable } from "./report.ts";
-import { openSource, type Source } from "./source.ts";
+import { joinSources, openSource, peekRow, type Source } from "./source.ts";
 
 /** What commander makes of the words: the options of the loss under the interface's own names, and the rest. */
 interface Flags extends LossOptions {
@@ -21,6 +22,8 @@ interface Flags extends LossOptions {
   backend: keyof typeof backends;
   batchSize: number;
   finite?: true;
+  allowNan?: true;
+  map?: ColumnMap;
   json?: true;
 }
 
@@ -29,10 +32,12 @@ const backends = { auto: () => createBackend({ for: "pairs" }), wasm: () => crea
 const examples = `
 Examples:
   dpo-kernels loss pairs.jsonl                                      DPO, beta 0.1
-  dpo-kernels loss pairs.parquet --loss-type ipo --beta 0.5
-  dpo-kernels loss pairs.jsonl --loss-type sigmoid sft --loss-weights 1 0.2 --json
+  dpo-kernels loss --loss-type ipo --beta 0.5 pairs.parquet
+  dpo-kernels loss train-*.jsonl.gz --loss-type sigmoid,sft --loss-weights 1,0.2 --json
+  dpo-kernels loss pairs.jsonl --loss-type all                      every loss, one a line
   dpo-kernels loss pairs.jsonl --config dpo_config.json --trl-version 0.24.0
-  zstd -dc pairs.jsonl.zst | dpo-kernels loss -
+  dpo-kernels loss pairs.jsonl --map policy_chosen_logps=my_column
+  xz -dc pairs.jsonl.xz | dpo-kernels loss -
 
 Fields of a pair: policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps (sums, nats),
 chosen_length, rejected_length (tokens; for ipo, sigmoid_norm, sft).`;
@@ -41,12 +46,12 @@ chosen_length, rejected_length (tokens; for ipo, sigmoid_norm, sft).`;
 export function addLoss(program: Command): void {
   const command = program
     .command("loss")
-    .usage("FILE [options]")
+    .usage("FILE... [options]")
     .description("Loss, gradient norm and metrics of a file of pairs, means over all its pairs.")
-    .argument("[file]", "JSON lines (packed or not) or Parquet (*.parquet); - is standard input")
-    .option("--loss-type <names...>", `one or several, then a weighted sum: ${lossTypes.join(", ")} (default: sigmoid)`)
-    .option("--loss-weights <numbers...>", "one per loss (default: 1)", numbers)
-    .option("--beta <number>", "pull to the reference, scale of the rewards (default: 0.1)", number)
+    .argument("[files...]", "JSON lines, a JSON array (packed or not) or Parquet; - is standard input")
+    .option("--loss-type <names>", `one or several, then a weighted sum: ${lossTypes.join(", ")}; or all`, names)
+    .option("--loss-weights <numbers>", "one per loss (default: 1)", numbers)
+    .option("--beta <number>", "pull to the reference (default: 0.1)", number)
     .option("--label-smoothing <number>", "for sigmoid, robust, exo_pair, aot, aot_unpaired", number)
     .option("--discopop-tau <number>", "for discopop (default: 0.05)", number)
     .option("--f-divergence <name>", "reverse_kl, forward_kl, js_divergence, alpha_divergence")
@@ -57,44 +62,105 @@ export function addLoss(program: Command): void {
     .option("--trl-version <version>", "read the config with this version's meaning")
     .addOption(new Option("--backend <name>", "what computes").choices(Object.keys(backends)).default("auto"))
     .option("--batch-size <pairs|all>", "pairs per call; matters to losses that compare pairs of a batch", size, 65536)
+    .option("--map <field=column>", "a field under another name; may be given several times", addToMap)
     .option("--finite", "refuse NaN and infinities, naming line and field")
+    .option("--allow-nan", "end with status 0 even if a loss is NaN")
     .option("--json", "print one JSON object")
     .addHelpText("after", examples)
-    .action(async (file: string | undefined, flags: Flags) => {
-      if (file === undefined) return command.error("error: missing FILE; it comes first, or after --");
-      const report = await run(file, flags);
+    .action(async (files: string[], flags: Flags) => {
+      if (files.length === 0) return command.error("error: missing FILE");
+      const report = await run(files, flags);
       console.log(flags.json ? toJson(report) : toTable(report));
+      // Programs read the number of NaNs in the object.
+      if (report.nan && !flags.allowNan && !flags.json) process.exitCode = 1;
     });
 }
 
-async function run(file: string, flags: Flags): Promise<Report> {
-  const { config, trlVersion, backend: wanted, batchSize, finite = false, json: _, ...given } = flags;
+async function run(files: readonly string[], flags: Flags): Promise<Report> {
+  const { config, trlVersion, backend: wanted, batchSize, finite = false, map = {}, ...rest } = flags;
+  const { json: _json, allowNan: _allowNan, ...given } = rest;
   if (trlVersion !== undefined && config === undefined) throw refusal("--trl-version: needs --config");
-  const fromConfig = config === undefined ? undefined : await readConfig(config, trlVersion, given);
-  const options = fromConfig?.options ?? given;
+  const paths = await expandPaths(files);
+  const opened = joinSources(await openAll(paths, columnNames(map)));
+  const isAll = isEvery(given.lossType);
+  const { source, asked, left } = isAll ? await askAll(opened, given, map) : { source: opened, asked: given, left: [] };
+  const fromConfig = config === undefined ? undefined : await readConfig(config, trlVersion, asked);
+  const options = fromConfig?.options ?? asked;
   const plan = makePlan(options, given);
-  const source = await openSource(file);
   const backend: Backend = await backends[wanted]();
   const start = performance.now();
-  const pairs = readPairs(source, { needs: { ...needsOf(plan), policyChosen: "every loss" }, batchSize, finite });
-  const result = await withProgress(source, () => lossOfBatches(backend, source, pairs.batches, options));
+  const needs = { ...needsOf(plan), policyChosen: "every loss" };
+  const pairs = readPairs(source, { needs, batchSize, finite, map });
+  const parts = plan.terms.length > 1 ? plan.terms.map((term) => alone(term, options)) : [];
+  const calls = isAll ? parts : [options, ...parts];
+  const result = await withProgress(source, () => lossesOfBatches(backend, source, pairs.batches, calls));
   const seconds = (performance.now() - start) / 1000;
   if (result.pairs === 0) throw refusal(`${source.name}: no pairs`);
   const { name, reason } = backend;
+  const [first, ...others] = result.means as [LossMean, ...LossMean[]];
+  const ofParts = isAll ? result.means : others;
+  const nan = result.means.map((mean) => mean.nan).find(({ pairs }) => pairs > 0);
   return {
     file: source.name,
+    ...(paths.length > 1 && { files: paths }),
     options: { ...options, beta: plan.beta },
-    losses: plan.terms.map(({ loss, weight }) => ({ id: loss.id, weight })),
-    ...result,
-    metrics: Object.fromEntries(Object.entries(result.metrics).filter(([name]) => !isHollow(name, pairs))),
+    losses: plan.terms.map(({ loss, weight }) => ({ id: loss.id, ...(!isAll && { weight }) })),
+    ...(ofParts.length > 0 && {
+      each: ofParts.map(({ loss, gradNorm }, i) => ({ id: plan.terms[i]?.loss.id ?? "", loss, gradNorm })),
+    }),
+    pairs: result.pairs,
+    batches: result.batches,
+    ...(!isAll && { loss: first.loss, gradNorm: first.gradNorm }),
+    metrics: Object.fromEntries(Object.entries(first.metrics).filter(([name]) => !isHollow(name, pairs))),
+    ...(nan && { nan: { pairs: nan.pairs, first: source.place(nan.first) } }),
     seconds,
     pairsPerSecond: result.pairs / seconds,
     backend: { name, reason },
     notes: [
       ...(fromConfig?.warnings ?? []),
+      ...left,
       ...batchNote(plan, result.batches, batchSize),
       ...absenceNotes(source, pairs),
+      ...(nan ? [`NaN: the loss of ${nan.pairs} of ${result.pairs} pairs, first ${source.place(nan.first)}`] : []),
     ],
+  };
+}
+
+const isEvery = (lossType: LossOptions["lossType"]): boolean =>
+  Array.isArray(lossType) && lossType.length === 1 && lossType[0] === "all";
+
+/** Every loss for which the first pair has what it needs, and a note for each of the others. */
+async function askAll(opened: Source, given: LossOptions, map: ColumnMap) {
+  const { first, whole: source } = await peekRow(opened);
+  const left: string[] = [];
+  const lossType = lossTypes.filter((id) => {
+    const plan = { ...planLosses({ lossType: id }), referenceFree: given.referenceFree ?? false };
+    const missing = first ? missingIn(first, { ...needsOf(plan), policyChosen: id }, map) : [];
+    if (missing.length > 0) left.push(`${id}: left out, since the first pair has no ${missing.join(", ")}`);
+    return missing.length === 0;
+  });
+  if (lossType.length === 0) throw refusal(`${opened.name}: no loss can be computed: ${left[0]}`);
+  return { source, asked: { ...given, lossType }, left };
+}
+
+async function openAll(paths: readonly string[], wanted: readonly string[]): Promise<Source[]> {
+  if (paths.filter((path) => path === "-").length > 1) throw refusal("-: standard input can be read once");
+  const sources: Source[] = [];
+  for (const path of paths) sources.push(await openSource(path, wanted));
+  return sources;
+}
+
+/** The options of one loss of several: those of them that it uses. A running mean is kept for each. */
+function alone({ loss }: Term, options: LossOptions): LossOptions {
+  const { lossType: _type, lossWeights: _weights, fDivergence, fAlpha, referenceFree, ...params } = options;
+  const used = Object.entries(params).filter(([name]) => name === "beta" || Object.hasOwn(loss.params, name));
+  const own = used.map(([name, value]) => [name, typeof value === "object" ? createRunningMean() : value]);
+  const takesDivergence = "margin" in loss && !loss.sorted;
+  return {
+    lossType: loss,
+    ...Object.fromEntries(own),
+    ...(!("likelihood" in loss) && { referenceFree }),
+    ...(takesDivergence && { fDivergence, fAlpha }),
   };
 }
 
@@ -147,7 +213,12 @@ function number(text: string): number {
   return value;
 }
 
-const numbers = (text: string, before: readonly number[] = []): readonly number[] => [...before, number(text)];
+const numbers = (text: string, before: readonly number[] = []): readonly number[] => [
+  ...before,
+  ...text.split(",").map(number),
+];
+
+const names = (text: string, before: readonly string[] = []): readonly string[] => [...before, ...text.split(",")];
 
 const shift = (text: string): LossOptions["rewardShift"] => (text === "running" ? createRunningMean() : number(text));
 

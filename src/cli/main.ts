@@ -7,6 +7,7 @@ import { BackendError, DpoError } from "../errors.ts";
 import { addDoctor } from "./doctor.ts";
 import { addLoss } from "./loss.ts";
 import { fileProblem } from "./refusal.ts";
+import { joinLists } from "./words.ts";
 
 const program = new Command("dpo-kernels")
   .description("Preference-tuning losses and their gradients, with TRL's numbers.")
@@ -27,7 +28,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 process.stderr.on("error", () => {});
 
 try {
-  await program.parseAsync();
+  await program.parseAsync(joinLists(process.argv.slice(2)), { from: "user" });
 } catch (error) {
   process.exitCode = report(error);
 }

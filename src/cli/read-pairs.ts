@@ -1,5 +1,7 @@
 // Rows of a file become batches of pairs for `pairLoss`.
 
+import { meantBy } from "../checks/hints.ts";
+import { printable, quoted } from "../checks/printable.ts";
 import type { Needs } from "../plan/needs.ts";
 import type { PairLogps } from "../types.ts";
 import { kindOfJson, refusal } from "./refusal.ts";
@@ -12,23 +14,51 @@ interface Field {
   readonly names: readonly string[];
 }
 
-const field = (key: Field["key"], group: Field["group"], ...names: string[]): Field => ({
-  key,
-  group,
-  names: [...names, key],
-});
-
+/** Each field of a pair; TRL's names of every age. */
 const fields = [
-  field("policyChosen", "policy", "policy_chosen_logps"),
-  field("policyRejected", "policy", "policy_rejected_logps"),
+  field("policyChosen", "policy", "policy_chosen_logps", "chosen_logps"),
+  field("policyRejected", "policy", "policy_rejected_logps", "rejected_logps"),
   field("referenceChosen", "reference", "ref_chosen_logps", "reference_chosen_logps"),
   field("referenceRejected", "reference", "ref_rejected_logps", "reference_rejected_logps"),
   field("chosenLengths", "lengths", "chosen_length", "chosen_lengths"),
   field("rejectedLengths", "lengths", "rejected_length", "rejected_lengths"),
 ] as const;
 
+function field(key: Field["key"], group: Field["group"], ...names: string[]): Field {
+  return { key, group, names: [...names, key] };
+}
+
+/** Columns that bear other names: the usual name of the field -> the column. */
+export type ColumnMap = Readonly<Record<string, string>>;
+
+const usualNames = fields.map(({ names }) => names[0] ?? "");
+
+/** Adds `policy_chosen_logps=my_column` to a map. */
+export function addToMap(text: string, map: ColumnMap = {}): ColumnMap {
+  const at = text.indexOf("=");
+  const name = text.slice(0, at);
+  const field = fields.find(({ names }) => names.includes(name));
+  if (at < 1 || at === text.length - 1 || !field) {
+    throw refusal(`--map: expected FIELD=COLUMN, FIELD one of ${usualNames.join(", ")}; got ${quoted(text)}`);
+  }
+  return { ...map, [field.names[0] ?? ""]: text.slice(at + 1) };
+}
+
+/** The names of a field: the column that the map gives it, or the usual ones. */
+function namesOf({ names }: Field, map: ColumnMap): readonly string[] {
+  const [usual = ""] = names;
+  const mapped = Object.hasOwn(map, usual) ? map[usual] : undefined;
+  return mapped === undefined ? names : [mapped];
+}
+
+/** The usual names of what the losses need and the row does not have. */
+export const missingIn = ([, values]: Row, needs: Needs, map: ColumnMap): string[] =>
+  fields
+    .filter((field) => needs[field.key] && namesOf(field, map).every((name) => (values[name] ?? null) === null))
+    .map(({ names }) => names[0] ?? "");
+
 /** Every name that a column may bear. */
-export const fieldNames: readonly string[] = fields.flatMap((field) => field.names);
+export const columnNames = (map: ColumnMap): readonly string[] => fields.flatMap((field) => namesOf(field, map));
 
 export interface ReadOptions {
   needs: Needs;
@@ -36,6 +66,7 @@ export interface ReadOptions {
   batchSize: number;
   /** Refuses NaN and infinities. */
   finite: boolean;
+  map?: ColumnMap | undefined;
 }
 
 /** Some pairs of a file. The arrays are used again for the next batch. */
@@ -69,7 +100,9 @@ type Columns = Record<Field["key"], Float64Array<ArrayBuffer>>;
  *
  * Throws    a refusal that names file, line and field
  */
-export function readPairs(source: Source, { needs, batchSize, finite }: ReadOptions): PairReader {
+export function readPairs(source: Source, { needs, batchSize, finite, map = {} }: ReadOptions): PairReader {
+  const known = columnNames(map);
+  const namesByKey = new Map(fields.map((field) => [field.key, namesOf(field, map)]));
   const reference: Presence = { present: 0, absent: 0, firstAbsent: 0 };
   const rejected: Presence = { present: 0, absent: 0, firstAbsent: 0 };
 
@@ -117,14 +150,17 @@ export function readPairs(source: Source, { needs, batchSize, finite }: ReadOpti
     columns.rejectedLengths[at] = needs.policyRejected ? (get(rejectedLengths) ?? 1) : 1;
   }
 
-  function read([number, values]: Row, { group, names }: Field, needed: string | undefined): number | undefined {
+  function read([number, values]: Row, { key, group }: Field, needed: string | undefined): number | undefined {
+    const names = namesByKey.get(key) ?? [];
     const refuse = (name: string | undefined, problem: string): Error =>
       refusal(`${source.place(number)}: ${name}: ${problem}`);
     const name = names.find((name) => (values[name] ?? null) !== null);
     if (name === undefined) {
       if (!needed) return undefined;
       const empty = names.find((name) => Object.hasOwn(values, name));
-      throw empty ? refuse(empty, "expected a number, got null") : refuse(names[0], `missing (needed by ${needed})`);
+      if (empty) throw refuse(empty, "expected a number, got null");
+      const others = (source.columns ?? Object.keys(values)).filter((name) => !known.includes(name));
+      throw refuse(names[0], `missing (needed by ${needed})${alternatives(names, others)}`);
     }
     const value = toNumber(values[name]);
     const expected =
@@ -141,6 +177,17 @@ export function readPairs(source: Source, { needs, batchSize, finite }: ReadOpti
 
   return { batches: batches(), reference, rejected };
 }
+
+/** The columns that are there, so that a name misspelt or of another's making is seen. */
+function alternatives(names: readonly string[], others: readonly string[]): string {
+  if (others.length === 0) return "";
+  const near = names.flatMap((name) => meantBy(name, others))[0];
+  if (near !== undefined) return `; did you mean ${printable(near)}? (--map ${names[0]}=${printable(near)})`;
+  const shown = others.slice(0, mostNames).map(printable).join(", ");
+  return `; beside it there are ${shown}${others.length > mostNames ? ", …" : ""} (--map ${names[0]}=COLUMN)`;
+}
+
+const mostNames = 12;
 
 function note(presence: Presence, isPresent: boolean, [number]: Row): void {
   if (isPresent) presence.present++;

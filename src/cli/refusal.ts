@@ -22,6 +22,7 @@ export function fileProblem(path: string, error: unknown): Error {
 export function kindOfJson(value: unknown): string {
   if (value === null || value === undefined) return "null";
   if (typeof value === "number" || typeof value === "bigint") return String(value);
+  if (typeof value === "symbol") return value.description ?? "a symbol";
   if (Array.isArray(value)) return "an array";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

@@ -2,14 +2,25 @@
 
 import { getBorderCharacters, table } from "table";
 import type { LossOptions } from "../types.ts";
-import type { FileLoss } from "./mean-loss.ts";
 
-export interface Report extends FileLoss {
+export interface Report {
+  /** The file, or how many of them. */
   file: string;
+  files?: readonly string[];
   /** As given, on the command line or in the configuration, and beta. */
   options: LossOptions;
-  /** What they came to. */
-  losses: readonly { id: string; weight: number }[];
+  /** What they came to. Without weights, they are not summed up. */
+  losses: readonly { id: string; weight?: number }[];
+  /** Several losses, each alone. */
+  each?: readonly { id: string; loss: number; gradNorm: number }[];
+  pairs: number;
+  batches: number;
+  /** Of the sum, if the losses have one. */
+  loss?: number;
+  gradNorm?: number;
+  metrics: Record<string, number>;
+  /** Pairs whose loss is NaN, and where the first is. */
+  nan?: { pairs: number; first: string };
   seconds: number;
   pairsPerSecond: number;
   backend: { name: string; reason: string };
@@ -21,37 +32,46 @@ export interface Report extends FileLoss {
 export const toJson = (value: unknown): string =>
   JSON.stringify(value, (_, part) => (typeof part === "number" && !Number.isFinite(part) ? String(part) : part));
 
-/** Rows in a frame; rules are drawn above the rows of these numbers. */
+/** Rows in a frame; rules are drawn above the rows of these numbers, and the columns of `right` are set to the right. */
 export const frame = (
   rows: readonly (readonly string[])[],
-  { rules = [], alignment = "left" }: { rules?: readonly number[]; alignment?: "left" | "right" } = {},
+  { rules = [], right = [] }: { rules?: readonly number[]; right?: readonly number[] } = {},
 ): string =>
   table(rows, {
     border: getBorderCharacters("norc"),
-    columns: { 1: { alignment } },
+    columns: Object.fromEntries(right.map((column) => [column, { alignment: "right" as const }])),
     drawHorizontalLine: (row, count) => row === 0 || row === count || rules.includes(row),
   }).trimEnd();
 
 /** A table for people: six digits, which is what the numbers are worth. */
-export function toTable({ file, losses, options, loss, gradNorm, metrics, ...rest }: Report): string {
+export function toTable({ file, losses, options, loss, gradNorm, metrics, each, ...rest }: Report): string {
   const { pairs, seconds, pairsPerSecond, backend, notes } = rest;
-  const sum = losses.map(({ id, weight }) => (weight === 1 ? id : `${weight} ${id}`)).join(" + ");
+  const isSum = loss !== undefined && gradNorm !== undefined;
+  const names = losses.map(({ id, weight = 1 }) => (weight === 1 ? id : `${weight} ${id}`));
   const { lossType: _type, lossWeights: _weights, ...others } = options;
   const settings = Object.entries(others).flatMap(([name, value]) =>
     value === undefined ? [] : `${name} ${typeof value === "string" ? value : toJson(value)}`,
   );
-  const rows = [
-    ["loss", digits(loss)],
-    ["gradient norm", digits(gradNorm)],
-  ];
-  for (const [name, mean] of Object.entries(metrics)) rows.push([name, digits(mean)]);
+  const heads = isSum
+    ? [
+        ["loss", digits(loss)],
+        ["gradient norm", digits(gradNorm)],
+      ]
+    : [];
+  const rows = [...heads, ...Object.entries(metrics).map(([name, mean]) => [name, digits(mean)])];
   const count = (n: number): string => Math.round(n).toLocaleString("en-US");
   return [
-    `${file}: ${[sum, ...settings].join(", ")}`,
-    frame(rows, { alignment: "right", rules: [2] }),
+    `${file}: ${[isSum ? names.join(" + ") : `${losses.length} losses`, ...settings].join(", ")}`,
+    frame(rows, { right: [1], rules: isSum ? [2] : [] }),
+    ...(each ? [eachAlone(each)] : []),
     `${count(pairs)} pairs in ${seconds.toFixed(2)} s (${count(pairsPerSecond)} per second) on ${backend.name}: ${backend.reason}`,
     ...notes.map((note) => `note: ${note}`),
   ].join("\n");
+}
+
+function eachAlone(losses: NonNullable<Report["each"]>): string {
+  const rows = losses.map(({ id, loss, gradNorm }) => [id, digits(loss), digits(gradNorm)]);
+  return frame([["alone", "loss", "gradient norm"], ...rows], { right: [1, 2], rules: [1] });
 }
 
 const digits = (x: number): string => String(Number(x.toPrecision(6)));

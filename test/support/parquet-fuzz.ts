@@ -2,18 +2,20 @@
 
 import { writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import { readParquet } from "../../src/cli/parquet/read.ts";
-import { fieldNames } from "../../src/cli/read-pairs.ts";
+import { columnNames } from "../../src/cli/read-pairs.ts";
+import { kindOfJson, refusal } from "../../src/cli/refusal.ts";
+import { openSource } from "../../src/cli/source.ts";
 import { type Columns, type ParquetFile, parquetFiles } from "./parquet-files.ts";
 import { mutantOf } from "./parquet-mutants.ts";
 
 /** The columns of a file, as the command line reads them. */
-export async function readColumns(path: string, size: number): Promise<Columns> {
-  const source = await readParquet(path, size, fieldNames);
+export async function readColumns(path: string): Promise<Columns> {
+  const source = await openSource(path, columnNames({}));
   const columns: Record<string, (number | null)[]> = {};
   for await (const block of source.rows) {
-    for (const [, row] of block) {
+    for (const [number, row] of block) {
       for (const [name, value] of Object.entries(row)) {
+        if (typeof value === "symbol") throw refusal(`${source.place(number)}: ${name}: got ${kindOfJson(value)}`);
         columns[name] ??= [];
         columns[name].push(typeof value === "bigint" ? Number(value) : ((value as number | null | undefined) ?? null));
       }
@@ -42,7 +44,7 @@ export async function fuzz(path: string, from: number, to: number): Promise<Tall
     writeFileSync(path, bytes);
     const start = performance.now();
     try {
-      const got = await readColumns(path, bytes.length);
+      const got = await readColumns(path);
       const wrong = judge(got, file, columns);
       if (wrong === undefined) tally.same++;
       else if (wrong === "") tally.other++;

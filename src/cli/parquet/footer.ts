@@ -44,8 +44,16 @@ export function toCount(value: unknown, what: string): number {
 
 const magic = "PAR1";
 
-/** The row groups of a file of `size` bytes, with the columns named in `names`. */
-export async function readFooter(read: ReadBytes, size: number, names: readonly string[]): Promise<readonly Group[]> {
+export interface Footer {
+  readonly groups: readonly Group[];
+  /** What the columns hold that are wanted and cannot be read, by name. */
+  readonly unreadable: Readonly<Record<string, symbol>>;
+  /** All columns, nested ones by their outermost name. */
+  readonly names: readonly string[];
+}
+
+/** The footer of a file of `size` bytes, with the row groups' columns named in `wanted`. */
+export async function readFooter(read: ReadBytes, size: number, wanted: readonly string[]): Promise<Footer> {
   const tail = size < 12 ? new Uint8Array(8) : await read(size - 8, size);
   const mark = String.fromCharCode(...tail.subarray(4));
   if (mark === "PARE") throw new Error("it is encrypted");
@@ -61,9 +69,17 @@ export async function readFooter(read: ReadBytes, size: number, names: readonly 
   const root = parquetSchema(metadata);
   if (root.count !== metadata.schema.length) throw new Error("its schema does not add up");
   const leaves = leavesOf(root);
+  const names = root.children.map(({ element }) => element.name);
+  const unreadable: Record<string, symbol> = {};
+  const columns = leaves.map((leaf): Column | undefined => {
+    const name = leaf.path[0] ?? "";
+    const column = wanted.includes(name) ? columnOf(leaf, root) : undefined;
+    if (typeof column === "symbol") unreadable[name] = column;
+    return typeof column === "symbol" ? undefined : column;
+  });
   const groups = metadata.row_groups.map((group, i) => {
     try {
-      return readGroup(group, root, leaves, names, end);
+      return readGroup(group, leaves, columns, end);
     } catch (error) {
       throw new Error(`row group ${i + 1}: ${error instanceof Error ? error.message : error}`);
     }
@@ -71,7 +87,7 @@ export async function readFooter(read: ReadBytes, size: number, names: readonly 
   const promised = toCount(metadata.num_rows, "the number of rows");
   const rows = groups.reduce((sum, group) => sum + group.rows, 0);
   if (rows !== promised) throw new Error(`it promises ${promised} rows, and its row groups ${rows}`);
-  return groups;
+  return { groups, unreadable, names };
 }
 
 function leavesOf(tree: SchemaTree): SchemaTree[] {
@@ -80,9 +96,8 @@ function leavesOf(tree: SchemaTree): SchemaTree[] {
 
 function readGroup(
   group: RowGroup,
-  root: SchemaTree,
   leaves: readonly SchemaTree[],
-  names: readonly string[],
+  columns: readonly (Column | undefined)[],
   end: number,
 ): Group {
   const rows = toCount(group.num_rows, "the number of rows");
@@ -94,9 +109,8 @@ function readGroup(
     if (!meta || file_path) throw new Error(`${name}: it lies in another file or is encrypted`);
     if (meta.path_in_schema.join(".") !== name) throw new Error(`${name}: the schema names another column`);
     if (meta.type !== leaf.element.type) throw new Error(`${name}: the schema names another type`);
-    const top = leaf.path[0] ?? "";
-    if (!names.includes(top)) continue;
-    const column = columnOf(leaf, root);
+    const column = columns[i];
+    if (!column) continue;
     const values = toCount(meta.num_values, "the number of values");
     if (values !== rows) throw new Error(`${name}: it has ${values} values for ${rows} rows`);
     const data = toCount(meta.data_page_offset, `${name}: the place of its data`);
@@ -109,12 +123,12 @@ function readGroup(
   return { rows, chunks };
 }
 
-function columnOf(leaf: SchemaTree, root: SchemaTree): Column {
+/** The column, or what it holds instead of numbers. */
+function columnOf(leaf: SchemaTree, root: SchemaTree): Column | symbol {
   const { element, path } = leaf;
   const { type, repetition_type: repetition, logical_type: logical, converted_type: converted } = element;
   const name = path.join(".");
-  const wrong = (what: string): Error => new Error(`${name}: expected a column of numbers, got ${what}`);
-  if (path.length > 1 || repetition === "REPEATED") throw wrong("nested values");
+  if (path.length > 1 || repetition === "REPEATED") return Symbol("nested values");
   if (repetition !== "OPTIONAL" && repetition !== "REQUIRED") throw new Error(`${name}: neither required nor optional`);
   const meaning = logical?.type ?? converted;
   const fits: Readonly<Record<ParquetType, boolean>> = {
@@ -128,7 +142,7 @@ function columnOf(leaf: SchemaTree, root: SchemaTree): Column {
     BYTE_ARRAY: meaning === undefined || /^(STRING|UTF8|DECIMAL)$/.test(meaning),
     FIXED_LEN_BYTE_ARRAY: meaning === "FLOAT16" || meaning === "DECIMAL",
   };
-  if (type === undefined || !fits[type]) throw wrong(meaning ?? type ?? "no type");
+  if (type === undefined || !fits[type]) return Symbol(`a value of type ${meaning ?? type ?? "unknown"}`);
   if (meaning === "FLOAT16" && element.type_length !== 2) throw new Error(`${name}: float16 of other than 2 bytes`);
   // hyparquet looks at the older of the two marks alone.
   const isDecimal = logical?.type === "DECIMAL" || converted === "DECIMAL";

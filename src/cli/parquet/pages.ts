@@ -7,6 +7,7 @@ import { parquetHeader, readPage } from "hyparquet/src/column.js";
 import { convert, DEFAULT_PARSERS } from "hyparquet/src/convert.js";
 import type { ColumnDecoder, DecodedArray, PageHeader, ParquetType } from "hyparquet/src/types.js";
 import { type Chunk, toCount } from "./footer.ts";
+import { unpackLz4 } from "./lz4.ts";
 import { checkDelta, checkRuns } from "./runs.ts";
 import { endOfStruct } from "./thrift.ts";
 
@@ -211,6 +212,8 @@ function decompress(packed: Bytes, size: number, codec: Chunk["codec"]): Bytes {
       snappyUncompress(packed, page);
       return page;
     }
+    case "LZ4_RAW":
+      return unpackLz4(packed, size);
     case "GZIP":
       return zlib.gunzipSync(packed, limit);
     case "BROTLI":

@@ -1,6 +1,5 @@
 // Parquet: the columns of log-probabilities and lengths, a row group's bytes and a page's values at a time.
 
-import { open } from "node:fs/promises";
 import type { DecodedArray } from "hyparquet";
 import { fileProblem, isSystemError, refusal } from "../refusal.ts";
 import type { Row, Source } from "../source.ts";
@@ -10,18 +9,20 @@ import { readPages } from "./pages.ts";
 /** Rows are handed on in blocks of this many. */
 const blockSize = 4096;
 
-/** The system reads no more than 2 GiB at once. */
-const longestRead = 2 ** 30;
-
 /**
- * The rows of a Parquet file, with those of its columns that are named in `columns`.
+ * The rows of a Parquet file, with those of its columns that are named in `columns`. A column that cannot be read gives a
+ * symbol in each row, whose description says what it holds.
  *
  * A damaged or hostile file gives the rows that it promises or a refusal that names the file and says where; it takes no
  * more memory than its size and the rows that all its parts agree on.
  */
-export async function readParquet(path: string, size: number, columns: readonly string[]): Promise<Source> {
-  const read: ReadBytes = (start, end) => readRange(path, start, end);
-  const groups = await readFooter(read, size, columns).catch((error: unknown) => {
+export async function readParquet(
+  path: string,
+  size: number,
+  read: ReadBytes,
+  columns: readonly string[],
+): Promise<Source> {
+  const { groups, unreadable, names } = await readFooter(read, size, columns).catch((error: unknown) => {
     throw problem(path, error);
   });
   let done = 0;
@@ -50,7 +51,7 @@ export async function readParquet(path: string, size: number, columns: readonly 
       }
     }
     return () => {
-      const row: Record<string, unknown> = {};
+      const row: Record<string, unknown> = { ...unreadable };
       for (const [name, next] of cursors) row[name] = next();
       return row;
     };
@@ -62,6 +63,7 @@ export async function readParquet(path: string, size: number, columns: readonly 
     place: (row) => `${path}: row ${row}`,
     done: () => done,
     total: groups.reduce((sum, group) => sum + group.rows, 0),
+    columns: names,
   };
 }
 
@@ -80,21 +82,6 @@ function cursor(pages: Iterator<DecodedArray>, place: string): () => unknown {
     }
     return page[at++];
   };
-}
-
-async function readRange(path: string, start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(end - start);
-  const file = await open(path);
-  try {
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesRead } = await file.read(bytes, done, Math.min(bytes.length - done, longestRead), start + done);
-      if (bytesRead === 0) throw new Error("the file ends too early");
-      done += bytesRead;
-    }
-  } finally {
-    await file.close();
-  }
-  return bytes;
 }
 
 /** What went wrong, as a refusal. Messages of the engine, from data that hyparquet takes on trust, say nothing to users. */

@@ -77,6 +77,7 @@ specs = {
         table(60, nulls=True, repeat=True),
         dict(data_page_version="2.0", compression="none", row_group_size=25),
     ),
+    "v1-lz4": (table(40, nulls=True, repeat=True), dict(compression="lz4", use_dictionary=False)),
     "half": (table(30, f=np.float16), dict()),
     "uint8": (table(30, i=np.uint8), dict()),
 }
