@@ -32,15 +32,9 @@ export {
   type TrlConfig,
   type TrlTrain,
 } from "./from-trl/from-trl.ts";
-export {
-  defineLoss,
-  type LikelihoodLoss,
-  type Loss,
-  type MarginLoss,
-  type PairLoss,
-  type Param,
-} from "./losses/define.ts";
+export { defineLoss, type LikelihoodLoss, type Loss, type MarginLoss, type PairLoss } from "./losses/define.ts";
 export { type LossType, losses, lossTypes } from "./losses/index.ts";
 export { logsigmoid, sigmoid, softplus } from "./losses/math.ts";
+export type { Param } from "./losses/ranges.ts";
 export { createRunningMean, type RunningMean } from "./plan/running-mean.ts";
 export type * from "./types.ts";

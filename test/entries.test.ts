@@ -43,8 +43,8 @@ describe("dpo-kernels/train", () => {
     const sources = sourcesWith("train.js");
     expect(sources).toContain("src/train/adamw.ts");
     // Ranges of numbers are written as those of the losses are.
-    expect(sources.filter((path) => path.startsWith("src/losses/"))).toEqual(["src/losses/define.ts"]);
-    expect(sources.filter((path) => /plan|divergences|backend|pool/.test(path))).toEqual([]);
+    expect(sources.filter((path) => path.startsWith("src/losses/"))).toEqual(["src/losses/ranges.ts"]);
+    expect(sources.filter((path) => /plan|divergences|backend|pool|loss-synonyms/.test(path))).toEqual([]);
   });
 });
 

@@ -3,7 +3,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { didYouMean, meantBy } from "../src/checks/hints.ts";
+import { lossSynonyms } from "../src/checks/loss-synonyms.ts";
 import { printable, quoted } from "../src/checks/printable.ts";
+import { trainingSynonyms } from "../src/checks/training-synonyms.ts";
 import { fromTrl } from "../src/from-trl/from-trl.ts";
 import { knownKeys } from "../src/from-trl/keys.ts";
 import { createJs, DpoError, type LossOptions } from "../src/index.ts";
@@ -11,6 +13,7 @@ import { lossTypes } from "../src/losses/index.ts";
 import { refusal, somePairs } from "./support/from-trl.ts";
 
 const js = createJs();
+const synonyms = [...lossSynonyms, ...trainingSynonyms];
 const message = (run: () => unknown): string => refusal(run).message;
 const hinted = (text: string): string[] => {
   const [, names = ""] = /did you mean (.*)\?/i.exec(text) ?? [];
@@ -158,7 +161,7 @@ describe("meantBy", () => {
     const names = fc.constantFrom(knownKeys, lossTypes);
     fc.assert(
       fc.property(word, names, (text, known) => {
-        const meant = meantBy(text, known);
+        const meant = meantBy(text, known, synonyms);
         expect(meant.every((name) => known.includes(name))).toBe(true);
         if (known.includes(text)) expect(meant).toStrictEqual([text]);
       }),
@@ -174,7 +177,7 @@ describe("meantBy", () => {
         for (const letter of "abcdefghijklmnopqrstuvwxyz") {
           const other = name.slice(0, at) + letter + name.slice(at + 1);
           const known = [name];
-          if (other !== name && !["bata"].includes(other)) expect(meantBy(other, known)).toStrictEqual([]);
+          if (other !== name && !["bata"].includes(other)) expect(meantBy(other, known, synonyms)).toStrictEqual([]);
         }
       }
     }
@@ -191,7 +194,7 @@ describe("meantBy", () => {
       ["adam_beta1", "adam_beta2"],
       ["gradA", "gradB"],
     ] as const) {
-      expect(meantBy(word, [opposite])).toStrictEqual([]);
+      expect(meantBy(word, [opposite], synonyms)).toStrictEqual([]);
     }
   });
 
@@ -208,10 +211,10 @@ describe("meantBy", () => {
       ["tokenlogps", "tokenLogps"],
       ["logit", "logits"],
     ] as const) {
-      expect(meantBy(word, names)).toStrictEqual([meant]);
+      expect(meantBy(word, names, synonyms)).toStrictEqual([meant]);
     }
-    expect(didYouMean("lenghts", names)).toBe("; did you mean lengths?");
-    expect(didYouMean("width", names)).toBe("");
+    expect(didYouMean("lenghts", names, { synonyms })).toBe("; did you mean lengths?");
+    expect(didYouMean("width", names, { synonyms })).toBe("");
   });
 });
 

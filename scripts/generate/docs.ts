@@ -1,7 +1,8 @@
 // Writes docs/losses.md and docs/errors.md from the definitions in src/: what the pages say is what runs.
 
-import { type Loss, rangeText } from "../../src/losses/define.ts";
+import type { Loss } from "../../src/losses/define.ts";
 import { losses } from "../../src/losses/index.ts";
+import { rangeText } from "../../src/losses/ranges.ts";
 import { meanings } from "./error-codes.ts";
 import { commentOf } from "./loss-comments.ts";
 

@@ -1,7 +1,13 @@
 // "Did you mean": the known names that an unknown one stands for. A wrong hint is worse than none, so a name has to be another
 // spelling, a known synonym or a slip of the keyboard; names that merely look alike (ipo for dpo) are not offered.
 
-import { synonyms } from "./synonyms.ts";
+/**
+ * What names of this package and of TRL are called elsewhere. Each row: names, then other words for the same. A word gives those
+ * names of its row that are known where it was written (TRL's keys, options, losses, arrays of a batch).
+ */
+export type Synonyms = readonly (readonly [names: string, others: string])[];
+
+const none: Synonyms = [];
 
 interface Known {
   readonly name: string;
@@ -43,8 +49,12 @@ function vocabularyOf(names: readonly string[]): Vocabulary {
   return vocabulary;
 }
 
-// Plain word -> the plain names that it may stand for.
-const meanings: ReadonlyMap<string, readonly string[]> = (() => {
+const meanings = new WeakMap<Synonyms, ReadonlyMap<string, readonly string[]>>();
+
+/** Plain word -> the plain names that it may stand for. */
+function meaningsOf(synonyms: Synonyms): ReadonlyMap<string, readonly string[]> {
+  const known = meanings.get(synonyms);
+  if (known) return known;
   const plain = (text: string): string[] =>
     text
       .split(" ")
@@ -54,8 +64,9 @@ const meanings: ReadonlyMap<string, readonly string[]> = (() => {
   for (const [names, also] of synonyms) {
     for (const word of [...plain(names), ...plain(also)]) made.set(word, [...(made.get(word) ?? []), ...plain(names)]);
   }
+  meanings.set(synonyms, made);
   return made;
-})();
+}
 
 function isPlural(a: string, b: string): boolean {
   const [one, many] = a.length < b.length ? [a, b] : [b, a];
@@ -117,16 +128,16 @@ function isSameWord(a: string, b: string): boolean {
 }
 
 /**
- * The known names that an unknown one was probably meant to be: itself but for case and separators, those that the table of
- * synonyms gives, or the one name that is a slip of the keyboard away. Empty where that is a guess.
+ * The known names that an unknown one was probably meant to be: itself but for case and separators, those that the
+ * synonyms give, or the one name that is a slip of the keyboard away. Empty where that is a guess.
  */
-export function meantBy(word: string, names: readonly string[]): readonly string[] {
+export function meantBy(word: string, names: readonly string[], synonyms = none): readonly string[] {
   if (word.length > MOST_LETTERS) return [];
   const { byPlain, byLetter } = vocabularyOf(names);
   const plain = plainOf(word);
   const same = byPlain.get(plain);
   if (same) return [same.name];
-  const meant = (meanings.get(plain) ?? []).flatMap((name) => byPlain.get(name)?.name ?? []);
+  const meant = (meaningsOf(synonyms).get(plain) ?? []).flatMap((name) => byPlain.get(name)?.name ?? []);
   if (meant.length > 0) return [...new Set(meant)];
   const close = (byLetter.get(plain[0] ?? "") ?? []).filter((known) => isClose(plain, known.plain));
   if (close.length === 0) return [];
@@ -139,9 +150,12 @@ export function meantBy(word: string, names: readonly string[]): readonly string
 export function didYouMean(
   word: string,
   names: readonly string[],
-  lead = "; did you mean ",
-  show: (name: string) => string = (name) => name,
+  {
+    synonyms = none,
+    lead = "; did you mean ",
+    show = (name) => name,
+  }: { synonyms?: Synonyms; lead?: string; show?: (name: string) => string } = {},
 ): string {
-  const meant = meantBy(word, names);
+  const meant = meantBy(word, names, synonyms);
   return meant.length === 0 ? "" : `${lead}${meant.map(show).join(" or ")}?`;
 }

@@ -3,7 +3,7 @@
 
 import { DpoError, KindError, ParamError } from "../errors.ts";
 import { isRecord, kindOf } from "../messages.ts";
-import { didYouMean } from "./hints.ts";
+import { didYouMean, type Synonyms } from "./hints.ts";
 import { printable } from "./printable.ts";
 
 /** How the messages name an object and its fields. */
@@ -16,6 +16,8 @@ export interface RecordWords {
   readonly prefix?: string;
   /** What is expected in place of something else. Default: "an object". */
   readonly expected?: string;
+  /** Other words for the fields, for hints. */
+  readonly synonyms?: Synonyms;
 }
 
 /**
@@ -73,8 +75,12 @@ function findUnknown(
   return undefined;
 }
 
-function unknownName({ field, prefix = "" }: RecordWords, name: string, known: readonly string[]): ParamError {
-  const hint = didYouMean(name, known, undefined, (meant) => `${prefix}${meant}`);
+function unknownName(
+  { field, prefix = "", synonyms = [] }: RecordWords,
+  name: string,
+  known: readonly string[],
+): ParamError {
+  const hint = didYouMean(name, known, { synonyms, show: (meant) => `${prefix}${meant}` });
   return new ParamError(
     "unknown-option",
     `${prefix}${printable(name)}: not ${field}; known: ${known.join(", ")}${hint}`,

@@ -1,5 +1,6 @@
 // The options of collate, checked.
 
+import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { quoted } from "../checks/printable.ts";
 import { recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
@@ -13,7 +14,7 @@ const least = -(2 ** 31);
 const most = 2 ** 31 - 1;
 
 const record = recordOf(
-  { what: "options", field: "an option of collate" },
+  { what: "options", field: "an option of collate", synonyms: lossSynonyms },
   ({
     maxLength,
     truncationMode,

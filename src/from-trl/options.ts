@@ -2,9 +2,10 @@
 // One that none of the losses uses is left out, with a warning unless it has TRL's default, so that no call refuses it.
 
 import { ParamError } from "../errors.ts";
-import { inRange, type Loss, type Param, rangeText } from "../losses/define.ts";
+import type { Loss } from "../losses/define.ts";
 import { type LossType, losses } from "../losses/index.ts";
 import { sharedParams } from "../losses/params.ts";
+import { inRange, type Param, rangeText } from "../losses/ranges.ts";
 import type { FDivergence, LossOptions } from "../types.ts";
 import type { Entries } from "./losses.ts";
 import { divergenceOf } from "./read.ts";

@@ -1,6 +1,7 @@
 // Reading one key of a configuration: its value, checked, or undefined where it is absent or null.
 
 import { didYouMean } from "../checks/hints.ts";
+import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { quoted } from "../checks/printable.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../plan/plan.ts";
@@ -126,4 +127,6 @@ export const reader =
   };
 
 const hint = (kind: Kind, value: unknown): string =>
-  kind === "divergence" && isText(value) ? didYouMean(value, divergenceNames, undefined, quoted) : "";
+  kind === "divergence" && isText(value)
+    ? didYouMean(value, divergenceNames, { synonyms: lossSynonyms, show: quoted })
+    : "";

@@ -1,9 +1,13 @@
 // The keys of a configuration that nothing reads: harmless, renamed, at work elsewhere, or unknown.
 
 import { didYouMean } from "../checks/hints.ts";
+import { lossSynonyms } from "../checks/loss-synonyms.ts";
+import { trainingSynonyms } from "../checks/training-synonyms.ts";
 import { elsewhereKeys, formerKeys, knownKeys, otherTools, otherTrainers } from "./keys.ts";
 import type { TrlConfig } from "./read.ts";
 import type { Reading } from "./reading.ts";
+
+const synonyms = [...lossSynonyms, ...trainingSynonyms];
 
 const isElsewhere = (key: string): key is keyof typeof elsewhereKeys => Object.hasOwn(elsewhereKeys, key);
 
@@ -26,7 +30,7 @@ function remark(key: string, config: TrlConfig): string | undefined {
   if (known.has(key)) return undefined;
   if (Object.hasOwn(otherTrainers, key)) return `a key of ${otherTrainers[key]}, not of DPOConfig; ignored`;
   if (Object.hasOwn(otherTools, key)) return `not a key of DPOConfig; ignored: ${otherTools[key]}`;
-  return `not a key of DPOConfig; ignored${didYouMean(key, knownKeys, ". Did you mean ")}`;
+  return `not a key of DPOConfig; ignored${didYouMean(key, knownKeys, { synonyms, lead: ". Did you mean " })}`;
 }
 
 /** Warns of every key that is given and is not simply read or harmless. */

@@ -1,5 +1,6 @@
 // A head and the hidden states before it, checked: the policy's and a reference's.
 
+import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { recordOf } from "../checks/record.ts";
 import { KindError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
@@ -47,7 +48,7 @@ export function readHead(
 
 /** The fields of an adapter, read once. Throws    KindError, ParamError for names that are none */
 export const readLoraFields = recordOf(
-  { what: "lora", field: "a part of an adapter", prefix: "lora." },
+  { what: "lora", field: "a part of an adapter", prefix: "lora.", synonyms: lossSynonyms },
   ({ a, b, rank, scale }: Lora): Lora => ({ a, b, rank, scale }),
 );
 

@@ -1,5 +1,6 @@
 // The inputs of linearLoss, checked once, before anything is computed or written.
 
+import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
@@ -45,7 +46,7 @@ interface Gradient {
 type Batch = LinearBatch & { reference?: Reference | undefined };
 
 const readFields = recordOf(
-  { what: "batch", field: "a part of the batch", prefix: "batch." },
+  { what: "batch", field: "a part of the batch", prefix: "batch.", synonyms: lossSynonyms },
   ({ tokens, vocab, hiddenSize, hidden, weight, bias, lora, reference }: Batch): Batch => {
     return { tokens, vocab, hiddenSize, hidden, weight, bias, lora, reference };
   },

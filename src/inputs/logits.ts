@@ -1,5 +1,6 @@
 // The inputs of the calls that see logits, checked once, before anything is computed or written.
 
+import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
@@ -43,7 +44,7 @@ export interface LogitsLossJob extends LogitsJob {
 type LossBatch = LogitsBatch & { reference?: Reference | undefined };
 
 const readFields = recordOf(
-  { what: "batch", field: "a part of the batch", prefix: "batch." },
+  { what: "batch", field: "a part of the batch", prefix: "batch.", synonyms: lossSynonyms },
   ({ tokens, vocab, logits, reference }: LossBatch): LossBatch => ({ tokens, vocab, logits, reference }),
 );
 
@@ -59,7 +60,7 @@ const unused = ["inPlace", "accumulate", "gradScale"];
 
 /** The options of sequenceLogps, read once. Throws    KindError, ParamError for names that are none */
 export const readLogpsOptions = recordOf(
-  { what: "options", field: "an option of sequenceLogps" },
+  { what: "options", field: "an option of sequenceLogps", synonyms: lossSynonyms },
   (given: SequenceLogpsOptions & Pick<LogitsLossOptions, "inPlace" | "gradType"> & { accumulate?: boolean }) => {
     const { ldAlpha, gradType, out, metrics, validate, signal, onProgress, transfer } = given;
     const { inPlace, accumulate, gradScale } = given;

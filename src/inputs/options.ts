@@ -1,5 +1,6 @@
 // The options of calls, read once into a record; and the checks of those that calls share, beside the losses' (src/plan/plan.ts).
 
+import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { recordOf } from "../checks/record.ts";
 import { AbortError, KindError, ParamError } from "../errors.ts";
 import { isLoss, type Loss, settleLoss } from "../losses/define.ts";
@@ -13,34 +14,37 @@ export type LossCallOptions = LinearLossOptions & LogitsLossOptions;
 const none: readonly string[] = [];
 
 // One literal: spreads would cost a call of a few pairs a tenth of its time.
-const readNames = recordOf({ what: "options", field: "an option" }, (given: LossCallOptions): LossCallOptions => {
-  const { lossType, lossWeights, beta, labelSmoothing, discopopTau, rewardShift } = given;
-  const { fDivergence, fAlpha, referenceFree, ldAlpha, weighting } = given;
-  const { out, inPlace, gradType, gradScale, accumulate, metrics, validate, signal, onProgress, transfer } = given;
-  return {
-    lossType,
-    lossWeights,
-    beta,
-    labelSmoothing,
-    discopopTau,
-    rewardShift,
-    fDivergence,
-    fAlpha,
-    referenceFree,
-    ldAlpha,
-    weighting,
-    out,
-    inPlace,
-    gradType,
-    gradScale,
-    accumulate,
-    metrics,
-    validate,
-    signal,
-    onProgress,
-    transfer,
-  };
-});
+const readNames = recordOf(
+  { what: "options", field: "an option", synonyms: lossSynonyms },
+  (given: LossCallOptions): LossCallOptions => {
+    const { lossType, lossWeights, beta, labelSmoothing, discopopTau, rewardShift } = given;
+    const { fDivergence, fAlpha, referenceFree, ldAlpha, weighting } = given;
+    const { out, inPlace, gradType, gradScale, accumulate, metrics, validate, signal, onProgress, transfer } = given;
+    return {
+      lossType,
+      lossWeights,
+      beta,
+      labelSmoothing,
+      discopopTau,
+      rewardShift,
+      fDivergence,
+      fAlpha,
+      referenceFree,
+      ldAlpha,
+      weighting,
+      out,
+      inPlace,
+      gradType,
+      gradScale,
+      accumulate,
+      metrics,
+      validate,
+      signal,
+      onProgress,
+      transfer,
+    };
+  },
+);
 
 /**
  * The options of a call with a loss, read once. A loss of the user's brings names of its own; `more` are a backend's.

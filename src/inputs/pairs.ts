@@ -1,5 +1,6 @@
 // The inputs and results of pairLoss: checked once, before anything is computed or written.
 
+import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { recordOf } from "../checks/record.ts";
 import { bufferOf, findNumber, lengthOf, refuseStray } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
@@ -77,7 +78,7 @@ export interface ReadPairs extends PairLogps {
 }
 
 const readFields = recordOf(
-  { what: "pairs", field: "an input of pairLoss", prefix: "pairs." },
+  { what: "pairs", field: "an input of pairLoss", prefix: "pairs.", synonyms: lossSynonyms },
   (given: PairLogps): PairLogps => {
     const { policyChosen, policyRejected, referenceChosen, referenceRejected } = given;
     const { chosenLengths, rejectedLengths, pairWeights } = given;

@@ -1,5 +1,6 @@
 // The reference of a call that sees tokens, checked: log-probs, logits, or hidden states and a head.
 
+import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { recordOf } from "../checks/record.ts";
 import { bufferOf, plainView, refuseStray } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
@@ -29,7 +30,7 @@ interface AnyReference {
 const expected = "{ logps }, { logits } or { hidden, weight }";
 
 const readForms = recordOf(
-  { what: "reference", field: "a part of a reference", prefix: "reference.", expected },
+  { what: "reference", field: "a part of a reference", prefix: "reference.", expected, synonyms: lossSynonyms },
   ({ logps, logits, hidden, weight, bias, hiddenSize }: AnyReference): AnyReference => {
     return { logps, logits, hidden, weight, bias, hiddenSize } as AnyReference;
   },

@@ -1,5 +1,6 @@
 // Which rows of the logits count, and which token each of them predicts: padded and packed batches become one list.
 
+import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { recordOf } from "../checks/record.ts";
 import { bufferOf, lengthOf, refuseStray } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
@@ -26,7 +27,7 @@ const maskKinds = ["Uint8Array", ...idKinds];
 
 // attentionMask is the model's: `collate` gives it with the rest of a padded batch.
 const readPadded = recordOf(
-  { what: "tokens", field: "a part of padded tokens", prefix: "tokens." },
+  { what: "tokens", field: "a part of padded tokens", prefix: "tokens.", synonyms: lossSynonyms },
   (given: Tokens & { attentionMask?: unknown; offsets?: undefined }) => {
     const { pairs, length, inputIds, completionMask, attentionMask, offsets } = given;
     return { pairs, length, inputIds, completionMask, attentionMask, offsets };
@@ -34,7 +35,7 @@ const readPadded = recordOf(
 );
 
 const readPacked = recordOf(
-  { what: "tokens", field: "a part of packed tokens", prefix: "tokens." },
+  { what: "tokens", field: "a part of packed tokens", prefix: "tokens.", synonyms: lossSynonyms },
   ({ pairs, offsets, targets, lengths }: PackedTokens): PackedTokens => ({ pairs, offsets, targets, lengths }),
 );
 

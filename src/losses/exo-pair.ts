@@ -1,6 +1,7 @@
-import { between, defineLoss } from "./define.ts";
+import { defineLoss } from "./define.ts";
 import { sigmoid } from "./math.ts";
 import { beta } from "./params.ts";
+import { between } from "./ranges.ts";
 
 /**
  * Reverse KL from q = σ(z) to the smoothed label: q·(ln q − ln(1−ε)) + (1−q)·(ln(1−q) − ln ε). Zero at z = ln((1−ε)/ε).

@@ -1,6 +1,6 @@
 // The hyperparameters that losses share, with TRL's defaults and the ranges that the formulas bear.
 
-import { between, finite, type Param, positive } from "./define.ts";
+import { between, finite, type Param, positive } from "./ranges.ts";
 
 /** Strength of the pull to the reference. */
 export const beta = positive(0.1);

@@ -1,6 +1,7 @@
-import { between, defineLoss } from "./define.ts";
+import { defineLoss } from "./define.ts";
 import { sigmoid, softplus } from "./math.ts";
 import { beta } from "./params.ts";
+import { between } from "./ranges.ts";
 
 /**
  * DPO made unbiased under flipped labels: [(1−ε)·softplus(−z) − ε·softplus(z)] / (1−2ε) = softplus(−z) − k·z, k = ε/(1−2ε).

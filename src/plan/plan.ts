@@ -1,12 +1,14 @@
 // From the options of a call to what is to be computed: which losses, with which weights and hyperparameters.
 
 import { didYouMean } from "../checks/hints.ts";
+import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { quoted } from "../checks/printable.ts";
 import { KindError, ParamError } from "../errors.ts";
-import { inRange, isLoss, type Loss, type Param, rangeText } from "../losses/define.ts";
+import { isLoss, type Loss } from "../losses/define.ts";
 import { losses, lossTypes } from "../losses/index.ts";
 import { oldNames } from "../losses/old-names.ts";
 import { beta, sharedParams } from "../losses/params.ts";
+import { inRange, type Param, rangeText } from "../losses/ranges.ts";
 import { unknownLoss } from "../losses/unknown.ts";
 import { kindOf, shown } from "../messages.ts";
 import type { LossOptions } from "../types.ts";
@@ -155,7 +157,10 @@ function readDivergence(options: LossOptions, chosen: readonly Loss[]): Divergen
   const isKnown = typeof fDivergence === "string" && Object.hasOwn(divergences, fDivergence);
   const make = isKnown ? divergences[fDivergence] : undefined;
   if (!make) {
-    const hint = typeof fDivergence === "string" ? didYouMean(fDivergence, divergenceNames, undefined, quoted) : "";
+    const hint =
+      typeof fDivergence === "string"
+        ? didYouMean(fDivergence, divergenceNames, { synonyms: lossSynonyms, show: quoted })
+        : "";
     const expected = `expected one of ${divergenceNames.join(", ")}`;
     throw new ParamError("out-of-range", `fDivergence: ${expected}, got ${shown(fDivergence)}${hint}`);
   }

@@ -1,7 +1,7 @@
 // AdamW, as torch.optim.AdamW has it.
 
 import { KindError } from "../errors.ts";
-import { between } from "../losses/define.ts";
+import { between } from "../losses/ranges.ts";
 import { kindOf } from "../messages.ts";
 import { notNegative, readHyper, readNumber, readStep, setStep } from "./hyper.ts";
 import { type Allocator, type Operation, perform, zeros } from "./kernels.ts";

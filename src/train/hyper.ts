@@ -1,14 +1,18 @@
 // Reading hyperparameters of optimisers: PyTorch's names, defaults and ranges.
 
 import { recordOf } from "../checks/record.ts";
+import { trainingSynonyms } from "../checks/training-synonyms.ts";
 import { KindError, ParamError } from "../errors.ts";
-import { inRange, type Param, rangeText } from "../losses/define.ts";
+import { inRange, type Param, rangeText } from "../losses/ranges.ts";
 import { kindOf } from "../messages.ts";
 
 /** A finite number that is not negative. */
 export const notNegative = (byDefault: number): Param => ({ default: byDefault, min: 0, max: Infinity, open: "max" });
 
-const readAll = recordOf({ what: "hyper", field: "a hyperparameter" }, (): Record<string, unknown> => ({}));
+const readAll = recordOf(
+  { what: "hyper", field: "a hyperparameter", synonyms: trainingSynonyms },
+  (): Record<string, unknown> => ({}),
+);
 
 /**
  * The numbers among the hyperparameters, defaults filled in, and under `rest` those that the caller reads itself: `others` are

@@ -5,7 +5,7 @@ import { printable, quoted } from "../checks/printable.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { memberOf } from "../from-trl/enums.ts";
 import type { TrlTrain } from "../from-trl/train.ts";
-import { between, finite, type Param } from "../losses/define.ts";
+import { between, finite, type Param } from "../losses/ranges.ts";
 import { kindOf, shown } from "../messages.ts";
 import { notNegative, readNumber } from "./hyper.ts";
 
@@ -53,7 +53,7 @@ export function lrSchedule(steps: number, options: ScheduleOptions = {}): (step:
   const type = typeof lrSchedulerType === "string" ? memberOf("SchedulerType", lrSchedulerType) : lrSchedulerType;
   const schedule = Object.hasOwn(schedules, type) ? schedules[type] : undefined;
   if (!schedule) {
-    const hint = typeof type === "string" ? didYouMean(type, known, undefined, quoted) : "";
+    const hint = typeof type === "string" ? didYouMean(type, known, { show: quoted }) : "";
     const expected = `expected one of ${known.join(", ")}`;
     throw new ParamError("out-of-range", `lrSchedulerType: ${expected}, got ${shown(lrSchedulerType)}${hint}`);
   }

@@ -1,7 +1,7 @@
 // Stochastic gradient descent with momentum, as torch.optim.SGD has it.
 
 import { KindError, ParamError } from "../errors.ts";
-import { finite } from "../losses/define.ts";
+import { finite } from "../losses/ranges.ts";
 import { kindOf } from "../messages.ts";
 import { notNegative, readHyper, readStep, setStep } from "./hyper.ts";
 import { type Allocator, type Operation, perform, zeros } from "./kernels.ts";

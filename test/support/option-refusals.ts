@@ -17,7 +17,9 @@ const unknown: Refusal[] = [
   options,
   ...param,
   code: "unknown-option" as const,
-  message: new RegExp(`^${what}: not an option; known: lossType, lossWeights, beta, .*transfer(; did you mean .*)?$`),
+  message: new RegExp(
+    `^${what}: not an option; known: lossType, lossWeights, beta, .*transfer(, readback)?(; did you mean .*)?$`,
+  ),
 }));
 
 const unknownLosses: Refusal[] = [

@@ -1,8 +1,9 @@
 // Every loss of the table in every form: with its defaults, with each hyperparameter at another value, under each
 // f-divergence that it takes. Tests run over this list, so that a new loss is tested without a line of its own.
 
-import type { Loss, Param } from "../../src/losses/define.ts";
+import type { Loss } from "../../src/losses/define.ts";
 import { type LossType, losses, lossTypes } from "../../src/losses/index.ts";
+import type { Param } from "../../src/losses/ranges.ts";
 import type { FDivergence, LossOptions } from "../../src/types.ts";
 
 export interface Variant {

@@ -1,10 +1,11 @@
-// What the names of this package and of TRL are called elsewhere, for hints. Each row: names, then other words for the same.
-// A word gives those names of its row that are known where it was written (TRL's keys, options, losses, arrays of a batch).
+// What losses, their options, tokens and the arrays of a batch are called elsewhere, for hints: src/checks/hints.ts.
 //
 // Sources: LLaMA-Factory (pref_*), axolotl (rl, rl_beta, dpo_*), torchtune (…Loss), NeMo-Aligner and NeMo RL (*_penalty,
 // preference_*), XTuner (dpo_loss_type, loss_beta), open-instruct (dpo_norm), OpenRLHF, AutoTrain, PyTorch; papers.
 
-export const synonyms: readonly (readonly [names: string, others: string])[] = [
+import type { Synonyms } from "./hints.ts";
+
+export const lossSynonyms: Synonyms = [
   // Losses
   ["sigmoid", "dpo dpo_loss cdpo c_dpo vanilla_dpo standard_dpo dpo_sigmoid logistic log_sigmoid logsigmoid"],
   ["sigmoid_norm", "dpo_norm norm_dpo ln_dpo dpo_ln length_normalized_dpo length_normalised_dpo sigmoid_normalized"],
@@ -53,37 +54,6 @@ export const synonyms: readonly (readonly [names: string, others: string])[] = [
   ["truncation_mode", "truncation truncation_side truncation_strategy"],
   ["pad_to_multiple_of", "pad_multiple pad_to_multiple pad_multiple_of make_sequence_length_divisible_by"],
   ["padding_value pad_token_id", "pad_id padding_id"],
-  // Training
-  ["learning_rate lr", ""],
-  [
-    "per_device_train_batch_size batch_size",
-    "micro_batch_size per_device_batch_size train_micro_batch_size micro_train_batch_size",
-  ],
-  ["per_device_eval_batch_size eval_batch_size", "val_micro_batch_size micro_eval_batch_size"],
-  [
-    "gradient_accumulation_steps",
-    "gradient_accumulation grad_accum grad_accum_steps grad_accumulation_steps accumulation_steps accumulate_grad_batches",
-  ],
-  ["num_train_epochs", "epochs num_epochs n_epochs max_epochs max_num_epochs train_epochs"],
-  ["max_steps", "max_num_steps max_train_steps num_train_steps num_training_steps total_steps"],
-  [
-    "max_grad_norm",
-    "max_norm clip_grad clip_grad_norm grad_clip gradient_clip_val gradient_clipping max_gradient_norm",
-  ],
-  ["weight_decay", "wd"],
-  ["optim", "optimizer optimiser"],
-  ["optim_args", "optimizer_args optimizer_kwargs"],
-  ["adam_beta1 betas", "beta1 adam_betas"],
-  ["adam_beta2 betas", "beta2 adam_betas"],
-  ["adam_epsilon eps", "adam_eps epsilon"],
-  ["lr_scheduler_type", "lr_scheduler lr_schedule scheduler scheduler_type schedule lr_decay_style"],
-  ["lr_scheduler_kwargs", "lr_scheduler_args scheduler_kwargs scheduler_args"],
-  ["warmup_steps", "num_warmup_steps warmup_iters lr_warmup_iters"],
-  ["warmup_ratio", "warmup_fraction lr_warmup_ratio"],
-  ["seed", "random_seed manual_seed random_state"],
-  ["dataloader_drop_last drop_last", "drop_last_batch"],
-  ["use_liger_kernel", "dpo_use_liger_kernel use_liger"],
-  ["precompute_ref_log_probs", "precompute_ref_logps precompute_reference_log_probs precompute_ref_logprobs"],
   // Arrays and sizes of a batch
   ["policy_chosen", "chosen_logps policy_chosen_logps policy_chosen_log_probs"],
   ["policy_rejected", "rejected_logps policy_rejected_logps policy_rejected_log_probs"],
