@@ -2,8 +2,9 @@
 
 import { describe, expect, it } from "vitest";
 import { findModule } from "../src/backends/wasm/wasm.ts";
-import { type LinearGradients, shardsInOrder } from "../src/cpu/head.ts";
+import { shardsInOrder } from "../src/cpu/head.ts";
 import type { LinearHead, LinearShards } from "../src/cpu/head-shards.ts";
+import type { LinearGradients } from "../src/engine.ts";
 import type { FloatData } from "../src/inputs/floats.ts";
 import { createLinearShards } from "../src/kernels/head.ts";
 import { compile, hasRelaxedSimd, hasSimd } from "../src/kernels/load.ts";

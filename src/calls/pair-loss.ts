@@ -1,46 +1,49 @@
-// pairLoss as every backend of this thread does it: plan, check, compute, metrics.
+// pairLoss: plan, check, compute, metrics; and the parts of it that calls with tokens share.
 
-import { checkCall, readLossOptions, refuseUnused } from "../inputs/options.ts";
-import { checkPairs, type PairJob, type PairSums, type ReadPairs, readPairs, type Scan } from "../inputs/pairs.ts";
-import { type Plan, planLosses } from "../plan/plan.ts";
+import type { MaybePromise, PairEngine } from "../engine.ts";
+import { checkCall, refuseUnused } from "../inputs/options.ts";
+import { checkPairs, type PairJob, type PairSums, type ReadPairs, type Scan } from "../inputs/pairs.ts";
+import { planLosses } from "../plan/plan.ts";
 import { nextMean } from "../plan/running-mean.ts";
-import type { FloatArray, PairLogps, PairLossOptions, PairLossResult } from "../types.ts";
+import type { FloatArray, PairLossOptions, PairLossResult } from "../types.ts";
+import type { Steps } from "./steps.ts";
 
-/** What a backend computes with. */
-export interface PairEngine {
-  /** Fills the job's buffers; the sums it returns become loss and metrics. */
-  compute(job: PairJob): PairSums;
-  scan: Scan;
-  /** Sees the plan before the inputs are read: refuses what the backend has no kernel for. */
-  check?(plan: Plan): void;
+/** The call `pairLoss` of a backend, step by step, once what it was given is read. */
+export function* pairLoss<S extends MaybePromise>(
+  { pairs: engine }: { readonly pairs: PairEngine<S> },
+  pairs: ReadPairs,
+  options: PairLossOptions,
+): Steps<PairLossResult, S> {
+  const job = checkPairLoss(engine, pairs, options);
+  const commit = setShift(job, engine.scan);
+  const sums = noSums();
+  yield engine.compute(job, sums);
+  commit();
+  options.onProgress?.(job.pairs, job.pairs);
+  return toResult(job, sums);
 }
 
-const noOptions: PairLossOptions = {};
-
-/** The call `pairLoss` of a backend. */
-export function makePairLoss(engine: PairEngine) {
-  return (pairs: PairLogps, given: PairLossOptions = noOptions): PairLossResult => {
-    const options = readLossOptions(given);
-    const { result, commit } = runPairs(engine, checkPairLoss(engine, readPairs(pairs), options));
-    commit();
-    options.onProgress?.(result.losses.length, result.losses.length);
-    return result;
-  };
-}
+/** Sums to add to. */
+export const noSums = (): PairSums => ({
+  losses: 0,
+  policyChosen: 0,
+  policyRejected: 0,
+  chosenRatio: 0,
+  rejectedRatio: 0,
+  wins: 0,
+});
 
 /** Checks a call of pairLoss whose inputs and options were read. */
-export function checkPairLoss(engine: PairEngine, pairs: ReadPairs, options: PairLossOptions): PairJob {
+export function checkPairLoss(
+  engine: Pick<PairEngine, "check" | "scan">,
+  pairs: ReadPairs,
+  options: PairLossOptions,
+): PairJob {
   const plan = planLosses(options);
   engine.check?.(plan);
   checkCall(options);
   refuseUnused(options, ["inPlace", "accumulate", "ldAlpha", "weighting"], "pairLoss, which sees no tokens");
   return checkPairs(pairs, plan, options, engine.scan);
-}
-
-/** The pair stage of every call; `commit` takes the batch into the running mean, once the call has succeeded. */
-export function runPairs(engine: PairEngine, job: PairJob): { result: PairLossResult; commit: () => void } {
-  const commit = setShift(job, engine.scan);
-  return { result: toResult(job, engine.compute(job)), commit };
 }
 
 /** Gives the losses the running mean with this batch in it; the function returned makes that last. */

@@ -1,6 +1,7 @@
 // How the work of a linear loss is cut, and put together again. Shards are ranges of the vocabulary, by the shape alone, and
 // what they come to is merged in their order: one thread and any number of workers give the same bits.
 
+import type { HeadGradients } from "../engine.ts";
 import type { FloatData } from "../inputs/floats.ts";
 import type { FloatArray } from "../types.ts";
 import type { Adapter } from "./lora.ts";
@@ -21,15 +22,6 @@ export interface LinearHead {
   /** [vocab] */
   readonly bias: FloatData | undefined;
   readonly lora: Adapter | undefined;
-}
-
-/** Where the gradients of a head go; of a shard, its rows of them. */
-export interface HeadGradients {
-  readonly weight: FloatData | undefined;
-  readonly bias: FloatData | undefined;
-  readonly b: FloatData | undefined;
-  /** Adds to what is there. */
-  readonly accumulate: boolean;
 }
 
 /** A row of `width` numbers for each token. */

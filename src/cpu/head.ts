@@ -1,7 +1,7 @@
 // From shards to the sums and gradients of a whole head. Nothing here depends on who computed a shard.
 
-import type { Later, TokenSums } from "../calls/token-stage.ts";
 import { overlap } from "../checks/views.ts";
+import type { HeadEngine, LinearGradients, TokenSums } from "../engine.ts";
 import { type FloatData, floatAt, setFloat } from "../inputs/floats.ts";
 import type { HeadData } from "../inputs/head.ts";
 import type { TokenList } from "../inputs/tokens.ts";
@@ -9,29 +9,12 @@ import {
   cutGradients,
   cutHead,
   cutVocabulary,
-  type HeadGradients,
   type LinearHead,
   type LinearShards,
   type Rows,
   SUMS,
 } from "./head-shards.ts";
 import { adapted, throughAdapter } from "./lora.ts";
-
-/** Where the gradients of a call go. */
-export interface LinearGradients extends HeadGradients {
-  /** In the layout of the hidden states; 0 where nothing counts. */
-  readonly hidden: FloatData;
-  readonly a: FloatData | undefined;
-}
-
-/** What `linearLoss` runs on: all tokens of a batch, here and now or elsewhere; H is how it sees a head. */
-export interface LinearEngine<H = LinearHead> {
-  /** The head of the tokens that count. Makes sure of the memory that a call takes, before anything is written. */
-  open(head: HeadData, list: TokenList, vocab: number): H;
-  /** `again` says that the backward pass will want the same tokens. */
-  read(head: H, sums: TokenSums, again: boolean): Later;
-  gradient(head: H, g: Float64Array, sums: TokenSums, out: LinearGradients): Later;
-}
 
 /** A head over the tokens that count, as kernels take it. */
 export function headOf(
@@ -47,7 +30,7 @@ export function headOf(
 const KEPT_BYTES = 64 << 20;
 
 /** Shard after shard, in this thread. */
-export function shardsInOrder(shards: LinearShards): LinearEngine {
+export function shardsInOrder(shards: LinearShards): HeadEngine<LinearHead, void> {
   // They go with the call's own head, however it ends.
   const kept = new WeakMap<LinearHead, (Float32Array | undefined)[]>();
   return {

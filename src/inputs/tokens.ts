@@ -5,7 +5,7 @@ import { recordOf } from "../checks/record.ts";
 import { bufferOf, lengthOf, refuseStray } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
 import { arrayKind, kindOf } from "../messages.ts";
-import type { Ids, Mask, PackedTokens, Tokens } from "../types.ts";
+import type { FloatArray, Ids, Mask, PackedTokens, Tokens } from "../types.ts";
 
 /** The tokens that count, sequence by sequence, the B chosen first. */
 export interface TokenList {
@@ -162,3 +162,19 @@ function packedLengths(lengths: Ids | undefined, start: Int32Array): Float64Arra
 
 const badId = (name: string, at: number, ids: Ids, vocab: number, where: string): ParamError =>
   new ParamError("bad-id", `${name}[${at}]: expected an id in 0..${vocab - 1}, got ${ids[at]} (${where})`);
+
+/** Zeros for those of the rows first .. end−1, of `width` elements, that are not among `rows`. */
+export function clearGaps(
+  rows: Int32Array,
+  first: number,
+  end: number,
+  data: FloatArray | Uint16Array<ArrayBufferLike>,
+  width: number,
+): void {
+  let next = first;
+  for (let k = 0; k <= rows.length; k++) {
+    const row = k < rows.length ? (rows[k] as number) : end;
+    if (row > next) data.fill(0, next * width, row * width);
+    next = row + 1;
+  }
+}

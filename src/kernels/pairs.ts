@@ -1,8 +1,8 @@
 // pairLoss on the SIMD kernels, a piece of the batch at a time: inputs are staged, each term's kernel runs, terms are added.
 
 import { divergedParams } from "../backends/js/diverged.ts";
-import type { PairEngine } from "../calls/pair-loss.ts";
 import { lengthOf, offsetOf, overlap } from "../checks/views.ts";
+import type { PairEngine } from "../engine.ts";
 import { type PairJob, type PairSums, type Scan, scanValues } from "../inputs/pairs.ts";
 import type { Loss } from "../losses/define.ts";
 import { times } from "../losses/factor.ts";
@@ -90,7 +90,7 @@ export function pairEngine(
   base: number,
   sorter: Sorter,
   holdsArray: (array: ArrayBufferView) => boolean,
-): Required<Pick<PairEngine, "compute" | "scan">> {
+): Pick<PairEngine<void>, "compute" | "scan"> {
   const heap = new Float32Array(buffer);
   const { at, views, holds, place } = createStaging(buffer, base, slots, holdsArray);
   const constantsAt = base + stagingBytes(slots.length);
@@ -174,7 +174,7 @@ export function pairEngine(
     kernels.clear_empty_f32(nl, out[2], n);
   };
 
-  const compute = (job: PairJob): PairSums => {
+  const compute = (job: PairJob, into: PairSums): void => {
     const { plan, pairs, chosenLengths, rejectedLengths, referenceChosen, referenceRejected } = job;
     const sorted = plan.terms.map((term, j) => (isOff(term.weight) ? undefined : sorter(term, j, job)));
     const wide = isWide(job);
@@ -212,8 +212,12 @@ export function pairEngine(
       if (job.chosenRewards) copy(views.chosenRewards, 0, job.chosenRewards, start, n);
       if (job.rejectedRewards) copy(views.rejectedRewards, 0, job.rejectedRewards, start, n);
     }
-    const [policyChosen = 0, policyRejected = 0, chosenRatio = 0, rejectedRatio = 0, wins = 0] = sums;
-    return { losses: lossSum, policyChosen, policyRejected, chosenRatio, rejectedRatio, wins };
+    into.losses = lossSum;
+    into.policyChosen = sums[0] as number;
+    into.policyRejected = sums[1] as number;
+    into.chosenRatio = sums[2] as number;
+    into.rejectedRatio = sums[3] as number;
+    into.wins = sums[4] as number;
   };
 
   const scan: Scan = (values) => {

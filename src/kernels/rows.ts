@@ -1,7 +1,7 @@
 // Rows of logits on the SIMD kernels. A row is taken in blocks through a small staging buffer, so that logits of any size stay
 // where the caller has them; rows that lie in the backend's memory are used in place.
 
-import type { RowEngine, RowSums } from "../calls/logits-loss.ts";
+import type { RowEngine, RowSums } from "../cpu/rows.ts";
 import type { FloatData, FloatType } from "../inputs/floats.ts";
 import type { KernelExports } from "./load.ts";
 

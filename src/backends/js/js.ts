@@ -1,9 +1,8 @@
 // The backend that is the definitions themselves, in float64: for places where WebAssembly may not run, and as reference.
 
-import { untilDisposed } from "../../calls/dispose.ts";
-import { makeLinearLoss } from "../../calls/linear-loss.ts";
-import { makeLogitsLoss, makeSequenceLogps } from "../../calls/logits-loss.ts";
-import { makePairLoss } from "../../calls/pair-loss.ts";
+import { bindNow } from "../../calls/bind.ts";
+import { shardsInOrder } from "../../cpu/head.ts";
+import { eachRow } from "../../cpu/rows.ts";
 import { plainArrays } from "../../inputs/element-types.ts";
 import { type PairJob, type PairSums, scanValues } from "../../inputs/pairs.ts";
 import type { MarginLoss } from "../../losses/define.ts";
@@ -26,28 +25,24 @@ type Evaluate = (i: number, a: number, c: number, chosenLength: number, rejected
  *           const { loss, gradChosen } = js.pairLoss(pairs, { lossType: "ipo", beta: 0.1 });
  */
 export function createJs(): Backend {
-  const pairs = { compute: computePairs, scan: scanValues };
-  const rows = createJsRows();
+  const engine = {
+    pairs: { compute: computePairs, scan: scanValues },
+    logits: eachRow(createJsRows()),
+    head: shardsInOrder(jsLinearShards),
+  };
   return {
     name: "js",
     reason: "plain JavaScript in this thread, float64; needs no WebAssembly",
-    ...untilDisposed({
-      pairLoss: makePairLoss(pairs),
-      sequenceLogps: makeSequenceLogps(rows),
-      logitsLoss: makeLogitsLoss(rows, jsLinearShards, pairs),
-      linearLoss: makeLinearLoss(rows, jsLinearShards, pairs),
-      ...plainArrays(),
-    }),
+    ...bindNow(engine, plainArrays()),
   };
 }
 
 /** The pair stage in float64. */
-export function computePairs(job: PairJob): PairSums {
+export function computePairs(job: PairJob, sums: PairSums): void {
   const { plan, pairs, scale, weights, hasEmpty, chosenLengths, rejectedLengths } = job;
   const { policyChosen, policyRejected, referenceChosen, referenceRejected } = job;
   const { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
   const evaluate = plan.terms.map((term, at) => evaluator(term, at, job));
-  const sums: PairSums = { losses: 0, policyChosen: 0, policyRejected: 0, chosenRatio: 0, rejectedRatio: 0, wins: 0 };
   for (let i = 0; i < pairs; i++) {
     const pc = policyChosen[i] as number;
     const pr = policyRejected[i] as number;
@@ -80,7 +75,6 @@ export function computePairs(job: PairJob): PairSums {
     sums.rejectedRatio += pr - rr;
     sums.wins += pc - rc > pr - rr ? 1 : 0;
   }
-  return sums;
 }
 
 function evaluator(term: Term, at: number, job: PairJob): Evaluate {

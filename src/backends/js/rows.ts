@@ -1,6 +1,6 @@
 // Rows of logits in plain JavaScript, in float64. Half types are decoded by table.
 
-import type { RowEngine, RowSums } from "../../calls/logits-loss.ts";
+import type { RowEngine, RowSums } from "../../cpu/rows.ts";
 import { decodeTable, type FloatData, toBf16, toF16 } from "../../inputs/floats.ts";
 
 /** The engine behind `sequenceLogps` and `logitsLoss` of the js backend. */

@@ -1,9 +1,9 @@
 // A head on the workers, shard by shard of the vocabulary; merged in order, as this thread would merge its own.
 
 import { type Remote, transfer } from "comlink";
-import type { Later } from "../../calls/token-stage.ts";
-import { headOf, type LinearEngine, startGradient, startSums } from "../../cpu/head.ts";
+import { headOf, startGradient, startSums } from "../../cpu/head.ts";
 import { cutGradients, cutHead, cutVocabulary, type LinearHead } from "../../cpu/head-shards.ts";
+import type { HeadEngine, MaybePromise } from "../../engine.ts";
 import type { FloatData } from "../../inputs/floats.ts";
 import { arrayKind } from "../../messages.ts";
 import { backwardAnswer, forwardAnswer, type Sound } from "./answers.ts";
@@ -30,7 +30,7 @@ export interface LinearMeans {
   readonly crew: Crew;
   readonly copies: Copies;
   /** The engine of the calling thread, for work that is too small to send. */
-  readonly local: LinearEngine;
+  readonly local: HeadEngine<LinearHead, void>;
   /** Whether shared arrays go by reference. */
   readonly shares: boolean;
 }
@@ -41,15 +41,15 @@ const expected = (floats: FloatData | undefined) =>
 type Range = ReturnType<typeof cutVocabulary>[number];
 
 /** The engine of one call. */
-export function createLinearEngine(
+export function createHeadEngine(
   { crew, copies, local, shares }: LinearMeans,
   call: Call,
   onTokens: (count: number, total: number) => void,
-): LinearEngine {
+): HeadEngine<LinearHead> {
   const isSmall = ({ rows, width, vocab }: Pick<LinearHead, "rows" | "width" | "vocab">): boolean =>
     rows.length * width * vocab < breakEven.products;
 
-  const release = (_done: Later): void => call.held.release();
+  const release = (_done: MaybePromise): void => call.held.release();
 
   /** Floats as they travel: copies are noted in `made`. */
   const send = ({ type, data }: FloatData, made: SentFloats[]): SentFloats => {

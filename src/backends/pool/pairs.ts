@@ -1,13 +1,14 @@
 // pairLoss on workers: stretches of the pairs in shared memory, or a whole batch to sort.
 
 import { transfer } from "comlink";
+import { noSums } from "../../calls/pair-loss.ts";
 import { bufferOf, plainView } from "../../checks/views.ts";
+import type { PairEngine } from "../../engine.ts";
 import type { PairJob, PairSums } from "../../inputs/pairs.ts";
 import { losses } from "../../losses/index.ts";
 import { arrayKind } from "../../messages.ts";
 import type { FloatArray, LengthArray, PairLossOptions } from "../../types.ts";
 import { pairsAnswer } from "./answers.ts";
-
 import { breakEven, SHARD_PAIRS } from "./break-even.ts";
 import { type Answer, type PairsAnswer, type PairsTask, pairArrays, pairResultArrays } from "./protocol.ts";
 import type { Call } from "./queue.ts";
@@ -15,8 +16,24 @@ import { runShards } from "./run-shards.ts";
 import { isShared } from "./shared-memory.ts";
 import type { Crew } from "./worker-pool.ts";
 
+/** The pair stage of one call: on workers where they are worth asking, else on the calling thread. */
+export function createPairEngine(
+  { crew, local, shares }: { crew: Crew; local: PairEngine<void>; shares: boolean },
+  call: Call,
+  options: PairLossOptions,
+): PairEngine {
+  return {
+    ...local,
+    compute(job, sums) {
+      const per = pairShard(job, shares);
+      if (per === 0) return local.compute(job, sums);
+      return computeOnWorkers(crew, call, job, sums, options, per, shares);
+    },
+  };
+}
+
 /** Pairs per shard if workers are worth asking, else 0. A sorted loss couples all pairs, so its batch goes to one of them. */
-export function pairShard(job: PairJob, shares: boolean): number {
+function pairShard(job: PairJob, shares: boolean): number {
   const { terms } = job.plan;
   // A loss of the user's is known to the calling thread alone.
   if (terms.some(({ loss }) => losses[loss.id as keyof typeof losses] !== loss)) return 0;
@@ -27,15 +44,16 @@ export function pairShard(job: PairJob, shares: boolean): number {
   return allShared && job.pairs >= breakEven.sharedPairs ? SHARD_PAIRS : 0;
 }
 
-/** Fills the job's results on the workers; sums are added shard by shard, in order. */
-export async function computeOnWorkers(
+/** Fills the job's results on the workers; sums are added to `total` shard by shard, in order. */
+async function computeOnWorkers(
   crew: Crew,
   call: Call,
   job: PairJob,
+  total: PairSums,
   options: PairLossOptions,
   per: number,
   shares: boolean,
-): Promise<PairSums> {
+): Promise<void> {
   // Now: results may be written over the very inputs that the likelihood sums.
   const likelihood = job.plan.terms.map(({ loss }, j) =>
     "likelihood" in loss ? job.likelihood(j) : ([0, 0] as const),
@@ -65,13 +83,10 @@ export async function computeOnWorkers(
     }
     return sums;
   });
-  const total = { ...noSums };
   for (const sums of parts) for (const name of sumNames) total[name] += sums[name];
-  return total;
 }
 
-const noSums: PairSums = { losses: 0, policyChosen: 0, policyRejected: 0, chosenRatio: 0, rejectedRatio: 0, wins: 0 };
-const sumNames = Object.keys(noSums) as (keyof PairSums)[];
+const sumNames = Object.keys(noSums()) as (keyof PairSums)[];
 
 function pack(job: PairJob, options: PairLossOptions, start: number, n: number, shares: boolean): PairsTask {
   const part = <A extends LengthArray | FloatArray>(array: A | undefined): A | undefined => {

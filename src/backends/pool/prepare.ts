@@ -1,7 +1,7 @@
 // What a pool starts from: the module, the memory that its workers share, the engines of the calling thread.
 
-import { eachRow } from "../../calls/logits-loss.ts";
 import { shardsInOrder } from "../../cpu/head.ts";
+import { eachRow } from "../../cpu/rows.ts";
 import { BackendError } from "../../errors.ts";
 import { createLinearShards } from "../../kernels/head.ts";
 import { compile, forSharedMemory, instantiate, isBytes, STATIC_BYTES } from "../../kernels/load.ts";
@@ -27,5 +27,5 @@ export function localEngines(module: WebAssembly.Module) {
   const pages = Math.ceil((STATIC_BYTES + ENGINE_BYTES) / 65536);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const { pairs, rows } = createEngines(module, instantiate(module, memory), memory, STATIC_BYTES, () => false);
-  return { pairs, rows: eachRow(rows), linear: shardsInOrder(createLinearShards(module)) };
+  return { pairs, logits: eachRow(rows), head: shardsInOrder(createLinearShards(module)) };
 }

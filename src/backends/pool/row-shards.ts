@@ -1,6 +1,6 @@
 // A batch of rows cut into shards, and the rows of a shard put together for a worker.
 
-import type { LogitRows } from "../../calls/logits-loss.ts";
+import type { LogitRows } from "../../engine.ts";
 import type { FloatData } from "../../inputs/floats.ts";
 import { COPIED_LOGITS, LEAST_LOGITS, MOST_LOGITS } from "./break-even.ts";
 import type { SentRows } from "./protocol.ts";

@@ -1,10 +1,10 @@
 // Rows of logits on the workers: cut into shards, each row computed as this thread would.
 
 import { transfer } from "comlink";
-import type { LogitRows, LogitsEngine, RowGradients } from "../../calls/logits-loss.ts";
-import { clearGaps, type TokenSums } from "../../calls/token-stage.ts";
+import type { LogitRows, LogitsEngine, RowGradients, TokenSums } from "../../engine.ts";
 import { ParamError, ShapeError, WorkerError } from "../../errors.ts";
 import type { FloatData } from "../../inputs/floats.ts";
+import { clearGaps } from "../../inputs/tokens.ts";
 import { arrayKind } from "../../messages.ts";
 import { gradientAnswer, nothing, readAnswer, type Sound } from "./answers.ts";
 import { breakEven } from "./break-even.ts";

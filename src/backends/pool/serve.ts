@@ -1,6 +1,7 @@
 // A worker's side: the engines of this thread, asked shard by shard.
 
-import { eachRow } from "../../calls/logits-loss.ts";
+import { noSums } from "../../calls/pair-loss.ts";
+import { eachRow } from "../../cpu/rows.ts";
 import { BackendError, WorkerError } from "../../errors.ts";
 import type { FloatData } from "../../inputs/floats.ts";
 import type { PairJob } from "../../inputs/pairs.ts";
@@ -108,7 +109,8 @@ export function serve(move: Move): WorkerApi {
     }),
     pairs: answer((task: PairsTask) => {
       const job = toJob(task);
-      const sums = started().pairs.compute(job);
+      const sums = noSums();
+      started().pairs.compute(job, sums);
       const { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
       const results = { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards };
       const own = Object.values(results).map((data) => data && ownBuffer(data));

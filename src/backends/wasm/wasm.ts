@@ -1,10 +1,9 @@
 // The SIMD backend over a module: its memory, its engines and its calls.
 
-import { untilDisposed } from "../../calls/dispose.ts";
-import { makeLinearLoss } from "../../calls/linear-loss.ts";
-import { makeLogitsLoss, makeSequenceLogps } from "../../calls/logits-loss.ts";
-import { makePairLoss } from "../../calls/pair-loss.ts";
+import { bindNow } from "../../calls/bind.ts";
 import { bufferOf } from "../../checks/views.ts";
+import { shardsInOrder } from "../../cpu/head.ts";
+import { eachRow } from "../../cpu/rows.ts";
 import { BackendError, KindError } from "../../errors.ts";
 import { createLinearShards } from "../../kernels/head.ts";
 import { createHeap } from "../../kernels/heap.ts";
@@ -65,24 +64,18 @@ export function createEngines(
 
 /** The backend over a compiled module, with `reserve` bytes for `allocate`. */
 export function wasmBackend(module: WebAssembly.Module, reserve: number, kind: string): Backend {
-  const linear = createLinearShards(module);
   const heapStart = STATIC_BYTES + ENGINE_BYTES;
   const memory = createMemory(heapStart + reserve);
   const kernels = instantiate(module, memory);
   const { buffer } = memory;
   const { pairs, rows } = createEngines(module, kernels, memory, STATIC_BYTES, (array) => bufferOf(array) === buffer);
-  const { allocate, free } = createHeap(memory, heapStart);
   return {
     name: "wasm",
     reason: `WebAssembly in this thread: ${kind}`,
-    ...untilDisposed({
-      pairLoss: makePairLoss(pairs),
-      sequenceLogps: makeSequenceLogps(rows),
-      logitsLoss: makeLogitsLoss(rows, linear, pairs),
-      linearLoss: makeLinearLoss(rows, linear, pairs),
-      allocate,
-      free,
-    }),
+    ...bindNow(
+      { pairs, logits: eachRow(rows), head: shardsInOrder(createLinearShards(module)) },
+      createHeap(memory, heapStart),
+    ),
   };
 }
 

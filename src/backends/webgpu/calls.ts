@@ -2,9 +2,11 @@
 // that of the other backends, or stays on the GPU.
 
 import { linearLoss } from "../../calls/linear-loss.ts";
-import { logitsLogps, logitsLoss } from "../../calls/logits-loss.ts";
-import { checkPairLoss, setShift, toResult } from "../../calls/pair-loss.ts";
-import { runLater } from "../../calls/token-stage.ts";
+import { logitsLoss } from "../../calls/logits-loss.ts";
+import { pairLoss as pairLossSteps } from "../../calls/pair-loss.ts";
+import { sequenceLogps as sequenceLogpsSteps } from "../../calls/sequence-logps.ts";
+import { runLater } from "../../calls/steps.ts";
+import type { PairEngine } from "../../engine.ts";
 import { BackendError, KindError } from "../../errors.ts";
 import { readLinearBatch } from "../../inputs/linear.ts";
 import { readLogitsBatch, readLogpsOptions } from "../../inputs/logits.ts";
@@ -51,7 +53,7 @@ function checkShaders(plan: Plan): void {
 const needsHost = (plan: Plan): boolean => missingShader(plan) !== undefined || plan.shift !== undefined;
 
 // Beside logits the pair stage is next to nothing: B numbers, in float64, on the way between the two passes.
-const pairEngine = { compute: computeOnHost, scan: scanValues };
+const onHost: PairEngine<void> = { compute: computeOnHost, scan: scanValues };
 
 const asFloat32 = (bytes: ArrayBuffer): Float32Array => new Float32Array(bytes);
 
@@ -74,13 +76,12 @@ export async function pairLoss(gpu: Gpu, given: GpuPairLogps, all: GpuPairLossOp
   const read = readPairs(given) as ReadGpuPairs;
   if (!readback) return residentPairLoss(gpu, read, options, checkShaders);
   const pairs = (await fetchArrays(gpu, read, Object.keys(read), asFloat32)) as ReadPairs;
-  const job = checkPairLoss(pairEngine, pairs, options);
-  const commit = setShift(job, scanValues);
-  const onHost = missingShader(job.plan) !== undefined;
-  const result = toResult(job, onHost ? computeOnHost(job) : await computePairs(gpu, job, options.signal));
-  commit();
-  options.onProgress?.(job.pairs, job.pairs);
-  return result;
+  const engine: PairEngine = {
+    ...onHost,
+    compute: (job, sums) =>
+      missingShader(job.plan) === undefined ? computePairs(gpu, job, sums, options.signal) : onHost.compute(job, sums),
+  };
+  return runLater(pairLossSteps({ pairs: engine }, pairs, options));
 }
 
 export async function sequenceLogps(gpu: Gpu, given: GpuLogitsBatch, all: GpuSequenceLogpsOptions) {
@@ -88,8 +89,8 @@ export async function sequenceLogps(gpu: Gpu, given: GpuLogitsBatch, all: GpuSeq
   const read = readLogitsBatch(given) as unknown as GpuLogitsBatch;
   if (!readback) return residentLogpsOf(gpu, read, options);
   const { batch } = await standInOf<LogitsBatch, SequenceLogpsOptions>("sequenceLogps", gpu, read, options);
-  const engines = createEngines(gpu, options?.signal);
-  return runLater(logitsLogps(engines.logits, batch, options)).finally(engines.release);
+  const engine = createEngines(gpu, onHost, options?.signal);
+  return runLater(sequenceLogpsSteps(engine, batch, options)).finally(engine.release);
 }
 
 type GivenLogits = GpuLogitsBatch & { reference?: GpuReference | undefined };
@@ -119,12 +120,12 @@ async function tokenLoss(
   const { batch, options: own, kept } = stood;
   const plan = planLosses(own);
   if (needsHost(plan)) {
-    const engines = createEngines(gpu, own?.signal);
-    const result = await runLater<object>(steps[name](engines, pairEngine, batch, own)).finally(engines.release);
+    const engine = createEngines(gpu, onHost, own?.signal);
+    const result = await runLater<object>(steps[name](engine, batch, own)).finally(engine.release);
     return { ...result, ...kept };
   }
   const { job, results, outs, release } = openers[name]({ gpu, plan, options: own, there: {} }, batch);
-  const result = await lossInOne(gpu, job, { ...own, out: outs.out }, pairEngine).finally(release);
+  const result = await lossInOne(gpu, job, { ...own, out: outs.out }, onHost).finally(release);
   return { ...result, ...outs.named, ...results, ...kept };
 }
 

@@ -1,8 +1,6 @@
 // The engines of calls whose pair stage can only run on this side: sums come back from the GPU, slopes go there.
 
-import type { LogitRows } from "../../calls/logits-loss.ts";
-import type { TokenEngines } from "../../calls/read-reference.ts";
-import type { TokenSums } from "../../calls/token-stage.ts";
+import type { Engine, LogitRows, PairEngine, TokenSums } from "../../engine.ts";
 import type { FloatData } from "../../inputs/floats.ts";
 import { type Gpu, submit } from "./commands.ts";
 import { checkHead, type HeadOnGpu, headSource } from "./head.ts";
@@ -11,7 +9,11 @@ import { rowsSource } from "./rows.ts";
 import { packSlopes, packTokens, type TokenSource, unpackSums } from "./token-source.ts";
 
 /** The engines of one call; `release` gives back what it keeps on the GPU. */
-export function createEngines(gpu: Gpu, signal?: AbortSignal): TokenEngines<HeadOnGpu> & { release: () => void } {
+export function createEngines(
+  gpu: Gpu,
+  pairs: PairEngine,
+  signal?: AbortSignal,
+): Engine<HeadOnGpu> & { release: () => void } {
   const placed = new Map<FloatData["data"], Placed>();
   // Logits stay on the GPU between the two passes.
   const onGpu = ({ logits, vocab }: LogitRows): Placed => {
@@ -38,6 +40,7 @@ export function createEngines(gpu: Gpu, signal?: AbortSignal): TokenEngines<Head
     submit(gpu, (commands) => source.backward(commands, commands.upload(packSlopes(source, targets, g, sums))), signal);
 
   return {
+    pairs,
     logits: {
       read: (batch, sums) => read(rowsSource(gpu, { ...batch, logits: onGpu(batch) }), batch.targets, sums),
       async gradient(batch, g, sums, { out }) {
@@ -51,7 +54,7 @@ export function createEngines(gpu: Gpu, signal?: AbortSignal): TokenEngines<Head
         }
       },
     },
-    linear: {
+    head: {
       open(head, list, vocab) {
         const made = { head, list, vocab };
         checkHead(gpu, made);

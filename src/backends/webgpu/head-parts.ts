@@ -1,7 +1,7 @@
 // What adds to the logits of a head: hidden states times its weight, what an adapter makes of them times its b, 1 times the
 // bias. Nothing is put together: each part is a product of its own, on operands where they lie.
 
-import type { LinearGradients } from "../../cpu/head.ts";
+import type { LinearGradients } from "../../engine.ts";
 import type { FloatData } from "../../inputs/floats.ts";
 import type { HeadData } from "../../inputs/head.ts";
 import { type Commands, type Gpu, type Range, within } from "./commands.ts";

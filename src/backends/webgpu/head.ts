@@ -1,7 +1,7 @@
 // Hidden states and a head on the GPU, as a source of tokens: a tile of logits at a time, a range of ids by a range of
 // tokens, made again for the backward pass. Logits never exist as a whole.
 
-import type { LinearGradients } from "../../cpu/head.ts";
+import type { LinearGradients } from "../../engine.ts";
 import { BackendError } from "../../errors.ts";
 import type { HeadData } from "../../inputs/head.ts";
 import type { TokenList } from "../../inputs/tokens.ts";

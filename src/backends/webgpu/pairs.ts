@@ -82,13 +82,12 @@ function divergenceConstants(term: Term, scale: number): readonly number[] {
 }
 
 /** The engine of `pairLoss`: a piece of the batch at a time, unless a loss sorts the whole of it. */
-export async function computePairs(gpu: Gpu, job: PairJob, signal?: AbortSignal): Promise<PairSums> {
+export async function computePairs(gpu: Gpu, job: PairJob, sums: PairSums, signal?: AbortSignal): Promise<void> {
   const { pairs, plan, scale } = job;
   const likelihood: PairStage["likelihood"] = (at) => {
     const [value, slope] = job.likelihood(at);
     return [value, slope * pairs, 0];
   };
-  const sums: PairSums = { losses: 0, policyChosen: 0, policyRejected: 0, chosenRatio: 0, rejectedRatio: 0, wins: 0 };
   const most = Math.floor(gpu.device.limits.maxStorageBufferBindingSize / (4 * 8));
   const piece = plan.terms.some(isSorted) ? pairs : Math.min(pairs, most);
   // Written once the whole call has succeeded: a result may lie over an input, and a refused call writes nothing.
@@ -108,7 +107,6 @@ export async function computePairs(gpu: Gpu, job: PairJob, signal?: AbortSignal)
   results.forEach((values, k) => {
     deliver(job, values, k * piece, sums);
   });
-  return sums;
 }
 
 function deliver(job: PairJob, values: Float32Array, start: number, sums: PairSums): void {

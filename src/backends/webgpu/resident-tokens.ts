@@ -1,8 +1,9 @@
 // The calls with tokens in one submission: from a source of tokens to sequences, the pair stage, and back to each token's slope.
-// Results stay on the GPU, or come back with it. Twin of src/calls/token-stage.ts.
+// Results stay on the GPU, or come back with it. Twin of src/calls/token-loss.ts.
 
-import type { PairEngine } from "../../calls/pair-loss.ts";
-import { runLater, type TokenSums, tokenLoss } from "../../calls/token-stage.ts";
+import { runLater } from "../../calls/steps.ts";
+import { tokenLoss } from "../../calls/token-loss.ts";
+import type { PairEngine, TokenSums } from "../../engine.ts";
 import type { TokenList } from "../../inputs/tokens.ts";
 import { times } from "../../losses/factor.ts";
 import type { Plan, Term } from "../../plan/plan.ts";
@@ -186,7 +187,7 @@ export function lossInOne(
 ): Promise<PairLossResult & SequenceLogpsResult> {
   const { reference, list, plan } = job;
   let ofReference: ArrayBuffer | undefined;
-  const stage = {
+  const passes = {
     read: (sums: TokenSums) =>
       submit(
         gpu,
@@ -212,7 +213,7 @@ export function lossInOne(
     gradient() {},
   };
   const logps = reference && "logps" in reference ? reference.logps : undefined;
-  return runLater(tokenLoss(job, stage, plan, logps, options, pairEngine));
+  return runLater(tokenLoss({ pairs: pairEngine }, { ...job, reference: logps && { logps } }, passes, plan, options));
 }
 
 /** Of each token its sequence · 2, and 1 more where LD-DPO counts it in full. */

@@ -1,5 +1,5 @@
 // The token stage on the GPU, for calls that nothing is read back from: tokens to sequences, sequences to the pair stage.
-// Twin of src/calls/token-stage.ts.
+// Twin of src/calls/sequences.ts.
 
 import { GROUP } from "./commands.ts";
 import { fixedWgsl } from "./fixed.wgsl.ts";

@@ -1,7 +1,7 @@
 // Where the logits of a call's tokens come from and where their gradients go: rows of logits, or hidden states and a head.
 // All else that a call with tokens does on the GPU is the same for both.
 
-import type { TokenSums } from "../../calls/token-stage.ts";
+import type { TokenSums } from "../../engine.ts";
 import type { Commands, Range } from "./commands.ts";
 import { SUMS_WORDS } from "./rows.wgsl.ts";
 

@@ -1,10 +1,11 @@
 // The backend on WebGPU: the calls of every backend, each a promise.
 
-import { createOrder } from "../../calls/order.ts";
-import { BackendError } from "../../errors.ts";
+import { bindLater, type CallName } from "../../calls/bind.ts";
+import { KindError } from "../../errors.ts";
 import { plainArrays } from "../../inputs/element-types.ts";
+import { isRecord, kindOf } from "../../messages.ts";
 import type { AdamwHyper } from "../../train/adamw.ts";
-import type { AsyncBackend } from "../../types.ts";
+import type { AsyncBackend, CallOptions } from "../../types.ts";
 import { adamwOnGpu, type GpuAdamwState } from "./adamw.ts";
 import { createPool } from "./buffers.ts";
 import { lossOfHidden, lossOfLogits, pairLoss, sequenceLogps } from "./calls.ts";
@@ -40,67 +41,62 @@ async function openGpu(options: WebGpuOptions): Promise<Gpu> {
 export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
   let gpu = await openGpu(options);
   let reopening: Promise<Gpu> | undefined;
-  let disposed = false;
-  const inOrder = createOrder();
-
-  // A lost device of ours is replaced by the call that finds it so; the caller's is the caller's to replace.
-  const refuseDisposed = (call: string): void => {
-    if (disposed) throw new BackendError("disposed", `${call}: the backend was disposed of`);
-  };
-  const live = async (call: string): Promise<Gpu> => {
-    refuseDisposed(call);
-    if (gpu.lost === undefined) return gpu;
-    if (!gpu.owned) throw lostError(gpu.lost);
-    reopening ??= openGpu({ powerPreference: options.powerPreference }).finally(() => {
-      reopening = undefined;
-    });
-    gpu = await reopening;
-    if (disposed) {
-      close();
-      refuseDisposed(call);
-    }
-    return gpu;
-  };
 
   const close = (): void => {
     gpu.pool.close();
     if (gpu.owned) gpu.device.destroy();
   };
 
-  const dispose = async (): Promise<void> => {
-    if (disposed) return;
-    disposed = true;
-    close();
+  const { backend, live } = bindLater({
+    arrays: plainArrays(),
+    run: async (name, input, options) => run[name](await deviceFor(name), input as never, options),
+    end: async () => close(),
+    read: (_name, input, options) => [
+      input as object,
+      isRecord(options) ? (options as CallOptions) : refuseOptions(options),
+    ],
+  });
+
+  // A lost device of ours is replaced by the call that finds it so; the caller's is the caller's to replace.
+  const deviceFor = async (call: string): Promise<Gpu> => {
+    live(call);
+    if (gpu.lost === undefined) return gpu;
+    if (!gpu.owned) throw lostError(gpu.lost);
+    reopening ??= openGpu({ powerPreference: options.powerPreference }).finally(() => {
+      reopening = undefined;
+    });
+    gpu = await reopening;
+    try {
+      live(call);
+    } catch (disposed) {
+      close();
+      throw disposed;
+    }
+    return gpu;
   };
 
-  // The declared overloads say what each call gives.
-  const calls = {
-    pairLoss: (pairs, given = {}) => inOrder(given, async () => pairLoss(await live("pairLoss"), pairs, given)),
-    sequenceLogps: async (batch, given = {}) => sequenceLogps(await live("sequenceLogps"), batch, given),
-    logitsLoss: (batch, given = {}) => inOrder(given, async () => lossOfLogits(await live("logitsLoss"), batch, given)),
-    linearLoss: (batch, given = {}) => inOrder(given, async () => lossOfHidden(await live("linearLoss"), batch, given)),
-  } as Record<keyof GpuCalls, (input: never, options?: object) => Promise<unknown>> as unknown as GpuCalls;
-
   const { owned, device } = gpu;
-  const arrays = plainArrays();
   return {
     name: "webgpu",
     reason: `WebGPU on ${describeInfo(device.adapterInfo)}: ${owned ? "a device of its own" : "the caller's device"}`,
     get device() {
       return gpu.device;
     },
-    ...calls,
-    adamw: async (params, grads, state, hyper = {}) => adamwOnGpu(await live("adamw"), params, grads, state, hyper),
-    allocate(type, n) {
-      refuseDisposed("allocate");
-      return arrays.allocate(type, n);
-    },
-    free(array) {
-      refuseDisposed("free");
-      arrays.free(array);
-    },
-    dispose,
-    [Symbol.dispose]: () => void dispose(),
-    [Symbol.asyncDispose]: dispose,
+    // The declared overloads say what each call gives.
+    ...(backend as unknown as Omit<AsyncBackend, keyof GpuCalls | "name" | "reason"> & GpuCalls),
+    adamw: async (params, grads, state, hyper = {}) =>
+      adamwOnGpu(await deviceFor("adamw"), params, grads, state, hyper),
   };
+}
+
+/** Each call on one device. */
+const run: Readonly<Record<CallName, (gpu: Gpu, input: never, options: object) => Promise<unknown>>> = {
+  pairLoss,
+  sequenceLogps,
+  logitsLoss: lossOfLogits,
+  linearLoss: lossOfHidden,
+};
+
+function refuseOptions(options: unknown): never {
+  throw new KindError(`options: expected an object, got ${kindOf(options)}`);
 }

@@ -1,0 +1,92 @@
+// Sequences as pairs: the first half of them are the chosen completions, the second half the rejected ones, in the same order.
+
+import type { PairEngine, TokenSums } from "../engine.ts";
+import { checkPairs, likelihoodOf, type PairJob } from "../inputs/pairs.ts";
+import type { TokenList } from "../inputs/tokens.ts";
+import { times } from "../losses/factor.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { FloatArray, LogitsLossOptions, PairLossResult } from "../types.ts";
+import { eachToken, type Forward, newSums, type Tail } from "./sequences.ts";
+
+const chosenTokens = ({ start, pairs }: TokenList): number => start[pairs] as number;
+
+/** Room for the sums of the tokens; accuracy is that of the chosen completions. */
+export const newPairSums = (list: TokenList, statistics: boolean): TokenSums =>
+  newSums(list, chosenTokens(list), statistics);
+
+/**
+ * LD-DPO: as many tokens as the shorter completion of the pair has count in full, the rest of the longer one counts α.
+ * Paper     Liu et al. 2024, arXiv:2409.06411; TRL weighs policy and reference alike. Twin: src/backends/webgpu/sequences.wgsl.ts
+ */
+export function tailOf({ pairs, start }: TokenList, alpha: number): Tail | undefined {
+  if (alpha === 1) return undefined;
+  const tokens = (r: number): number => (start[r + 1] as number) - (start[r] as number);
+  const shorter = (r: number): number => Math.min(tokens(r), tokens(r < pairs ? r + pairs : r - pairs));
+  return { full: Int32Array.from({ length: 2 * pairs }, (_, r) => shorter(r)), alpha };
+}
+
+// Both factors of a pair's weight can switch it off.
+const product = (chosen: number, rejected: number): number => (rejected === 0 ? 0 : times(chosen, rejected));
+
+/**
+ * WPO's weight of each pair: e to the mean over tokens of logp − log Σp², chosen times rejected; a constant for differentiation.
+ * Paper     Zhou et al. 2024, arXiv:2406.11827
+ */
+function wpoWeights({ pairs, start }: TokenList, { spread }: Forward): Float64Array {
+  const mean = (r: number): number =>
+    (spread[r] as number) / Math.max((start[r + 1] as number) - (start[r] as number), 1);
+  return Float64Array.from({ length: pairs }, (_, i) => product(Math.exp(mean(i)), Math.exp(mean(i + pairs))));
+}
+
+/** The pair stage's job: sequence sums stay in float64 until here, so that log-ratios are formed in it. */
+export function pairJobOf(
+  plan: Plan,
+  list: TokenList,
+  policy: Forward,
+  reference: FloatArray | undefined,
+  wpo: boolean,
+  { out, gradScale, metrics }: LogitsLossOptions,
+  { scan }: PairEngine,
+): PairJob {
+  const { pairs, lengths } = list;
+  const half = <A extends FloatArray>(array: A, from: number): A => array.subarray(from, from + pairs) as A;
+  const inputs = {
+    policyChosen: half(policy.logps, 0),
+    policyRejected: half(policy.logps, pairs),
+    ...(reference && { referenceChosen: half(reference, 0), referenceRejected: half(reference, pairs) }),
+    chosenLengths: half(lengths, 0),
+    rejectedLengths: half(lengths, pairs),
+    ...(wpo && { pairWeights: wpoWeights(list, policy) }),
+  };
+  const { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = out ?? {};
+  const buffers = { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards };
+  // The likelihood's slope goes to its tokens, not to the sequences: LD-DPO must not weigh it.
+  const tokens = chosenTokens(list);
+  const likelihood = (at: number) => [likelihoodOf(plan, at, policy.likelihood, tokens)[0], 0] as const;
+  return checkPairs(inputs, plan, { gradScale, metrics, out: buffers }, scan, likelihood);
+}
+
+/** What the likelihood losses add to the gradient of every chosen token's log-prob. */
+export function likelihoodSlope({ terms }: Plan, { likelihood }: Forward, list: TokenList): number {
+  const tokens = chosenTokens(list);
+  let slope = 0;
+  for (const { loss, weight } of terms)
+    if ("likelihood" in loss) slope += times(weight, loss.likelihood(likelihood, tokens)[1]);
+  return slope;
+}
+
+/** dloss / d log p of each token, from those of the pairs' sequences; `slope` is added for every chosen token. */
+export function tokenGradients(
+  list: TokenList,
+  tail: Tail | undefined,
+  { gradChosen, gradRejected }: Pick<PairLossResult, "gradChosen" | "gradRejected">,
+  slope: number,
+): Float64Array {
+  const { pairs, rows } = list;
+  const gradients = new Float64Array(rows.length);
+  eachToken(list, tail, (k, r, factor) => {
+    const g = (r < pairs ? gradChosen[r] : gradRejected[r - pairs]) as number;
+    gradients[k] = times(factor, g) + (r < pairs ? slope : 0);
+  });
+  return gradients;
+}

@@ -1,0 +1,28 @@
+// The call that sees logits and wants their log-probs alone: forward, and nothing after it.
+
+import type { Engine, LogitRows, MaybePromise } from "../engine.ts";
+import { checkLogits } from "../inputs/logits.ts";
+import type { LogitsBatch, LogpsBuffers, SequenceLogpsOptions, SequenceLogpsResult } from "../types.ts";
+import { newPairSums, tailOf } from "./pair-sequences.ts";
+import { readSequences } from "./sequences.ts";
+import type { Steps } from "./steps.ts";
+
+/** The call `sequenceLogps` of a backend, step by step, once what it was given is read. */
+export function* sequenceLogps<H, S extends MaybePromise>(
+  engine: Engine<H, S>,
+  batch: LogitsBatch,
+  options: SequenceLogpsOptions,
+): Steps<SequenceLogpsResult, S> {
+  const job = checkLogits(batch, options);
+  const { list, vocab, ldAlpha, logits } = job;
+  const { pairs, rows, targets, positions } = list;
+  const sums = newPairSums(list, options.metrics === "full");
+  const given: LogitRows = { logits, vocab, rows, targets, positions };
+  yield engine.logits.read(given, sums, false);
+  const forward = readSequences(list, vocab, sums, tailOf(list, ldAlpha), { ...options, out: job.out });
+  const { logps, tokenLogps, logsumexp } = forward;
+  options.onProgress?.(rows.length, rows.length);
+  const mean = (from: number): number => logps.subarray(from, from + pairs).reduce((sum, x) => sum + x, 0) / pairs;
+  const metrics = { "logps/chosen": mean(0), "logps/rejected": mean(pairs), ...forward.metrics };
+  return { logps, tokenLogps, logsumexp, metrics, ...(job.named as LogpsBuffers) } as SequenceLogpsResult;
+}

@@ -1,0 +1,23 @@
+// A call is a generator of steps, so that it is written once: each step is done when it is yielded, or a promise to wait for.
+
+import type { MaybePromise } from "../engine.ts";
+
+export type Steps<T, S extends MaybePromise = MaybePromise> = Generator<S, T>;
+
+/** The steps at once: of an engine of this thread, which promises nothing. */
+export function runNow<T>(steps: Steps<T, void>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** The steps, each awaited before the next; `between` is called after each. */
+export async function runLater<T>(steps: Steps<T>, between?: () => void): Promise<T> {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    await value;
+    between?.();
+  }
+}

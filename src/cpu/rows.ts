@@ -1,0 +1,71 @@
+// Rows of logits one after another, as this thread and each worker take them.
+
+import type { LogitsEngine } from "../engine.ts";
+import { type FloatData, floatAt } from "../inputs/floats.ts";
+import { clearGaps } from "../inputs/tokens.ts";
+
+/** What one row of logits comes to. */
+export interface RowSums {
+  max: number;
+  /** Σ e^(x−max) */
+  sum: number;
+  /** Σ e^(x−max)·(x−max), for the entropy; this and the next two only when asked for. */
+  weighted: number;
+  /** Σ e^2(x−max), for WPO. */
+  squares: number;
+  /** Σ x */
+  total: number;
+}
+
+/** What a backend does with rows of logits; `row` counts rows of `vocab` numbers. */
+export interface RowEngine {
+  /** `statistics` also fills the last three. The result holds until the next call. */
+  read(logits: FloatData, row: number, vocab: number, statistics: boolean): Readonly<RowSums>;
+  /** Writes g·(1[v = id] − e^(x−max)/sum) for the row; `out` may be `logits`. */
+  gradient(logits: FloatData, row: number, vocab: number, id: number, g: number, sums: RowPair, out: FloatData): void;
+}
+
+/** What the backward pass needs of a row. */
+export interface RowPair {
+  readonly max: number;
+  readonly sum: number;
+}
+
+/** Row after row, in this thread. */
+export function eachRow(engine: RowEngine): LogitsEngine<void> {
+  return {
+    read({ logits, vocab, rows, targets }, { max, sum, label, hit, statistics }) {
+      for (let k = 0; k < rows.length; k++) {
+        const row = rows[k] as number;
+        const id = targets[k] as number;
+        const sums = engine.read(logits, row, vocab, statistics !== undefined);
+        max[k] = sums.max;
+        sum[k] = sums.sum;
+        const value = floatAt(logits, row * vocab + id);
+        label[k] = value;
+        if (k < hit.length && value === sums.max && isFirst(logits, row * vocab, id)) hit[k] = 1;
+        if (!statistics) continue;
+        statistics.weighted[k] = sums.weighted;
+        statistics.squares[k] = sums.squares;
+        statistics.total[k] = sums.total;
+      }
+    },
+    gradient({ logits, vocab, rows, targets, positions }, g, { max, sum }, { out, clear }) {
+      const pair = { max: 0, sum: 0 };
+      if (clear) clearGaps(rows, 0, positions, out.data, vocab);
+      for (let k = 0; k < rows.length; k++) {
+        pair.max = max[k] as number;
+        pair.sum = sum[k] as number;
+        engine.gradient(logits, rows[k] as number, vocab, targets[k] as number, g[k] as number, pair, out);
+      }
+    },
+  };
+}
+
+// Whether no id before this one has a logit as large: the first index wins ties. Half types compare as bits, zeros as both.
+function isFirst({ type, data }: FloatData, from: number, id: number): boolean {
+  const before = data.subarray(from, from + id);
+  const value = data[from + id] as number;
+  const isHalfZero = type !== "f32" && (value & 0x7fff) === 0;
+  return !before.includes(value) && !(isHalfZero && before.includes(value ^ 0x8000));
+}
