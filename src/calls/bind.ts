@@ -124,7 +124,7 @@ export function bindLater({ arrays, run, end, read = readAsCalls }: Remote) {
     await Promise.allSettled(underWay);
   };
   const dispose = async (): Promise<void> => {
-    ended ??= Promise.resolve().then(finish);
+    ended ??= finish();
     await ended;
   };
   // The types say what each call gives.
