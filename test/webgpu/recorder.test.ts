@@ -2,8 +2,8 @@
 
 import { expect, it } from "vitest";
 import { createPool } from "../../src/backends/webgpu/buffers.ts";
-import { submit } from "../../src/backends/webgpu/commands.ts";
 import { openDevice } from "../../src/backends/webgpu/device.ts";
+import { submit } from "../../src/backends/webgpu/submit.ts";
 import { adapterOfDawn, onDawn } from "../support/dawn.ts";
 
 onDawn("parts of a call", () => {

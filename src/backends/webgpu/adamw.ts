@@ -4,12 +4,11 @@ import { KindError, ShapeError } from "../../errors.ts";
 import { readFloats } from "../../inputs/floats.ts";
 import { kindOf } from "../../plan/plan.ts";
 import { type AdamwHyper, factorsOf } from "../../train/adamw.ts";
-import type { Gpu } from "./commands.ts";
-import { submit } from "./commands.ts";
+import { packParams } from "./commands.ts";
 import { asFloats, isGpuArray, plainRangeOf } from "./device-arrays.ts";
-import { eachWgsl, LANES } from "./pairs.wgsl.ts";
-import { packParams } from "./params.ts";
-import { type Piece, place } from "./place.ts";
+import { type Piece, toDeviceRows } from "./device-rows.ts";
+import { eachWgsl, groupsOf } from "./prelude.wgsl.ts";
+import { type Gpu, submit } from "./submit.ts";
 import type { GpuArray } from "./types.ts";
 
 /** Steps taken, and the running means of gradient and squared gradient: float32 buffers, zero at first. */
@@ -64,14 +63,14 @@ export function adamwOnGpu(
     if (range.size !== bytes) {
       throw new ShapeError("wrong-length", `${name}: expected ${bytes} bytes (params), got ${range.size}`);
     }
-    return place(gpu, readFloats(asFloats(array, name, bytes / 4), name, bytes / 4), 1).pieces;
+    return toDeviceRows(gpu, readFloats(asFloats(array, name, bytes / 4), name, bytes / 4), 1).pieces;
   });
   const done = submit(gpu, (commands) => {
     (placed[0] as readonly Piece[]).forEach(({ rows }, k) => {
       const pieces = placed.map((list) => list[k] as Piece);
       const integers = [rows, ...pieces.map(({ shift }) => shift)].map((u32) => ({ u32 }));
       const block = commands.upload(packParams([...integers, [keep, beta1, 1 - beta1, beta2, 1 - beta2, rate, eps]]));
-      commands.run(adamwWgsl, Math.ceil(rows / LANES), block, ...pieces.map(({ range }) => range));
+      commands.run(adamwWgsl, groupsOf(rows), block, ...pieces.map(({ range }) => range));
     });
   });
   state.step = step;

@@ -18,7 +18,6 @@ import { kindOf } from "../../messages.ts";
 import { type Plan, planLosses } from "../../plan/plan.ts";
 import type { LogitsBatch, SequenceLogpsOptions } from "../../types.ts";
 import { computePairs as computeOnHost } from "../js/js.ts";
-import type { Gpu } from "./commands.ts";
 import { fetchArrays } from "./device-arrays.ts";
 import { type Fields, fetchSmall, fieldsOf, hasGpuArray, isOnGpu, standIn } from "./device-inputs.ts";
 import { createEngines } from "./engines.ts";
@@ -28,6 +27,7 @@ import { computePairs } from "./pairs.ts";
 import { residentLogpsOf, residentTokenLoss } from "./resident-calls.ts";
 import { type ReadGpuPairs, residentPairLoss } from "./resident-pairs.ts";
 import { lossInOne } from "./resident-tokens.ts";
+import type { Gpu } from "./submit.ts";
 import type {
   GpuHeadBatch,
   GpuLinearLossOptions,

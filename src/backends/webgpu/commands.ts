@@ -1,121 +1,165 @@
-// What one call has the GPU do: dispatches and copies recorded into one submission, results mapped once it is done.
+// What a call records: dispatches, copies, uploads and readbacks, with pipelines that live as long as their device and buffers
+// borrowed from its pool.
 
-import { AbortError, BackendError } from "../../errors.ts";
-import { isInvalid, type Pool } from "./buffers.ts";
-import { lostError, noteLoss, type Opened } from "./device.ts";
-import { type Reading, recorder } from "./recorder.ts";
+import { align, type Pool, STORAGE_USAGE, usage } from "./buffers.ts";
 
-const MAP_MODE_READ = 0x1;
-
-/** A part of a buffer; sizes and offsets in bytes, multiples of 4. */
+/** Part of a buffer; offset and size in bytes, multiples of 4. */
 export interface Range {
   readonly buffer: GPUBuffer;
   readonly offset: number;
   readonly size: number;
 }
 
-/** Records the commands of one call. */
-export interface Commands {
-  /** A range of a buffer that is this call's alone; its contents are anything. */
-  scratch(bytes: number): Range;
-  /** The arrays one after another, each padded to 4 bytes, in a buffer of this call, or of this part of it. */
-  upload(...arrays: readonly ArrayBufferView[]): Range;
-  /** Records a part of the call. Where it has uploaded much, it is submitted at its end, and its uploads are free again. */
-  part(record: () => void): void;
-  /** Runs a shader whose bindings 0, 1, … are the ranges. */
-  run(code: string, groups: number, ...ranges: readonly Range[]): void;
-  copy(from: Range, to: Range): void;
-  /** Zeros. */
-  clear(range: Range): void;
-  /** Hands the bytes of a range over once the call is done; they are gone after it. */
-  read(from: Range, take: (bytes: ArrayBuffer) => void): void;
-}
-
-/** The number of a workgroup, from built-ins that a shader's entry names `group` and `groups`. */
-export const GROUP = "group.x + group.y * groups.x";
-
-/** Ends a call whose signal says so. */
-export function checkSignal(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new AbortError(signal.reason);
-}
-
-/** What a call runs on. */
-export interface Gpu extends Opened {
-  readonly pool: Pool;
-}
-
-/** The first `size` bytes after `offset` of a range. */
+/** `size` bytes of a range, from byte `at` of it. */
 export const within = ({ buffer, offset }: Range, at: number, size: number): Range => ({
   buffer,
   offset: offset + at,
   size,
 });
 
-const scopes = ["internal", "out-of-memory", "validation"] as const;
+/** Records the commands of one call. */
+export interface Commands {
+  /** Reserves a buffer for the duration of this call; its contents are undefined. */
+  scratch(bytes: number): Range;
+  /** Writes arrays one after another, each padded to 4 bytes, into a scratch buffer. */
+  upload(...arrays: readonly ArrayBufferView[]): Range;
+  /** Records part of a call. After large uploads the part is submitted at its end, so that their buffers can be reused. */
+  part(record: () => void): void;
+  /** Dispatches a shader; the ranges are its bindings 0, 1, … */
+  run(code: string, groups: number, ...ranges: readonly Range[]): void;
+  copy(from: Range, to: Range): void;
+  /** Fills with zeros. */
+  clear(range: Range): void;
+  /** Passes the bytes of a range to `take` once the call is done; they are valid only during that call. */
+  read(from: Range, take: (bytes: ArrayBuffer) => void): void;
+}
+
+/** A readback that was recorded. */
+export interface Reading {
+  readonly staging: GPUBuffer;
+  readonly size: number;
+  readonly take: (bytes: ArrayBuffer) => void;
+}
+
+// A dispatch has at most 65535 workgroups per dimension: shaders combine two dimensions into one index (`GROUP`).
+const MOST_GROUPS = 65535;
+
+/** Bytes of uploads that the parts of a call may hold before they are submitted. */
+const PARTS_BYTES = 1 << 27;
+
+// Shared by all backends on a device.
+const pipelines = new WeakMap<GPUDevice, Map<string, GPUComputePipeline>>();
+
+function pipelineOf(device: GPUDevice, code: string): GPUComputePipeline {
+  const known = pipelines.get(device) ?? new Map<string, GPUComputePipeline>();
+  pipelines.set(device, known);
+  const found = known.get(code);
+  if (found) return found;
+  const module = device.createShaderModule({ code });
+  const made = device.createComputePipeline({ layout: "auto", compute: { module, entryPoint: "main" } });
+  known.set(code, made);
+  return made;
+}
+
+/** Records one call; `end` submits what is left. `taken` are the buffers borrowed from the pool, `reads` the readbacks. */
+export function createRecorder(device: GPUDevice, pool: Pool) {
+  const taken = new Set<GPUBuffer>();
+  const reads: Reading[] = [];
+  let encoder = device.createCommandEncoder();
+  let pass: GPUComputePassEncoder | undefined;
+  const uploadsOfParts: GPUBuffer[] = [];
+  let isPart = false;
+  const endPass = (): void => {
+    pass?.end();
+    pass = undefined;
+  };
+  const end = (): void => {
+    endPass();
+    device.queue.submit([encoder.finish()]);
+  };
+  const scratch: Commands["scratch"] = (bytes) => {
+    const buffer = pool.take(bytes, STORAGE_USAGE);
+    taken.add(buffer);
+    return { buffer, offset: 0, size: Math.max(4, align(bytes)) };
+  };
+  const copy: Commands["copy"] = (from, to) => {
+    endPass();
+    encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.size);
+  };
+  const commands: Commands = {
+    scratch,
+    copy,
+    clear(range) {
+      endPass();
+      encoder.clearBuffer(range.buffer, range.offset, range.size);
+    },
+    upload(...arrays) {
+      const bytes = arrays.reduce((bytes, { byteLength }) => bytes + align(byteLength), 0);
+      const range = scratch(bytes);
+      if (isPart) uploadsOfParts.push(range.buffer);
+      let at = 0;
+      for (const array of arrays) {
+        writeBuffer(device.queue, range.buffer, at, array);
+        at += align(array.byteLength);
+      }
+      return range;
+    },
+    part(record) {
+      isPart = true;
+      record();
+      isPart = false;
+      if (uploadsOfParts.reduce((bytes, { size }) => bytes + size, 0) < PARTS_BYTES) return;
+      // The queue may write to these buffers again only after the commands that read them are submitted.
+      end();
+      encoder = device.createCommandEncoder();
+      for (const buffer of uploadsOfParts.splice(0)) {
+        taken.delete(buffer);
+        pool.give(buffer);
+      }
+    },
+    run(code, groups, ...ranges) {
+      if (groups === 0) return;
+      const pipeline = pipelineOf(device, code);
+      const entries = ranges.map((resource, binding) => ({ binding, resource }));
+      pass ??= encoder.beginComputePass();
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+      const rows = Math.ceil(groups / MOST_GROUPS);
+      pass.dispatchWorkgroups(Math.ceil(groups / rows), rows);
+    },
+    read(from, take) {
+      const staging = pool.take(from.size, usage.MAP_READ | usage.COPY_DST);
+      copy(from, { buffer: staging, offset: 0, size: from.size });
+      reads.push({ staging, size: from.size, take });
+    },
+  };
+  return { commands, end, taken, reads };
+}
 
 /**
- * Records a call and submits it. The promise is fulfilled once what is read has been handed over; where nothing is read,
- * once the commands are known to be valid. Once the signal has aborted nothing is handed over any more.
- *
- * Throws    AbortError; BackendError: the device is lost, out of memory, or refuses the commands
+ * Writes an array to a buffer. The queue takes multiples of 4 bytes, so an odd last half float is padded; and not every
+ * engine's queue takes shared memory, so that is copied.
  */
-export function submit(gpu: Gpu, record: (commands: Commands) => void, signal?: AbortSignal): Promise<void> {
-  const { device, pool } = gpu;
-  for (const scope of scopes) device.pushErrorScope(scope);
-  const { commands, end, taken, reads } = recorder(device, pool);
-  const mapped: Promise<unknown>[] = [];
-  let recorded = false;
-  try {
-    record(commands);
-    end();
-    for (const { staging, size } of reads) mapped.push(staging.mapAsync(MAP_MODE_READ, 0, size));
-    recorded = true;
-  } finally {
-    mapped.push(...scopes.map(() => device.popErrorScope().then(refuse)));
-    if (!recorded) {
-      // The caller hears of what was thrown, and of nothing else.
-      void Promise.allSettled(mapped);
-      for (const { staging } of reads) staging.destroy();
-    }
-    // Scratch is free as soon as it is submitted: whoever takes it next is behind in the queue.
-    for (const buffer of taken) pool.give(buffer);
-  }
-  return Promise.allSettled(mapped).then((outcomes) => finish(gpu, taken, reads, outcomes, signal));
+export function writeBuffer(queue: GPUQueue, buffer: GPUBuffer, at: number, given: ArrayBufferView): void {
+  const isShared = Object.prototype.toString.call(given.buffer) === "[object SharedArrayBuffer]";
+  const array = isShared ? (given as Uint8Array).slice() : given;
+  const { buffer: memory, byteOffset, byteLength } = array;
+  const whole = byteLength - (byteLength % 4);
+  if (whole > 0) queue.writeBuffer(buffer, at, memory as ArrayBuffer, byteOffset, whole);
+  if (whole === byteLength) return;
+  const rest = new Uint8Array(4);
+  rest.set(new Uint8Array(memory, byteOffset + whole, byteLength - whole));
+  queue.writeBuffer(buffer, at + whole, rest);
 }
 
-async function finish(
-  gpu: Gpu,
-  taken: ReadonlySet<GPUBuffer>,
-  reads: readonly Reading[],
-  outcomes: readonly PromiseSettledResult<unknown>[],
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  // The error of a scope says more than that of the mapping that failed with it.
-  const failed = outcomes.findLast(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
-  if (failed || gpu.lost !== undefined) {
-    for (const { staging } of reads) staging.destroy();
-    await noteLoss(gpu);
-    if (gpu.lost === undefined && [...taken].some(isInvalid)) {
-      throw new BackendError("out-of-memory", "WebGPU: there was no memory for what the call takes", {
-        cause: failed?.reason,
-      });
-    }
-    if (gpu.lost === undefined && failed?.reason instanceof BackendError) throw failed.reason;
-    // Commands were valid, and yet nothing can be mapped: Deno says only later that the device was lost.
-    gpu.lost ??= "it answers no more";
-    throw lostError(gpu.lost, failed?.reason);
+/** The words of a shader's parameters: integers as they are, floats as float32, in the order of the struct's fields. */
+export function packParams(fields: readonly ({ u32: number } | { f32: number } | readonly number[])[]): Uint32Array {
+  const words: number[] = [];
+  for (const field of fields) {
+    if ("u32" in field) words.push(field.u32);
+    else words.push(...bitsOf("f32" in field ? [field.f32] : field));
   }
-  for (const { staging, size, take } of reads) {
-    if (!signal?.aborted) take(staging.getMappedRange(0, size));
-    staging.unmap();
-    gpu.pool.give(staging);
-  }
-  checkSignal(signal);
+  return Uint32Array.from(words);
 }
 
-function refuse(error: GPUError | null): void {
-  if (!error) return;
-  const isMemory = error.constructor.name === "GPUOutOfMemoryError";
-  const code = isMemory ? "out-of-memory" : "unavailable";
-  throw new BackendError(code, `WebGPU refused the call: ${error.message || "no reason given"}`, { cause: error });
-}
+const bitsOf = (floats: readonly number[]): Uint32Array => new Uint32Array(Float32Array.from(floats).buffer);

@@ -5,8 +5,9 @@ import { elsewhere, type FloatData, type FloatType } from "../../inputs/floats.t
 import { kindOf, shown } from "../../plan/plan.ts";
 import type { Floats } from "../../types.ts";
 import { align, usage } from "./buffers.ts";
-import { type Gpu, type Range, submit } from "./commands.ts";
+import type { Range } from "./commands.ts";
 import { bytesOf } from "./floats.wgsl.ts";
+import { type Gpu, submit } from "./submit.ts";
 import type { GpuArray } from "./types.ts";
 
 /** Whether a value is a part of a GPU buffer; a typed array's own buffer cannot be mapped. */

@@ -5,10 +5,11 @@ import { lengthOf } from "../../inputs/floats.ts";
 import { listTokens, type TokenList } from "../../inputs/tokens.ts";
 import { kindOf } from "../../plan/plan.ts";
 import type { Floats, PackedTokens, Tokens } from "../../types.ts";
-import type { Gpu, Range } from "./commands.ts";
+import type { Range } from "./commands.ts";
 import { asFloats, fetchArrays, isGpuArray, plainRangeOf } from "./device-arrays.ts";
 import { bytesOf } from "./floats.wgsl.ts";
 import type { GpuIds } from "./sequences.ts";
+import type { Gpu } from "./submit.ts";
 import type { GpuTokens } from "./types.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;

@@ -2,10 +2,11 @@
 
 import type { Engine, LogitRows, PairEngine, TokenSums } from "../../engine.ts";
 import type { FloatData } from "../../inputs/floats.ts";
-import { type Gpu, submit } from "./commands.ts";
-import { checkHead, type HeadOnGpu, headSource } from "./head.ts";
-import { type Placed, place, placeGradient } from "./place.ts";
+import { type DeviceRows, toDeviceRows, toGradientRows } from "./device-rows.ts";
+import { checkHead, headSource } from "./head.ts";
+import type { HeadInputs } from "./head-parts.ts";
 import { rowsSource } from "./rows.ts";
+import { type Gpu, submit } from "./submit.ts";
 import { packSlopes, packTokens, type TokenSource, unpackSums } from "./token-source.ts";
 
 /** The engines of one call; `release` gives back what it keeps on the GPU. */
@@ -13,11 +14,11 @@ export function createEngines(
   gpu: Gpu,
   pairs: PairEngine,
   signal?: AbortSignal,
-): Engine<HeadOnGpu> & { release: () => void } {
-  const placed = new Map<FloatData["data"], Placed>();
+): Engine<HeadInputs> & { release: () => void } {
+  const placed = new Map<FloatData["data"], DeviceRows>();
   // Logits stay on the GPU between the two passes.
-  const onGpu = ({ logits, vocab }: LogitRows): Placed => {
-    const found = placed.get(logits.data) ?? place(gpu, logits, vocab);
+  const onGpu = ({ logits, vocab }: LogitRows): DeviceRows => {
+    const found = placed.get(logits.data) ?? toDeviceRows(gpu, logits, vocab);
     placed.set(logits.data, found);
     return found;
   };
@@ -46,7 +47,7 @@ export function createEngines(
       async gradient(batch, g, sums, { out }) {
         const { logits, vocab, targets } = batch;
         const from = onGpu(batch);
-        const to = placeGradient(gpu, logits, from, out, vocab);
+        const to = toGradientRows(gpu, logits, from, out, vocab);
         try {
           await back(rowsSource(gpu, { ...batch, logits: from, ...to }), targets, g, sums);
         } finally {

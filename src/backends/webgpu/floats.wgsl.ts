@@ -1,12 +1,12 @@
-// Element types in storage: float32 as it is, float16 and bfloat16 two to a word. Conversions are integer arithmetic: what
-// unpack2x16float does with denormals and how pack2x16float rounds is left open, and shader-f16 is not everywhere.
+// Element types in storage: float32 as it is, float16 and bfloat16 two to a 32-bit word. Conversions are integer arithmetic:
+// WGSL leaves open what unpack2x16float does with denormals and how pack2x16float rounds, and not every device has shader-f16.
 
 import type { FloatType } from "../../inputs/floats.ts";
 
-/** Bytes of an element. */
+/** Bytes per element. */
 export const bytesOf = (type: FloatType): number => (type === "f32" ? 4 : 2);
 
-/** Elements in a word. */
+/** Elements per word. */
 export const perWord = (type: FloatType): number => (type === "f32" ? 1 : 2);
 
 const decoders = {
@@ -23,7 +23,7 @@ fn decode(word: u32, odd: bool) -> f32 {
 }`,
 };
 
-// Twins of toF16, toBf16 in src/inputs/floats.ts: to the nearest, ties to even.
+// Round to nearest, ties to even. Twins of toF16 and toBf16 in src/inputs/floats.ts.
 const encoders = {
   f32: "fn encode(bits: u32) -> u32 { return bits; }",
   bf16: /* wgsl */ `
@@ -48,10 +48,24 @@ fn encode(bits: u32) -> u32 {
 }`,
 };
 
-/** `decode(word, odd)` and `at(i)`, element i of the words in `name`. */
+/** `decode(word, odd)`, and `at(i)`: element i of the binding `name`. */
 export const readWgsl = (type: FloatType, name: string): string => /* wgsl */ `
 ${decoders[type]}
 fn at(i: u32) -> f32 { return ${type === "f32" ? `decode(${name}[i], false)` : `decode(${name}[i >> 1u], (i & 1u) == 1u)`}; }`;
 
-/** `encode(bits)`: the bits of a float32 to those of the type. */
+/** `encode(bits)`: converts the bits of a float32 to those of the type. */
 export const encodeWgsl = (type: FloatType): string => encoders[type];
+
+/** How many words a shader writes for `count` elements, an expression over `params`. */
+export const wordsWgsl = (type: FloatType): string =>
+  perWord(type) === 2 ? "(params.count + 1u) / 2u" : "params.count";
+
+/** Writes word `i` of `to` from `numberBits(e)` of its elements; an element after the last one keeps its bits. */
+export const storeWgsl = (type: FloatType): string => {
+  if (type === "f32") return "to[params.to + i] = numberBits(i);";
+  return /* wgsl */ `
+  let e = 2u * i;
+  var high = to[params.to / 2u + i] >> 16u;
+  if (e + 1u < params.count) { high = numberBits(e + 1u); }
+  to[params.to / 2u + i] = numberBits(e) | (high << 16u);`;
+};

@@ -1,77 +1,62 @@
-// Hidden states and a head on the GPU, as a source of tokens: a tile of logits at a time, a range of ids by a range of
-// tokens, made again for the backward pass. Logits never exist as a whole.
+// Hidden states and a head as a source of tokens: logits are computed a tile at a time, a range of ids for a range of tokens, and
+// again in the backward pass. They never exist as a whole.
 
 import type { LinearGradients } from "../../engine.ts";
 import { BackendError } from "../../errors.ts";
 import type { HeadData } from "../../inputs/head.ts";
-import type { TokenList } from "../../inputs/tokens.ts";
-import type { Commands, Gpu, Range } from "./commands.ts";
-import { TILE } from "./head.wgsl.ts";
-import { numbersOf, openParts, type Part, recordAdapter, rowsOf, statesOf } from "./head-parts.ts";
-import { recordHidden } from "./hidden.ts";
-import { roomOf } from "./place.ts";
-import { type Numbers, recordProduct } from "./product.ts";
+import type { Commands, Range } from "./commands.ts";
+import { bindableBytes, type FloatRange, type Span } from "./device-rows.ts";
+import { openSums, recordAdapter, recordHiddenGradient, recordPartGradients } from "./head-gradients.ts";
+import { type HeadInputs, openParts, type Part, rangeOfRows, statesOf } from "./head-parts.ts";
+import { recordProduct, TILE } from "./matmul.ts";
 import { chunkBytes, type LogitsPiece, recordChunks, recordGradient, recordSums } from "./rows.ts";
 import { FORWARD_CHUNK } from "./rows.wgsl.ts";
-import { openTarget, type Target } from "./target.ts";
+import type { Gpu } from "./submit.ts";
 import type { TokenSource } from "./token-source.ts";
-
-/** A checked head, and the tokens that count. */
-export interface HeadOnGpu {
-  readonly head: HeadData;
-  readonly list: TokenList;
-  readonly vocab: number;
-}
-
-/** Consecutive tokens or ids. */
-export interface Span {
-  readonly from: number;
-  readonly count: number;
-}
 
 /** Bytes of the logits that exist at a time. */
 const LOGITS_BYTES = 1 << 26;
 
-const down = (x: number, step: number): number => step * Math.floor(x / step);
+const roundDown = (x: number, step: number): number => step * Math.floor(x / step);
 
-/** Equal spans of 0 .. n − 1; an empty one where there is nothing. */
-const cut = (n: number, size: number): Span[] =>
+/** Splits 0 .. n − 1 into equal spans; one empty span if n is 0. */
+const split = (n: number, size: number): Span[] =>
   Array.from({ length: Math.max(1, Math.ceil(n / size)) }, (_, i) => ({
     from: i * size,
     count: Math.min(size, n - i * size),
   }));
 
-const columnsOf = ({ width, lora }: HeadData): number => Math.max(width, lora?.rank ?? 0);
+const widestPart = ({ width, lora }: HeadData): number => Math.max(width, lora?.rank ?? 0);
 
-// A shard of ids is one chunk of the forward pass, and even, so that rows of halves end with whole words; tokens come by
-// tiles, whose states then start where a binding may.
-function sizesOf({ device }: Gpu, { head, vocab }: HeadOnGpu): { ids: number; tokens: number } {
-  const room = roomOf(device.limits);
-  const most = room / 4 / columnsOf(head);
-  const ids = down(Math.min(FORWARD_CHUNK, most, room / 4 / TILE, vocab + 1), 2);
-  const tokens = down(Math.min(most, Math.min(room, LOGITS_BYTES) / 4 / ids), TILE);
+// A shard of ids is one chunk of the forward pass, and even, so that rows of half floats end with whole words. Tokens come in
+// whole tiles, so that the states of each start where a binding may.
+function sizesOf({ device }: Gpu, { head, vocab }: HeadInputs): { ids: number; tokens: number } {
+  const bytes = bindableBytes(device.limits);
+  const most = bytes / 4 / widestPart(head);
+  const ids = roundDown(Math.min(FORWARD_CHUNK, most, bytes / 4 / TILE, vocab + 1), 2);
+  const tokens = roundDown(Math.min(most, Math.min(bytes, LOGITS_BYTES) / 4 / ids), TILE);
   return { ids, tokens };
 }
 
 /**
- * Refuses what no tile fits in.
+ * Refuses a head that is too wide for a tile of logits.
  *
  * Throws    BackendError
  */
-export function checkHead(gpu: Gpu, given: HeadOnGpu): void {
-  if (sizesOf(gpu, given).tokens > 0) return;
-  const most = Math.floor(roomOf(gpu.device.limits) / 4 / TILE);
+export function checkHead(gpu: Gpu, inputs: HeadInputs): void {
+  if (sizesOf(gpu, inputs).tokens > 0) return;
+  const most = Math.floor(bindableBytes(gpu.device.limits) / 4 / TILE);
   throw new BackendError(
     "out-of-memory",
-    `hiddenSize: expected at most ${most} on this GPU, got ${columnsOf(given.head)}`,
+    `hiddenSize: expected at most ${most} on this GPU, got ${widestPart(inputs.head)}`,
   );
 }
 
-/** Records a tile of logits; returns it as a piece of rows. */
+/** Records the products of a tile of logits, of all parts. */
 function recordLogits(
   commands: Commands,
   parts: readonly Part[],
-  weights: readonly Numbers[],
+  weights: readonly FloatRange[],
   tile: Span,
   shard: Span,
   range: Range,
@@ -80,7 +65,7 @@ function recordLogits(
     recordProduct(commands, {
       sizes: [tile.count, shard.count, part.width],
       a: { range: statesOf(part, tile), strides: part.strides },
-      b: { ...(weights[p] as Numbers), strides: [1, part.width] },
+      b: { ...(weights[p] as FloatRange), strides: [1, part.width] },
       to: { range, shift: 0 },
       accumulate: p > 0,
     });
@@ -88,32 +73,32 @@ function recordLogits(
   return { range, type: "f32", shift: 0, ids: shard.count, id: shard.from, first: tile.from };
 }
 
-/** The head of these tokens; `out` says where gradients go, where there is a backward pass. */
-export function headSource(gpu: Gpu, given: HeadOnGpu, out?: LinearGradients): TokenSource {
-  const { head, list, vocab } = given;
+/** The tokens of a head; `out` says where gradients go, if there is a backward pass. */
+export function headSource(gpu: Gpu, inputs: HeadInputs, out?: LinearGradients): TokenSource {
+  const { head, list, vocab } = inputs;
   const tokens = list.rows.length;
-  const sizes = sizesOf(gpu, given);
-  const shards = cut(vocab, sizes.ids);
-  const tiles = cut(tokens, sizes.tokens);
+  const sizes = sizesOf(gpu, inputs);
+  const shards = split(vocab, sizes.ids);
+  const tiles = split(tokens, sizes.tokens);
   const logitsBytes = 4 * sizes.ids * Math.min(sizes.tokens, tokens);
 
   return {
-    places: Int32Array.from({ length: tokens }, (_, k) => k),
+    slots: Int32Array.from({ length: tokens }, (_, k) => k),
     size: tokens,
 
     forward(commands, list, statistics) {
       const chunks = { count: shards.length, span: sizes.ids };
-      const opening = { commands, gpu, given, tiles };
-      const parts = openParts(opening);
+      const pass = { commands, gpu, inputs, tiles };
+      const parts = openParts(pass);
       const partial = commands.scratch(chunkBytes(tokens, chunks));
       const range = commands.scratch(logitsBytes);
-      const pass = { commands, gpu, tokens: list, statistics };
+      const rows = { commands, gpu, tokens: list, statistics };
       shards.forEach((shard, s) => {
         commands.part(() => {
-          const weights = parts.map(({ weight, width }) => numbersOf(opening, weight, width, shard));
+          const weights = parts.map(({ weight, width }) => rangeOfRows(pass, weight, width, shard));
           for (const tile of tiles) {
             const logits = recordLogits(commands, parts, weights, tile, shard, range);
-            recordChunks(pass, logits, [tile.from, tile.count], s, chunks, partial);
+            recordChunks(rows, logits, [tile.from, tile.count], s, chunks, partial);
           }
         });
       });
@@ -122,61 +107,31 @@ export function headSource(gpu: Gpu, given: HeadOnGpu, out?: LinearGradients): T
 
     backward(commands, slopes) {
       const gradients = out as LinearGradients;
-      const opening = { commands, gpu, given, tiles };
-      const parts = openParts(opening, gradients, slopes);
+      const pass = { commands, gpu, inputs, tiles };
+      const parts = openParts(pass, gradients, slopes);
       const range = commands.scratch(logitsBytes);
       const spares: (Range | undefined)[] = [];
       shards.forEach((shard, s) => {
         commands.part(() => {
-          const weights = parts.map(({ weight, width }) => numbersOf(opening, weight, width, shard));
-          const targets = parts.map(({ gradWeight, weight, width }, p) => {
+          const weights = parts.map(({ weight, width }) => rangeOfRows(pass, weight, width, shard));
+          const sums = parts.map(({ gradWeight, weight, width }, p) => {
             const spare = (): Range => (spares[p] ??= commands.scratch(4 * sizes.ids * width));
-            return gradWeight && openTarget(opening, gradWeight, weight, width, shard, gradients.accumulate, spare);
+            return gradWeight && openSums(pass, gradWeight, weight, width, shard, gradients.accumulate, spare);
           });
           tiles.forEach((tile, t) => {
             const logits = recordLogits(commands, parts, weights, tile, shard, range);
             recordGradient(commands, logits, logits, tile.count, slopes);
             parts.forEach((part, p) => {
-              const to = { target: targets[p], adds: { states: s > 0, weight: t > 0 } };
-              recordGradients(commands, part, weights[p] as Numbers, range, tile, shard, to);
+              const to = { sums: sums[p], adds: { states: s > 0, weight: t > 0 } };
+              recordPartGradients(commands, part, weights[p] as FloatRange, range, tile, shard, to);
             });
           });
-          for (const target of targets) target?.finish();
+          for (const sum of sums) sum?.finish();
         });
       });
-      const [ofHidden, ofU] = parts as [Part, Part];
-      if (head.lora) recordAdapter(opening, [ofHidden, ofU], head.lora, gradients);
-      recordHidden(commands, gpu, given, gradients.hidden, ofHidden.gradStates as Range, slopes);
+      const [ofHidden, ofAdapter] = parts as [Part, Part];
+      if (head.lora) recordAdapter(pass, [ofHidden, ofAdapter], head.lora, gradients);
+      recordHiddenGradient(pass, gradients.hidden, ofHidden.gradStates as Range, slopes);
     },
   };
-}
-
-/** Records what a tile of the logits' gradient adds to those of a part's states and weight. */
-function recordGradients(
-  commands: Commands,
-  part: Part,
-  weight: Numbers,
-  range: Range,
-  tile: Span,
-  shard: Span,
-  { target, adds }: { target: Target | undefined; adds: { readonly states: boolean; readonly weight: boolean } },
-): void {
-  const { width, gradStates, strides } = part;
-  if (gradStates) {
-    recordProduct(commands, {
-      sizes: [tile.count, width, shard.count],
-      a: { range, strides: [shard.count, 1] },
-      b: { ...weight, strides: [width, 1] },
-      to: { range: rowsOf(gradStates, width, tile), shift: 0 },
-      accumulate: adds.states,
-    });
-  }
-  if (!target) return;
-  recordProduct(commands, {
-    sizes: [shard.count, width, tile.count],
-    a: { range, strides: [1, shard.count] },
-    b: { range: statesOf(part, tile), type: "f32", shift: 0, strides },
-    to: target.into,
-    accumulate: adds.weight || target.adds,
-  });
 }

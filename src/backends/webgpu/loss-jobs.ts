@@ -6,12 +6,12 @@ import { checkLogitsLoss, type LogitsLossJob } from "../../inputs/logits.ts";
 import type { Outs } from "../../inputs/token-results.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { Floats, LinearBatch, LinearLossOptions, LogitsBatch, LogitsLossOptions } from "../../types.ts";
-import type { Gpu } from "./commands.ts";
 import type { StoodIn } from "./device-inputs.ts";
+import { type DeviceRows, toDeviceRows, toGradientRows } from "./device-rows.ts";
 import { checkHead, headSource } from "./head.ts";
-import { type Placed, place, placeGradient } from "./place.ts";
 import type { ResidentLossJob } from "./resident-tokens.ts";
 import { rowsSource } from "./rows.ts";
+import type { Gpu } from "./submit.ts";
 import type { TokenSource } from "./token-source.ts";
 
 /** The calls with tokens and a loss; their options differ in what their gradients are. */
@@ -40,14 +40,14 @@ export interface OpenLoss {
 
 /** Logits placed for one call. */
 function createPlaces(gpu: Gpu) {
-  const placed: Placed[] = [];
-  const keep = (made: Placed): Placed => {
+  const placed: DeviceRows[] = [];
+  const keep = (made: DeviceRows): DeviceRows => {
     placed.push(made);
     return made;
   };
   return {
     keep,
-    put: (floats: FloatData, vocab: number): Placed => keep(place(gpu, floats, vocab)),
+    put: (floats: FloatData, vocab: number): DeviceRows => keep(toDeviceRows(gpu, floats, vocab)),
     release(): void {
       for (const { release } of placed) release();
     },
@@ -93,7 +93,7 @@ function openLogits(call: LossCall, batch: LogitsBatch): OpenLoss {
   const places = createPlaces(gpu);
   const opened = orReleased(places, () => {
     const from = places.put(logits, vocab);
-    const to = placeGradient(gpu, logits, from, gradient, vocab);
+    const to = toGradientRows(gpu, logits, from, gradient, vocab);
     places.keep(to.gradient);
     return openLoss(call, checked, rowsSource(gpu, { ...list, vocab, logits: from, ...to }), places);
   });

@@ -8,10 +8,11 @@ import type { Plan, Term } from "../../plan/plan.ts";
 import type { LengthArray } from "../../types.ts";
 import { divergedParams } from "../js/diverged.ts";
 import { sortKeys } from "../js/js.ts";
-import { type Commands, type Gpu, type Range, submit } from "./commands.ts";
-import { type Field, isSorted, LANES, pairFields, pairsWgsl, RESULTS } from "./pairs.wgsl.ts";
-import { packParams } from "./params.ts";
+import { type Commands, packParams, type Range } from "./commands.ts";
+import { type Field, isSorted, pairFields, pairsWgsl, RESULTS } from "./pairs.wgsl.ts";
+import { groupsOf } from "./prelude.wgsl.ts";
 import { recordSorted } from "./sort.ts";
+import { type Gpu, submit } from "./submit.ts";
 
 /** What the pair stage needs to know beside its inputs. */
 export interface PairStage {
@@ -64,8 +65,7 @@ export function recordPairs(commands: Commands, stage: PairStage, inputs: Range)
     values[`m${j}`] = divergenceConstants(term, scale);
   });
   const params = commands.upload(packParams(fields.map((field) => packField(field, values))));
-  const groups = Math.ceil(pairs / LANES);
-  commands.run(pairsWgsl(plan, fields), groups, params, inputs, results, ...(sorted ? [sorted] : []));
+  commands.run(pairsWgsl(plan, fields), groupsOf(pairs), params, inputs, results, ...(sorted ? [sorted] : []));
   return results;
 }
 

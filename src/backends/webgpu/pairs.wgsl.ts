@@ -4,28 +4,9 @@
 import { kernelOf } from "../../kernels/pairs.ts";
 import { kernelConstants } from "../../plan/constants.gen.ts";
 import type { Plan, Term } from "../../plan/plan.ts";
-import { GROUP } from "./commands.ts";
 import { lossesWgsl } from "./losses.gen.ts";
 import { mathWgsl } from "./math.wgsl.ts";
-
-/** Invocations of a workgroup where each works for itself. */
-export const LANES = 64;
-
-/** NaN by its bits, as input and as output: what WGSL computes with a NaN is open. */
-export const nanWgsl = /* wgsl */ `
-const NAN_BITS: u32 = 0x7fc00000u;
-const MINUS_INFINITY_BITS: u32 = 0xff800000u;
-fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
-fn is_zero(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) == 0u; }
-fn bits_of(x: f32, nan: bool) -> u32 { return select(bitcast<u32>(x), NAN_BITS, nan); }
-`;
-
-/** The beginning of a shader whose invocation \`i\` of \`count\` works for itself. */
-export const eachWgsl = (count: string): string => /* wgsl */ `
-@compute @workgroup_size(${LANES})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (${GROUP}) * ${LANES}u + lane;
-  if (i >= ${count}) { return; }`;
+import { eachWgsl, nanWgsl } from "./prelude.wgsl.ts";
 
 const functionsByName = new Map(
   lossesWgsl

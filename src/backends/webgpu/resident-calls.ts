@@ -3,15 +3,15 @@
 import { checkLogits } from "../../inputs/logits.ts";
 import { type Plan, planLosses } from "../../plan/plan.ts";
 import type { SequenceLogpsOptions } from "../../types.ts";
-import type { Gpu } from "./commands.ts";
 import { type Fields, fetchSmall, type StoodIn, standIn } from "./device-inputs.ts";
+import { toDeviceRows } from "./device-rows.ts";
 import { gradientNames, placeGradients, rangeOfGradient } from "./gradients.ts";
 import { type LossCall, type LossName, openers } from "./loss-jobs.ts";
-import { place } from "./place.ts";
 import { createOutputs, orDestroyed, reportLater } from "./resident.ts";
 import { checkResident } from "./resident-pairs.ts";
 import { residentLogps, residentLoss } from "./resident-tokens.ts";
 import { rowsSource } from "./rows.ts";
+import type { Gpu } from "./submit.ts";
 import type { GpuLogitsBatch, GpuSequenceLogpsResult } from "./types.ts";
 
 /** Refuses a plan that has no shader. */
@@ -35,7 +35,7 @@ export async function residentLogpsOf(
   checkResident(plan, options, []);
   const { batch, ids } = standIn(await fetchSmall(gpu, given, false), options as Fields) as StoodIn<never>;
   const { list, vocab, logits, ldAlpha } = checkLogits(batch, options);
-  const placed = place(gpu, logits, vocab);
+  const placed = toDeviceRows(gpu, logits, vocab);
   const policy = rowsSource(gpu, { ...list, vocab, logits: placed });
   const statistics = options.metrics === "full";
   const outputs = createOutputs(gpu);

@@ -6,23 +6,23 @@ import { checkPairs, type ReadPairs, scanValues } from "../../inputs/pairs.ts";
 import { times } from "../../losses/factor.ts";
 import { kindOf, type Plan, planLosses } from "../../plan/plan.ts";
 import type { FloatArray, LengthArray, PairLossOptions } from "../../types.ts";
-import type { Commands, Gpu, Range } from "./commands.ts";
+import type { Commands, Range } from "./commands.ts";
 import { isGpuArray, plainRangeOf } from "./device-arrays.ts";
-import { sequenceWords } from "./fixed.wgsl.ts";
+import { sequenceWords } from "./fixed-point.wgsl.ts";
 import { RESULTS } from "./pairs.wgsl.ts";
+import { groupsOf } from "./prelude.wgsl.ts";
 import {
   createOutputs,
-  groupsOf,
   METRICS_BYTES,
   orDestroyed,
   pairRanges,
   recordPairStage,
   reportLater,
   sequenceBytes,
-  submitLater,
   uploadParams,
 } from "./resident.ts";
 import { givenWgsl, SEQUENCE_WORDS } from "./sequences.wgsl.ts";
+import { type Gpu, submitLater } from "./submit.ts";
 import type { GpuArray, GpuPairLogps, GpuPairLossResult } from "./types.ts";
 
 const logpNames = ["policyChosen", "policyRejected", "referenceChosen", "referenceRejected"] as const;

@@ -8,17 +8,16 @@ import type { TokenList } from "../../inputs/tokens.ts";
 import { times } from "../../losses/factor.ts";
 import type { Plan, Term } from "../../plan/plan.ts";
 import type { LogitsLossOptions, PairLossResult, SequenceLogpsResult } from "../../types.ts";
-import { type Commands, type Gpu, type Range, submit } from "./commands.ts";
+import type { Commands, Range } from "./commands.ts";
 import { RESULTS } from "./pairs.wgsl.ts";
+import { groupsOf } from "./prelude.wgsl.ts";
 import {
   type BatchParams,
-  groupsOf,
   METRICS_BYTES,
   type Outputs,
   packLengths,
   pairRanges,
   recordPairStage,
-  submitLater,
   uploadParams,
 } from "./resident.ts";
 import {
@@ -29,8 +28,9 @@ import {
   recordTokens,
   uploadLayout,
 } from "./sequences.ts";
+import { tokenGradientsWgsl } from "./sequences.wgsl.ts";
+import { type Gpu, submit, submitLater } from "./submit.ts";
 import { unpackSums } from "./token-source.ts";
-import { tokenGradientsWgsl } from "./tokens.wgsl.ts";
 import { type GpuPairLossResult, type GpuRange, type GpuSequenceLogpsResult, gpuMetrics } from "./types.ts";
 
 /** Of a loss. */

@@ -3,12 +3,12 @@
 import type { Plan, Term } from "../../plan/plan.ts";
 import type { CallOptions, LengthArray } from "../../types.ts";
 import { makeBuffer, STORAGE_USAGE } from "./buffers.ts";
-import type { Commands, Gpu, Range } from "./commands.ts";
-import { submit } from "./commands.ts";
+import { type Commands, packParams, type Range } from "./commands.ts";
 import { recordPairs } from "./pairs.ts";
-import { inputNames, LANES, pairSumsWgsl } from "./pairs.wgsl.ts";
-import { packParams } from "./params.ts";
+import { inputNames, pairSumsWgsl } from "./pairs.wgsl.ts";
+import { groupsOf } from "./prelude.wgsl.ts";
 import { keysOfWgsl, pairInputsWgsl, SEQUENCE_WORDS, tokenMetricsWgsl } from "./sequences.wgsl.ts";
+import type { Gpu } from "./submit.ts";
 import { type GpuPairLossResult, type GpuRange, gpuMetrics } from "./types.ts";
 
 /** What the shaders of sequences.wgsl.ts know of a batch. */
@@ -37,8 +37,6 @@ export const uploadParams = (commands: Commands, params: BatchParams): Range =>
       { u32: params.offset },
     ]),
   );
-
-export const groupsOf = (count: number): number => Math.ceil(count / LANES);
 
 /** Room for sequences, or for their lack: zeros are log-probs of 0. */
 export const sequenceBytes = (count: number): number => 4 * SEQUENCE_WORDS * count;
@@ -143,12 +141,4 @@ export function packLengths(pairs: number, arrays: readonly (LengthArray | undef
     if (array) packed.set(array, k * pairs);
   });
   return packed;
-}
-
-/** Submits a resident call; what the device thinks of it comes later, in `done`. */
-export function submitLater(gpu: Gpu, record: (commands: Commands) => void): Promise<void> {
-  const done = submit(gpu, record);
-  // Need not be awaited: a rejection that nobody looks at is no crash.
-  done.catch(() => {});
-  return done;
 }

@@ -1,33 +1,31 @@
-// Rows of logits: forward to a maximum and sums, backward to softmax times minus g. A long row is shared out to several
-// workgroups: the forward pass reads each logit from memory once (its second look at a chunk finds it in the cache), the
-// backward pass reads and writes it once.
+// Rows of logits: forward to a maximum and sums, backward to g·(1[v = id] − softmax). Long rows are split over several workgroups.
+// The forward pass reads each logit from memory once (the second pass over a chunk finds it in the cache); the backward pass reads
+// and writes it once.
 
 import type { FloatType } from "../../inputs/floats.ts";
-import { GROUP } from "./commands.ts";
 import { encodeWgsl, perWord, readWgsl } from "./floats.wgsl.ts";
 import { mathWgsl } from "./math.wgsl.ts";
-import { eachWgsl, nanWgsl } from "./pairs.wgsl.ts";
-import { enableWgsl, GROUP_LANES, reduceEntry, reduceWgsl } from "./reduce.wgsl.ts";
+import { eachWgsl, enableWgsl, GROUP, GROUP_LANES, nanWgsl, reduceEntry, reduceWgsl } from "./prelude.wgsl.ts";
 
-/** Logits that one workgroup reads: 64 for each lane, few enough for plain sums. */
+/** Logits that one workgroup of the forward pass reads: 64 per lane, few enough for plain float32 sums. */
 export const FORWARD_CHUNK = 64 * GROUP_LANES;
 
 /** Words that one workgroup of the backward pass writes. */
 export const BACKWARD_CHUNK = 16 * GROUP_LANES;
 
-/** Words of a chunk's or a row's sums. */
+/** Words of the sums of a chunk or a row. */
 export const SUMS_WORDS = 8;
 
 /**
- * Of each chunk of each token's row: maximum, Σ e^(x−max), first place of the maximum (one more; 0 where there is a NaN), the
- * label's logit; with statistics also Σ e^(x−max)·(x−max), Σ e^2(x−max), Σ x. Whether those are wanted is a parameter, not
- * another text: compilers are free with sums and products, and the same text gives the same bits.
+ * For each chunk of each token's row: maximum, Σ e^(x−max), index of the first maximum plus 1 (0 if there is a NaN), the target's
+ * logit; with statistics also Σ e^(x−max)·(x−max), Σ e^2(x−max), Σ x. Statistics are switched by a parameter, not by another
+ * shader: compilers may reorder sums and products, and only the same code gives the same bits.
  */
 export const forwardWgsl = (type: FloatType, subgroups: boolean): string => {
   const { parameters, setup } = reduceEntry(subgroups);
   return /* wgsl */ `${enableWgsl(subgroups)}
 ${mathWgsl}${nanWgsl}${reduceWgsl(subgroups)}
-// Tokens begin .. begin + count − 1 have their rows here, after row \`first\`, of the ids from \`id\` on; \`own\` chunks of all \`chunks\`, after \`chunk\`.
+// Tokens begin .. begin + count − 1; rows from row \`first\` on, with \`ids\` ids from \`id\` on; \`own\` of a token's \`chunks\` chunks, from \`chunk\` on.
 struct Params { begin: u32, count: u32, first: u32, shift: u32, id: u32, ids: u32, own: u32, chunk: u32, chunks: u32, statistics: u32 }
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read> tokens: array<vec2u>; // row, target
@@ -72,10 +70,13 @@ ${readWgsl(type, "logits")}
 }`;
 };
 
-/** The chunks of each token into one: maximum, sum (NaN where the row has no softmax, 0 where it is −∞ alone), whether the label is the first maximum, its logit, statistics, the first maximum. */
+/**
+ * Combines the chunks of each token: maximum, sum (NaN if the row has no softmax, 0 if all of it is −∞), whether the target is the
+ * first maximum, its logit, statistics, index of the first maximum.
+ */
 export const combineWgsl = /* wgsl */ `
 ${mathWgsl}${nanWgsl}
-struct Params { tokens: u32, chunks: u32, span: u32 } // ids of a chunk
+struct Params { tokens: u32, chunks: u32, span: u32 } // span: ids per chunk
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read> tokens: array<vec2u>;
 @group(0) @binding(2) var<storage, read> chunks: array<array<u32, ${SUMS_WORDS}>>;
@@ -100,14 +101,14 @@ ${eachWgsl("params.tokens")}
     let e = exp_f32(below);
     let own = bitcast<f32>(chunks[c][1]);
     sum += e * own;
-    // A chunk of nothing but −∞, or one that vanishes beside the others, adds nothing.
+    // A chunk that is −∞ throughout, or that vanishes beside the others, adds nothing.
     weighted += select(0.0, e * (bitcast<f32>(chunks[c][4]) + own * below), e > 0.0 && own > 0.0);
     squares += e * e * bitcast<f32>(chunks[c][5]);
     total += bitcast<f32>(chunks[c][6]);
     if (below == 0.0) { first = min(first, chunks[c][2]); }
   }
   let total_nan = nan;
-  // An infinite maximum: ∞ − ∞. A sum of nothing: all is −∞.
+  // A maximum of ∞ gives ∞ − ∞. A sum of 0: the whole row is −∞.
   nan = nan || bitcast<u32>(most) == 0x7f800000u;
   let empty = !nan && sum == 0.0;
   let id = tokens[i].y;
@@ -119,16 +120,19 @@ ${eachWgsl("params.tokens")}
 export interface GradientTypes {
   readonly logits: FloatType;
   readonly gradient: FloatType;
-  /** Whether the gradient goes over the logits: one binding then, not two. */
+  /** Whether the gradient overwrites the logits: one binding then, instead of two. */
   readonly inPlace: boolean;
 }
 
-/** g·(1[v = id] − e^(x−max)/sum) for each row, 0 where g is 0. Of an infinite g infinities, and 0 where a factor is 0. A word is written by the row of its first element. */
+/**
+ * g·(1[v = id] − e^(x−max)/sum) for each row; 0 where g is 0. An infinite g gives infinities, and 0 where the other factor is 0. A
+ * word that two rows share is written by the first of them.
+ */
 export const backwardWgsl = ({ logits, gradient, inPlace }: GradientTypes): string => {
   const two = perWord(gradient) === 2;
   return /* wgsl */ `
 ${mathWgsl}${nanWgsl}
-// \`rows\` rows, whose slopes stand after \`first\`, of the ids from \`id\` on.
+// \`rows\` rows with \`ids\` ids from \`id\` on; their slopes from \`first\` on.
 struct Params { rows: u32, first: u32, id: u32, ids: u32, chunks: u32, shift: u32, to: u32 }
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read> slopes: array<vec4u>; // id, g, max, sum
@@ -145,7 +149,7 @@ fn entry(row: u32, v: u32) -> u32 {
   let is_label = params.id + v == it.x;
   let nan = is_nan(sum) || it.w == 0u || is_nan(g);
   if (!nan && (it.y & 0x7fffffffu) == 0x7f800000u) {
-    // By bits alone: a factor of 0 wins against an infinite g, as in assembly/logprob-grad.ts.
+    // By bits alone: a factor of 0 prevails over an infinite g, as in assembly/logprob-grad.ts.
     let has_none = select(bitcast<u32>(x) == MINUS_INFINITY_BITS, bitcast<u32>(x) == it.z && it.w == 0x3f800000u, is_label);
     return encode(select(select(it.y ^ 0x80000000u, it.y, is_label), 0u, has_none));
   }
@@ -170,7 +174,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     var high = 0u;
     if (v + 1u < params.ids) { high = entry(row, v + 1u); }
     else if (row + 1u < params.rows) { high = entry(row + 1u, 0u); }
-    else { high = gradient[params.to / 2u + w] >> 16u; } // what lies behind the last row stays
+    else { high = gradient[params.to / 2u + w] >> 16u; } // what follows the last row is kept
     gradient[params.to / 2u + w] = low | (high << 16u);`
         : "gradient[params.to + w] = entry(row, w - base);"
     }

@@ -3,11 +3,11 @@
 import type { TokenList } from "../../inputs/tokens.ts";
 import type { FloatArray } from "../../types.ts";
 import type { Commands, Range } from "./commands.ts";
-import { summedWords } from "./fixed.wgsl.ts";
-import { type BatchParams, groupsOf, sequenceBytes, uploadParams } from "./resident.ts";
-import { givenWgsl, SEQUENCE_WORDS, sequencesWgsl } from "./sequences.wgsl.ts";
+import { summedWords } from "./fixed-point.wgsl.ts";
+import { groupsOf } from "./prelude.wgsl.ts";
+import { type BatchParams, sequenceBytes, uploadParams } from "./resident.ts";
+import { givenWgsl, idsWgsl, SEQUENCE_WORDS, sequencesWgsl } from "./sequences.wgsl.ts";
 import { packTokens, type TokenSource } from "./token-source.ts";
-import { idsWgsl } from "./tokens.wgsl.ts";
 
 /** Ids on the GPU: where they are, and which of them each token is. */
 export interface GpuIds {

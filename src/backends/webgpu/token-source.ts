@@ -1,49 +1,49 @@
-// Where the logits of a call's tokens come from and where their gradients go: rows of logits, or hidden states and a head.
-// All else that a call with tokens does on the GPU is the same for both.
+// Where the logits of tokens come from and where their gradients go: rows of logits, or hidden states and a head. Everything else
+// that a call with tokens does on the GPU is the same for both.
 
 import type { TokenSums } from "../../engine.ts";
 import type { Commands, Range } from "./commands.ts";
 import { SUMS_WORDS } from "./rows.wgsl.ts";
 
-/** Records how the tokens of one call are read, and how their gradients are taken further. */
+/** Records the forward and backward pass of the tokens of one call. */
 export interface TokenSource {
-  /** The place of each token among the slopes; ascending. */
-  readonly places: Int32Array;
-  /** Places in all. */
+  /** The slot of each token among the slopes; ascending. */
+  readonly slots: Int32Array;
+  /** Number of slopes. */
   readonly size: number;
-  /** What every token comes to, SUMS_WORDS a token; `tokens` holds place and id of each. */
+  /** Records the sums of every token, SUMS_WORDS per token; `tokens` holds slot and id of each. */
   forward(commands: Commands, tokens: Range, statistics: boolean): Range;
-  /** `slopes` holds id, g, maximum and sum at each place; where g is 0 nothing counts. */
+  /** `slopes` holds id, g, maximum and sum; where g is 0, the others do not count. */
   backward(commands: Commands, slopes: Range): void;
 }
 
-/** Place and id of each token. */
-export function packTokens({ places }: TokenSource, targets: Int32Array): Uint32Array {
-  const words = new Uint32Array(2 * places.length);
-  places.forEach((place, k) => {
-    words[2 * k] = place;
+/** Slot and id of each token. */
+export function packTokens({ slots }: TokenSource, targets: Int32Array): Uint32Array {
+  const words = new Uint32Array(2 * slots.length);
+  slots.forEach((slot, k) => {
+    words[2 * k] = slot;
     words[2 * k + 1] = targets[k] as number;
   });
   return words;
 }
 
-/** id, g, maximum and sum at each place; 0 where there is no token. */
+/** The slopes: id, g, maximum and sum of each token; 0 where there is none. */
 export function packSlopes(
-  { places, size }: TokenSource,
+  { slots, size }: TokenSource,
   targets: Int32Array,
   g: Float64Array,
   { max, sum }: Pick<TokenSums, "max" | "sum">,
 ): Uint32Array {
   const words = new Uint32Array(4 * Math.max(size, 1));
   const floats = new Float32Array(words.buffer);
-  places.forEach((place, k) => {
-    words[4 * place] = targets[k] as number;
-    floats.set([g[k] as number, max[k] as number, sum[k] as number], 4 * place + 1);
+  slots.forEach((slot, k) => {
+    words[4 * slot] = targets[k] as number;
+    floats.set([g[k] as number, max[k] as number, sum[k] as number], 4 * slot + 1);
   });
   return words;
 }
 
-/** What the forward pass leaves, for the stage in between on this side. */
+/** Reads what `forward` recorded, for a pair stage on the CPU. */
 export function unpackSums(bytes: ArrayBuffer, { max, sum, label, hit, statistics }: TokenSums): void {
   const floats = new Float32Array(bytes);
   const words = new Uint32Array(bytes);
@@ -59,13 +59,13 @@ export function unpackSums(bytes: ArrayBuffer, { max, sum, label, hit, statistic
   }
 }
 
-/** Tokens k from..to have their places in first .. first + count − 1. */
-export function tokensIn(places: Int32Array, first: number, count: number): readonly [from: number, to: number] {
+/** The tokens, from and to, whose slot lies in first .. first + count − 1. */
+export function tokensIn(slots: Int32Array, first: number, count: number): readonly [from: number, to: number] {
   const below = (bound: number): number => {
-    let [low, high] = [0, places.length];
+    let [low, high] = [0, slots.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((places[middle] as number) < bound) low = middle + 1;
+      if ((slots[middle] as number) < bound) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -9,8 +9,8 @@ import type { AsyncBackend, CallOptions } from "../../types.ts";
 import { adamwOnGpu, type GpuAdamwState } from "./adamw.ts";
 import { createPool } from "./buffers.ts";
 import { lossOfHidden, lossOfLogits, pairLoss, sequenceLogps } from "./calls.ts";
-import type { Gpu } from "./commands.ts";
 import { describeInfo, lostError, openDevice, type WebGpuOptions } from "./device.ts";
+import type { Gpu } from "./submit.ts";
 import type { GpuArray, GpuCalls } from "./types.ts";
 
 /** A backend whose calls return promises, on a GPU; arrays and GPU buffers may be mixed freely. */
