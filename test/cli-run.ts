@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, vi } from "vitest";
+import type { Group } from "../src/cli/groups.ts";
+import type { Margins } from "../src/cli/margins.ts";
 
 // A process takes its time to start on a machine that is busy.
 vi.setConfig({ testTimeout: 60_000 });
@@ -41,6 +43,8 @@ export interface Printed {
   losses: { id: string; weight?: number }[];
   each?: { id: string; loss: number; gradNorm: number }[];
   options: { rewardShift?: unknown };
+  margins?: Margins;
+  groups?: Group[];
   backend: { name: string; reason: string };
   notes: string[];
 }

@@ -8,6 +8,8 @@ import { type Plan, planLosses, type Term } from "../plan/plan.ts";
 import type { Backend, LossOptions } from "../types.ts";
 import { dashed, readConfig } from "./config.ts";
 import { expandPaths } from "./files.ts";
+import { gatherGroups } from "./groups.ts";
+import { gatherMargins } from "./margins.ts";
 import { type LossMean, lossesOfBatches } from "./mean-loss.ts";
 import { withProgress } from "./progress.ts";
 import { addToMap, type ColumnMap, columnNames, missingIn, type PairReader, readPairs } from "./read-pairs.ts";
@@ -24,6 +26,7 @@ interface Flags extends LossOptions {
   finite?: true;
   allowNan?: true;
   map?: ColumnMap;
+  groupBy?: string;
   json?: true;
 }
 
@@ -63,6 +66,7 @@ export function addLoss(program: Command): void {
     .addOption(new Option("--backend <name>", "what computes").choices(Object.keys(backends)).default("auto"))
     .option("--batch-size <pairs|all>", "pairs per call; matters to losses that compare pairs of a batch", size, 65536)
     .option("--map <field=column>", "a field under another name; may be given several times", addToMap)
+    .option("--group-by <column>", "means for each value of a column, too")
     .option("--finite", "refuse NaN and infinities, naming line and field")
     .option("--allow-nan", "end with status 0 even if a loss is NaN")
     .option("--json", "print one JSON object")
@@ -77,11 +81,11 @@ export function addLoss(program: Command): void {
 }
 
 async function run(files: readonly string[], flags: Flags): Promise<Report> {
-  const { config, trlVersion, backend: wanted, batchSize, finite = false, map = {}, ...rest } = flags;
+  const { config, trlVersion, backend: wanted, batchSize, finite = false, map = {}, groupBy, ...rest } = flags;
   const { json: _json, allowNan: _allowNan, ...given } = rest;
   if (trlVersion !== undefined && config === undefined) throw refusal("--trl-version: needs --config");
   const paths = await expandPaths(files);
-  const opened = joinSources(await openAll(paths, columnNames(map)));
+  const opened = joinSources(await openAll(paths, [...columnNames(map), ...(groupBy === undefined ? [] : [groupBy])]));
   const isAll = isEvery(given.lossType);
   const { source, asked, left } = isAll ? await askAll(opened, given, map) : { source: opened, asked: given, left: [] };
   const fromConfig = config === undefined ? undefined : await readConfig(config, trlVersion, asked);
@@ -90,15 +94,27 @@ async function run(files: readonly string[], flags: Flags): Promise<Report> {
   const backend: Backend = await backends[wanted]();
   const start = performance.now();
   const needs = { ...needsOf(plan), policyChosen: "every loss" };
-  const pairs = readPairs(source, { needs, batchSize, finite, map });
+  const pairs = readPairs(source, { needs, batchSize, finite, map, groupBy });
   const parts = plan.terms.length > 1 ? plan.terms.map((term) => alone(term, options)) : [];
   const calls = isAll ? parts : [options, ...parts];
-  const result = await withProgress(source, () => lossesOfBatches(backend, source, pairs.batches, calls));
+  const margins = gatherMargins();
+  // Ranks and likelihoods are the batch's; a sum with one of them is not a pair's own either.
+  const isOwn = plan.terms.every(({ loss }) => !("likelihood" in loss || ("margin" in loss && loss.sorted)));
+  const groups = groupBy === undefined ? undefined : gatherGroups(groupBy, isOwn);
+  const result = await withProgress(source, () =>
+    lossesOfBatches(backend, source, pairs.batches, calls, (result, batch) => {
+      margins.add(result);
+      groups?.add(result, batch.groups);
+    }),
+  );
   const seconds = (performance.now() - start) / 1000;
   if (result.pairs === 0) throw refusal(`${source.name}: no pairs`);
   const { name, reason } = backend;
   const [first, ...others] = result.means as [LossMean, ...LossMean[]];
   const ofParts = isAll ? result.means : others;
+  const hasMargins = !isHollow("rewards/margins", pairs);
+  const spread = hasMargins ? margins.spread() : undefined;
+  if (groups && !hasMargins) throw refusal("--group-by: not all pairs have the log-probabilities of its means");
   const nan = result.means.map((mean) => mean.nan).find(({ pairs }) => pairs > 0);
   return {
     file: source.name,
@@ -112,6 +128,8 @@ async function run(files: readonly string[], flags: Flags): Promise<Report> {
     batches: result.batches,
     ...(!isAll && { loss: first.loss, gradNorm: first.gradNorm }),
     metrics: Object.fromEntries(Object.entries(first.metrics).filter(([name]) => !isHollow(name, pairs))),
+    ...(spread && { margins: spread }),
+    ...(groups && { groups: groups.groups() }),
     ...(nan && { nan: { pairs: nan.pairs, first: source.place(nan.first) } }),
     seconds,
     pairsPerSecond: result.pairs / seconds,

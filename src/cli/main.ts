@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { BackendError, DpoError } from "../errors.ts";
 import { addDoctor } from "./doctor.ts";
+import { addFields } from "./fields.ts";
 import { addLoss } from "./loss.ts";
 import { fileProblem } from "./refusal.ts";
 import { joinLists } from "./words.ts";
@@ -16,6 +17,7 @@ const program = new Command("dpo-kernels")
   .showHelpAfterError("(--help lists the options)")
   .exitOverride();
 addLoss(program);
+addFields(program);
 addDoctor(program);
 
 // A reader that has seen enough, such as `head`, is no error: the status is that of a program that SIGPIPE ends.

@@ -1,7 +1,7 @@
 // One loss for a file that is read in batches.
 
 import { DpoError } from "../errors.ts";
-import type { Backend, LossOptions, PairLossResult } from "../types.ts";
+import type { Backend, LossOptions, PairLossOptions, PairLossResult } from "../types.ts";
 import type { Batch } from "./read-pairs.ts";
 import { refusal } from "./refusal.ts";
 import type { Source } from "./source.ts";
@@ -27,6 +27,7 @@ export interface FileLosses {
 
 /**
  * Means over all pairs from the means over batches, each weighted with its pairs, for each of the losses `calls`.
+ * `onFirst` sees what each batch comes to with the first of them.
  *
  *   loss = Σ n·loss(batch) / N,  gradient of a pair = n/N · its gradient in the batch    (n of N pairs in the batch)
  *
@@ -37,6 +38,7 @@ export async function lossesOfBatches(
   source: Source,
   batches: AsyncIterable<Batch>,
   calls: readonly LossOptions[],
+  onFirst: (result: PairLossResult, batch: Batch) => void,
 ): Promise<FileLosses> {
   const sums = calls.map(() => sumUp());
   let pairs = 0;
@@ -44,7 +46,11 @@ export async function lossesOfBatches(
   for await (const batch of batches) {
     pairs += batch.rows.length;
     count += 1;
-    for (const [i, options] of calls.entries()) sums[i]?.add(compute(backend, source, batch, options), batch);
+    for (const [i, options] of calls.entries()) {
+      const result = compute(backend, source, batch, i === 0 ? { ...options, metrics: "full" } : options);
+      sums[i]?.add(result, batch);
+      if (i === 0) onFirst(result, batch);
+    }
   }
   return { pairs, batches: count, means: sums.map((sum) => sum.means(pairs)) };
 }
@@ -72,7 +78,7 @@ function sumUp() {
 }
 
 /** A complaint of the library names an array and an index; the user knows a file and its lines. */
-function compute(backend: Backend, source: Source, { pairs, rows }: Batch, options: LossOptions) {
+function compute(backend: Backend, source: Source, { pairs, rows }: Batch, options: PairLossOptions) {
   try {
     return backend.pairLoss(pairs, options);
   } catch (error) {

@@ -51,6 +51,10 @@ function namesOf({ names }: Field, map: ColumnMap): readonly string[] {
   return mapped === undefined ? names : [mapped];
 }
 
+/** The field that a column of this name is read as, by its usual name. */
+export const fieldOf = (column: string): string | undefined =>
+  fields.find(({ names }) => names.includes(column))?.names[0];
+
 /** The usual names of what the losses need and the row does not have. */
 export const missingIn = ([, values]: Row, needs: Needs, map: ColumnMap): string[] =>
   fields
@@ -67,6 +71,8 @@ export interface ReadOptions {
   /** Refuses NaN and infinities. */
   finite: boolean;
   map?: ColumnMap | undefined;
+  /** A column whose values go along with the pairs. */
+  groupBy?: string | undefined;
 }
 
 /** Some pairs of a file. The arrays are used again for the next batch. */
@@ -74,6 +80,8 @@ export interface Batch {
   readonly pairs: PairLogps;
   /** The line or row of each pair. */
   readonly rows: Float64Array;
+  /** The values of the column `groupBy`. */
+  readonly groups: readonly unknown[];
 }
 
 /** How many pairs have what no loss needs but the metrics tell of, and the first row that lacks it. */
@@ -100,7 +108,7 @@ type Columns = Record<Field["key"], Float64Array<ArrayBuffer>>;
  *
  * Throws    a refusal that names file, line and field
  */
-export function readPairs(source: Source, { needs, batchSize, finite, map = {} }: ReadOptions): PairReader {
+export function readPairs(source: Source, { needs, batchSize, finite, map = {}, groupBy }: ReadOptions): PairReader {
   const known = columnNames(map);
   const namesByKey = new Map(fields.map((field) => [field.key, namesOf(field, map)]));
   const reference: Presence = { present: 0, absent: 0, firstAbsent: 0 };
@@ -110,10 +118,11 @@ export function readPairs(source: Source, { needs, batchSize, finite, map = {} }
     let capacity = Math.min(batchSize, 65536);
     let rows = new Float64Array(capacity);
     const columns = Object.fromEntries(fields.map(({ key }) => [key, new Float64Array(capacity)])) as Columns;
+    let groups: unknown[] = [];
     let count = 0;
     const batch = (): Batch => {
       const values = fields.map(({ key }) => [key, columns[key].subarray(0, count)]);
-      return { pairs: Object.fromEntries(values) as PairLogps, rows: rows.subarray(0, count) };
+      return { pairs: Object.fromEntries(values) as PairLogps, rows: rows.subarray(0, count), groups };
     };
     for await (const block of source.rows) {
       for (const row of block) {
@@ -123,10 +132,12 @@ export function readPairs(source: Source, { needs, batchSize, finite, map = {} }
           for (const { key } of fields) columns[key] = grown(columns[key], capacity);
         }
         rows[count] = row[0];
+        if (groupBy !== undefined) groups.push(Object.hasOwn(row[1], groupBy) ? row[1][groupBy] : null);
         readRow(row, columns, count);
         if (++count < batchSize) continue;
         yield batch();
         count = 0;
+        groups = [];
       }
     }
     if (count > 0) yield batch();

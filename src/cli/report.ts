@@ -1,7 +1,10 @@
 // What `dpo-kernels loss` prints.
 
 import { getBorderCharacters, table } from "table";
+import { printable } from "../checks/printable.ts";
 import type { LossOptions } from "../types.ts";
+import type { Group } from "./groups.ts";
+import { type Margins, sparkline } from "./margins.ts";
 
 export interface Report {
   /** The file, or how many of them. */
@@ -19,6 +22,10 @@ export interface Report {
   loss?: number;
   gradNorm?: number;
   metrics: Record<string, number>;
+  /** How the margins of the rewards are spread. */
+  margins?: Margins;
+  /** Means by the values of a column. */
+  groups?: readonly Group[];
   /** Pairs whose loss is NaN, and where the first is. */
   nan?: { pairs: number; first: string };
   seconds: number;
@@ -44,7 +51,18 @@ export const frame = (
   }).trimEnd();
 
 /** A table for people: six digits, which is what the numbers are worth. */
-export function toTable({ file, losses, options, loss, gradNorm, metrics, each, ...rest }: Report): string {
+export function toTable({
+  file,
+  losses,
+  options,
+  loss,
+  gradNorm,
+  metrics,
+  each,
+  margins,
+  groups,
+  ...rest
+}: Report): string {
   const { pairs, seconds, pairsPerSecond, backend, notes } = rest;
   const isSum = loss !== undefined && gradNorm !== undefined;
   const names = losses.map(({ id, weight = 1 }) => (weight === 1 ? id : `${weight} ${id}`));
@@ -64,6 +82,8 @@ export function toTable({ file, losses, options, loss, gradNorm, metrics, each, 
     `${file}: ${[isSum ? names.join(" + ") : `${losses.length} losses`, ...settings].join(", ")}`,
     frame(rows, { right: [1], rules: isSum ? [2] : [] }),
     ...(each ? [eachAlone(each)] : []),
+    ...(margins ? [spread(margins)] : []),
+    ...(groups ? [byGroup(groups)] : []),
     `${count(pairs)} pairs in ${seconds.toFixed(2)} s (${count(pairsPerSecond)} per second) on ${backend.name}: ${backend.reason}`,
     ...notes.map((note) => `note: ${note}`),
   ].join("\n");
@@ -74,4 +94,23 @@ function eachAlone(losses: NonNullable<Report["each"]>): string {
   return frame([["alone", "loss", "gradient norm"], ...rows], { right: [1, 2], rules: [1] });
 }
 
+function spread({ quantiles, histogram: { counts } }: Margins): string {
+  const numbers = Object.entries(quantiles).map(([name, value]) => `${name} ${short(value)}`);
+  return `margins: ${numbers.join(", ")} ▕${sparkline(counts)}▏`;
+}
+
+function byGroup(groups: readonly Group[]): string {
+  const hasLosses = groups.some(({ loss }) => loss !== undefined);
+  const rows = groups.map(({ value, pairs, loss = NaN, ...means }) => [
+    value === null ? "" : printable(value),
+    String(pairs),
+    ...(hasLosses ? [digits(loss)] : []),
+    digits(means["rewards/margins"]),
+    digits(means["rewards/accuracies"]),
+  ]);
+  const heads = ["group", "pairs", ...(hasLosses ? ["loss"] : []), "rewards/margins", "rewards/accuracies"];
+  return frame([heads, ...rows], { right: heads.map((_, i) => i).slice(1), rules: [1] });
+}
+
+const short = (x: number): string => String(Number(x.toPrecision(3)));
 const digits = (x: number): string => String(Number(x.toPrecision(6)));

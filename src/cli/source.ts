@@ -25,6 +25,9 @@ export interface Source {
   readonly columns?: readonly string[];
 }
 
+/** The columns that are to be read, if the format lets others be passed over. */
+export type Wanted = readonly string[] | "all";
+
 const parquetMagic = [...Buffer.from("PAR1")];
 
 /**
@@ -34,7 +37,7 @@ const parquetMagic = [...Buffer.from("PAR1")];
  *
  * Throws    a refusal that names the file, if it cannot be opened
  */
-export async function openSource(path: string, wanted: readonly string[]): Promise<Source> {
+export async function openSource(path: string, wanted: Wanted): Promise<Source> {
   if (path === "-") return openStream("stdin", process.stdin, wanted);
   try {
     const info = await stat(path);
@@ -51,7 +54,7 @@ export async function openSource(path: string, wanted: readonly string[]): Promi
 }
 
 /** What comes as a stream cannot be read at any place: Parquet is taken into memory. */
-async function openStream(name: string, input: Readable, wanted: readonly string[]): Promise<Source> {
+async function openStream(name: string, input: Readable, wanted: Wanted): Promise<Source> {
   const { head, all } = await peek(input as AsyncIterable<Buffer>, parquetMagic.length);
   if (!beginsWith(head, ...parquetMagic)) return readJson(name, all);
   const bytes = new Uint8Array(await collect(all));

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { parquetWriteBuffer } from "hyparquet-writer";
 
-export type Columns = Readonly<Record<string, readonly (number | null)[]>>;
+export type Columns = Readonly<Record<string, readonly (number | string | null)[]>>;
 
 export interface ParquetFile {
   readonly name: string;
@@ -30,6 +30,12 @@ function written(name: string, rows: number, options: object): ParquetFile {
   return { name, bytes: new Uint8Array(parquetWriteBuffer({ columnData, ...options })), columns };
 }
 
+/** make.py gives each row a text that says its number. */
+const withPrompts = (columns: Columns): Columns => ({
+  ...columns,
+  prompt: (Object.values(columns)[0] ?? []).map((_, i) => `prompt ${i}`),
+});
+
 /** Every page version, encoding, compression and kind of number that is read, in small files. */
 export function parquetFiles(): ParquetFile[] {
   const expected = JSON.parse(readFileSync(new URL("expected.json", folder), "utf8")) as Record<string, Columns>;
@@ -38,7 +44,7 @@ export function parquetFiles(): ParquetFile[] {
     ...names.sort().map((name) => ({
       name,
       bytes: new Uint8Array(readFileSync(new URL(name, folder))),
-      columns: expected[name.replace(".parquet", "")] ?? {},
+      columns: withPrompts(expected[name.replace(".parquet", "")] ?? {}),
     })),
     written("hyparquet-writer, Snappy", 16, {}),
     written("hyparquet-writer, several pages", 60, { codec: "UNCOMPRESSED", pageSize: 100, rowGroupSize: 40 }),

@@ -2,22 +2,23 @@
 
 import { writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import { columnNames } from "../../src/cli/read-pairs.ts";
 import { kindOfJson, refusal } from "../../src/cli/refusal.ts";
-import { openSource } from "../../src/cli/source.ts";
+import { openSource, type Wanted } from "../../src/cli/source.ts";
 import { type Columns, type ParquetFile, parquetFiles } from "./parquet-files.ts";
 import { mutantOf } from "./parquet-mutants.ts";
 
-/** The columns of a file, as the command line reads them. */
-export async function readColumns(path: string): Promise<Columns> {
-  const source = await openSource(path, columnNames({}));
-  const columns: Record<string, (number | null)[]> = {};
+/** The columns of a file, all unless others are wanted, as the command line reads them. */
+export async function readColumns(path: string, wanted: Wanted = "all"): Promise<Columns> {
+  const source = await openSource(path, wanted);
+  const columns: Record<string, (number | string | null)[]> = {};
   for await (const block of source.rows) {
     for (const [number, row] of block) {
       for (const [name, value] of Object.entries(row)) {
         if (typeof value === "symbol") throw refusal(`${source.place(number)}: ${name}: got ${kindOfJson(value)}`);
         columns[name] ??= [];
-        columns[name].push(typeof value === "bigint" ? Number(value) : ((value as number | null | undefined) ?? null));
+        columns[name].push(
+          typeof value === "bigint" ? Number(value) : ((value as number | string | null | undefined) ?? null),
+        );
       }
     }
   }

@@ -53,7 +53,7 @@ export interface Footer {
 }
 
 /** The footer of a file of `size` bytes, with the row groups' columns named in `wanted`. */
-export async function readFooter(read: ReadBytes, size: number, wanted: readonly string[]): Promise<Footer> {
+export async function readFooter(read: ReadBytes, size: number, wanted: readonly string[] | "all"): Promise<Footer> {
   const tail = size < 12 ? new Uint8Array(8) : await read(size - 8, size);
   const mark = String.fromCharCode(...tail.subarray(4));
   if (mark === "PARE") throw new Error("it is encrypted");
@@ -73,7 +73,7 @@ export async function readFooter(read: ReadBytes, size: number, wanted: readonly
   const unreadable: Record<string, symbol> = {};
   const columns = leaves.map((leaf): Column | undefined => {
     const name = leaf.path[0] ?? "";
-    const column = wanted.includes(name) ? columnOf(leaf, root) : undefined;
+    const column = wanted === "all" || wanted.includes(name) ? columnOf(leaf, root) : undefined;
     if (typeof column === "symbol") unreadable[name] = column;
     return typeof column === "symbol" ? undefined : column;
   });

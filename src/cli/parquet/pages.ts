@@ -8,7 +8,7 @@ import { convert, DEFAULT_PARSERS } from "hyparquet/src/convert.js";
 import type { ColumnDecoder, DecodedArray, PageHeader, ParquetType } from "hyparquet/src/types.js";
 import { type Chunk, toCount } from "./footer.ts";
 import { unpackLz4 } from "./lz4.ts";
-import { checkDelta, checkRuns } from "./runs.ts";
+import { checkDelta, checkDeltaTexts, checkRuns } from "./runs.ts";
 import { endOfStruct } from "./thrift.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -168,6 +168,10 @@ function checkValues(values: Uint8Array, encoding: string | undefined, present: 
     case "DELTA_BINARY_PACKED":
       if (type !== "INT32" && type !== "INT64") break;
       checkDelta(values, present, type === "INT32" ? 32 : 64);
+      return;
+    case "DELTA_BYTE_ARRAY":
+      if (type !== "BYTE_ARRAY") break;
+      checkDeltaTexts(values, present, largestPage);
       return;
     case "DELTA_LENGTH_BYTE_ARRAY":
       if (type !== "BYTE_ARRAY") break;

@@ -2,7 +2,7 @@
 
 import type { DecodedArray } from "hyparquet";
 import { fileProblem, isSystemError, refusal } from "../refusal.ts";
-import type { Row, Source } from "../source.ts";
+import type { Row, Source, Wanted } from "../source.ts";
 import { type Group, type ReadBytes, readFooter } from "./footer.ts";
 import { readPages } from "./pages.ts";
 
@@ -16,12 +16,7 @@ const blockSize = 4096;
  * A damaged or hostile file gives the rows that it promises or a refusal that names the file and says where; it takes no
  * more memory than its size and the rows that all its parts agree on.
  */
-export async function readParquet(
-  path: string,
-  size: number,
-  read: ReadBytes,
-  columns: readonly string[],
-): Promise<Source> {
+export async function readParquet(path: string, size: number, read: ReadBytes, columns: Wanted): Promise<Source> {
   const { groups, unreadable, names } = await readFooter(read, size, columns).catch((error: unknown) => {
     throw problem(path, error);
   });

@@ -1,6 +1,7 @@
 // What the compressed integers of a page claim, checked against its bytes: hyparquet's decoders trust it, and would write
 // billions of values for a run of that length.
 
+import { deltaBinaryUnpack } from "hyparquet/src/delta.js";
 import { readVarint } from "./thrift.ts";
 
 /** hyparquet gathers bits in 32-bit integers, a byte at a time. */
@@ -53,8 +54,8 @@ function onesIn(bytes: Uint8Array, start: number, bits: number): number {
   return ones;
 }
 
-/** Checks DELTA_BINARY_PACKED integers of up to `bits` bits. */
-export function checkDelta(bytes: Uint8Array, count: number, bits: number): void {
+/** Checks DELTA_BINARY_PACKED integers of up to `bits` bits, and gives the place where they end. */
+export function checkDelta(bytes: Uint8Array, count: number, bits: number): number {
   let at = 0;
   const next = (): number => {
     const [value, end] = readVarint(bytes, at);
@@ -85,6 +86,31 @@ export function checkDelta(bytes: Uint8Array, count: number, bits: number): void
       seen += size;
     }
   }
+  return at;
+}
+
+/** Checks DELTA_BYTE_ARRAY texts, each a beginning of the one before it and a rest; together `most` bytes at most. */
+export function checkDeltaTexts(bytes: Uint8Array, count: number, most: number): void {
+  const [shared, start] = readDelta(bytes, count);
+  const [rests, end] = readDelta(bytes.subarray(start), count);
+  let left = bytes.length - start - end;
+  let length = 0;
+  let sum = 0;
+  for (let i = 0; i < count; i++) {
+    const [beginning, rest] = [shared[i] ?? 0, rests[i] ?? 0];
+    if (beginning < 0 || beginning > length || rest < 0 || rest > left) throw new Error("a text of impossible length");
+    left -= rest;
+    length = beginning + rest;
+    sum += length;
+    if (sum > most) throw new Error(`texts of more than ${most / 2 ** 20} MiB in a page`);
+  }
+}
+
+function readDelta(bytes: Uint8Array, count: number): [values: Int32Array, end: number] {
+  const end = checkDelta(bytes, count, 32);
+  const values = new Int32Array(count);
+  deltaBinaryUnpack({ view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 }, count, values);
+  return [values, end];
 }
 
 function need(bytes: Uint8Array, at: number, length: number): void {
