@@ -121,6 +121,7 @@ export function createHeadEngine(
     const early = new Map<Range, T>();
     let next = 0;
     const inOrder = async (range: Range, hand: Hand): Promise<void> => {
+      call.held.inputs();
       early.set(range, await work(cutHead(whole, range), hand, range));
       onTokens(tokens / ranges.length, tokens);
       for (let at = ranges[next]; at && early.has(at); at = ranges[++next]) {
