@@ -9,7 +9,7 @@ import { arrayKind } from "../../messages.ts";
 import { backwardAnswer, forwardAnswer, type Sound } from "./answers.ts";
 import { breakEven } from "./break-even.ts";
 import type { Copies } from "./copies.ts";
-import type { Hand } from "./pool-worker.ts";
+import type { PoolWorker } from "./pool-worker.ts";
 import type {
   Answer,
   BackwardAnswer,
@@ -23,11 +23,11 @@ import type { Call } from "./queue.ts";
 import { gatherRows, upTo } from "./row-shards.ts";
 import { runShards } from "./run-shards.ts";
 import { isShared } from "./shared-memory.ts";
-import type { Crew } from "./worker-pool.ts";
+import type { WorkerPool } from "./worker-pool.ts";
 
 /** What the engines of all calls share. */
 export interface LinearMeans {
-  readonly crew: Crew;
+  readonly workers: WorkerPool;
   readonly copies: Copies;
   /** The engine of the calling thread, for work that is too small to send. */
   readonly local: HeadEngine<LinearHead, void>;
@@ -42,7 +42,7 @@ type Range = ReturnType<typeof cutVocabulary>[number];
 
 /** The engine of one call. */
 export function createHeadEngine(
-  { crew, copies, local, shares }: LinearMeans,
+  { workers, copies, local, shares }: LinearMeans,
   call: Call,
   onTokens: (count: number, total: number) => void,
 ): HeadEngine<LinearHead> {
@@ -76,14 +76,14 @@ export function createHeadEngine(
 
   /** Asks a worker and uses its answer; then copies go back. */
   const ask = async <T extends { copies: ArrayBuffer[] }, R>(
-    hand: Hand,
+    worker: PoolWorker,
     made: SentFloats[],
     question: (api: Remote<WorkerApi>) => Promise<Answer<T>>,
     isSound: Sound,
     use: (answer: T) => R,
   ): Promise<R> => {
     try {
-      const answer = await hand.ask((api) => {
+      const answer = await worker.ask((api) => {
         call.held.all();
         return question(api);
       }, isSound);
@@ -112,7 +112,7 @@ export function createHeadEngine(
   const onWorkers = async <T>(
     head: LinearHead,
     ranges: readonly Range[],
-    work: (shard: LinearHead, hand: Hand, range: Range) => Promise<T>,
+    work: (shard: LinearHead, worker: PoolWorker, range: Range) => Promise<T>,
     take: (range: Range, result: T) => void,
   ): Promise<void> => {
     await call.turn();
@@ -120,16 +120,16 @@ export function createHeadEngine(
     const tokens = head.rows.length;
     const early = new Map<Range, T>();
     let next = 0;
-    const inOrder = async (range: Range, hand: Hand): Promise<void> => {
+    const inOrder = async (range: Range, worker: PoolWorker): Promise<void> => {
       call.held.inputs();
-      early.set(range, await work(cutHead(whole, range), hand, range));
+      early.set(range, await work(cutHead(whole, range), worker, range));
       onTokens(tokens / ranges.length, tokens);
       for (let at = ranges[next]; at && early.has(at); at = ranges[++next]) {
         take(at, early.get(at) as T);
         early.delete(at);
       }
     };
-    await runShards(crew, call, ranges, inOrder).finally(release);
+    await runShards(workers, call, ranges, inOrder).finally(release);
   };
 
   return {
@@ -146,13 +146,13 @@ export function createHeadEngine(
       await onWorkers(
         head,
         cutVocabulary(head),
-        (shard, hand) => {
+        (shard, worker) => {
           const made: SentFloats[] = [];
           const question = (api: Remote<WorkerApi>) => {
             const task = { head: sendHead(shard, made), statistics };
             return api.forward(transfer(task, moved(made))) as Promise<Answer<ForwardAnswer>>;
           };
-          return ask(hand, made, question, forwardAnswer(shard.rows.length), (answer) => answer.sums);
+          return ask(worker, made, question, forwardAnswer(shard.rows.length), (answer) => answer.sums);
         },
         merge,
       );
@@ -165,7 +165,7 @@ export function createHeadEngine(
       await onWorkers(
         live,
         ranges,
-        (shard, hand, range) => {
+        (shard, worker, range) => {
           const made: SentFloats[] = [];
           const { weight, bias, b, accumulate } = cutGradients(out, live, range);
           const targets = { weight, bias, b };
@@ -187,7 +187,7 @@ export function createHeadEngine(
             >;
           };
           const isSound: Sound = (value) => backwardAnswer(shard.rows.length, columns, cameBack())(value);
-          return ask(hand, made, question, isSound, (answer) => {
+          return ask(worker, made, question, isSound, (answer) => {
             for (const name of ["weight", "bias", "b"] as const) {
               const [target, sent] = [targets[name], into[name] as SentFloats | undefined];
               if (!target || !sent || !made.includes(sent)) continue;

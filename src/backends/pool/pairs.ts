@@ -14,11 +14,11 @@ import { type Answer, type PairsAnswer, type PairsTask, pairArrays, pairResultAr
 import type { Call } from "./queue.ts";
 import { runShards } from "./run-shards.ts";
 import { isShared } from "./shared-memory.ts";
-import type { Crew } from "./worker-pool.ts";
+import type { WorkerPool } from "./worker-pool.ts";
 
 /** The pair stage of one call: on workers where they are worth asking, else on the calling thread. */
 export function createPairEngine(
-  { crew, local, shares }: { crew: Crew; local: PairEngine<void>; shares: boolean },
+  { workers, local, shares }: { workers: WorkerPool; local: PairEngine<void>; shares: boolean },
   call: Call,
   options: PairLossOptions,
 ): PairEngine {
@@ -27,7 +27,7 @@ export function createPairEngine(
     compute(job, sums) {
       const per = pairShard(job, shares);
       if (per === 0) return local.compute(job, sums);
-      return computeOnWorkers(crew, call, job, sums, options, per, shares);
+      return computeOnWorkers(workers, call, job, sums, options, per, shares);
     },
   };
 }
@@ -46,7 +46,7 @@ function pairShard(job: PairJob, shares: boolean): number {
 
 /** Fills the job's results on the workers; sums are added to `total` shard by shard, in order. */
 async function computeOnWorkers(
-  crew: Crew,
+  workers: WorkerPool,
   call: Call,
   job: PairJob,
   total: PairSums,
@@ -66,9 +66,9 @@ async function computeOnWorkers(
   const fixed = { ...plain, likelihood: (at: number) => likelihood[at] ?? ([0, 0] as const) };
   const starts = Array.from({ length: Math.ceil(job.pairs / per) }, (_, i) => i * per);
   const back = pairResultArrays.filter((name) => job[name]);
-  const parts = await runShards(crew, call, starts, async (start, hand) => {
+  const parts = await runShards(workers, call, starts, async (start, worker) => {
     const n = Math.min(per, job.pairs - start);
-    const { sums, results } = await hand.ask<PairsAnswer>(
+    const { sums, results } = await worker.ask<PairsAnswer>(
       (api) => {
         call.held.inputs();
         const task = pack(fixed, options, start, n, shares);

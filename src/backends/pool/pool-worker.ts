@@ -11,7 +11,7 @@ import { version } from "./version.ts";
 import { fromWire } from "./wire-error.ts";
 
 /** A worker that answers. */
-export interface Hand {
+export interface PoolWorker {
   /** Answers, or rejects with a WorkerError if the worker fails first: once it no longer writes. */
   ask<T>(call: (api: Remote<WorkerApi>) => Promise<Answer<T>>, isSound: Sound): Promise<T>;
   /** Undefined while the worker is sound. */
@@ -30,7 +30,7 @@ export interface Limits {
 const whose = `is its file the worker.js of dpo-kernels ${version}?`;
 
 /** Starts a worker; `onEnd` is called once, when it has failed or was ended and no longer writes. */
-export function createHand(start: () => AnyWorker, setup: Setup, limits: Limits, onEnd: () => void): Hand {
+export function startPoolWorker(start: () => AnyWorker, setup: Setup, limits: Limits, onEnd: () => void): PoolWorker {
   const worker = start();
   const waiting = new Set<(error: Error) => void>();
   let failure: WorkerError | undefined;

@@ -16,9 +16,9 @@ import { createGate } from "./gate.ts";
 import { createHeadEngine } from "./head.ts";
 import { holdArrays } from "./held.ts";
 import { createPairEngine } from "./pairs.ts";
-import { createHand } from "./pool-worker.ts";
+import { startPoolWorker } from "./pool-worker.ts";
 import { localEngines, prepare } from "./prepare.ts";
-import { createCalls } from "./queue.ts";
+import { createQueue } from "./queue.ts";
 import { createLogitsEngine } from "./rows.ts";
 import { AREA_BYTES } from "./serve.ts";
 import { type PoolOptions, readSettings, type Settings } from "./settings.ts";
@@ -26,7 +26,7 @@ import { sharingRefusal } from "./shared-memory.ts";
 import { hasWorkers, startWorker, workerCount } from "./start-worker.ts";
 import { givenAway, takeBack } from "./transfer.ts";
 import { version } from "./version.ts";
-import { createCrew } from "./worker-pool.ts";
+import { createWorkerPool } from "./worker-pool.ts";
 
 /**
  * A pool of workers: the calls of a backend, promised, with the same bits whatever the number of workers.
@@ -59,8 +59,8 @@ function makePool(
   const local = localEngines(module);
   const arrays = heap ?? plainArrays(shares);
   const copies = createCopies(heap);
-  const queue = createCalls(Math.max(2, settings.workers), settings.maxQueue);
-  const crew = createCrew(settings.workers, (onEnd) => {
+  const queue = createQueue(Math.max(2, settings.workers), settings.maxQueue);
+  const workers = createWorkerPool(settings.workers, (onEnd) => {
     const area = heap?.take(AREA_BYTES);
     const free = (): void => {
       if (area) heap?.free(area);
@@ -68,7 +68,7 @@ function makePool(
     const own = shared && area && { ...shared, area: area.byteOffset };
     const setup = { version, module, shared: own, gate: shares ? createGate() : undefined };
     try {
-      return createHand(settings.start, setup, settings.limits, () => {
+      return startPoolWorker(settings.start, setup, settings.limits, () => {
         free();
         onEnd();
       });
@@ -78,8 +78,7 @@ function makePool(
     }
   });
   const means = {
-    crew,
-    workers: settings.workers,
+    workers,
     copies,
     local: local.logits,
     isResident: heap ? heap.holds : () => false,
@@ -101,9 +100,9 @@ function makePool(
       call.held = holdArrays(input, rest, given && bufferOf(given));
       const rows = createLogitsEngine(means, call, given, onTokens);
       const engine: Engine<LinearHead> = {
-        pairs: createPairEngine({ crew, local: local.pairs, shares }, call, rest),
+        pairs: createPairEngine({ workers, local: local.pairs, shares }, call, rest),
         logits: rows.engine,
-        head: createHeadEngine({ crew, copies, local: local.head, shares }, call, onTokens),
+        head: createHeadEngine({ workers, copies, local: local.head, shares }, call, onTokens),
       };
       // Which call it is decides what its steps take.
       const steps = calls[name].steps as (engine: Engine<LinearHead>, input: object, options: object) => Steps<object>;
@@ -120,7 +119,7 @@ function makePool(
   const end = async (): Promise<void> => {
     const disposed = new BackendError("disposed", "pool: it was disposed of while the call ran");
     queue.stopAll(disposed);
-    await crew.end(disposed);
+    await workers.end(disposed);
   };
 
   const { backend } = bindLater({ arrays, run, end });

@@ -23,7 +23,7 @@ export interface Calls {
 }
 
 /** `most` calls at once; at most `maxQueue` that wait. */
-export function createCalls(most: number, maxQueue: number): Calls {
+export function createQueue(most: number, maxQueue: number): Calls {
   const open = new Set<Call>();
   const waiting: { call: Call; enter: () => void; leave: (why: Error) => void }[] = [];
   const running = new Set<Call>();

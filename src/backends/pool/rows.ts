@@ -9,18 +9,17 @@ import { arrayKind } from "../../messages.ts";
 import { gradientAnswer, nothing, readAnswer, type Sound } from "./answers.ts";
 import { breakEven } from "./break-even.ts";
 import type { Copies } from "./copies.ts";
-import { type Hand, isCloneError } from "./pool-worker.ts";
+import { isCloneError, type PoolWorker } from "./pool-worker.ts";
 import type { Answer, GradientAnswer, ReadAnswer, SentFloats } from "./protocol.ts";
 import type { Call } from "./queue.ts";
 import { cutRows, gatherRows, rowsInPlace, rowsTogether, type Shard, scatter } from "./row-shards.ts";
 import { runShards } from "./run-shards.ts";
 import { isShared } from "./shared-memory.ts";
-import type { Crew } from "./worker-pool.ts";
+import type { WorkerPool } from "./worker-pool.ts";
 
 /** What the engines of all calls share. */
 export interface Means {
-  readonly crew: Crew;
-  readonly workers: number;
+  readonly workers: WorkerPool;
   readonly copies: Copies;
   /** The engine of the calling thread, for work that is too small to send. */
   readonly local: LogitsEngine;
@@ -33,7 +32,7 @@ export interface Means {
 /** A copy that waits for the backward pass: in shared memory, or with the worker it was moved to. */
 type Kept = { readonly bytes: number } & (
   | { readonly copy: SentFloats }
-  | { readonly hand: Hand; readonly key: number }
+  | { readonly worker: PoolWorker; readonly key: number }
 );
 
 let keys = 0;
@@ -48,7 +47,7 @@ const immovable = (cause: unknown): ParamError =>
 
 /** The engine of one call; `given` are logits whose own buffer moves to one worker, in place of copies. */
 export function createLogitsEngine(
-  { crew, workers, copies, local, isResident, shares }: Means,
+  { workers, copies, local, isResident, shares }: Means,
   call: Call,
   given: FloatData["data"] | undefined,
   onTokens: (count: number, total: number) => void,
@@ -66,18 +65,21 @@ export function createLogitsEngine(
   const shardsOf = (rows: LogitRows): Shard[] =>
     isGiven(rows)
       ? [{ from: 0, to: rows.rows.length, first: 0, end: rows.positions }]
-      : cutRows(rows, workers, !goesByReference(rows.logits));
+      : cutRows(rows, workers.size, !goesByReference(rows.logits));
 
-  const onWorkers = async (rows: LogitRows, work: (shard: Shard, hand: Hand) => Promise<void>): Promise<void> => {
-    const home = ({ from }: Shard): Hand | undefined => {
+  const onWorkers = async (
+    rows: LogitRows,
+    work: (shard: Shard, worker: PoolWorker) => Promise<void>,
+  ): Promise<void> => {
+    const home = ({ from }: Shard): PoolWorker | undefined => {
       const there = kept.get(from);
-      return there && "hand" in there ? there.hand : undefined;
+      return there && "worker" in there ? there.worker : undefined;
     };
-    const counted = async (shard: Shard, hand: Hand): Promise<void> => {
-      await work(shard, hand);
+    const counted = async (shard: Shard, worker: PoolWorker): Promise<void> => {
+      await work(shard, worker);
       onTokens(shard.to - shard.from, rows.rows.length);
     };
-    await runShards(crew, call, shardsOf(rows), counted, home);
+    await runShards(workers, call, shardsOf(rows), counted, home);
   };
 
   const orAbandon = <T>(rows: LogitRows, asked: Promise<T>, copy: () => SentFloats | undefined): Promise<T> =>
@@ -112,13 +114,19 @@ export function createLogitsEngine(
     return { sent: { ...rowsTogether(rows, shard), logits: copy }, copy };
   };
 
-  const read = async (rows: LogitRows, sums: TokenSums, again: boolean, shard: Shard, hand: Hand): Promise<void> => {
+  const read = async (
+    rows: LogitRows,
+    sums: TokenSums,
+    again: boolean,
+    shard: Shard,
+    worker: PoolWorker,
+  ): Promise<void> => {
     const { max, sum, label, hit, statistics } = sums;
     let copy: SentFloats | undefined;
     // Not whether anything is kept of the shard: a reference's copy is not the policy's.
     let isKept = false;
     const chosen = Math.max(0, Math.min(shard.to, hit.length) - shard.from);
-    const asked = hand.ask<ReadAnswer>(
+    const asked = worker.ask<ReadAnswer>(
       (api) => {
         const packed = pack(rows, shard);
         copy = packed.copy;
@@ -127,7 +135,7 @@ export function createLogitsEngine(
         const keeps = again && copy && copies.mayKeep(bytes);
         const key = keeps && moves ? keys++ : undefined;
         isKept = keeps === true;
-        if (keeps && copy) kept.set(shard.from, key === undefined ? { bytes, copy } : { bytes, hand, key });
+        if (keeps && copy) kept.set(shard.from, key === undefined ? { bytes, copy } : { bytes, worker, key });
         const task = { ...packed.sent, chosen, statistics: statistics !== undefined, keep: key };
         return api.read(transfer(task, moves ? [copy?.data.buffer as ArrayBuffer] : [])) as Promise<Answer<ReadAnswer>>;
       },
@@ -147,12 +155,12 @@ export function createLogitsEngine(
   };
 
   /** A shard as the forward pass left it, or packed anew. */
-  const packAgain = (rows: LogitRows, shard: Shard, hand: Hand) => {
+  const packAgain = (rows: LogitRows, shard: Shard, worker: PoolWorker) => {
     const home = kept.get(shard.from);
     kept.delete(shard.from);
     if (home) copies.release(home.bytes);
     if (home && "copy" in home) return { sent: { ...rowsTogether(rows, shard), logits: home.copy }, copy: home.copy };
-    if (home?.hand === hand) {
+    if (home?.worker === worker) {
       const there = isGiven(rows) ? rowsInPlace(rows, shard) : rowsTogether(rows, shard);
       return { sent: { ...there, logits: home.key }, copy: undefined };
     }
@@ -166,7 +174,7 @@ export function createLogitsEngine(
     { max, sum }: Pick<TokenSums, "max" | "sum">,
     { out, clear }: RowGradients,
     shard: Shard,
-    hand: Hand,
+    worker: PoolWorker,
   ): Promise<void> => {
     const { vocab, logits } = rows;
     const inPlace = goesByReference(logits) && goesByReference(out);
@@ -174,9 +182,9 @@ export function createLogitsEngine(
     let target: SentFloats | undefined;
     let back: Parameters<typeof gradientAnswer>[0];
     const isSound: Sound = (value) => gradientAnswer(back)(value);
-    const asked = hand.ask<GradientAnswer>((api) => {
+    const asked = worker.ask<GradientAnswer>((api) => {
       call.held.outputs();
-      const packed = packAgain(rows, shard, hand);
+      const packed = packAgain(rows, shard, worker);
       copy = packed.copy;
       // Over the copy where it is of the right type, in memory of its own kind elsewhere.
       target = inPlace ? view(out, shard, vocab) : copy?.resident && copy.type === out.type ? copy : undefined;
@@ -212,11 +220,11 @@ export function createLogitsEngine(
     read: (rows, sums, again) =>
       isSmall(rows)
         ? local.read(rows, sums, again)
-        : onWorkers(rows, (shard, hand) => read(rows, sums, again, shard, hand)),
+        : onWorkers(rows, (shard, worker) => read(rows, sums, again, shard, worker)),
     async gradient(rows, g, sums, to) {
       await (isSmall(rows)
         ? local.gradient(rows, g, sums, to)
-        : onWorkers(rows, (shard, hand) => gradient(rows, g, sums, to, shard, hand)));
+        : onWorkers(rows, (shard, worker) => gradient(rows, g, sums, to, shard, worker)));
       call.held.release();
     },
   };
@@ -229,8 +237,8 @@ export function createLogitsEngine(
       for (const each of kept.values()) {
         copies.release(each.bytes);
         if ("copy" in each) copies.giveBack(each.copy.data);
-        else if (!each.hand.failure) {
-          each.hand.ask((api) => api.drop([each.key]) as Promise<Answer<undefined>>, nothing).catch(() => {});
+        else if (!each.worker.failure) {
+          each.worker.ask((api) => api.drop([each.key]) as Promise<Answer<undefined>>, nothing).catch(() => {});
         }
       }
       kept.clear();

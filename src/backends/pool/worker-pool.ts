@@ -1,15 +1,17 @@
 // The workers of a pool and the shards that wait for them: first come, first served, each to the worker with least to do.
 
 import { WorkerError } from "../../errors.ts";
-import type { Hand } from "./pool-worker.ts";
+import type { PoolWorker } from "./pool-worker.ts";
 import { breathe } from "./timing.ts";
 
 /** What a shard asks of the worker it is given to. */
-export type Work<T> = (hand: Hand) => Promise<T>;
+export type Work<T> = (worker: PoolWorker) => Promise<T>;
 
-export interface Crew {
+export interface WorkerPool {
+  /** The most workers that run at once. */
+  readonly size: number;
   /** Runs `work` on a worker, on `wanted` if that one is still sound. `owner` groups what `cancel` drops together. */
-  run<T>(owner: object, work: Work<T>, wanted?: Hand): Promise<T>;
+  run<T>(owner: object, work: Work<T>, wanted?: PoolWorker): Promise<T>;
   /** Drops what the owner has waiting; what runs already is left to end. */
   cancel(owner: object, why: Error): void;
   end(why: Error): Promise<void>;
@@ -23,27 +25,27 @@ const DEPTH = 2;
 const MOST_BUSY = 4;
 
 interface Place {
-  hand: Hand | undefined;
+  worker: PoolWorker | undefined;
   load: number;
 }
 
 interface Shard {
   owner: object;
-  wanted: Hand | undefined;
+  wanted: PoolWorker | undefined;
   send: (place: Place) => void;
   reject: (why: Error) => void;
 }
 
 /** Up to `size` workers; each is started when there is work that no started one is free for. `onEnd`: it no longer writes. */
-export function createCrew(size: number, startHand: (onEnd: () => void) => Hand): Crew {
-  const hands = new Set<Hand>();
-  const places: Place[] = Array.from({ length: size }, () => ({ hand: undefined, load: 0 }));
+export function createWorkerPool(size: number, start: (onEnd: () => void) => PoolWorker): WorkerPool {
+  const hands = new Set<PoolWorker>();
+  const places: Place[] = Array.from({ length: size }, () => ({ worker: undefined, load: 0 }));
   let queue: Shard[] = [];
   let sending = false;
 
-  const isManned = ({ hand }: Place): boolean => hand !== undefined && !hand.failure;
+  const isManned = ({ worker }: Place): boolean => worker !== undefined && !worker.failure;
   const placeFor = ({ wanted }: Shard): Place | undefined => {
-    const home = wanted && !wanted.failure && places.find(({ hand }) => hand === wanted);
+    const home = wanted && !wanted.failure && places.find(({ worker }) => worker === wanted);
     if (home) return home.load < DEPTH ? home : undefined;
     const load = (place: Place): number => place.load + (isManned(place) ? 0 : 0.5);
     const least = places.reduce((best, place) => (load(place) < load(best) ? place : best));
@@ -71,34 +73,35 @@ export function createCrew(size: number, startHand: (onEnd: () => void) => Hand)
     sending = false;
   };
 
-  const handOf = (place: Place): Hand => {
-    if (place.hand && !place.hand.failure) return place.hand;
-    const hand = startHand(() => hands.delete(hand));
-    hands.add(hand);
-    place.hand = hand;
-    return hand;
+  const workerOf = (place: Place): PoolWorker => {
+    if (place.worker && !place.worker.failure) return place.worker;
+    const worker = start(() => hands.delete(worker));
+    hands.add(worker);
+    place.worker = worker;
+    return worker;
   };
 
   return {
-    run<T>(owner: object, work: Work<T>, wanted?: Hand) {
+    size,
+    run<T>(owner: object, work: Work<T>, wanted?: PoolWorker) {
       return new Promise<T>((resolve, reject) => {
         const start = (place: Place): void => {
           place.load++;
-          let hand: Hand;
+          let worker: PoolWorker;
           try {
-            hand = handOf(place);
+            worker = workerOf(place);
           } catch (cause) {
             place.load--;
             reject(new WorkerError("worker: it could not be started", { cause }));
             return;
           }
-          hand.keepAlive(true);
+          worker.keepAlive(true);
           const done = (): void => {
             place.load--;
-            if (place.load === 0) place.hand?.keepAlive(false);
+            if (place.load === 0) place.worker?.keepAlive(false);
             send();
           };
-          work(hand).then(resolve, reject).then(done);
+          work(worker).then(resolve, reject).then(done);
         };
         queue.push({ owner, wanted, send: start, reject });
         send();
@@ -111,7 +114,7 @@ export function createCrew(size: number, startHand: (onEnd: () => void) => Hand)
     },
     async end(why) {
       for (const { reject } of queue.splice(0)) reject(why);
-      await Promise.all([...hands].map((hand) => hand.end(why)));
+      await Promise.all([...hands].map((worker) => worker.end(why)));
     },
   };
 }
