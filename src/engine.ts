@@ -5,6 +5,7 @@ import type { FloatData } from "./inputs/floats.ts";
 import type { HeadData } from "./inputs/head.ts";
 import type { PairJob, PairSums, Scan } from "./inputs/pairs.ts";
 import type { TokenList } from "./inputs/tokens.ts";
+import type { Transform } from "./inputs/transform.ts";
 import type { Plan } from "./plan/plan.ts";
 
 /** At once on this thread, a promise where others compute. */
@@ -40,6 +41,12 @@ export interface TokenSums {
   readonly statistics: { weighted: Float64Array; squares: Float64Array; total: Float64Array } | undefined;
 }
 
+/** Of each token: dloss / d entropy, and Σ p·(x−max). */
+export interface EntropySlopes {
+  readonly h: Float64Array;
+  readonly mean: Float64Array;
+}
+
 /** Logits and which of their rows count: row rows[k] predicts targets[k]. */
 export interface LogitRows {
   readonly logits: FloatData;
@@ -49,6 +56,8 @@ export interface LogitRows {
   readonly targets: Int32Array;
   /** Rows in all. */
   readonly positions: number;
+  /** What becomes of the logits. */
+  readonly transform?: Transform | undefined;
 }
 
 /** Where the gradient of rows of logits goes. */
@@ -63,7 +72,13 @@ export interface LogitsEngine<S extends MaybePromise = MaybePromise> {
   /** `again` says that the backward pass will want the same rows. */
   read(rows: LogitRows, sums: TokenSums, again: boolean): S;
   /** `g` is dloss / d log p(target) of each token. */
-  gradient(rows: LogitRows, g: Float64Array, sums: Pick<TokenSums, "max" | "sum">, to: RowGradients): S;
+  gradient(
+    rows: LogitRows,
+    g: Float64Array,
+    sums: Pick<TokenSums, "max" | "sum">,
+    to: RowGradients,
+    entropy?: EntropySlopes,
+  ): S;
 }
 
 /** Where the gradients of a head go; of a shard, its rows of them. */
@@ -88,5 +103,5 @@ export interface HeadEngine<H, S extends MaybePromise = MaybePromise> {
   open(head: HeadData, list: TokenList, vocab: number): H;
   /** `again` says that the backward pass will want the same tokens. */
   read(head: H, sums: TokenSums, again: boolean): S;
-  gradient(head: H, g: Float64Array, sums: TokenSums, out: LinearGradients): S;
+  gradient(head: H, g: Float64Array, sums: TokenSums, out: LinearGradients, entropy?: EntropySlopes): S;
 }

@@ -193,6 +193,16 @@ export interface LogitsBatch {
   logits: Floats;
 }
 
+/** What becomes of logits before anything looks at them, the policy's and the reference's: z·logitScale, then c·tanh(z/c), then z/temperature. */
+export interface LogitOptions {
+  /** > 0, default 1. */
+  logitScale?: number | undefined;
+  /** c > 0; without it logits are not capped. */
+  logitSoftcap?: number | undefined;
+  /** > 0, default 1. */
+  temperature?: number | undefined;
+}
+
 /** Buffers for the results of `sequenceLogps`. */
 export interface LogpsBuffers {
   logps?: Float64Array<ArrayBufferLike> | undefined;
@@ -200,7 +210,7 @@ export interface LogpsBuffers {
   logsumexp?: FloatArray | undefined;
 }
 
-export interface SequenceLogpsOptions extends CallOptions {
+export interface SequenceLogpsOptions extends CallOptions, LogitOptions {
   /** LD-DPO, [0, 1]: the weight of tokens beyond the shorter completion of the pair. */
   ldAlpha?: number | undefined;
   out?: LogpsBuffers | undefined;
@@ -217,7 +227,7 @@ export interface SequenceLogpsResult {
   metrics: Record<string, number>;
 }
 
-export interface LogitsLossOptions extends LossOptions, CallOptions {
+export interface LogitsLossOptions extends LossOptions, CallOptions, LogitOptions {
   /** The gradient is written over `logits`. */
   inPlace?: boolean | undefined;
   /** The type of `gradLogits`: that of the logits, or float32. Default "same". */
@@ -238,7 +248,7 @@ export interface LinearBuffers {
   gradB?: Float32Array<ArrayBufferLike> | undefined;
 }
 
-export interface LinearLossOptions extends LossOptions, CallOptions {
+export interface LinearLossOptions extends LossOptions, CallOptions, LogitOptions {
   /** The type of `gradHidden`, `gradWeight`, `gradBias`: that of the input, or float32. Default "same". */
   gradType?: "same" | "f32" | undefined;
   /** Adds to the gradients of the head in `out` instead of replacing them. */

@@ -16,9 +16,9 @@ export function* logitsLoss<H, S extends MaybePromise>(
   const plan = planLosses(options);
   engine.pairs.check?.(plan);
   const job = checkLogitsLoss(batch, plan, options);
-  const { list, vocab, logits, gradient: out, gradLogits, fresh } = job;
+  const { list, vocab, logits, transform, gradient: out, gradLogits, fresh } = job;
   const { rows, targets, positions } = list;
-  const policy: LogitRows = { logits, vocab, rows, targets, positions };
+  const policy: LogitRows = { logits, vocab, rows, targets, positions, transform };
   const passes = {
     read: (sums: TokenSums) => engine.logits.read(policy, sums, true),
     readReference: referenceReader(engine, job),

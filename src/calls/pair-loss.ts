@@ -33,6 +33,9 @@ export const noSums = (): PairSums => ({
   wins: 0,
 });
 
+/** Options that pairLoss could only ignore. */
+export const ofTokens = ["inPlace", "accumulate", "ldAlpha", "weighting", "logitScale", "logitSoftcap", "temperature"];
+
 /** Checks a call of pairLoss whose inputs and options were read. */
 export function checkPairLoss(
   engine: Pick<PairEngine, "check" | "scan">,
@@ -42,7 +45,7 @@ export function checkPairLoss(
   const plan = planLosses(options);
   engine.check?.(plan);
   checkCall(options);
-  refuseUnused(options, ["inPlace", "accumulate", "ldAlpha", "weighting"], "pairLoss, which sees no tokens");
+  refuseUnused(options, ofTokens, "pairLoss, which sees no tokens");
   return checkPairs(pairs, plan, options, engine.scan);
 }
 

@@ -14,10 +14,10 @@ export function* sequenceLogps<H, S extends MaybePromise>(
   options: SequenceLogpsOptions,
 ): Steps<SequenceLogpsResult, S> {
   const job = checkLogits(batch, options);
-  const { list, vocab, ldAlpha, logits } = job;
+  const { list, vocab, ldAlpha, logits, transform } = job;
   const { pairs, rows, targets, positions } = list;
   const sums = newPairSums(list, options.metrics === "full");
-  const given: LogitRows = { logits, vocab, rows, targets, positions };
+  const given: LogitRows = { logits, vocab, rows, targets, positions, transform };
   yield engine.logits.read(given, sums, false);
   const forward = readSequences(list, vocab, sums, tailOf(list, ldAlpha), { ...options, out: job.out });
   const { logps, tokenLogps, logsumexp } = forward;

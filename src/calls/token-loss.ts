@@ -44,7 +44,7 @@ export function referenceReader<H, S extends MaybePromise>(
   if (!reference || "logps" in reference) return undefined;
   if ("logits" in reference) {
     const { rows, targets, positions } = list;
-    const given = { logits: reference.logits, vocab, rows, targets, positions };
+    const given = { ...reference, vocab, rows, targets, positions };
     return (sums) => logits.read(given, sums, false);
   }
   const opened = head.open(reference.head, list, vocab);

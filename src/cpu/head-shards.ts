@@ -3,6 +3,7 @@
 
 import type { HeadGradients } from "../engine.ts";
 import type { FloatData } from "../inputs/floats.ts";
+import type { Transform } from "../inputs/transform.ts";
 import type { FloatArray } from "../types.ts";
 import type { Adapter } from "./lora.ts";
 
@@ -22,6 +23,8 @@ export interface LinearHead {
   /** [vocab] */
   readonly bias: FloatData | undefined;
   readonly lora: Adapter | undefined;
+  /** What becomes of the logits. */
+  readonly transform?: Transform | undefined;
 }
 
 /** A row of `width` numbers for each token. */
@@ -39,8 +42,17 @@ export interface LinearShards {
   keep?(shard: LinearHead): Float32Array;
   /** SUMS numbers a token; `statistics` fills 2 to 4 of them. */
   forward(shard: LinearHead, statistics: boolean, kept?: Float32Array): Float64Array;
-  /** Writes the shard's gradients, of one token at least; gives its part of those of hidden states and u. `slopes`: g, max, Σ e^(x−max) a token. */
-  backward(shard: LinearHead, slopes: Float64Array, out: HeadGradients, kept?: Float32Array): Rows;
+  /**
+   * Writes the shard's gradients, of one token at least; gives its part of those of hidden states and u. `slopes`: g, max,
+   * Σ e^(x−max) a token; `entropies`, where losses look at them: dloss / dH, Σ p·(x−max) a token.
+   */
+  backward(
+    shard: LinearHead,
+    slopes: Float64Array,
+    out: HeadGradients,
+    kept?: Float32Array,
+    entropies?: Float64Array,
+  ): Rows;
 }
 
 /** Of a token: max, Σe^d, Σe^d·d, Σe^2d, Σx with d = x − max; the target's logit; the first id of the greatest. */

@@ -1,7 +1,7 @@
 // From shards to the sums and gradients of a whole head. Nothing here depends on who computed a shard.
 
 import { overlap } from "../checks/views.ts";
-import type { HeadEngine, LinearGradients, TokenSums } from "../engine.ts";
+import type { EntropySlopes, HeadEngine, LinearGradients, TokenSums } from "../engine.ts";
 import { type FloatData, floatAt, setFloat } from "../inputs/floats.ts";
 import type { HeadData } from "../inputs/head.ts";
 import type { TokenList } from "../inputs/tokens.ts";
@@ -18,12 +18,12 @@ import { adapted, throughAdapter } from "./lora.ts";
 
 /** A head over the tokens that count, as kernels take it. */
 export function headOf(
-  { hidden, width, weight, bias, lora }: HeadData,
+  { hidden, width, weight, bias, lora, transform }: HeadData,
   { rows, targets }: TokenList,
   vocab: number,
 ): LinearHead {
   const adapter = lora && { ...lora, u: adapted(hidden, rows, lora.a, lora.rank, lora.scale) };
-  return { hidden, rows, targets, width, vocab, weight, bias, lora: adapter };
+  return { hidden, rows, targets, width, vocab, weight, bias, lora: adapter, transform };
 }
 
 /** Logits of a call that are kept for its backward pass: more are formed anew. measured: docs/performance.md, "Fused linear" */
@@ -50,12 +50,12 @@ export function shardsInOrder(shards: LinearShards): HeadEngine<LinearHead, void
       });
       if (keeps) kept.set(head, logits);
     },
-    gradient(head, g, sums, out) {
-      const { live, ranges, slopes, add, finish } = startGradient(head, g, sums, out);
+    gradient(head, g, sums, out, entropy) {
+      const { live, ranges, slopes, entropies, add, finish } = startGradient(head, g, sums, out, entropy);
       // Those of other tokens than were read are formed anew.
       const logits = kept.get(live);
       for (const [i, range] of ranges.entries()) {
-        add(shards.backward(cutHead(live, range), slopes, cutGradients(out, live, range), logits?.[i]));
+        add(shards.backward(cutHead(live, range), slopes, cutGradients(out, live, range), logits?.[i], entropies));
       }
       finish();
     },
@@ -97,14 +97,25 @@ export function startSums({ targets }: LinearHead, { max, sum, label, hit, stati
  * `add` takes what `backward` gives of each shard, in the order of the vocabulary. Where no token has one there is no shard:
  * sums that a call adds to stay as they are, to the bit.
  */
-export function startGradient(head: LinearHead, g: Float64Array, { max, sum }: TokenSums, out: LinearGradients) {
-  const kept = Array.from(g.keys()).filter((k) => g[k] !== 0);
+export function startGradient(
+  head: LinearHead,
+  g: Float64Array,
+  { max, sum }: TokenSums,
+  out: LinearGradients,
+  entropy?: EntropySlopes,
+) {
+  const kept = Array.from(g.keys()).filter((k) => g[k] !== 0 || (entropy !== undefined && entropy.h[k] !== 0));
   const live = pick(head, kept);
   const slopes = Float64Array.from({ length: 3 * kept.length }, (_, i) => {
     const k = kept[Math.floor(i / 3)] as number;
     return (i % 3 === 0 ? g : i % 3 === 1 ? max : sum)[k] as number;
   });
   const { width, lora, rows } = live;
+  const entropies =
+    entropy &&
+    Float64Array.from({ length: 2 * kept.length }, (_, i) => {
+      return (i % 2 === 0 ? entropy.h : entropy.mean)[kept[i >> 1] as number] as number;
+    });
   // Hidden states are read to the end: their gradient is summed elsewhere if it goes over them.
   const direct = out.hidden.type === "f32" && !overlap(out.hidden.data, head.hidden.data);
   const total = direct ? out.hidden.data : new Float32Array(kept.length * width);
@@ -118,6 +129,7 @@ export function startGradient(head: LinearHead, g: Float64Array, { max, sum }: T
     live,
     ranges: isIdle ? [] : cutVocabulary(head),
     slopes,
+    entropies,
     add({ data, stride }: Rows): void {
       for (let k = 0; k < kept.length; k++) {
         addTo(total, start(k), data, k * stride, width);

@@ -3,6 +3,7 @@
 import type { LogitsEngine } from "../engine.ts";
 import { type FloatData, floatAt } from "../inputs/floats.ts";
 import { clearGaps } from "../inputs/tokens.ts";
+import type { Transform } from "../inputs/transform.ts";
 
 /** What one row of logits comes to. */
 export interface RowSums {
@@ -23,6 +24,37 @@ export interface RowEngine {
   read(logits: FloatData, row: number, vocab: number, statistics: boolean): Readonly<RowSums>;
   /** Writes g·(1[v = id] − e^(x−max)/sum) for the row; `out` may be `logits`. */
   gradient(logits: FloatData, row: number, vocab: number, id: number, g: number, sums: RowPair, out: FloatData): void;
+  /** As `read`, of logits that are transformed first; and of the very same numbers the label's, and whether it is the first of the greatest. */
+  readThrough(
+    logits: FloatData,
+    row: number,
+    vocab: number,
+    id: number,
+    statistics: boolean,
+    transform: Transform,
+  ): Readonly<RowSums & { label: number; hit: boolean }>;
+  /** The gradient through a transform, or of an entropy. */
+  gradientThrough(
+    logits: FloatData,
+    row: number,
+    vocab: number,
+    id: number,
+    slopes: Readonly<RowSlopes>,
+    transform: Transform | undefined,
+    out: FloatData,
+  ): void;
+}
+
+/** The gradients of a row's log-prob and entropy, and what its own needs of the row. */
+export interface RowSlopes {
+  /** dloss / d log p(target) */
+  g: number;
+  /** dloss / d entropy */
+  h: number;
+  max: number;
+  sum: number;
+  /** Σ p·(x−max) */
+  mean: number;
 }
 
 /** What the backward pass needs of a row. */
@@ -34,29 +66,40 @@ export interface RowPair {
 /** Row after row, in this thread. */
 export function eachRow(engine: RowEngine): LogitsEngine<void> {
   return {
-    read({ logits, vocab, rows, targets }, { max, sum, label, hit, statistics }) {
+    read({ logits, vocab, rows, targets, transform }, { max, sum, label, hit, statistics }) {
       for (let k = 0; k < rows.length; k++) {
         const row = rows[k] as number;
         const id = targets[k] as number;
-        const sums = engine.read(logits, row, vocab, statistics !== undefined);
+        const all = statistics !== undefined;
+        const through = transform && engine.readThrough(logits, row, vocab, id, all, transform);
+        const sums = through ?? engine.read(logits, row, vocab, all);
         max[k] = sums.max;
         sum[k] = sums.sum;
-        const value = floatAt(logits, row * vocab + id);
+        const value = through ? through.label : floatAt(logits, row * vocab + id);
         label[k] = value;
-        if (k < hit.length && value === sums.max && isFirst(logits, row * vocab, id)) hit[k] = 1;
+        const isHit = (): boolean => value === sums.max && isFirst(logits, row * vocab, id);
+        if (k < hit.length && (through ? through.hit : isHit())) hit[k] = 1;
         if (!statistics) continue;
         statistics.weighted[k] = sums.weighted;
         statistics.squares[k] = sums.squares;
         statistics.total[k] = sums.total;
       }
     },
-    gradient({ logits, vocab, rows, targets, positions }, g, { max, sum }, { out, clear }) {
-      const pair = { max: 0, sum: 0 };
+    gradient({ logits, vocab, rows, targets, positions, transform }, g, { max, sum }, { out, clear }, entropy) {
+      const pair = { max: 0, sum: 0, g: 0, h: 0, mean: 0 };
       if (clear) clearGaps(rows, 0, positions, out.data, vocab);
       for (let k = 0; k < rows.length; k++) {
         pair.max = max[k] as number;
         pair.sum = sum[k] as number;
-        engine.gradient(logits, rows[k] as number, vocab, targets[k] as number, g[k] as number, pair, out);
+        const [row, id] = [rows[k] as number, targets[k] as number];
+        pair.h = entropy?.h[k] ?? 0;
+        if (!transform && pair.h === 0) {
+          engine.gradient(logits, row, vocab, id, g[k] as number, pair, out);
+          continue;
+        }
+        pair.g = g[k] as number;
+        pair.mean = entropy?.mean[k] ?? 0;
+        engine.gradientThrough(logits, row, vocab, id, pair, transform, out);
       }
     },
   };

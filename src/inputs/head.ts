@@ -9,6 +9,7 @@ import type { LinearBatch, Lora } from "../types.ts";
 import { type FloatData, isFloat32, readFloats } from "./floats.ts";
 import { checkFinite, checkFiniteRows } from "./token-results.ts";
 import { checkCount, type TokenList } from "./tokens.ts";
+import type { Transform } from "./transform.ts";
 
 /** A checked head and the hidden states before it. */
 export interface HeadData {
@@ -19,6 +20,8 @@ export interface HeadData {
   readonly lora:
     | { readonly a: FloatData; readonly b: FloatData; readonly rank: number; readonly scale: number }
     | undefined;
+  /** What becomes of the logits. */
+  readonly transform?: Transform | undefined;
 }
 
 /** Checks hidden states and their head, named with `prefix`. */
@@ -29,6 +32,7 @@ export function readHead(
   list: TokenList,
   vocab: number,
   finite: boolean,
+  transform: Transform | undefined,
 ): HeadData {
   checkCount(width, `${prefix}hiddenSize`);
   const head: HeadData = {
@@ -37,6 +41,7 @@ export function readHead(
     weight: readFloats(weight, `${prefix}weight`, vocab * width),
     bias: bias === undefined ? undefined : readFloats(bias, `${prefix}bias`, vocab),
     lora: lora === undefined ? undefined : readLora(lora, width, vocab),
+    transform,
   };
   if (!finite) return head;
   checkFiniteRows(head.hidden, `${prefix}hidden`, list, width);

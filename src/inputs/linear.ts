@@ -20,6 +20,7 @@ import {
   tokenArrays,
 } from "./token-results.ts";
 import { listTokens, readTokens, type TokenList } from "./tokens.ts";
+import { readTransform } from "./transform.ts";
 
 /** A checked call of linearLoss. */
 export interface LinearJob extends Outs {
@@ -77,8 +78,9 @@ export function checkLinear(batch: Batch, plan: Plan, options: LinearLossOptions
   const { tokens, vocab, hiddenSize } = batch;
   const list = listTokens(tokens, vocab);
   const finite = options.validate === "finite";
-  const head = readHead(batch, hiddenSize, "", list, vocab, finite);
-  const [reference, logps] = readReference(batch.reference, plan, list, vocab, finite, hiddenSize);
+  const transform = readTransform(options);
+  const head = readHead(batch, hiddenSize, "", list, vocab, finite, transform);
+  const [reference, logps] = readReference(batch.reference, plan, list, vocab, finite, transform, hiddenSize);
   const { weight, bias, lora } = batch;
   const wanted: Gradient[] = [{ name: "gradHidden", like: batch.hidden, input: head.hidden }];
   if (lora && head.lora) {

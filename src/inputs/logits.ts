@@ -5,7 +5,14 @@ import { recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Floats, LogitsBatch, LogitsLossOptions, Reference, SequenceLogpsOptions } from "../types.ts";
+import type {
+  Floats,
+  LogitOptions,
+  LogitsBatch,
+  LogitsLossOptions,
+  Reference,
+  SequenceLogpsOptions,
+} from "../types.ts";
 import { type FloatData, readFloats } from "./floats.ts";
 import { checkCall, refuseUnused } from "./options.ts";
 import { type ReferenceData, readReference, readReferenceFields, referenceArrays } from "./reference.ts";
@@ -20,12 +27,14 @@ import {
   tokenArrays,
 } from "./token-results.ts";
 import { listTokens, readTokens, type TokenList } from "./tokens.ts";
+import { readTransform, type Transform } from "./transform.ts";
 
 /** A checked batch of logits. */
 export interface LogitsJob extends Outs {
   readonly list: TokenList;
   readonly vocab: number;
   readonly logits: FloatData;
+  readonly transform: Transform | undefined;
   /** LD-DPO's α; 1 is off. */
   readonly ldAlpha: number;
 }
@@ -63,10 +72,10 @@ export const readLogpsOptions = recordOf(
   { what: "options", field: "an option of sequenceLogps", synonyms: lossSynonyms },
   (given: SequenceLogpsOptions & Pick<LogitsLossOptions, "inPlace" | "gradType"> & { accumulate?: boolean }) => {
     const { ldAlpha, gradType, out, metrics, validate, signal, onProgress, transfer } = given;
-    const { inPlace, accumulate, gradScale } = given;
+    const { inPlace, accumulate, gradScale, logitScale, logitSoftcap, temperature } = given;
     return {
       ...{ ldAlpha, gradType, out, metrics, validate, signal, onProgress, transfer },
-      ...{ inPlace, accumulate, gradScale },
+      ...{ inPlace, accumulate, gradScale, logitScale, logitSoftcap, temperature },
     } as typeof given;
   },
 );
@@ -96,8 +105,9 @@ export function checkLogitsLoss(batch: LossBatch, plan: Plan, options: LogitsLos
   refuseUnused(options, ["accumulate"], "logitsLoss, which has no weight gradients");
   if (weighting !== undefined) checkWeighting(weighting, plan);
   const job = readBatch(batch, options);
-  const { list, logits, vocab } = job;
-  const [reference, logps] = readReference(batch.reference, plan, list, vocab, options.validate === "finite");
+  const { list, logits, vocab, transform } = job;
+  const finite = options.validate === "finite";
+  const [reference, logps] = readReference(batch.reference, plan, list, vocab, finite, transform);
   if (inPlace && gradType === "f32" && logits.type !== "f32") {
     throw new ParamError("unused-option", `inPlace: expected gradType "same" for logits of ${logits.type}, got "f32"`);
   }
@@ -114,11 +124,11 @@ export function checkLogitsLoss(batch: LossBatch, plan: Plan, options: LogitsLos
 
 function readBatch(
   batch: LogitsBatch,
-  options: { ldAlpha?: number | undefined; validate?: unknown },
+  options: LogitOptions & { ldAlpha?: number | undefined; validate?: unknown },
 ): Omit<LogitsJob, keyof Outs> {
   const { tokens, vocab } = batch;
   const list = listTokens(tokens, vocab);
   const logits = readFloats(batch.logits, "logits", list.positions * vocab);
   if (options.validate === "finite") checkFiniteRows(logits, "logits", list, vocab);
-  return { list, vocab, logits, ldAlpha: readLdAlpha(options) };
+  return { list, vocab, logits, transform: readTransform(options), ldAlpha: readLdAlpha(options) };
 }

@@ -20,6 +20,7 @@ const readNames = recordOf(
     const { lossType, lossWeights, beta, labelSmoothing, discopopTau, rewardShift } = given;
     const { fDivergence, fAlpha, referenceFree, ldAlpha, weighting } = given;
     const { out, inPlace, gradType, gradScale, accumulate, metrics, validate, signal, onProgress, transfer } = given;
+    const { logitScale, logitSoftcap, temperature } = given;
     return {
       lossType,
       lossWeights,
@@ -42,6 +43,9 @@ const readNames = recordOf(
       signal,
       onProgress,
       transfer,
+      logitScale,
+      logitSoftcap,
+      temperature,
     };
   },
 );
@@ -120,6 +124,8 @@ const neutral: Readonly<Record<string, unknown>> = {
   gradScale: 1,
   ldAlpha: 1,
   transfer: false,
+  logitScale: 1,
+  temperature: 1,
 };
 
 /** Refuses options that a call could only ignore, unless they ask for nothing. */

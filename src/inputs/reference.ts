@@ -11,11 +11,12 @@ import { type FloatData, lengthOf, readFloats } from "./floats.ts";
 import { type HeadData, headArrays, readHead } from "./head.ts";
 import { checkFiniteRows, logpKinds } from "./token-results.ts";
 import type { TokenList } from "./tokens.ts";
+import type { Transform } from "./transform.ts";
 
 /** A checked reference. */
 export type ReferenceData =
   | { readonly logps: FloatArray }
-  | { readonly logits: FloatData }
+  | { readonly logits: FloatData; readonly transform: Transform | undefined }
   | { readonly head: HeadData };
 
 interface AnyReference {
@@ -53,6 +54,7 @@ export function readReference(
   list: TokenList,
   vocab: number,
   finite: boolean,
+  transform: Transform | undefined,
   width?: number,
 ): readonly [ReferenceData | undefined, Record<string, FloatArray>] {
   if (reference === undefined) {
@@ -66,7 +68,15 @@ export function readReference(
   }
   if (hidden !== undefined) {
     const own = hiddenSize ?? width ?? widthOf(weight, vocab);
-    const head = readHead({ hidden, weight: weight as Floats, bias }, own, "reference.", list, vocab, finite);
+    const head = readHead(
+      { hidden, weight: weight as Floats, bias },
+      own,
+      "reference.",
+      list,
+      vocab,
+      finite,
+      transform,
+    );
     return [{ head }, {}];
   }
   for (const [name, value] of Object.entries({ weight, bias, hiddenSize })) {
@@ -76,7 +86,7 @@ export function readReference(
   if (logps !== undefined) return [{ logps: readLogps(logps, list, finite) }, { "reference.logps": logps }];
   const floats = readFloats(logits as Floats, "reference.logits", list.positions * vocab);
   if (finite) checkFiniteRows(floats, "reference.logits", list, vocab);
-  return [{ logits: floats }, {}];
+  return [{ logits: floats, transform }, {}];
 }
 
 // Where there is no policy's head to go by, as many as the weight has for each id.

@@ -33,6 +33,7 @@ export function createLinearShards(module: WebAssembly.Module, make?: Instantiat
       const plan = forwardPlan(shard);
       const { columns, group, hidden, weights, tile, ids, sums } = plan;
       const { kernels, rows, f32, f64, i32, pack } = open(plan);
+      const { transform } = shard;
       const [states, head] = [hiddenParts(shard), weightParts(shard)];
       const tokens = shard.rows.length;
       const result = new Float64Array(SUMS * tokens);
@@ -49,6 +50,7 @@ export function createLinearShards(module: WebAssembly.Module, make?: Instantiat
             const m = Math.min(TOKENS, size - t);
             const states = hidden + 4 * t * columns;
             kernels.gemm_f32(states, weights, tile, whole(m, rows), eights(n), columns, IDS, 0);
+            if (transform) kernels.transform_f32(tile, tile, IDS * m, transform.inner, transform.outer);
             kept?.set(f32.subarray(tile / 4, tile / 4 + IDS * m), keptAt(shard, v, start + t));
             const [own, into] = [ids + 4 * t, sums + 8 * SUMS * t];
             kernels.linear_sums_f32(tile, IDS, m, n, v, own, into, Number(statistics));
@@ -59,8 +61,10 @@ export function createLinearShards(module: WebAssembly.Module, make?: Instantiat
       return result;
     },
 
-    backward(shard, slopes, out, kept) {
+    backward(shard, slopes, out, kept, entropies) {
       const plan = backwardPlan(shard);
+      const { inner, outer } = shard.transform ?? { inner: 1, outer: 0 };
+      const isPlain = !shard.transform && !entropies;
       const { columns, slots, slotBytes, hidden, weights, weightRows, tile, tilePanels } = plan;
       const { gradHidden, gradWeights, ids } = plan;
       const { kernels, rows, f32, f64, i32, pack, unpack } = open(plan);
@@ -70,6 +74,7 @@ export function createLinearShards(module: WebAssembly.Module, make?: Instantiat
       const tokens = shard.rows.length;
       i32.set(shard.targets, ids / 4);
       f64.set(slopes, plan.slopes / 8);
+      if (entropies) f64.set(entropies, plan.entropies / 8);
       for (let v = 0; v < shard.vocab; v += IDS) {
         const n = Math.min(IDS, shard.vocab - v);
         const wide = eights(n);
@@ -83,8 +88,16 @@ export function createLinearShards(module: WebAssembly.Module, make?: Instantiat
           const high = whole(m, rows);
           const at = keptAt(shard, v, t);
           if (kept) f32.set(kept.subarray(at, at + IDS * m), tile / 4);
-          else kernels.gemm_f32(own, weights, tile, high, wide, columns, IDS, 0);
-          kernels.linear_grad_f32(tile, IDS, m, n, v, ids + 4 * t, plan.slopes + 24 * t);
+          else {
+            kernels.gemm_f32(own, weights, tile, high, wide, columns, IDS, 0);
+            if (shard.transform) kernels.transform_f32(tile, tile, IDS * m, inner, outer);
+          }
+          const [ownIds, ownSlopes] = [ids + 4 * t, plan.slopes + 24 * t];
+          if (isPlain) kernels.linear_grad_f32(tile, IDS, m, n, v, ownIds, ownSlopes);
+          else {
+            const ownEntropies = entropies ? plan.entropies + 16 * t : 0;
+            kernels.linear_chain_f32(tile, IDS, m, n, v, ownIds, ownSlopes, ownEntropies, inner, outer);
+          }
           kernels.pack_columns_f32(tile, IDS, high, wide, tilePanels, rows);
           const into = gradHidden + 4 * t * columns;
           kernels.gemm_f32(tilePanels, weightRows, into, high, columns, wide, columns, Number(v > 0));
@@ -143,6 +156,7 @@ function backwardPlan(head: LinearHead) {
       gradWeights: block,
       ids: 4 * tokens,
       slopes: 24 * tokens,
+      entropies: 16 * tokens,
     }),
   };
 }

@@ -81,6 +81,35 @@ export type KernelExports = {
     ids: number,
     slopes: number,
   ): void;
+  /** The same through a transform, or of entropies: h and mean a row, at `entropies` if it is not 0. */
+  linear_chain_f32(
+    tile: number,
+    stride: number,
+    rows: number,
+    n: number,
+    first: number,
+    ids: number,
+    slopes: number,
+    entropies: number,
+    inner: number,
+    outer: number,
+  ): void;
+  /** out = inner·x, or outer·tanh(inner·x) where outer is not 0. */
+  transform_f32(x: number, out: number, n: number, inner: number, outer: number): void;
+  /** A gradient with respect to z, which `transform_f32` gave, to one with respect to x, in place. */
+  transform_grad_f32(z: number, grad: number, n: number, inner: number, outer: number): void;
+  /** out = g·(1[v = label] − p) − h·p·(log p + H), with mean = Σ p·(x − max); label −1 is none. */
+  entropy_grad_f32(
+    x: number,
+    out: number,
+    n: number,
+    label: number,
+    g: number,
+    h: number,
+    max: number,
+    sum: number,
+    mean: number,
+  ): void;
 };
 
 /** What `createWasm({ module })` takes. */

@@ -3,6 +3,7 @@
 
 import type { RowEngine, RowSums } from "../cpu/rows.ts";
 import type { FloatData, FloatType } from "../inputs/floats.ts";
+import type { Transform } from "../inputs/transform.ts";
 import type { KernelExports } from "./load.ts";
 
 /**
@@ -12,6 +13,9 @@ import type { KernelExports } from "./load.ts";
 const BLOCK = 32768;
 const STATE_BYTES = 64;
 const bytesOf = { f32: 4, f16: 2, bf16: 2 } as const satisfies Record<FloatType, number>;
+
+/** Logits per block where they are transformed: three float32 areas of it and one of halves share the staging memory, in the L1 and L2 caches. */
+const CHAIN_BLOCK = 8192;
 
 /** The memory that rows need, whatever their length. */
 export const rowBytes = 2 * 4 * BLOCK + STATE_BYTES;
@@ -31,6 +35,25 @@ export function rowEngine(
   const inViews = { f32: view("f32", inAt), f16: view("f16", inAt), bf16: view("bf16", inAt) };
   const outView = view("f32", outAt);
   const sums: RowSums = { max: 0, sum: 0, weighted: 0, squares: 0, total: 0 };
+  const target = { ...sums, label: 0, hit: false };
+  // Where logits are transformed: as they are, in float32, transformed, and the gradient.
+  const halvesAt = inAt;
+  const wideAt = inAt + 4 * CHAIN_BLOCK;
+  const [zAt, gradAt] = [outAt, outAt + 4 * CHAIN_BLOCK];
+  const halves = new Uint16Array(buffer, halvesAt, CHAIN_BLOCK);
+  const wide = new Float32Array(buffer, wideAt, CHAIN_BLOCK);
+  const [zView, gradView] = [new Float32Array(buffer, zAt, CHAIN_BLOCK), new Float32Array(buffer, gradAt, CHAIN_BLOCK)];
+
+  /** n logits, transformed, to the area at `zAt`: in blocks of its own everywhere, so that it does not matter where they lie. */
+  const stage = ({ type, data }: FloatData, from: number, n: number, transform: Transform | undefined): void => {
+    let x = wideAt;
+    if (type !== "f32") {
+      halves.set((data as Uint16Array).subarray(from, from + n));
+      kernels[`widen_${type}`](halvesAt, wideAt, whole(n));
+    } else if (holdsArray(data)) x = data.byteOffset + 4 * from;
+    else wide.set((data as Float32Array).subarray(from, from + n));
+    kernels.transform_f32(x, zAt, n, transform?.inner ?? 1, transform?.outer ?? 0);
+  };
 
   const holds = ({ data }: FloatData): boolean => holdsArray(data);
   const address = ({ type, data }: FloatData, at: number): number => data.byteOffset + bytesOf[type] * at;
@@ -58,6 +81,47 @@ export function rowEngine(
       sums.total = state[4] as number;
       return sums;
     },
+    // The row is cut where the label stands, so that the maximum before it is known: the first of the greatest logits counts.
+    readThrough(logits, row, vocab, id, statistics, transform) {
+      const kernel = kernels[statistics ? "logits_stats_f32" : "logsumexp_f32"];
+      state.set(fresh);
+      let before = -Infinity;
+      for (let i = 0; i < vocab; ) {
+        const n = Math.min(CHAIN_BLOCK, (i < id ? id : vocab) - i);
+        stage(logits, row * vocab + i, n, transform);
+        if (i === id) {
+          before = state[0] as number;
+          target.label = zView[0] as number;
+        }
+        kernel(zAt, n, stateAt);
+        i += n;
+      }
+      target.max = state[0] as number;
+      target.sum = state[1] as number;
+      target.weighted = state[2] as number;
+      target.squares = state[3] as number;
+      target.total = state[4] as number;
+      target.hit = target.label === target.max && before < target.label;
+      return target;
+    },
+    gradientThrough(logits, row, vocab, id, { g, h, max, sum, mean }, transform, out) {
+      for (let i = 0; i < vocab; i += CHAIN_BLOCK) {
+        const n = Math.min(CHAIN_BLOCK, vocab - i);
+        const from = row * vocab + i;
+        const label = id >= i && id < i + n ? id - i : -1;
+        stage(logits, from, n, transform);
+        if (h === 0) kernels.logits_grad_f32(zAt, gradAt, n, label, g, max, sum);
+        else kernels.entropy_grad_f32(zAt, gradAt, n, label, g, h, max, sum, mean);
+        // A token without a gradient has none whatever its logits.
+        const isLive = g !== 0 || h !== 0;
+        if (transform && isLive) kernels.transform_grad_f32(zAt, gradAt, n, transform.inner, transform.outer);
+        if (out.type === "f32") out.data.set(gradView.subarray(0, n), from);
+        else {
+          kernels[`narrow_${out.type}`](gradAt, halvesAt, whole(n));
+          out.data.set(halves.subarray(0, n), from);
+        }
+      }
+    },
     gradient(logits, row, vocab, id, g, { max, sum }, out) {
       const same = out.type === logits.type;
       const kernel = same ? kernels[`logits_grad_${logits.type}`] : kernels[widening[logits.type]];
@@ -74,6 +138,9 @@ export function rowEngine(
     },
   };
 }
+
+/** Half types are converted sixteen at a time. */
+const whole = (n: number): number => (n + 15) & ~15;
 
 const fresh = [-Infinity, 0, 0, 0, 0];
 

@@ -187,7 +187,7 @@ const options: LogitsRefusal[] = [
   { what: "accumulate", options: { accumulate: true }, ...unused, message: /^accumulate: not used by logitsLoss/ },
   {
     what: "an option that there is not",
-    options: { temperature: 2 },
+    options: { topK: 2 },
     error: "ParamError",
     code: "unknown-option",
     message: /^temperature: not an option; known: /,

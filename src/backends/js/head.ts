@@ -10,7 +10,8 @@ import {
   weightParts,
 } from "../../cpu/head-shards.ts";
 import { decodeFloats, decodeTable, floatAt, setFloat } from "../../inputs/floats.ts";
-import { newRowSums, readRow, slopeOf } from "./rows.ts";
+import { transformed } from "../../inputs/transform.ts";
+import { chainedSlopeOf, newRowSums, readRow } from "./rows.ts";
 
 /** The shards behind `linearLoss` of the js backend. */
 export const jsLinearShards: LinearShards = {
@@ -18,7 +19,7 @@ export const jsLinearShards: LinearShards = {
 
   forward(shard, statistics) {
     const [states, head] = [hiddenParts(shard), weightParts(shard)];
-    const { rows, targets, vocab } = shard;
+    const { rows, targets, vocab, transform } = shard;
     const state = new Float64Array(columnsOf(shard));
     const logits = new Float64Array(vocab);
     const result = new Float64Array(SUMS * rows.length);
@@ -26,6 +27,7 @@ export const jsLinearShards: LinearShards = {
     for (let k = 0; k < rows.length; k++) {
       gather(states, k, state);
       for (let v = 0; v < vocab; v++) logits[v] = product(state, head, v);
+      if (transform) for (let v = 0; v < vocab; v++) logits[v] = transformed(transform, logits[v] as number);
       readRow(logits, undefined, 0, vocab, statistics, sums);
       const { max, sum, weighted, squares, total } = sums;
       const label = logits[targets[k] as number] ?? 0;
@@ -34,9 +36,9 @@ export const jsLinearShards: LinearShards = {
     return result;
   },
 
-  backward(shard, slopes, out) {
+  backward(shard, slopes, out, _kept, entropies) {
     const [states, head, parts] = [hiddenParts(shard), weightParts(shard), gradientParts(shard, out)];
-    const { rows, targets, vocab } = shard;
+    const { rows, targets, vocab, transform } = shard;
     const stride = columnsOf(shard);
     const all = new Float64Array(rows.length * stride);
     const gradients = new Float64Array(rows.length * stride);
@@ -49,7 +51,8 @@ export const jsLinearShards: LinearShards = {
       for (let k = 0; k < rows.length; k++) {
         const [g, max, sum] = [slopes[3 * k] as number, slopes[3 * k + 1] as number, slopes[3 * k + 2] as number];
         const state = of(all, k);
-        const d = slopeOf(g, targets[k] === v, dot(state, row), max, sum);
+        const [h, mean] = entropies ? [entropies[2 * k] as number, entropies[2 * k + 1] as number] : [0, 0];
+        const d = chainedSlopeOf({ g, h, max, sum, mean }, targets[k] === v, dot(state, row), transform);
         add(of(gradients, k), d, row);
         add(gradRow, d, state);
       }

@@ -1,11 +1,14 @@
 // Rows of logits in plain JavaScript, in float64. Half types are decoded by table.
 
-import type { RowEngine, RowSums } from "../../cpu/rows.ts";
-import { decodeTable, type FloatData, toBf16, toF16 } from "../../inputs/floats.ts";
+import type { RowEngine, RowSlopes, RowSums } from "../../cpu/rows.ts";
+import { decodeFloats, decodeTable, type FloatData, floatAt, setFloat, toBf16, toF16 } from "../../inputs/floats.ts";
+import { type Transform, throughTransform, transformed } from "../../inputs/transform.ts";
 
 /** The engine behind `sequenceLogps` and `logitsLoss` of the js backend. */
 export function createJsRows(): RowEngine {
   const sums = newRowSums();
+  const target = { ...sums, label: 0, hit: false };
+  let row64 = new Float64Array();
   return {
     read(logits, row, vocab, statistics) {
       const { data, decode } = decoded(logits);
@@ -23,6 +26,21 @@ export function createJsRows(): RowEngine {
         out.data[from + v] = out.type === "f32" ? d : write(Math.fround(d));
       }
     },
+    readThrough(logits, row, vocab, id, statistics, transform) {
+      if (row64.length !== vocab) row64 = new Float64Array(vocab);
+      decodeFloats(logits, row * vocab, row64);
+      for (let v = 0; v < vocab; v++) row64[v] = transformed(transform, row64[v] as number);
+      readRow(row64, undefined, 0, vocab, statistics, target);
+      target.label = row64[id] as number;
+      target.hit = row64.indexOf(target.max) === id;
+      return target;
+    },
+    gradientThrough(logits, row, vocab, id, slopes, transform, out) {
+      for (let v = 0; v < vocab; v++) {
+        const at = row * vocab + v;
+        setFloat(out, at, Math.fround(chainedSlopeOf(slopes, v === id, floatAt(logits, at), transform)));
+      }
+    },
   };
 }
 
@@ -38,6 +56,21 @@ export function slopeOf(g: number, isLabel: boolean, x: number, max: number, sum
   if (Number.isNaN(p) || Math.abs(single) !== Infinity) return isLabel ? g * (1 - p) : -(g * p);
   const hasNone = isLabel ? x === max && Math.fround(sum) === 1 : x === -Infinity;
   return hasNone ? 0 : isLabel ? single : -single;
+}
+
+/** The gradient with respect to a logit, through its transform if there is one, of a token's log-prob and entropy. */
+export function chainedSlopeOf(
+  { g, h, max, sum, mean }: RowSlopes,
+  isLabel: boolean,
+  x: number,
+  transform: Transform | undefined,
+): number {
+  const z = transform ? transformed(transform, x) : x;
+  const ofLogp = g === 0 ? 0 : slopeOf(g, isLabel, z, max, sum);
+  const p = Math.exp(z - max) / sum;
+  // h·p·(log p + H); what has no probability has no say.
+  const ofEntropy = h === 0 || p === 0 ? 0 : -(h * p * (z - max - mean));
+  return transform ? throughTransform(transform, z, ofLogp + ofEntropy) : ofLogp + ofEntropy;
 }
 
 const decoded = ({ type, data }: FloatData) => ({ data, decode: type === "f32" ? undefined : decodeTable(type) });

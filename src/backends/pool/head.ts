@@ -157,9 +157,9 @@ export function createHeadEngine(
         merge,
       );
     },
-    async gradient(head, g, sums, out) {
-      if (isSmall(head)) return release(local.gradient(head, g, sums, out));
-      const { live, ranges, slopes, add, finish } = startGradient(head, g, sums, out);
+    async gradient(head, g, sums, out, entropy) {
+      if (isSmall(head)) return release(local.gradient(head, g, sums, out, entropy));
+      const { live, ranges, slopes, entropies, add, finish } = startGradient(head, g, sums, out, entropy);
       // Where there is nothing to do, no worker is asked.
       if (ranges.length === 0) return release(finish());
       await onWorkers(
@@ -182,7 +182,7 @@ export function createHeadEngine(
             const [sentWeight, sentBias, sentB] = [weight, bias, b].map((each) => each && send(each, made));
             into = { weight: sentWeight, bias: sentBias, b: sentB };
             const results = { ...into, accumulate } as BackwardTask["out"];
-            return api.backward(transfer({ head: task, slopes, out: results }, moved(made))) as Promise<
+            return api.backward(transfer({ head: task, slopes, entropies, out: results }, moved(made))) as Promise<
               Answer<BackwardAnswer>
             >;
           };

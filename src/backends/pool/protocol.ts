@@ -1,7 +1,9 @@
 // What a pool and its workers say to each other. Everything here survives structured cloning.
 
+import type { EntropySlopes } from "../../engine.ts";
 import type { FloatType } from "../../inputs/floats.ts";
 import type { PairSums } from "../../inputs/pairs.ts";
+import type { Transform } from "../../inputs/transform.ts";
 import type { LengthArray, LossOptions } from "../../types.ts";
 import type { Gate } from "./gate.ts";
 import type { WireError } from "./wire-error.ts";
@@ -34,6 +36,7 @@ export interface SentRows {
   rows: Int32Array;
   targets: Int32Array;
   positions: number;
+  transform?: Transform | undefined;
 }
 
 export interface ReadTask extends SentRows {
@@ -59,6 +62,7 @@ export interface GradientTask extends SentRows {
   g: Float64Array;
   max: Float64Array;
   sum: Float64Array;
+  entropy: EntropySlopes | undefined;
   /** Where to write, rows as in `logits`; undefined: over the copy, or in a new array of the type asked for, sent back. */
   out: SentFloats | undefined;
   type: FloatType;
@@ -114,6 +118,7 @@ export interface SentHead {
   weight: SentFloats;
   bias: SentFloats | undefined;
   lora: { a: SentFloats; b: SentFloats; rank: number; scale: number; u: SentFloats } | undefined;
+  transform?: Transform | undefined;
 }
 
 export interface ForwardTask {
@@ -124,6 +129,7 @@ export interface ForwardTask {
 export interface BackwardTask {
   head: SentHead;
   slopes: Float64Array;
+  entropies: Float64Array | undefined;
   out: {
     weight: SentFloats | undefined;
     bias: SentFloats | undefined;

@@ -31,7 +31,7 @@ export function cutRows({ rows, vocab, positions }: LogitRows, workers: number, 
 
 /** A shard's rows where they lie, gaps included. */
 export function rowsInPlace(
-  { vocab, rows, targets }: LogitRows,
+  { vocab, rows, targets, transform }: LogitRows,
   { from, to, first, end }: Shard,
 ): Omit<SentRows, "logits"> {
   return {
@@ -39,16 +39,18 @@ export function rowsInPlace(
     rows: rows.subarray(from, to).map((row) => row - first),
     targets: targets.slice(from, to),
     positions: end - first,
+    transform,
   };
 }
 
 /** A shard's rows that count, one after the other. */
-export function rowsTogether({ vocab, targets }: LogitRows, { from, to }: Shard): Omit<SentRows, "logits"> {
+export function rowsTogether({ vocab, targets, transform }: LogitRows, { from, to }: Shard): Omit<SentRows, "logits"> {
   return {
     vocab,
     rows: upTo(to - from),
     targets: targets.slice(from, to),
     positions: to - from,
+    transform,
   };
 }
 

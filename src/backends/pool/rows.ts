@@ -1,7 +1,7 @@
 // Rows of logits on the workers: cut into shards, each row computed as this thread would.
 
 import { transfer } from "comlink";
-import type { LogitRows, LogitsEngine, RowGradients, TokenSums } from "../../engine.ts";
+import type { EntropySlopes, LogitRows, LogitsEngine, RowGradients, TokenSums } from "../../engine.ts";
 import { ParamError, ShapeError, WorkerError } from "../../errors.ts";
 import type { FloatData } from "../../inputs/floats.ts";
 import { clearGaps } from "../../inputs/tokens.ts";
@@ -173,6 +173,7 @@ export function createLogitsEngine(
     g: Float64Array,
     { max, sum }: Pick<TokenSums, "max" | "sum">,
     { out, clear }: RowGradients,
+    entropy: EntropySlopes | undefined,
     shard: Shard,
     worker: PoolWorker,
   ): Promise<void> => {
@@ -194,6 +195,7 @@ export function createLogitsEngine(
         g: part(g),
         max: part(max),
         sum: part(sum),
+        entropy: entropy && { h: part(entropy.h), mean: part(entropy.mean) },
         out: target,
         type: out.type,
         clear: (clear && inPlace) || isGiven(rows),
@@ -221,10 +223,10 @@ export function createLogitsEngine(
       isSmall(rows)
         ? local.read(rows, sums, again)
         : onWorkers(rows, (shard, worker) => read(rows, sums, again, shard, worker)),
-    async gradient(rows, g, sums, to) {
+    async gradient(rows, g, sums, to, entropy) {
       await (isSmall(rows)
-        ? local.gradient(rows, g, sums, to)
-        : onWorkers(rows, (shard, worker) => gradient(rows, g, sums, to, shard, worker)));
+        ? local.gradient(rows, g, sums, to, entropy)
+        : onWorkers(rows, (shard, worker) => gradient(rows, g, sums, to, entropy, shard, worker)));
       call.held.release();
     },
   };

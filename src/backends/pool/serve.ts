@@ -50,11 +50,11 @@ export function serve(move: Move): WorkerApi {
     if (isResident) resident.add(data.buffer);
     return { type, data };
   };
-  const rowsOf = ({ logits, vocab, rows, targets, positions }: SentRows) => {
+  const rowsOf = ({ logits, vocab, rows, targets, positions, transform }: SentRows) => {
     const floats = typeof logits === "number" ? kept.get(logits) : receive(logits);
     if (!floats) throw new WorkerError("worker: expected logits kept from the forward pass, got none");
     if (typeof logits === "number") kept.delete(logits);
-    return { logits: floats, vocab, rows, targets, positions };
+    return { logits: floats, vocab, rows, targets, positions, transform };
   };
 
   // Errors as values. What is not one of ours is a defect: the pool replaces the worker that it left in an unknown state.
@@ -97,11 +97,11 @@ export function serve(move: Move): WorkerApi {
       const buffer = keep === undefined ? ownBuffer(rows.logits.data) : undefined;
       return move({ value: { ...sums, buffer } }, buffer ? [buffer] : []);
     }),
-    gradient: answer(({ g, max, sum, out, type, clear, ...task }: GradientTask) => {
+    gradient: answer(({ g, max, sum, entropy, out, type, clear, ...task }: GradientTask) => {
       const rows = rowsOf(task);
       const { logits } = rows;
       const to = out ? receive(out) : type === logits.type && ownBuffer(logits.data) ? logits : makeRows(type, rows);
-      started().rows.gradient(rows, g, { max, sum }, { out: to, clear });
+      started().rows.gradient(rows, g, { max, sum }, { out: to, clear }, entropy);
       const data = out ? undefined : (to.data as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>);
       const buffer = to.data === logits.data ? undefined : ownBuffer(logits.data);
       const moved = [data?.buffer, buffer].filter((each) => each !== undefined);
@@ -125,8 +125,8 @@ export function serve(move: Move): WorkerApi {
       const copies = ownBuffers(floatsOf(head));
       return move({ value: { sums, copies } }, [sums.buffer as ArrayBuffer, ...copies]);
     }),
-    backward: answer(({ head, slopes, out }: BackwardTask) => {
-      const { data, stride } = started().linear.backward(head, slopes, out);
+    backward: answer(({ head, slopes, entropies, out }: BackwardTask) => {
+      const { data, stride } = started().linear.backward(head, slopes, out, undefined, entropies);
       // Out of the kernels' memory.
       const hidden = { data: Float32Array.from(data), stride };
       const results = ownBuffers([out.weight, out.bias, out.b]);

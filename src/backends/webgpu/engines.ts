@@ -1,13 +1,13 @@
 // The engines of calls whose pair stage can only run on this side: sums come back from the GPU, slopes go there.
 
-import type { Engine, LogitRows, PairEngine, TokenSums } from "../../engine.ts";
+import type { Engine, EntropySlopes, LogitRows, PairEngine, TokenSums } from "../../engine.ts";
 import type { FloatData } from "../../inputs/floats.ts";
 import { type DeviceRows, toDeviceRows, toGradientRows } from "./device-rows.ts";
 import { checkHead, headSource } from "./head.ts";
 import type { HeadInputs } from "./head-parts.ts";
 import { rowsSource } from "./rows.ts";
 import { type Gpu, submit } from "./submit.ts";
-import { packSlopes, packTokens, type TokenSource, unpackSums } from "./token-source.ts";
+import { packEntropies, packSlopes, packTokens, type TokenSource, unpackSums } from "./token-source.ts";
 
 /** The engines of one call; `release` gives back what it keeps on the GPU. */
 export function createEngines(
@@ -37,19 +37,32 @@ export function createEngines(
     }
   };
 
-  const back = (source: TokenSource, targets: Int32Array, g: Float64Array, sums: Pick<TokenSums, "max" | "sum">) =>
-    submit(gpu, (commands) => source.backward(commands, commands.upload(packSlopes(source, targets, g, sums))), signal);
+  const back = (
+    source: TokenSource,
+    targets: Int32Array,
+    g: Float64Array,
+    sums: Pick<TokenSums, "max" | "sum">,
+    entropy: EntropySlopes | undefined,
+  ) =>
+    submit(
+      gpu,
+      (commands) => {
+        const slopes = commands.upload(packSlopes(source, targets, g, sums, entropy));
+        source.backward(commands, slopes, entropy && commands.upload(packEntropies(source, entropy)));
+      },
+      signal,
+    );
 
   return {
     pairs,
     logits: {
       read: (batch, sums) => read(rowsSource(gpu, { ...batch, logits: onGpu(batch) }), batch.targets, sums),
-      async gradient(batch, g, sums, { out }) {
+      async gradient(batch, g, sums, { out }, entropy) {
         const { logits, vocab, targets } = batch;
         const from = onGpu(batch);
         const to = toGradientRows(gpu, logits, from, out, vocab);
         try {
-          await back(rowsSource(gpu, { ...batch, logits: from, ...to }), targets, g, sums);
+          await back(rowsSource(gpu, { ...batch, logits: from, ...to }), targets, g, sums, entropy);
         } finally {
           to.gradient.release();
         }
@@ -62,7 +75,7 @@ export function createEngines(
         return made;
       },
       read: (head, sums) => read(headSource(gpu, head), head.list.targets, sums),
-      gradient: (head, g, sums, out) => back(headSource(gpu, head, out), head.list.targets, g, sums),
+      gradient: (head, g, sums, out, entropy) => back(headSource(gpu, head, out), head.list.targets, g, sums, entropy),
     },
     release() {
       for (const { release } of placed.values()) release();

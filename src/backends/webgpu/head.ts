@@ -9,7 +9,7 @@ import { bindableBytes, type FloatRange, type Span } from "./device-rows.ts";
 import { openSums, recordAdapter, recordHiddenGradient, recordPartGradients } from "./head-gradients.ts";
 import { type HeadInputs, openParts, type Part, rangeOfRows, statesOf } from "./head-parts.ts";
 import { recordProduct, TILE } from "./matmul.ts";
-import { chunkBytes, type LogitsPiece, recordChunks, recordGradient, recordSums } from "./rows.ts";
+import { chunkBytes, type LogitsPiece, recordChunks, recordGradient, recordSums, recordTransform } from "./rows.ts";
 import { FORWARD_CHUNK } from "./rows.wgsl.ts";
 import type { Gpu } from "./submit.ts";
 import type { TokenSource } from "./token-source.ts";
@@ -76,6 +76,7 @@ function recordLogits(
 /** The tokens of a head; `out` says where gradients go, if there is a backward pass. */
 export function headSource(gpu: Gpu, inputs: HeadInputs, out?: LinearGradients): TokenSource {
   const { head, list, vocab } = inputs;
+  const { transform } = head;
   const tokens = list.rows.length;
   const sizes = sizesOf(gpu, inputs);
   const shards = split(vocab, sizes.ids);
@@ -98,6 +99,7 @@ export function headSource(gpu: Gpu, inputs: HeadInputs, out?: LinearGradients):
           const weights = parts.map(({ weight, width }) => rangeOfRows(pass, weight, width, shard));
           for (const tile of tiles) {
             const logits = recordLogits(commands, parts, weights, tile, shard, range);
+            if (transform) recordTransform(commands, logits, tile.count, transform, range);
             recordChunks(rows, logits, [tile.from, tile.count], s, chunks, partial);
           }
         });
@@ -105,7 +107,7 @@ export function headSource(gpu: Gpu, inputs: HeadInputs, out?: LinearGradients):
       return recordSums(commands, tokens, list, chunks, partial);
     },
 
-    backward(commands, slopes) {
+    backward(commands, slopes, entropies) {
       const gradients = out as LinearGradients;
       const pass = { commands, gpu, inputs, tiles };
       const parts = openParts(pass, gradients, slopes);
@@ -120,7 +122,7 @@ export function headSource(gpu: Gpu, inputs: HeadInputs, out?: LinearGradients):
           });
           tiles.forEach((tile, t) => {
             const logits = recordLogits(commands, parts, weights, tile, shard, range);
-            recordGradient(commands, logits, logits, tile.count, slopes);
+            recordGradient(commands, logits, logits, tile.count, slopes, { transform, entropies });
             parts.forEach((part, p) => {
               const to = { sums: sums[p], adds: { states: s > 0, weight: t > 0 } };
               recordPartGradients(commands, part, weights[p] as FloatRange, range, tile, shard, to);

@@ -65,7 +65,10 @@ function openLoss(
   const source = (): ResidentLossJob["reference"] => {
     if (there.logps) return { there: there.logps };
     if (!reference || "logps" in reference) return reference;
-    if ("logits" in reference) return rowsSource(gpu, { ...list, vocab, logits: places.put(reference.logits, vocab) });
+    if ("logits" in reference) {
+      const { logits, transform } = reference;
+      return rowsSource(gpu, { ...list, vocab, transform, logits: places.put(logits, vocab) });
+    }
     checkHead(gpu, { ...reference, list, vocab });
     return headSource(gpu, { ...reference, list, vocab });
   };
@@ -88,14 +91,14 @@ function orReleased<T>(places: Places, open: () => T): T {
 function openLogits(call: LossCall, batch: LogitsBatch): OpenLoss {
   const { gpu, plan, options } = call;
   const checked = checkLogitsLoss(batch, plan, options);
-  const { list, vocab, logits, gradient, gradLogits } = checked;
+  const { list, vocab, logits, transform, gradient, gradLogits } = checked;
   call.make?.();
   const places = createPlaces(gpu);
   const opened = orReleased(places, () => {
     const from = places.put(logits, vocab);
     const to = toGradientRows(gpu, logits, from, gradient, vocab);
     places.keep(to.gradient);
-    return openLoss(call, checked, rowsSource(gpu, { ...list, vocab, logits: from, ...to }), places);
+    return openLoss(call, checked, rowsSource(gpu, { ...list, vocab, transform, logits: from, ...to }), places);
   });
   return { ...opened, gradients: { gradLogits: gradient }, results: { gradLogits }, outs: checked };
 }

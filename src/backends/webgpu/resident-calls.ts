@@ -34,9 +34,9 @@ export async function residentLogpsOf(
   const plan = planLosses({ referenceFree: true });
   checkResident(plan, options, []);
   const { batch, ids } = standIn(await fetchSmall(gpu, given, false), options as Fields) as StoodIn<never>;
-  const { list, vocab, logits, ldAlpha } = checkLogits(batch, options);
+  const { list, vocab, logits, transform, ldAlpha } = checkLogits(batch, options);
   const placed = toDeviceRows(gpu, logits, vocab);
-  const policy = rowsSource(gpu, { ...list, vocab, logits: placed });
+  const policy = rowsSource(gpu, { ...list, vocab, transform, logits: placed });
   const statistics = options.metrics === "full";
   const outputs = createOutputs(gpu);
   const job = { list, vocab, ldAlpha, statistics, ids, policy };

@@ -1,5 +1,6 @@
 // pairLoss with `readback: false`: log-probs from arrays or GPU buffers, results on the GPU.
 
+import { ofTokens } from "../../calls/pair-loss.ts";
 import { KindError, ParamError, ShapeError } from "../../errors.ts";
 import { checkCall, refuseUnused } from "../../inputs/options.ts";
 import { checkPairs, type ReadPairs, scanValues } from "../../inputs/pairs.ts";
@@ -71,7 +72,7 @@ export async function residentPairLoss(
   const plan = planLosses(options);
   check(plan);
   checkCall(options);
-  refuseUnused(options, ["inPlace", "accumulate", "ldAlpha", "weighting"], "pairLoss, which sees no tokens");
+  refuseUnused(options, ofTokens, "pairLoss, which sees no tokens");
   checkResident(plan, options, []);
   const job = checkPairs(standIns(given), plan, options, scanValues, () => [0, 0]);
   const { pairs } = job;

@@ -2,13 +2,15 @@
 
 import { ShapeError } from "../../errors.ts";
 import type { FloatData, FloatType } from "../../inputs/floats.ts";
-import type { Commands, Range } from "./commands.ts";
+import type { Transform } from "../../inputs/transform.ts";
+import { type Commands, packParams, type Range } from "./commands.ts";
 import { copyBack, type DeviceRows, type Piece } from "./device-rows.ts";
 import { bytesOf, perWord } from "./floats.wgsl.ts";
 import { groupsOf } from "./prelude.wgsl.ts";
 import { BACKWARD_CHUNK, backwardWgsl, combineWgsl, FORWARD_CHUNK, forwardWgsl, SUMS_WORDS } from "./rows.wgsl.ts";
 import type { Gpu } from "./submit.ts";
 import { type TokenSource, tokensIn } from "./token-source.ts";
+import { transformLogitsWgsl } from "./transform.wgsl.ts";
 
 /** Rows of logits in a range, with all ids or some of them. */
 export interface LogitsPiece {
@@ -57,6 +59,28 @@ export function recordSums(commands: Commands, count: number, tokens: Range, chu
   return sums;
 }
 
+/** Records the transform of `rows` rows of logits: in place, or to float32 in another range. */
+export function recordTransform(
+  commands: Commands,
+  { range, type, shift, ids }: LogitsPiece,
+  rows: number,
+  { inner, outer }: Transform,
+  to: Range,
+): void {
+  const inPlace = range.buffer === to.buffer;
+  const count = rows * ids;
+  const params = commands.upload(packParams([{ u32: count }, { u32: shift }, { f32: inner }, { f32: outer }]));
+  const bindings = inPlace ? [to] : [to, range];
+  commands.run(transformLogitsWgsl(type, inPlace), groupsOf(count), params, ...bindings);
+}
+
+/** What a gradient goes through beside softmax. */
+export interface Chain {
+  readonly transform?: Transform | undefined;
+  /** dloss / dH and Σ p·(x−max) at each place. */
+  readonly entropies: Range | undefined;
+}
+
 /** Records the gradient of `rows` rows of logits, into another range or over the logits. */
 export function recordGradient(
   commands: Commands,
@@ -64,6 +88,7 @@ export function recordGradient(
   to: Pick<LogitsPiece, "range" | "type" | "shift">,
   rows: number,
   slopes: Range,
+  { transform, entropies }: Chain,
 ): void {
   const startOf = ({ range, shift, type }: typeof to): number => range.offset + shift * bytesOf(type);
   const inPlace = from.range.buffer === to.range.buffer;
@@ -76,9 +101,13 @@ export function recordGradient(
   const { ids, id, first, shift, type } = from;
   // A row of an odd number of half floats may touch one more word.
   const chunks = Math.ceil((Math.floor(ids / perWord(to.type)) + 1) / BACKWARD_CHUNK);
-  const params = commands.upload(Uint32Array.of(rows, first, id, ids, chunks, shift, to.shift));
+  const integers = [rows, first, id, ids, chunks, shift, to.shift].map((u32) => ({ u32 }));
+  const floats = transform ? [{ f32: transform.inner }, { f32: transform.outer }] : [];
+  const params = commands.upload(packParams([...integers, ...floats]));
   const bindings = inPlace ? [to.range] : [to.range, from.range];
-  const code = backwardWgsl({ logits: type, gradient: to.type, inPlace });
+  if (entropies) bindings.push(entropies);
+  const isChained = { transforms: transform !== undefined, entropies: entropies !== undefined };
+  const code = backwardWgsl({ logits: type, gradient: to.type, inPlace, ...isChained });
   commands.run(code, rows * chunks, params, slopes, ...bindings);
 }
 
@@ -88,12 +117,19 @@ export interface LogitsOnDevice {
   readonly rows: Int32Array;
   readonly positions: number;
   readonly logits: DeviceRows;
+  readonly transform?: Transform | undefined;
   readonly gradient?: DeviceRows | undefined;
   readonly into?: FloatData | undefined;
 }
 
+/** Bytes of the transformed logits that exist at a time. */
+const TRANSFORMED_BYTES = 1 << 26;
+
 /** The tokens of rows of logits. Every row has a slope, so that those that do not count get zeros for a gradient. */
-export function rowsSource(gpu: Gpu, { vocab, rows, positions, logits, gradient, into }: LogitsOnDevice): TokenSource {
+export function rowsSource(
+  gpu: Gpu,
+  { vocab, rows, positions, logits, transform, gradient, into }: LogitsOnDevice,
+): TokenSource {
   const chunks = { count: Math.ceil(vocab / FORWARD_CHUNK), span: FORWARD_CHUNK };
   const pieceOf = (piece: Piece): LogitsPiece => ({ ...piece, type: logits.type, ids: vocab, id: 0 });
   return {
@@ -101,18 +137,30 @@ export function rowsSource(gpu: Gpu, { vocab, rows, positions, logits, gradient,
     size: positions,
     forward(commands, tokens, statistics) {
       const partial = commands.scratch(chunkBytes(rows.length, chunks));
+      const pass = { commands, gpu, tokens, statistics };
+      // A few rows at a time where they are transformed: every pass over them then sees the same numbers.
+      const most = transform ? Math.max(1, Math.floor(TRANSFORMED_BYTES / (4 * vocab))) : Infinity;
+      const range = transform && commands.scratch(4 * vocab * Math.min(most, Math.max(positions, 1)));
       for (const piece of logits.pieces) {
-        const [from, to] = tokensIn(rows, piece.first, piece.rows);
-        const pass = { commands, gpu, tokens, statistics };
-        recordChunks(pass, pieceOf(piece), [from, to - from], 0, chunks, partial);
+        for (let at = 0; at < piece.rows; at += most) {
+          const [first, count] = [piece.first + at, Math.min(most, piece.rows - at)];
+          const [from, to] = tokensIn(rows, first, count);
+          let own = pieceOf(piece);
+          if (transform && range) {
+            if (from === to) continue;
+            recordTransform(commands, { ...own, shift: own.shift + at * vocab }, count, transform, range);
+            own = { ...own, range, type: "f32", shift: 0, first };
+          }
+          recordChunks(pass, own, [from, to - from], 0, chunks, partial);
+        }
       }
       return recordSums(commands, rows.length, tokens, chunks, partial);
     },
-    backward(commands, slopes) {
+    backward(commands, slopes, entropies) {
       const { type, pieces } = gradient as DeviceRows;
       logits.pieces.forEach((piece, p) => {
         const to = pieces[p] as Piece;
-        recordGradient(commands, pieceOf(piece), { ...to, type }, piece.rows, slopes);
+        recordGradient(commands, pieceOf(piece), { ...to, type }, piece.rows, slopes, { transform, entropies });
         if (into) commands.read(to.range, (bytes) => copyBack(bytes, into, piece.first * vocab, piece.rows * vocab));
       });
     },

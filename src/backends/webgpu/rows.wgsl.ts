@@ -6,6 +6,7 @@ import type { FloatType } from "../../inputs/floats.ts";
 import { encodeWgsl, perWord, readWgsl } from "./floats.wgsl.ts";
 import { mathWgsl } from "./math.wgsl.ts";
 import { eachWgsl, enableWgsl, GROUP, GROUP_LANES, nanWgsl, reduceEntry, reduceWgsl } from "./prelude.wgsl.ts";
+import { transformWgsl } from "./transform.wgsl.ts";
 
 /** Logits that one workgroup of the forward pass reads: 64 per lane, few enough for plain float32 sums. */
 export const FORWARD_CHUNK = 64 * GROUP_LANES;
@@ -122,22 +123,28 @@ export interface GradientTypes {
   readonly gradient: FloatType;
   /** Whether the gradient overwrites the logits: one binding then, instead of two. */
   readonly inPlace: boolean;
+  /** Whether the logits are those before a transform. */
+  readonly transforms: boolean;
+  /** Whether entropies have gradients too. */
+  readonly entropies: boolean;
 }
 
 /**
- * g·(1[v = id] − e^(x−max)/sum) for each row; 0 where g is 0. An infinite g gives infinities, and 0 where the other factor is 0. A
- * word that two rows share is written by the first of them.
+ * g·(1[v = id] − e^(x−max)/sum) for each row, less h·p·(log p + H) with entropies, times the slope of the transform; 0 where g is 0. An
+ * infinite g gives infinities, and 0 where another factor is 0. A word that two rows share is written by the first of them.
  */
-export const backwardWgsl = ({ logits, gradient, inPlace }: GradientTypes): string => {
+export const backwardWgsl = ({ logits, gradient, inPlace, transforms, entropies }: GradientTypes): string => {
   const two = perWord(gradient) === 2;
+  const bindings = inPlace ? 3 : 4;
   return /* wgsl */ `
-${mathWgsl}${nanWgsl}
+${mathWgsl}${nanWgsl}${transforms ? transformWgsl : ""}
 // \`rows\` rows with \`ids\` ids from \`id\` on; their slopes from \`first\` on.
-struct Params { rows: u32, first: u32, id: u32, ids: u32, chunks: u32, shift: u32, to: u32 }
+struct Params { rows: u32, first: u32, id: u32, ids: u32, chunks: u32, shift: u32, to: u32${transforms ? ", inner: f32, outer: f32" : ""} }
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read> slopes: array<vec4u>; // id, g, max, sum
 @group(0) @binding(2) var<storage, read_write> gradient: array<u32>;
 ${inPlace ? "" : "@group(0) @binding(3) var<storage, read> logits: array<u32>;"}
+${entropies ? `@group(0) @binding(${bindings}) var<storage, read> entropies: array<vec2f>; // h, mean of x − max` : ""}
 ${readWgsl(logits, inPlace ? "gradient" : "logits")}
 ${encodeWgsl(gradient)}
 fn entry(row: u32, v: u32) -> u32 {
@@ -145,16 +152,25 @@ fn entry(row: u32, v: u32) -> u32 {
   if ((it.y & 0x7fffffffu) == 0u) { return 0u; }
   let g = bitcast<f32>(it.y);
   let sum = bitcast<f32>(it.w);
-  let x = at(params.shift + row * params.ids + v);
+  ${transforms ? "let x = transformed(at(params.shift + row * params.ids + v), params.inner, params.outer);" : "let x = at(params.shift + row * params.ids + v);"}
+  ${transforms ? "let slope = slope_at(x, params.inner, params.outer);" : ""}
   let is_label = params.id + v == it.x;
   let nan = is_nan(sum) || it.w == 0u || is_nan(g);
   if (!nan && (it.y & 0x7fffffffu) == 0x7f800000u) {
     // By bits alone: a factor of 0 prevails over an infinite g, as in assembly/logprob-grad.ts.
     let has_none = select(bitcast<u32>(x) == MINUS_INFINITY_BITS, bitcast<u32>(x) == it.z && it.w == 0x3f800000u, is_label);
+    ${transforms ? "if (is_zero(slope)) { return 0u; }" : ""}
     return encode(select(select(it.y ^ 0x80000000u, it.y, is_label), 0u, has_none));
   }
   let p = exp_f32(x - bitcast<f32>(it.z)) / sum;
-  let d = select(-g * p, g - g * p, is_label);
+  ${entropies || transforms ? "var" : "let"} d = select(-g * p, g - g * p, is_label);
+  ${
+    entropies
+      ? /* wgsl */ `let entropy = entropies[params.first + row];
+  d -= select(entropy.x * p * (x - bitcast<f32>(it.z) - entropy.y), 0.0, is_zero(p));`
+      : ""
+  }
+  ${transforms ? "d = select(d * slope, 0.0, is_zero(slope));" : ""}
   return encode(bits_of(d, nan));
 }
 @compute @workgroup_size(${GROUP_LANES})

@@ -1,7 +1,7 @@
 // Where the logits of tokens come from and where their gradients go: rows of logits, or hidden states and a head. Everything else
 // that a call with tokens does on the GPU is the same for both.
 
-import type { TokenSums } from "../../engine.ts";
+import type { EntropySlopes, TokenSums } from "../../engine.ts";
 import type { Commands, Range } from "./commands.ts";
 import { SUMS_WORDS } from "./rows.wgsl.ts";
 
@@ -13,8 +13,8 @@ export interface TokenSource {
   readonly size: number;
   /** Records the sums of every token, SUMS_WORDS per token; `tokens` holds slot and id of each. */
   forward(commands: Commands, tokens: Range, statistics: boolean): Range;
-  /** `slopes` holds id, g, maximum and sum; where g is 0, the others do not count. */
-  backward(commands: Commands, slopes: Range): void;
+  /** `slopes` holds id, g, maximum and sum; where g is 0, the others do not count. `entropies`: dloss / dH and Σ p·(x−max). */
+  backward(commands: Commands, slopes: Range, entropies?: Range): void;
 }
 
 /** Slot and id of each token. */
@@ -33,14 +33,28 @@ export function packSlopes(
   targets: Int32Array,
   g: Float64Array,
   { max, sum }: Pick<TokenSums, "max" | "sum">,
+  entropy?: EntropySlopes,
 ): Uint32Array {
   const words = new Uint32Array(4 * Math.max(size, 1));
   const floats = new Float32Array(words.buffer);
   slots.forEach((slot, k) => {
     words[4 * slot] = targets[k] as number;
-    floats.set([g[k] as number, max[k] as number, sum[k] as number], 4 * slot + 1);
+    // A token whose entropy alone has a gradient counts: a g that adds nothing.
+    const own = g[k] === 0 && entropy && entropy.h[k] !== 0 ? LEAST : (g[k] as number);
+    floats.set([own, max[k] as number, sum[k] as number], 4 * slot + 1);
   });
   return words;
+}
+
+const LEAST = 2 ** -126;
+
+/** dloss / dH and Σ p·(x−max) of each slot. */
+export function packEntropies({ slots, size }: TokenSource, { h, mean }: EntropySlopes): Float32Array {
+  const floats = new Float32Array(2 * Math.max(size, 1));
+  slots.forEach((slot, k) => {
+    floats.set([h[k] as number, mean[k] as number], 2 * slot);
+  });
+  return floats;
 }
 
 /** Reads what `forward` recorded, for a pair stage on the CPU. */
