@@ -1,11 +1,11 @@
 // Logits that are kept from the forward to the backward pass: the same bits as formed anew, and none where there are many.
 
 import { describe, expect, it } from "vitest";
-import { findModule } from "../src/backends/wasm/wasm.ts";
 import { shardsInOrder } from "../src/cpu/head.ts";
 import type { LinearHead, LinearShards } from "../src/cpu/head-shards.ts";
 import type { LinearGradients } from "../src/engine.ts";
 import type { FloatData } from "../src/inputs/floats.ts";
+import { findModule } from "../src/kernels/engines.ts";
 import { createLinearShards } from "../src/kernels/head.ts";
 import { compile, hasRelaxedSimd, hasSimd } from "../src/kernels/load.ts";
 import { normalFrom } from "./support/logits.ts";

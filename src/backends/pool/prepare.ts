@@ -3,9 +3,9 @@
 import { shardsInOrder } from "../../cpu/head.ts";
 import { eachRow } from "../../cpu/rows.ts";
 import { BackendError } from "../../errors.ts";
+import { createEngines, ENGINE_BYTES, findModule } from "../../kernels/engines.ts";
 import { createLinearShards } from "../../kernels/head.ts";
 import { compile, forSharedMemory, instantiate, isBytes, STATIC_BYTES } from "../../kernels/load.ts";
-import { createEngines, ENGINE_BYTES, findModule } from "../wasm/wasm.ts";
 import type { Settings } from "./settings.ts";
 import { createSharedMemory, sharingRefusal } from "./shared-memory.ts";
 

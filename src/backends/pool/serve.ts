@@ -5,10 +5,10 @@ import { eachRow } from "../../cpu/rows.ts";
 import { BackendError, WorkerError } from "../../errors.ts";
 import type { FloatData } from "../../inputs/floats.ts";
 import type { PairJob } from "../../inputs/pairs.ts";
+import { createEngines, ENGINE_BYTES } from "../../kernels/engines.ts";
 import { createLinearShards } from "../../kernels/head.ts";
 import { instantiate, type KernelExports, STATIC_BYTES } from "../../kernels/load.ts";
 import { planLosses } from "../../plan/plan.ts";
-import { createEngines, ENGINE_BYTES } from "../wasm/wasm.ts";
 import { enter, type Gate, isShut, leave } from "./gate.ts";
 import type {
   Answer,

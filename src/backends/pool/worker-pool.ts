@@ -38,16 +38,16 @@ interface Shard {
 
 /** Up to `size` workers; each is started when there is work that no started one is free for. `onEnd`: it no longer writes. */
 export function createWorkerPool(size: number, start: (onEnd: () => void) => PoolWorker): WorkerPool {
-  const hands = new Set<PoolWorker>();
+  const started = new Set<PoolWorker>();
   const places: Place[] = Array.from({ length: size }, () => ({ worker: undefined, load: 0 }));
   let queue: Shard[] = [];
   let sending = false;
 
-  const isManned = ({ worker }: Place): boolean => worker !== undefined && !worker.failure;
+  const isStaffed = ({ worker }: Place): boolean => worker !== undefined && !worker.failure;
   const placeFor = ({ wanted }: Shard): Place | undefined => {
     const home = wanted && !wanted.failure && places.find(({ worker }) => worker === wanted);
     if (home) return home.load < DEPTH ? home : undefined;
-    const load = (place: Place): number => place.load + (isManned(place) ? 0 : 0.5);
+    const load = (place: Place): number => place.load + (isStaffed(place) ? 0 : 0.5);
     const least = places.reduce((best, place) => (load(place) < load(best) ? place : best));
     return least.load < DEPTH ? least : undefined;
   };
@@ -75,8 +75,8 @@ export function createWorkerPool(size: number, start: (onEnd: () => void) => Poo
 
   const workerOf = (place: Place): PoolWorker => {
     if (place.worker && !place.worker.failure) return place.worker;
-    const worker = start(() => hands.delete(worker));
-    hands.add(worker);
+    const worker = start(() => started.delete(worker));
+    started.add(worker);
     place.worker = worker;
     return worker;
   };
@@ -114,7 +114,7 @@ export function createWorkerPool(size: number, start: (onEnd: () => void) => Poo
     },
     async end(why) {
       for (const { reject } of queue.splice(0)) reject(why);
-      await Promise.all([...hands].map((worker) => worker.end(why)));
+      await Promise.all([...started].map((worker) => worker.end(why)));
     },
   };
 }

@@ -35,8 +35,9 @@ export async function createWasm(given: WasmOptions = {}): Promise<Backend> {
   if (!Number.isSafeInteger(reserve) || reserve < 0 || reserve > most) {
     throw new ParamError("out-of-range", `reserve: expected bytes in 0..${most}, got ${shown(reserve)}`);
   }
-  const { checkRelaxed, findModule, wasmBackend } = await import("./wasm.ts");
+  const { checkRelaxed, findModule } = await import("../../kernels/engines.ts");
   checkRelaxed(relaxed);
+  const { wasmBackend } = await import("./wasm.ts");
   const { source, kind } = await findModule(options);
   return wasmBackend(isBytes(source) ? await compile(source) : source, reserve, kind);
 }

@@ -1,0 +1,51 @@
+// The engines of the kernels over a module and its memory, as this thread and every worker of a pool make them.
+
+import { BackendError, KindError } from "../errors.ts";
+import { kindOf } from "../messages.ts";
+import type { Plan } from "../plan/plan.ts";
+import { builtInBytes, hasRelaxedSimd, type KernelExports, readSource, type WasmSource } from "./load.ts";
+import { kernelOf, pairBytes, pairEngine } from "./pairs.ts";
+import { rowBytes, rowEngine } from "./rows.ts";
+import { createSorter } from "./sort.ts";
+
+/** Whether relaxed SIMD is wanted. Throws    KindError */
+export function checkRelaxed(relaxed: unknown): void {
+  if (relaxed === undefined || typeof relaxed === "boolean") return;
+  throw new KindError(`relaxed: expected true or false, got ${kindOf(relaxed)}`);
+}
+
+/** The module that the options ask for, compiled or not, and what kind of module it is, in words. */
+export async function findModule({
+  module,
+  relaxed = hasRelaxedSimd(),
+}: {
+  module?: WasmSource | Promise<WasmSource> | undefined;
+  relaxed?: boolean | undefined;
+}) {
+  if (module) return { source: await readSource(await module), kind: "the module given" };
+  return { source: await builtInBytes(relaxed), kind: relaxed ? "relaxed SIMD, fused multiply-add" : "SIMD" };
+}
+
+/** Bytes that the engines' buffers take. */
+export const ENGINE_BYTES = pairBytes + rowBytes;
+
+/** The engines over an instance, with their buffers from byte `base` of its memory on; arrays that it holds are used in place. */
+export function createEngines(
+  module: WebAssembly.Module,
+  kernels: KernelExports,
+  { buffer }: WebAssembly.Memory,
+  base: number,
+  holds: (array: ArrayBufferView) => boolean,
+) {
+  return {
+    pairs: { ...pairEngine(kernels, buffer, base, createSorter(module), holds), check: checkKernels },
+    rows: rowEngine(kernels, buffer, base + pairBytes, holds),
+  };
+}
+
+function checkKernels(plan: Plan): void {
+  for (const { loss } of plan.terms) {
+    if ("likelihood" in loss || kernelOf(loss)) continue;
+    throw new BackendError("unavailable", `${loss.id}: no kernel of this loss is built in; createJs() runs any loss`);
+  }
+}
