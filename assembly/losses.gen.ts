@@ -728,28 +728,26 @@ export function margin_power_f32(
     const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
     const chosenLength = v128.load(nw + i);
     const rejectedLength = v128.load(nl + i);
-    const t = f32x4.mul(k, a);
-    const s = f32x4.pmax(f32x4.pmin(t, k1), k2);
-    const t1 = f32x4.mul(k, c);
-    const t2 = f32x4.pmax(f32x4.pmin(t1, k1), k2);
-    const gap = f32x4.sub(s, t2);
-    const t3 = f32x4.abs(gap);
+    const s = f32x4.pmax(f32x4.pmin(f32x4.mul(k, a), k1), k2);
+    const t = f32x4.pmax(f32x4.pmin(f32x4.mul(k, c), k1), k2);
+    const gap = f32x4.sub(s, t);
+    const t1 = f32x4.abs(gap);
     const perChosen = f32x4.div(one, f32x4.pmax(chosenLength, one));
     const perRejected = f32x4.div(one, f32x4.pmax(rejectedLength, one));
-    const t4 = f32x4.ge(gap, zero);
-    const drop = expm1_x4(neg_x4(t3));
-    const near = f32x4.add(f32x4.sub(perChosen, perRejected), v128.bitselect(f32x4.mul(neg_x4(drop), perRejected), f32x4.mul(drop, perChosen), t4));
+    const t2 = f32x4.ge(gap, zero);
+    const drop = expm1_x4(neg_x4(t1));
+    const near = f32x4.add(f32x4.sub(perChosen, perRejected), v128.bitselect(f32x4.mul(neg_x4(drop), perRejected), f32x4.mul(drop, perChosen), t2));
     const e_gap = exp_neg_abs_x4(gap);
-    const far = v128.bitselect(f32x4.sub(perChosen, f32x4.mul(e_gap, perRejected)), f32x4.sub(f32x4.mul(e_gap, perChosen), perRejected), t4);
-    const rest1 = v128.bitselect(near, far, f32x4.lt(t3, k3));
-    const most = f32x4.pmax(s, t2);
+    const far = v128.bitselect(f32x4.sub(perChosen, f32x4.mul(e_gap, perRejected)), f32x4.sub(f32x4.mul(e_gap, perChosen), perRejected), t2);
+    const rest1 = v128.bitselect(near, far, f32x4.lt(t1, k3));
+    const most = f32x4.pmax(s, t);
     const chosenRoot = exp_x4(f32x4.mul(half, s));
-    const rejectedRoot = exp_x4(f32x4.mul(half, t2));
+    const rejectedRoot = exp_x4(f32x4.mul(half, t));
     const root = f32x4.pmax(chosenRoot, rejectedRoot);
     const scaled = f32x4.mul(rest1, k5);
     v128.store(loss + i, v128.bitselect(zero, v128.bitselect(f32x4.mul(root, f32x4.mul(root, scaled)), f32x4.mul(exp_x4(most), scaled), f32x4.gt(most, k4)), f32x4.eq(rest1, zero)));
-    v128.store(gc + i, v128.bitselect(zero, f32x4.mul(chosenRoot, f32x4.mul(chosenRoot, f32x4.mul(perChosen, slopeUnit))), f32x4.gt(t, cap)));
-    v128.store(gr + i, v128.bitselect(zero, neg_x4(f32x4.mul(rejectedRoot, f32x4.mul(rejectedRoot, f32x4.mul(perRejected, slopeUnit)))), f32x4.gt(t1, cap)));
+    v128.store(gc + i, v128.bitselect(zero, f32x4.mul(chosenRoot, f32x4.mul(chosenRoot, f32x4.mul(perChosen, slopeUnit))), f32x4.ge(s, cap)));
+    v128.store(gr + i, v128.bitselect(zero, neg_x4(f32x4.mul(rejectedRoot, f32x4.mul(rejectedRoot, f32x4.mul(perRejected, slopeUnit)))), f32x4.ge(t, cap)));
   }
   const rest = n & 3;
   if (rest == 0) return;
@@ -760,6 +758,135 @@ export function margin_power_f32(
   tail_open(4, nw + i, rest);
   tail_open(5, nl + i, rest);
   margin_power_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
+  tail_close(6, loss + i, rest);
+  tail_close(7, gc + i, rest);
+  tail_close(8, gr + i, rest);
+}
+
+/** src/plan/divergences.ts */
+export function margin_js_anchored_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const one = v128.load32_splat(constants, 0); // 1
+  const k = v128.load32_splat(constants, 4); // 0.6
+  const k1 = v128.load32_splat(constants, 8); // -0.5
+  const half = v128.load32_splat(constants, 12); // 0.5
+  const k2 = v128.load32_splat(constants, 16); // Math.log(2)
+  const zero = f32x4.splat(0);
+  const end = (n & ~3) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 16) {
+    const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+    const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+    const chosenLength = v128.load(nw + i);
+    const rejectedLength = v128.load(nl + i);
+    const perChosen = f32x4.div(one, f32x4.pmax(chosenLength, one));
+    const perRejected = f32x4.div(one, f32x4.pmax(rejectedLength, one));
+    const rest1 = f32x4.sub(perChosen, perRejected);
+    const gap = f32x4.sub(a, c);
+    const e_a = exp_neg_abs_x4(a);
+    const inverse_a = f32x4.div(one, f32x4.add(one, e_a));
+    const sigmoid_neg_a = f32x4.mul(v128.bitselect(e_a, one, f32x4.ge(a, zero)), inverse_a);
+    const ratio = f32x4.pmax(f32x4.pmin(f32x4.mul(sigmoid_neg_a, expm1_x4(gap)), one), k1);
+    const e_c = exp_neg_abs_x4(c);
+    const log1p_c = log1p_x4(e_c);
+    const log1p_a = log1p_x4(e_a);
+    const difference = v128.bitselect(log1p_x4(ratio), f32x4.sub(f32x4.sub(log1p_c, f32x4.pmin(c, zero)), f32x4.sub(log1p_a, f32x4.pmin(a, zero))), f32x4.lt(f32x4.abs(gap), k));
+    const margin = f32x4.mul(difference, f32x4.pmin(perChosen, perRejected));
+    const r = v128.bitselect(c, a, f32x4.lt(rest1, zero));
+    const half1 = f32x4.pmax(f32x4.pmin(f32x4.mul(half, expm1_x4(neg_x4(r))), one), k1);
+    const e_r = exp_neg_abs_x4(r);
+    const log1p_r = log1p_x4(e_r);
+    const score = v128.bitselect(neg_x4(log1p_x4(half1)), f32x4.sub(k2, f32x4.sub(log1p_r, f32x4.pmin(r, zero))), f32x4.lt(f32x4.abs(r), one));
+    const inverse_c = f32x4.div(one, f32x4.add(one, e_c));
+    const sigmoid_neg_c = f32x4.mul(v128.bitselect(e_c, one, f32x4.ge(c, zero)), inverse_c);
+    v128.store(loss + i, v128.bitselect(margin, madd_x4(score, rest1, margin), f32x4.eq(rest1, zero)));
+    v128.store(gc + i, f32x4.mul(sigmoid_neg_a, perChosen));
+    v128.store(gr + i, f32x4.mul(neg_x4(sigmoid_neg_c), perRejected));
+  }
+  const rest = n & 3;
+  if (rest == 0) return;
+  tail_open(0, pc + i, rest);
+  tail_open(1, pr + i, rest);
+  tail_open(2, rc + i, rest);
+  tail_open(3, rr + i, rest);
+  tail_open(4, nw + i, rest);
+  tail_open(5, nl + i, rest);
+  margin_js_anchored_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
+  tail_close(6, loss + i, rest);
+  tail_close(7, gc + i, rest);
+  tail_close(8, gr + i, rest);
+}
+
+/** src/plan/divergences.ts */
+export function margin_power_anchored_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const k = v128.load32_splat(constants, 0);
+  const k1 = v128.load32_splat(constants, 4); // Math.min(cap, 1e+30)
+  const k2 = v128.load32_splat(constants, 8); // -1e+30
+  const k3 = v128.load32_splat(constants, 12); // 80
+  const one = v128.load32_splat(constants, 16); // 1
+  const k4 = v128.load32_splat(constants, 20); // unit / k
+  const half = v128.load32_splat(constants, 24); // 0.5
+  const cap = v128.load32_splat(constants, 28);
+  const slopeUnit = v128.load32_splat(constants, 32);
+  const zero = f32x4.splat(0);
+  const end = (n & ~3) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 16) {
+    const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+    const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+    const chosenLength = v128.load(nw + i);
+    const rejectedLength = v128.load(nl + i);
+    const s = f32x4.pmax(f32x4.pmin(f32x4.mul(k, a), k1), k2);
+    const t = f32x4.pmax(f32x4.pmin(f32x4.mul(k, c), k1), k2);
+    const most = f32x4.pmax(s, t);
+    const gap = f32x4.sub(s, t);
+    const drop = expm1_x4(neg_x4(f32x4.abs(gap)));
+    const perChosen = f32x4.div(one, f32x4.pmax(chosenLength, one));
+    const perRejected = f32x4.div(one, f32x4.pmax(rejectedLength, one));
+    const shared1 = f32x4.mul(v128.bitselect(neg_x4(drop), drop, f32x4.ge(gap, zero)), f32x4.pmin(perChosen, perRejected));
+    const rest1 = f32x4.sub(perChosen, perRejected);
+    const u = v128.bitselect(t, s, f32x4.lt(rest1, zero));
+    const far = f32x4.mul(madd_x4(exp_x4(f32x4.sub(u, most)), rest1, shared1), k4);
+    const chosenRoot = exp_x4(f32x4.mul(half, s));
+    const rejectedRoot = exp_x4(f32x4.mul(half, t));
+    const root = f32x4.pmax(chosenRoot, rejectedRoot);
+    const near = f32x4.mul(madd_x4(exp_x4(most), shared1, f32x4.mul(expm1_x4(u), rest1)), k4);
+    v128.store(loss + i, v128.bitselect(v128.bitselect(zero, f32x4.mul(root, f32x4.mul(root, far)), f32x4.eq(far, zero)), near, f32x4.gt(most, k3)));
+    v128.store(gc + i, v128.bitselect(zero, f32x4.mul(chosenRoot, f32x4.mul(chosenRoot, f32x4.mul(perChosen, slopeUnit))), f32x4.ge(s, cap)));
+    v128.store(gr + i, v128.bitselect(zero, neg_x4(f32x4.mul(rejectedRoot, f32x4.mul(rejectedRoot, f32x4.mul(perRejected, slopeUnit)))), f32x4.ge(t, cap)));
+  }
+  const rest = n & 3;
+  if (rest == 0) return;
+  tail_open(0, pc + i, rest);
+  tail_open(1, pr + i, rest);
+  tail_open(2, rc + i, rest);
+  tail_open(3, rr + i, rest);
+  tail_open(4, nw + i, rest);
+  tail_open(5, nl + i, rest);
+  margin_power_anchored_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
   tail_close(6, loss + i, rest);
   tail_close(7, gc + i, rest);
   tail_close(8, gr + i, rest);

@@ -69,6 +69,11 @@ export interface LossOptions {
   fDivergence?: FDivergence | undefined;
   /** α of the α-divergence, default 0.5. */
   fAlpha?: number | undefined;
+  /**
+   * Whether the scores of an f-divergence are 0 at a log-ratio of 0, as in the paper and in TRL since v1.10; `false` drops
+   * their constants, as TRL did before. Losses per token alone feel it. Default true.
+   */
+  fConstants?: boolean | undefined;
   /** LD-DPO, [0, 1]; calls that see tokens. */
   ldAlpha?: number | undefined;
   /** WPO; calls that see logits. */

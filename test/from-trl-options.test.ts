@@ -31,13 +31,32 @@ describe("options", () => {
       const config = { loss_type: [type, "sft"], f_divergence_type: "forward_kl" };
       expect(loss(config)).toStrictEqual({ lossType: [type, "sft"], fDivergence: "forward_kl" });
     }
-    for (const type of ["nca_pair", "bco_pair", "sppo_hard", "aot", "aot_unpaired", "apo_zero", "apo_down", "sft"]) {
-      expect(loss({ loss_type: type, f_divergence_type: "js_divergence" })).toStrictEqual({ lossType: type });
-      expect(warnings({ loss_type: type, f_divergence_type: "js_divergence" })).toMatch(/does not use it.*left out/);
+    const others = ["nca_pair", "bco_pair", "sppo_hard", "aot", "aot_unpaired", "apo_zero", "apo_down"];
+    for (const type of [...others, "sft"]) {
+      const config = { loss_type: type, f_divergence_type: "js_divergence" };
+      expect(loss(config, "1.9.2")).toStrictEqual({ lossType: type });
+      expect(warnings(config, "1.9.2")).toMatch(/does not use it.*left out/);
     }
+    // TRL refuses them since v1.10, except beside sft, which it leaves as it is.
+    for (const type of others) {
+      for (const loss_type of [type, ["sigmoid", type], [type, "sft"]]) {
+        for (const version of [undefined, "1.10.0", "1.16.0"]) {
+          const error = refusal(() => fromTrl({ loss_type, f_divergence_type: "js_divergence" }, { version }));
+          expect(error.code).toBe("unused-option");
+          expect(error.message).toMatch(
+            new RegExp(
+              `^config\\.f_divergence_type: expected "reverse_kl" beside ${type} \\(as in TRL v1\\.1.*"js_divergence"`,
+            ),
+          );
+        }
+        expect(loss({ loss_type, f_divergence_type: "reverse_kl" }).fDivergence).toBeUndefined();
+      }
+    }
+    expect(loss({ loss_type: "sft", f_divergence_type: "js_divergence" })).toStrictEqual({ lossType: "sft" });
+    expect(warnings({ loss_type: "sft", f_divergence_type: "js_divergence" })).toMatch(/sft does not use it; left out/);
     const mixed = { loss_type: ["sigmoid", "nca_pair"], f_divergence_type: "js_divergence" };
-    expect(loss(mixed)).toStrictEqual({ lossType: ["sigmoid", "nca_pair"] });
-    expect(warnings(mixed)).toMatch(/nca_pair does not use it \(TRL v0\.29.*in a call of their own/);
+    expect(loss(mixed, "1.9.2")).toStrictEqual({ lossType: ["sigmoid", "nca_pair"] });
+    expect(warnings(mixed, "1.9.2")).toMatch(/nca_pair does not use it \(TRL v0\.29.*in a call of their own/);
     expect(loss({ loss_type: "discopop", f_divergence_type: "js_divergence" }, "0.24.0").fDivergence).toBeUndefined();
     expect(loss({ loss_type: "bco_pair", f_divergence_type: "reverse_kl" })).toStrictEqual({ lossType: "bco_pair" });
     for (const spelling of ["js_divergence", "JS_DIVERGENCE", "FDivergenceType.JS_DIVERGENCE"]) {

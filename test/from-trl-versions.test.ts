@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { KindError, ParamError } from "../src/errors.ts";
-import { fromTrl } from "../src/from-trl/from-trl.ts";
-import { loss, lossOf, refusal, somePairs, warnings } from "./support/from-trl.ts";
+import { fromTrl, type TrlConfig } from "../src/from-trl/from-trl.ts";
+import { js, loss, lossOf, refusal, somePairs, warnings } from "./support/from-trl.ts";
 
 describe("versions", () => {
   const alpha = { f_divergence_type: "alpha_divergence" };
@@ -34,6 +34,42 @@ describe("versions", () => {
     expect(warnings({ ...alpha, f_alpha_divergence_coef: 2 })).toMatch(/up to v0\.28 2 meant what is -1 now/);
     expect(warnings({ ...alpha, f_alpha_divergence_coef: 0 }, "0.24.0")).toMatch(/divides by this 0/);
     expect(loss({ ...alpha, f_alpha_divergence_coef: 0 }, "0.24.0").fAlpha).toBe(1);
+  });
+
+  it("drop the constants of scores up to v1.9, where losses per token feel it", () => {
+    const old = ["0.9.6", "0.24.0", "0.28.0", "0.29.0", "1.9.0", "1.9.2", "v1.9"];
+    const now = [undefined, "1.10", "1.10.0", "1.12.0", "1.16.0", "2.0"];
+    const divergences: TrlConfig[] = [
+      { f_divergence_type: "js_divergence" },
+      { f_divergence_type: "forward_kl" },
+      alpha,
+    ];
+    for (const config of divergences) {
+      for (const loss_type of ["ipo", ["sigmoid", "ipo"], ["ipo", "sft"]]) {
+        for (const version of old) {
+          if (config === divergences[1] && version.startsWith("0.")) continue;
+          expect(loss({ loss_type, ...config }, version)).toMatchObject({ fConstants: false });
+        }
+        for (const version of now) expect(loss({ loss_type, ...config }, version)).not.toHaveProperty("fConstants");
+      }
+      expect(loss({ loss_type: "sigmoid_norm", ...config }, "1.9.0")).toMatchObject({ fConstants: false });
+      for (const version of [...old, ...now]) {
+        expect(loss({ loss_type: "sigmoid", ...config }, version)).not.toHaveProperty("fConstants");
+        expect(loss({ loss_type: "ipo" }, version)).not.toHaveProperty("fConstants");
+      }
+    }
+    // The constants are k·(1/n − 1/m) in the margin: log 2 here.
+    const { chosenLengths, rejectedLengths, ...logps } = somePairs();
+    const lengths = { chosenLengths: Float64Array.of(4), rejectedLengths: Float64Array.of(1) };
+    const one = Object.fromEntries(
+      Object.entries(logps).map(([name, array]) => [name, (array as Float64Array).slice(0, 1)]),
+    );
+    const config = { loss_type: "ipo", beta: 0.1, f_divergence_type: "js_divergence" };
+    const marginAt = (version: string): number =>
+      5 +
+      Math.sqrt(js.pairLoss({ ...(one as unknown as typeof logps), ...lengths }, loss(config, version)).loss) * sign;
+    const sign = -1;
+    expect(marginAt("1.16.0") - marginAt("1.9.2")).toBeCloseTo(Math.log(2) * (1 / 4 - 1), 5);
   });
 
   it("give the margins that TRL up to v0.28 computed", () => {
@@ -82,7 +118,7 @@ describe("versions", () => {
     for (const version of [undefined, "0.5.0", "0.24.0", "1.9.0"]) {
       expect(loss({ label_smoothing: 0.1 }, version)).toStrictEqual({ labelSmoothing: 0.1 });
     }
-    expect(warnings({ label_smoothing: 0.1 })).toMatch(/^label_smoothing: TRL v1\.9\.0 ignores it in sigmoid; .*cDPO/);
+    expect(warnings({ label_smoothing: 0.1 })).toMatch(/^label_smoothing: TRL v1\.16\.0 ignores it in sigmoid; .*cDPO/);
     expect(warnings({ label_smoothing: 0.1 }, "0.29.0")).toMatch(/cDPO/);
     expect(warnings({ label_smoothing: 0.1 }, "0.28.0")).toBe("");
     expect(warnings({ label_smoothing: 0.1 }, "0.7.5")).toBe("");

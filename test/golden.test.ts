@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest";
 import type { PairLogps } from "../src/types.ts";
 import { onEachBackend } from "./support/backends.ts";
-import { exactly, type Movements, missesOfBound } from "./support/bound.ts";
+import { exactly, type Movements, missesOfBound, type Want } from "./support/bound.ts";
 import { missesNear } from "./support/compare.ts";
 import { type Batch, type Case, optionsOf, pairsOfBatch, readGolden, wantOf } from "./support/golden.ts";
 import { wide } from "./support/pairs.ts";
@@ -13,27 +13,43 @@ interface File {
   name: string;
   cases: Case[];
   batches: Record<string, Batch>;
-  /** The TRL version whose meanings apply; undefined for current. */
+  /** The TRL version whose meanings apply; undefined for the default. */
   version?: string;
+  /** Whether log-probs are averages: lengths of 1. */
+  averaged?: boolean;
 }
 
 type Current = { batches: Record<string, Batch>; cases: Case[] };
 const legacy = readGolden<{ batches: Record<string, Batch>; logps_cases: Case[] }>("legacy.json");
 const files: File[] = [
-  { name: "logps.json", ...readGolden<Current>("logps.json") },
-  { name: "logps_large.json", ...readGolden<Current>("logps_large.json") },
-  { name: "legacy.json", batches: legacy.batches, cases: legacy.logps_cases, version: "0.24.0" },
+  { name: "logps.json", ...readGolden<Current>("logps.json"), version: "1.9.2" },
+  { name: "logps_large.json", ...readGolden<Current>("logps_large.json"), version: "1.9.2" },
+  { name: "legacy.json", batches: legacy.batches, cases: legacy.logps_cases, version: "0.24.0", averaged: true },
+  { name: "trl-1.16-logps.json", ...readGolden<Current>("trl-1.16-logps.json") },
 ];
 
 // A case's inputs and bound serve all backends.
-const prepared = files.map(({ name, cases, batches, version }) => ({
+const prepared = files.map(({ name, cases, batches, version, averaged = false }) => ({
   name,
   cases: cases.map((golden) => {
-    const pairs = pairsOfBatch(batches[golden.batch] as Batch, version !== undefined);
+    const pairs = pairsOfBatch(batches[golden.batch] as Batch, averaged);
     const options = optionsOf(golden, version);
-    return { golden, pairs, options, want: wantOf(golden), movements: once(() => exactly(pairs, options)) };
+    const want = withoutEmpty(wantOf(golden), batches[golden.batch] as Batch);
+    return { golden, pairs, options, want, movements: once(() => exactly(pairs, options)) };
   }),
 }));
+
+// TRL was handed log-probs as they stand; in its trainer none of an empty completion's depends on the model.
+function withoutEmpty(want: Want, { chosen_lengths = [], rejected_lengths = [] }: Batch): Want {
+  const clear = (gradient: Want["losses"], lengths: readonly number[]): number[] =>
+    Array.from(gradient, (value, i) => (lengths[i] === 0 ? 0 : value));
+  const { gradChosen, gradRejected } = want;
+  return {
+    ...want,
+    gradChosen: clear(gradChosen, chosen_lengths),
+    gradRejected: clear(gradRejected, rejected_lengths),
+  };
+}
 
 function once<T>(make: () => T): () => T {
   let value: T | undefined;
@@ -74,7 +90,7 @@ onEachBackend((backend) => {
 
 describe("the golden files", () => {
   it("hold the cases that their README counts on", () => {
-    expect(prepared.map(({ cases }) => cases.length)).toEqual([343, 5, 52]);
+    expect(prepared.map(({ cases }) => cases.length)).toEqual([343, 5, 52, 201]);
   });
 
   it("leave no reference value open but five under forward_kl", () => {

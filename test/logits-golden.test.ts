@@ -18,7 +18,7 @@ const prepared = cases.map((golden) => {
   const losses = (lists[0] as number[]).map((_, i) =>
     lists.reduce((sum, list, j) => sum + (weights[j] as number) * (list[i] as number), 0),
   );
-  return { golden, batch, options: optionsOf(golden), losses, gradient: f64.grad_logits.flat(2) };
+  return { golden, batch, options: optionsOf(golden, "1.9.2"), losses, gradient: f64.grad_logits.flat(2) };
 });
 
 const within = (bound: (want: number) => number) => (got: number, want: number) => excessOver(bound(want), got, want);

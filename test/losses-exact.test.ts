@@ -2,7 +2,8 @@
 // around the zeros and kinks of each loss, and where powers leave float32. No entry is excused by a larger one beside it.
 
 import { describe, expect, it } from "vitest";
-import type { FDivergence, LossOptions } from "../src/types.ts";
+import type { Loss } from "../src/losses/define.ts";
+import type { LossOptions } from "../src/types.ts";
 import { onEachBackend } from "./support/backends.ts";
 import { exactly } from "./support/bound.ts";
 import { vectorNames } from "./support/compare.ts";
@@ -17,12 +18,18 @@ const tuned: Record<string, LossOptions[]> = {
   robust: [{}, { labelSmoothing: 0.25 }],
   discopop: [{}, { discopopTau: 1 }],
 };
-const divergences: { fDivergence?: FDivergence; fAlpha?: number }[] = [
+const divergences: LossOptions[] = [
   {},
   { fDivergence: "forward_kl" },
   { fDivergence: "js_divergence" },
   { fDivergence: "alpha_divergence", fAlpha: 0.5 },
   { fDivergence: "alpha_divergence", fAlpha: 1.5 },
+];
+
+// The constants of the scores are felt by losses per token alone.
+const divergencesOf = (loss: Loss): LossOptions[] => [
+  ...divergences,
+  ...("margin" in loss && loss.normalised ? divergences.slice(1).map((one) => ({ ...one, fConstants: false })) : []),
 ];
 
 const scoreOf = ({ fDivergence, fAlpha = 0.5 }: LossOptions): number | "js" | undefined =>
@@ -54,13 +61,14 @@ function ratiosOf({ beta = 0.1, labelSmoothing = 1e-3 }: LossOptions): [a: numbe
 function batchOf(options: LossOptions) {
   const ratios = ratiosOf(options);
   const pairs = narrow(pairsOf(ratios.map(([a, c]) => [a, c, 0, 0])));
-  const lengthOf = (i: number, other: number): number => (i % 3 === 0 ? 7 : other);
+  // Equal ones, the chosen the shorter, the rejected the shorter by far, the rejected the longer by far.
+  const rejectedLengths = [7, 12, 1, 900];
   return {
     ratios,
     pairs: {
       ...pairs,
-      chosenLengths: Float32Array.from(ratios, (_, i) => lengthOf(i, 7)),
-      rejectedLengths: Float32Array.from(ratios, (_, i) => lengthOf(i, 12)),
+      chosenLengths: new Float32Array(ratios.length).fill(7),
+      rejectedLengths: Float32Array.from(ratios, (_, i) => rejectedLengths[i % 4] ?? 0),
     },
   };
 }
@@ -68,7 +76,7 @@ function batchOf(options: LossOptions) {
 const cases = plainVariants
   .filter(({ id }) => exactIds.includes(id))
   .flatMap(({ id, loss }: Variant) =>
-    (takesDivergence(loss) ? divergences : [{}]).flatMap((divergence) =>
+    (takesDivergence(loss) ? divergencesOf(loss) : [{}]).flatMap((divergence) =>
       (tuned[id] ?? [{}]).map((params) => ({ ...params, ...divergence, lossType: id })),
     ),
   )

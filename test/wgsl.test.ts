@@ -9,7 +9,14 @@ import { lossesWgsl } from "../src/backends/webgpu/losses.gen.ts";
 import { mathWgsl } from "../src/backends/webgpu/math.wgsl.ts";
 import type { Loss, MarginLoss, PairLoss } from "../src/losses/define.ts";
 import { type KernelName, kernelConstants } from "../src/plan/constants.gen.ts";
-import { jsDivergence, type Margin, powerDivergence, reverseKl } from "../src/plan/divergences.ts";
+import {
+  jsAnchored,
+  jsDivergence,
+  type Margin,
+  powerAnchored,
+  powerDivergence,
+  reverseKl,
+} from "../src/plan/divergences.ts";
 import { printWgsl } from "../src/print/wgsl.ts";
 import { excessOver, misses } from "./support/compare.ts";
 import { randomFrom } from "./support/pairs.ts";
@@ -92,20 +99,28 @@ const marginCase = (kernel: KernelName, margin: Margin, params: number[], parts:
 });
 
 // e^M/k times the terms that the difference of powers is made of; those with 1/lengths vanish where the lengths agree.
-const powerCase = (k: number, cap: number): Case =>
-  marginCase("margin_power", powerDivergence, [k, cap, 1, 1], (a, c, chosenLength, rejectedLength) => {
-    const [n, m] = [1 / Math.max(chosenLength, 1), 1 / Math.max(rejectedLength, 1)];
-    const [s, t] = [Math.min(k * a, cap), Math.min(k * c, cap)];
-    const most = Math.max(s, t);
-    const terms = Math.abs(Math.expm1(s - most) * n) + Math.abs(Math.expm1(t - most) * m) + (n === m ? 0 : n + m);
-    return [Math.max(1, (Math.exp(most) * terms) / Math.abs(k)), 1];
-  });
+const powerCase = (k: number, cap: number, anchored = false): Case =>
+  marginCase(
+    anchored ? "margin_power_anchored" : "margin_power",
+    anchored ? powerAnchored : powerDivergence,
+    [k, cap, 1, 1],
+    (a, c, chosenLength, rejectedLength) => {
+      const [n, m] = [1 / Math.max(chosenLength, 1), 1 / Math.max(rejectedLength, 1)];
+      const [s, t] = [Math.min(k * a, cap), Math.min(k * c, cap)];
+      const most = Math.max(s, t);
+      const terms = Math.abs(Math.expm1(s - most) * n) + Math.abs(Math.expm1(t - most) * m) + (n === m ? 0 : n + m);
+      return [Math.max(1, (Math.exp(most) * terms) / Math.abs(k)), 1];
+    },
+  );
 
 const cases: readonly Case[] = [
   ...lossCases,
   marginCase("margin_js", jsDivergence, [], () => [1, 1]),
   powerCase(-1, Infinity),
   ...[-1, -0.5, 1, -1e-3, 1e-3, 1e-5].map((k) => powerCase(k, 80)),
+  marginCase("margin_js_anchored", jsAnchored, [], () => [1, 1]),
+  powerCase(-1, Infinity, true),
+  ...[-1, -0.5, 1, -1e-3, 1e-3, 1e-5].map((k) => powerCase(k, 80, true)),
 ];
 
 /** The elementary functions, what they are in float64, and how many units in the last place they may be off. */

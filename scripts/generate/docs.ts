@@ -36,8 +36,12 @@ export function printLosses(): string {
     "",
     "`fDivergence` replaces the log-ratios by scores before the margin is formed, for losses of one margin (" +
       `${names((loss) => "margin" in loss && !loss.sorted)}); with any other it is refused.`,
-    "`reverse_kl` (default) `f(r) = r`; `forward_kl` `−e^−r`; `js_divergence` `log sigmoid(r)`; `alpha_divergence`",
-    "`e^((α−1)r) / (α−1)` with `fAlpha` = α (default 0.5), its exponent capped at 80. Rewards and metrics keep the log-ratios.",
+    "`reverse_kl` (default) `f(r) = r`; `forward_kl` `1 − e^−r`; `js_divergence` `log 2 + log sigmoid(r)`; `alpha_divergence`",
+    "`(e^((α−1)r) − 1) / (α−1)` with `fAlpha` = α (default 0.5), its exponent capped at 80. Rewards and metrics keep the log-ratios.",
+    "",
+    "The constants cancel in the margin unless each score is divided by a length of its own, as in " +
+      `${names((loss) => "margin" in loss && loss.normalised === true)}. TRL has kept them since v1.10; \`fConstants: false\``,
+    "drops them, as it did before.",
     "",
     ...all.flatMap(section),
   ].join("\n");

@@ -24,4 +24,6 @@ export const kernels: readonly Kernel[] = [
     .map((loss) => lossKernel(loss, source(`src/losses/${loss.id.replaceAll("_", "-")}.ts`), perToken)),
   marginKernel("js", exportedFunction(divergences, "jsDivergence"), []),
   marginKernel("power", exportedFunction(divergences, "powerDivergence"), ["k", "cap", "unit", "slopeUnit"]),
+  marginKernel("js_anchored", exportedFunction(divergences, "jsAnchored"), []),
+  marginKernel("power_anchored", exportedFunction(divergences, "powerAnchored"), ["k", "cap", "unit", "slopeUnit"]),
 ];

@@ -17,7 +17,7 @@ import { before, parseVersion } from "./version.ts";
 export type { TrlCollate, TrlConfig, TrlTrain };
 
 export interface FromTrlOptions {
-  /** Reads the configuration as this TRL version would, where meanings changed. Default: current, 1.9. */
+  /** Reads the configuration as this TRL version would, where meanings changed. Default: current, 1.16. */
   version?: string | undefined;
 }
 
@@ -44,7 +44,7 @@ export interface FromTrlResult {
 export function fromTrl(config: TrlConfig, options: FromTrlOptions = {}): FromTrlResult {
   const fields = copyOf(config);
   const named = readOptionsOf(options).version ?? undefined;
-  const version = parseVersion(named ?? "1.9.0");
+  const version = parseVersion(named ?? "1.16.0");
   const warnings = new Set<string>();
   const reading: Reading = {
     get: reader(fields),

@@ -83,14 +83,20 @@ function readLabelSmoothing(entries: Entries, reading: Reading): number | undefi
   return value;
 }
 
-/** TRL's own account of losses that take no divergence, since v0.29 (trl#6559). */
+/** What TRL v0.29 – v1.9 did about losses that take no divergence (trl#6559). */
 function scores(types: readonly LossType[]): string {
   const scored = types.filter((type) => ["nca_pair", "bco_pair", "sppo_hard", "apo_down"].includes(type));
   return scored.length > 0 ? ` (TRL v0.29 – v1.9 put it into ${listed(scored)}, later versions refuse it)` : "";
 }
 
+/** Losses that divide each score by a length of its own, and so feel the constants of an f-divergence. */
+const isPerToken = (type: LossType): boolean => {
+  const loss: Loss = losses[type];
+  return "margin" in loss && loss.normalised === true;
+};
+
 function readDivergence({ types }: Entries, { get, before, trl, versioned, warn }: Reading) {
-  const none: { fDivergence?: FDivergence; fAlpha?: number } = {};
+  const none: { fDivergence?: FDivergence; fAlpha?: number; fConstants?: boolean } = {};
   const fDivergence = divergenceOf(get("f_divergence_type") ?? "reverse_kl");
   const coefficient = get("f_alpha_divergence_coef");
   const old = before("0.29");
@@ -101,18 +107,26 @@ function readDivergence({ types }: Entries, { get, before, trl, versioned, warn 
   }
   if (fDivergence === undefined || fDivergence === "reverse_kl") return none;
   const without = obstacles(types, (type) => (old ? hadDivergence.includes(type) : takesDivergence(type)));
+  const refused = without.filter((type) => !isLikelihood(type));
+  if (refused.length > 0 && !before("1.10")) {
+    const expected = `expected "reverse_kl" beside ${listed(refused)} (as in ${trl})`;
+    const hint = apart(types, refused) + scores(refused);
+    throw new ParamError("unused-option", `config.f_divergence_type: ${expected}, got "${fDivergence}"${hint}`);
+  }
   if (without.length > 0) {
     const scored = old ? "" : scores(without);
     warn("f_divergence_type", `${listed(without)} does not use it${scored}; left out${apart(types, without)}`);
     return none;
   }
-  if (!isAlpha) return { fDivergence };
+  // TRL up to v1.9 dropped the constants of the scores.
+  const constants = before("1.10") && types.some(isPerToken) ? { fConstants: false } : {};
+  if (!isAlpha) return { fDivergence, ...constants };
   if (old) {
     // Margin (e^(−α'c) − e^(−α'a))/α' up to v0.28, (e^((α−1)a) − e^((α−1)c))/(α−1) since: α = 1 − α'.
     if (coefficient === 0) {
       warn("f_alpha_divergence_coef", `${trl} divides by this 0; here it is the limit, reverse_kl`);
     }
-    return { fDivergence, fAlpha: 1 - (coefficient ?? 1) };
+    return { fDivergence, fAlpha: 1 - (coefficient ?? 1), ...constants };
   }
   if (coefficient !== undefined && coefficient !== 0.5 && !versioned) {
     warn(
@@ -121,7 +135,7 @@ function readDivergence({ types }: Entries, { get, before, trl, versioned, warn 
         'configuration, name the version, as in { version: "0.28.0" }',
     );
   }
-  return coefficient === undefined ? { fDivergence } : { fDivergence, fAlpha: coefficient };
+  return { fDivergence, ...(coefficient === undefined ? {} : { fAlpha: coefficient }), ...constants };
 }
 
 function readLdAlpha({ types }: Entries, { get, before, trl, warn }: Reading): number | undefined {

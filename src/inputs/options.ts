@@ -18,7 +18,7 @@ const readNames = recordOf(
   { what: "options", field: "an option", synonyms: lossSynonyms },
   (given: LossCallOptions): LossCallOptions => {
     const { lossType, lossWeights, beta, labelSmoothing, discopopTau, rewardShift } = given;
-    const { fDivergence, fAlpha, referenceFree, ldAlpha, weighting } = given;
+    const { fDivergence, fAlpha, fConstants, referenceFree, ldAlpha, weighting } = given;
     const { out, inPlace, gradType, gradScale, accumulate, metrics, validate, signal, onProgress, transfer } = given;
     const { logitScale, logitSoftcap, temperature } = given;
     return {
@@ -30,6 +30,7 @@ const readNames = recordOf(
       rewardShift,
       fDivergence,
       fAlpha,
+      fConstants,
       referenceFree,
       ldAlpha,
       weighting,

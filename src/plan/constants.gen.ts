@@ -109,6 +109,24 @@ export const kernelConstants = {
     cap,
     slopeUnit,
   ],
+  margin_js_anchored: () => [
+    1,
+    0.6,
+    -0.5,
+    0.5,
+    Math.log(2),
+  ],
+  margin_power_anchored: (k: number, cap: number, unit: number, slopeUnit: number) => [
+    k,
+    Math.min(cap, 1e+30),
+    -1e+30,
+    80,
+    1,
+    unit / k,
+    0.5,
+    cap,
+    slopeUnit,
+  ],
 } as const;
 
 export type KernelName = keyof typeof kernelConstants;

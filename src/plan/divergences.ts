@@ -2,7 +2,9 @@
 //
 // A margin function takes the log-ratios and the two lengths that divide the scores (1 for losses that do not normalise),
 // then the divergence's constants, and returns [d, dd/da, dd/dc]. It is printed as a kernel like the losses are.
-// Paper     Wang et al. 2023, "Beyond Reverse KL", arXiv:2309.16240; TRL drops the constants of f'.
+// Constants of the scores cancel in their difference unless each is divided by a length of its own. Losses per token take the
+// "anchored" forms, whose scores are 0 at r = 0, as in the paper and in TRL since v1.10; earlier versions dropped the constants.
+// Paper     Wang et al. 2023, "Beyond Reverse KL", arXiv:2309.16240
 
 import { sigmoid, softplus } from "../losses/math.ts";
 
@@ -46,7 +48,7 @@ export const jsDivergence: Margin = (a, c, chosenLength, rejectedLength) => {
  *
  * The larger power is taken out of the difference, e^M·(1/n − e^−|s−t|/m) or the mirror image: an overflow is ±∞, not ∞ − ∞.
  * Where the powers are close, expm1 keeps the digits that the difference would lose (near α = 1, or a ≈ c); where they are
- * far apart it would lose those of the smaller 1/n. The slope is 0 where the cap is active.
+ * far apart it would lose those of the smaller 1/n. The slope is 0 from the cap on, as TRL's is.
  * The bounds of ±1e30 change no power, e^±1e30 being ∞ and 0 already; they keep ∞ − ∞ out of the exponents.
  */
 export const powerDivergence: Margin = (a, c, chosenLength, rejectedLength, k, cap, unit, slopeUnit) => {
@@ -67,7 +69,57 @@ export const powerDivergence: Margin = (a, c, chosenLength, rejectedLength, k, c
   const scaled = rest * (unit / k);
   return [
     rest === 0 ? 0 : most > 80 ? root * (root * scaled) : Math.exp(most) * scaled,
-    k * a > cap ? 0 : chosenRoot * (chosenRoot * (perChosen * slopeUnit)),
-    k * c > cap ? 0 : -(rejectedRoot * (rejectedRoot * (perRejected * slopeUnit))),
+    s >= cap ? 0 : chosenRoot * (chosenRoot * (perChosen * slopeUnit)),
+    t >= cap ? 0 : -(rejectedRoot * (rejectedRoot * (perRejected * slopeUnit))),
+  ];
+};
+
+/**
+ * f(r) = log 2 + log σ(r).
+ *
+ * With the smaller of 1/n and 1/m times the difference of the scores, only the rest of the larger one is left to be multiplied
+ * with a score: nothing cancels that does not cancel in the margin itself. Near 0 a score is −log1p(expm1(−r)/2), which keeps
+ * the digits that log 2 − softplus(−r) would lose.
+ */
+export const jsAnchored: Margin = (a, c, chosenLength, rejectedLength) => {
+  const perChosen = 1 / Math.max(chosenLength, 1);
+  const perRejected = 1 / Math.max(rejectedLength, 1);
+  const gap = a - c;
+  const ratio = Math.max(Math.min(sigmoid(-a) * Math.expm1(gap), 1), -0.5);
+  const difference = Math.abs(gap) < 0.6 ? Math.log1p(ratio) : softplus(-c) - softplus(-a);
+  const rest = perChosen - perRejected;
+  const r = rest < 0 ? c : a;
+  const half = Math.max(Math.min(0.5 * Math.expm1(-r), 1), -0.5);
+  const score = Math.abs(r) < 1 ? -Math.log1p(half) : Math.log(2) - softplus(-r);
+  const margin = difference * Math.min(perChosen, perRejected);
+  return [rest === 0 ? margin : margin + score * rest, sigmoid(-a) * perChosen, -sigmoid(-c) * perRejected];
+};
+
+/**
+ * f(r) = (e^t − 1) / k, t = min(k·r, cap), in the units of `powerDivergence`.
+ *
+ * The difference of the powers is e^M·expm1(−|s−t|), which keeps its digits at any distance, and is put together with the rest
+ * as in `jsAnchored`. Where e^M leaves float32 the constants are nothing beside it.
+ */
+export const powerAnchored: Margin = (a, c, chosenLength, rejectedLength, k, cap, unit, slopeUnit) => {
+  const perChosen = 1 / Math.max(chosenLength, 1);
+  const perRejected = 1 / Math.max(rejectedLength, 1);
+  const s = Math.max(Math.min(k * a, Math.min(cap, 1e30)), -1e30);
+  const t = Math.max(Math.min(k * c, Math.min(cap, 1e30)), -1e30);
+  const gap = s - t;
+  const drop = Math.expm1(-Math.abs(gap));
+  const shared = (gap >= 0 ? -drop : drop) * Math.min(perChosen, perRejected);
+  const rest = perChosen - perRejected;
+  const u = rest < 0 ? t : s;
+  const chosenRoot = Math.exp(0.5 * s);
+  const rejectedRoot = Math.exp(0.5 * t);
+  const root = Math.max(chosenRoot, rejectedRoot);
+  const most = Math.max(s, t);
+  const far = (shared + Math.exp(u - most) * rest) * (unit / k);
+  const near = (Math.exp(most) * shared + Math.expm1(u) * rest) * (unit / k);
+  return [
+    most > 80 ? (far === 0 ? 0 : root * (root * far)) : near,
+    s >= cap ? 0 : chosenRoot * (chosenRoot * (perChosen * slopeUnit)),
+    t >= cap ? 0 : -(rejectedRoot * (rejectedRoot * (perRejected * slopeUnit))),
   ];
 };

@@ -12,16 +12,22 @@ import { inRange, type Param, rangeText } from "../losses/ranges.ts";
 import { unknownLoss } from "../losses/unknown.ts";
 import { kindOf, shown } from "../messages.ts";
 import type { LossOptions } from "../types.ts";
-import { jsDivergence, type Margin, powerDivergence } from "./divergences.ts";
+import { jsAnchored, jsDivergence, type Margin, powerAnchored, powerDivergence } from "./divergences.ts";
 import { isRunningMean, type RunningMean } from "./running-mean.ts";
 
 export { arrayKind, kindOf, shown } from "../messages.ts";
 
 /** How the margin of a pair is formed: the printed kernel's name, the function, its constants. */
 export interface Divergence {
-  readonly id: "js" | "power";
+  readonly id: "js" | "power" | "js_anchored" | "power_anchored";
   readonly margin: Margin;
   readonly constants: readonly number[];
+}
+
+/** The forms of a divergence: without the constants of its scores, and with them. */
+interface Forms {
+  readonly plain: Divergence;
+  readonly anchored: Divergence;
 }
 
 /** One entry of the list of losses. */
@@ -54,7 +60,8 @@ export function planLosses(options: LossOptions): Plan {
   const weights = readWeights(options.lossWeights, chosen.length);
   const shift = typeof rewardShift === "object" ? checkShift(rewardShift) : undefined;
   checkNames(options, chosen);
-  const divergence = readDivergence(options, chosen);
+  const forms = readDivergence(options, chosen);
+  const anchored = readConstants(options, chosen);
   const rewardBeta = readBeta(options, chosen);
   const terms: Term[] = [];
   for (let j = 0; j < chosen.length; j++) {
@@ -66,8 +73,10 @@ export function planLosses(options: LossOptions): Plan {
       const param = loss.params[name] as Param;
       params.push(name === "rewardShift" && shift ? 0 : readParam(options, name, param, loss.id));
     }
-    const takesMargin = "margin" in loss && !loss.sorted;
-    terms.push({ loss, weight: weights?.[j] ?? 1, params, shiftAt, divergence: takesMargin ? divergence : undefined });
+    // Constants cancel where both scores are divided alike.
+    const form = "margin" in loss && loss.normalised && anchored ? forms?.anchored : forms?.plain;
+    const divergence = "margin" in loss && !loss.sorted ? form : undefined;
+    terms.push({ loss, weight: weights?.[j] ?? 1, params, shiftAt, divergence });
   }
   return { terms, beta: rewardBeta, referenceFree: options.referenceFree ?? false, shift };
 }
@@ -142,7 +151,24 @@ function checkNames(options: LossOptions, chosen: readonly Loss[]): void {
 const unused = (name: string, chosen: readonly Loss[], why: string): ParamError =>
   new ParamError("unused-option", `${name}: not used by ${chosen.map((loss) => loss.id).join(", ")} (${why})`);
 
-function readDivergence(options: LossOptions, chosen: readonly Loss[]): Divergence | undefined {
+/** Whether scores keep their constants. */
+function readConstants(
+  { fDivergence = "reverse_kl", fConstants = true }: LossOptions,
+  chosen: readonly Loss[],
+): boolean {
+  if (typeof fConstants !== "boolean") {
+    throw new KindError(`fConstants: expected true or false, got ${kindOf(fConstants)}`);
+  }
+  if (fConstants) return true;
+  if (fDivergence === "reverse_kl")
+    throw new ParamError("unused-option", "fConstants: not used by reverse_kl, which has none");
+  const isPerToken = (loss: Loss): boolean => "margin" in loss && loss.normalised === true;
+  if (chosen.some(isPerToken)) return false;
+  const users = lossTypes.filter((id) => isPerToken(losses[id]));
+  throw unused("fConstants", chosen, `used by ${users.join(", ")}`);
+}
+
+function readDivergence(options: LossOptions, chosen: readonly Loss[]): Forms | undefined {
   const { fDivergence = "reverse_kl", fAlpha, referenceFree = false } = options;
   if (typeof referenceFree !== "boolean") {
     throw new KindError(`referenceFree: expected true or false, got ${kindOf(referenceFree)}`);
@@ -177,13 +203,22 @@ function readDivergence(options: LossOptions, chosen: readonly Loss[]): Divergen
   return make(fAlpha ?? 0.5);
 }
 
+const js: Forms = {
+  plain: { id: "js", margin: jsDivergence, constants: [] },
+  anchored: { id: "js_anchored", margin: jsAnchored, constants: [] },
+};
+
+const power = (...constants: [k: number, cap: number]): Forms => ({
+  plain: { id: "power", margin: powerDivergence, constants },
+  anchored: { id: "power_anchored", margin: powerAnchored, constants },
+});
+
 // TRL's caps on the exponent of the α-divergence in float32; its fall-back to the log-ratio near α = 1.
-const divergences: Record<string, (alpha: number) => Divergence | undefined> = {
+const divergences: Record<string, (alpha: number) => Forms | undefined> = {
   reverse_kl: () => undefined,
-  forward_kl: () => ({ id: "power", margin: powerDivergence, constants: [-1, Infinity] }),
-  js_divergence: () => ({ id: "js", margin: jsDivergence, constants: [] }),
-  alpha_divergence: (alpha) =>
-    Math.abs(alpha - 1) < 1e-6 ? undefined : { id: "power", margin: powerDivergence, constants: [alpha - 1, 80] },
+  forward_kl: () => power(-1, Infinity),
+  js_divergence: () => js,
+  alpha_divergence: (alpha) => (Math.abs(alpha - 1) < 1e-6 ? undefined : power(alpha - 1, 80)),
 };
 
 const divergenceNames = Object.keys(divergences);

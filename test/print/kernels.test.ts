@@ -4,7 +4,14 @@ import { describe, expect, it } from "vitest";
 import { kernels } from "../../scripts/generate/kernels.ts";
 import type { Loss } from "../../src/losses/define.ts";
 import { losses } from "../../src/losses/index.ts";
-import { jsDivergence, type Margin, powerDivergence, reverseKl } from "../../src/plan/divergences.ts";
+import {
+  jsAnchored,
+  jsDivergence,
+  type Margin,
+  powerAnchored,
+  powerDivergence,
+  reverseKl,
+} from "../../src/plan/divergences.ts";
 import type { Kernel } from "../../src/print/kernel.ts";
 import { type Numbers, operationsOf, repeated, targets, wgslBody } from "../support/printed.ts";
 
@@ -18,7 +25,10 @@ describe("every kernel of the table", () => {
     ]);
   });
 
-  const margins: Readonly<Record<string, Margin>> = { margin_js: jsDivergence, margin_power: powerDivergence };
+  const margins: Readonly<Record<string, Margin>> = {
+    ...{ margin_js: jsDivergence, margin_power: powerDivergence },
+    ...{ margin_js_anchored: jsAnchored, margin_power_anchored: powerAnchored },
+  };
   const byId = losses as Readonly<Record<string, Loss>>;
 
   /** The definition itself, with the gradients scaled. */

@@ -63,6 +63,8 @@ interface Hyper {
   discopopTau?: number;
   /** Of the α-divergence α − 1, of the forward KL −1; the js divergence, or none. */
   score?: number | "js";
+  /** Whether scores are 0 at a log-ratio of 0; default true. */
+  fConstants?: boolean;
 }
 
 interface Ratios {
@@ -77,14 +79,14 @@ type Triple = readonly [loss: number, da: number, dc: number];
 /** The α-divergence's cap, in TRL's float32. */
 const CAP = 80;
 
-function score(r: bigint, kind: Hyper["score"]): [f: bigint, slope: bigint] {
+function score(r: bigint, { score: kind, fConstants = true }: Hyper): [f: bigint, slope: bigint] {
   if (kind === undefined) return [r, ONE];
-  if (kind === "js") return [-softplus(-r), sigmoid(-r)];
+  if (kind === "js") return [(fConstants ? LN2 : 0n) - softplus(-r), sigmoid(-r)];
   const k = fixed(kind);
   const t = mul(k, r);
-  const capped = kind !== -1 && t > BigInt(CAP) * ONE;
+  const capped = kind !== -1 && t >= BigInt(CAP) * ONE;
   const power = exp(capped ? BigInt(CAP) * ONE : t);
-  return [div(power, k), capped ? 0n : power];
+  return [div(power - (fConstants ? ONE : 0n), k), capped ? 0n : power];
 }
 
 /** Losses of the margin: value and slope. */
@@ -167,8 +169,8 @@ export function exactLoss(id: string, { a, c, chosenLength, rejectedLength }: Ra
   }
   const normalised = id === "sigmoid_norm" || id === "ipo";
   const [n, m] = normalised ? [fixed(chosenLength), fixed(rejectedLength)] : [ONE, ONE];
-  const [f, df] = score(fixed(a), hyper.score);
-  const [g, dg] = score(fixed(c), hyper.score);
+  const [f, df] = score(fixed(a), hyper);
+  const [g, dg] = score(fixed(c), hyper);
   const margin = margins[id === "sigmoid_norm" ? "sigmoid" : id] as (typeof margins)["sigmoid"];
   const [loss, slope] = (margin as NonNullable<typeof margin>)(div(f, n) - div(g, m), beta, hyper);
   return [toNumber(loss), toNumber(div(mul(slope, df), n)), toNumber(-div(mul(slope, dg), m))];

@@ -51,15 +51,15 @@ export function readGolden<T>(name: string): T {
 }
 
 /** A batch as float32 arrays. The old `dpo_loss` took log-probs that were averages already: lengths of 1. */
-export function pairsOfBatch(batch: Batch, legacy: boolean): PairLogps {
+export function pairsOfBatch(batch: Batch, averaged: boolean): PairLogps {
   const ones = batch.policy_chosen_logps.map(() => 1);
   return {
     policyChosen: Float32Array.from(batch.policy_chosen_logps),
     policyRejected: Float32Array.from(batch.policy_rejected_logps),
     referenceChosen: Float32Array.from(batch.ref_chosen_logps),
     referenceRejected: Float32Array.from(batch.ref_rejected_logps),
-    chosenLengths: Float32Array.from((!legacy && batch.chosen_lengths) || ones),
-    rejectedLengths: Float32Array.from((!legacy && batch.rejected_lengths) || ones),
+    chosenLengths: Float32Array.from((!averaged && batch.chosen_lengths) || ones),
+    rejectedLengths: Float32Array.from((!averaged && batch.rejected_lengths) || ones),
   };
 }
 

@@ -54,6 +54,10 @@ const wrongKinds: Refusal[] = (
     [{ beta: 1n }, /^beta: expected a number, got a bigint$/],
     [{ lossType: "bco_pair", rewardShift: {} }, /^rewardShift: expected a number.*, got an object$/],
     [{ fDivergence: "alpha_divergence", fAlpha: "0.5" }, /^fAlpha: expected a number, got a string$/],
+    [
+      { fDivergence: "js_divergence", lossType: "ipo", fConstants: 0 },
+      /^fConstants: expected true or false, got a number$/,
+    ],
     [{ referenceFree: 1 }, /^referenceFree: expected true or false, got a number$/],
     [{ gradScale: "2" }, /^gradScale: expected a number, got a string$/],
     [{ onProgress: "yes" }, /^onProgress: expected a function, got a string$/],
@@ -110,6 +114,11 @@ const unused: Refusal[] = (
         ] as const,
     ),
     [{ lossType: ["sigmoid", "apo_zero"], fDivergence: "forward_kl" }, /^fDivergence: forward_kl .* for apo_zero \(/],
+    [{ fConstants: false, lossType: "ipo" }, /^fConstants: not used by reverse_kl, which has none$/],
+    [
+      { fConstants: false, fDivergence: "js_divergence", lossType: ["sigmoid", "hinge"] },
+      /^fConstants: not used by sigmoid, hinge \(used by sigmoid_norm, ipo\)$/,
+    ],
     [{ fAlpha: 0.3 }, /^fAlpha: not used by reverse_kl \(used by alpha_divergence\)$/],
     [{ fDivergence: "js_divergence", fAlpha: 2 }, /^fAlpha: not used by js_divergence \(used by alpha_divergence\)$/],
     [

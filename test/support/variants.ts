@@ -35,9 +35,9 @@ export const divergences: readonly { fDivergence: FDivergence; fAlpha?: number }
 ];
 
 const variant = (id: LossType, options: LossOptions): Variant => {
-  const { fDivergence, fAlpha = "", ...params } = options;
+  const { fDivergence, fAlpha = "", fConstants, ...params } = options;
   const words = Object.entries(params).map(([key, value]) => `${key} ${value}`);
-  if (fDivergence) words.push(`${fDivergence} ${fAlpha}`.trim());
+  if (fDivergence) words.push(`${fDivergence} ${fAlpha}${fConstants === false ? " without constants" : ""}`.trim());
   return { name: [id, ...words].join(", "), id, loss: table[id], options: { lossType: id, ...options } };
 };
 
@@ -55,6 +55,12 @@ export const tunedVariants: readonly Variant[] = [
 /** Each loss of a score difference under each f-divergence. */
 export const divergedVariants: readonly Variant[] = lossTypes
   .filter((id) => takesDivergence(table[id]))
-  .flatMap((id) => divergences.map((divergence) => variant(id, divergence)));
+  .flatMap((id) => [
+    ...divergences.map((divergence) => variant(id, divergence)),
+    // Losses per token alone feel them.
+    ...(isNormalised(table[id]) ? divergences.slice(0, 4) : []).map((one) =>
+      variant(id, { ...one, fConstants: false }),
+    ),
+  ]);
 
 export const variants: readonly Variant[] = [...plainVariants, ...tunedVariants, ...divergedVariants];

@@ -48,7 +48,7 @@ onDawn("logits on WebGPU", () => {
   describe.each(layoutNames)("pipeline.json, %s", (layout) => {
     it.each(cases.map((golden) => [golden.id, golden] as const))("%s", async (_id, golden) => {
       const { f64, loss_types, loss_weights } = golden;
-      const options = optionsOf(golden);
+      const options = optionsOf(golden, "1.9.2");
       const { batch, unpack } = layouts[layout](logitsOfRows(batches[golden.batch] as Rows));
       const weights = loss_weights ?? loss_types.map(() => 1);
       const lists = f64.per_pair as number[][];

@@ -17,11 +17,14 @@ export interface DivergedParams {
  */
 export function divergedParams({ loss, params, divergence }: Term, gradScale: number): DivergedParams {
   // Powers alone leave float32.
-  if (divergence?.id !== "power") return { gradScale, loss: params, margin: divergence?.constants ?? [] };
+  if (!divergence || divergence.id === "js" || divergence.id === "js_anchored") {
+    return { gradScale, loss: params, margin: divergence?.constants ?? [] };
+  }
   const at = Object.keys(loss.params).indexOf("beta");
   const beta = params[at];
-  const unit = beta !== undefined && "margin" in loss && seesProduct(loss) ? powerOfTwo(beta) : 1;
-  const slopeUnit = powerOfTwo(unit * gradScale) / HEADROOM;
+  const product = beta !== undefined && "margin" in loss && seesProduct(loss);
+  const unit = product ? powerOfTwo(beta) : 1;
+  const slopeUnit = powerOfTwo(unit * gradScale) / (product ? HEADROOM : 1);
   return {
     gradScale: (gradScale * unit) / slopeUnit,
     loss: params.map((param, i) => (i === at ? param / unit : param)),
@@ -43,7 +46,8 @@ function seesProduct(loss: MarginLoss): boolean {
 
 const products = new WeakMap<MarginLoss, boolean>();
 
-// A loss's slope in units of β may be as small as this inverse before a gradient within float32 is lost.
+// A loss's slope in units of β may be as small as this inverse before a gradient within float32 is lost. Slopes that are not
+// in such units (ipo's) are as large as the margin, and have no room above them to give.
 const HEADROOM = 256;
 
 // Held where its inverse is a float32 too.

@@ -95,11 +95,21 @@ function pack(job: PairJob, options: PairLossOptions, start: number, n: number, 
   };
   const from = <Name extends keyof PairJob>(names: readonly Name[]) =>
     Object.fromEntries(names.map((name) => [name, part(job[name] as LengthArray | undefined)]));
-  const { lossWeights, beta, labelSmoothing, discopopTau, fDivergence, fAlpha, referenceFree } = options;
+  const { lossWeights, beta, labelSmoothing, discopopTau, fDivergence, fAlpha, fConstants, referenceFree } = options;
   const { terms } = job.plan;
   const shifted = terms.find(({ loss }) => "rewardShift" in loss.params);
   const rewardShift = shifted?.params[Object.keys(shifted.loss.params).indexOf("rewardShift")];
-  const plan = { lossWeights, beta, labelSmoothing, discopopTau, fDivergence, fAlpha, referenceFree, rewardShift };
+  const plan = {
+    lossWeights,
+    beta,
+    labelSmoothing,
+    discopopTau,
+    fDivergence,
+    fAlpha,
+    fConstants,
+    referenceFree,
+    rewardShift,
+  };
   return {
     options: { ...plan, lossType: terms.map(({ loss }) => loss.id) },
     pairs: n,

@@ -202,26 +202,69 @@ fn margin_js(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f3
 
 // src/plan/divergences.ts; k: k, Math.min(cap, 1e+30), -1e+30, 0.7, 1, 80, 0.5, unit / k, cap, slopeUnit
 fn margin_power(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, 10>) -> vec3f {
-  let t = (k[0] * a);
-  let s = max(min(t, k[1]), k[2]);
-  let t1 = (k[0] * c);
-  let t2 = max(min(t1, k[1]), k[2]);
-  let gap = (s - t2);
-  let t3 = abs(gap);
+  let s = max(min((k[0] * a), k[1]), k[2]);
+  let t = max(min((k[0] * c), k[1]), k[2]);
+  let gap = (s - t);
+  let t1 = abs(gap);
   let perChosen = (k[4] / max(chosenLength, k[4]));
   let perRejected = (k[4] / max(rejectedLength, k[4]));
-  let t4 = (gap >= 0.0);
-  let drop = expm1(-(t3));
-  let near = ((perChosen - perRejected) + select((drop * perChosen), (-(drop) * perRejected), t4));
+  let t2 = (gap >= 0.0);
+  let drop = expm1(-(t1));
+  let near = ((perChosen - perRejected) + select((drop * perChosen), (-(drop) * perRejected), t2));
   let e_gap = exp_neg_abs(gap);
-  let far = select(((e_gap * perChosen) - perRejected), (perChosen - (e_gap * perRejected)), t4);
-  let rest1 = select(far, near, (t3 < k[3]));
-  let most = max(s, t2);
+  let far = select(((e_gap * perChosen) - perRejected), (perChosen - (e_gap * perRejected)), t2);
+  let rest1 = select(far, near, (t1 < k[3]));
+  let most = max(s, t);
   let chosenRoot = exp_f32((k[6] * s));
-  let rejectedRoot = exp_f32((k[6] * t2));
+  let rejectedRoot = exp_f32((k[6] * t));
   let root = max(chosenRoot, rejectedRoot);
   let scaled = (rest1 * k[7]);
-  return vec3f(select(select((exp_f32(most) * scaled), (root * (root * scaled)), (most > k[5])), 0.0, (rest1 == 0.0)), select((chosenRoot * (chosenRoot * (perChosen * k[9]))), 0.0, (t > k[8])), select(-((rejectedRoot * (rejectedRoot * (perRejected * k[9])))), 0.0, (t1 > k[8])));
+  return vec3f(select(select((exp_f32(most) * scaled), (root * (root * scaled)), (most > k[5])), 0.0, (rest1 == 0.0)), select((chosenRoot * (chosenRoot * (perChosen * k[9]))), 0.0, (s >= k[8])), select(-((rejectedRoot * (rejectedRoot * (perRejected * k[9])))), 0.0, (t >= k[8])));
+}
+
+// src/plan/divergences.ts; k: 1, 0.6, -0.5, 0.5, Math.log(2)
+fn margin_js_anchored(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, 5>) -> vec3f {
+  let perChosen = (k[0] / max(chosenLength, k[0]));
+  let perRejected = (k[0] / max(rejectedLength, k[0]));
+  let rest1 = (perChosen - perRejected);
+  let gap = (a - c);
+  let e_a = exp_neg_abs(a);
+  let inverse_a = (k[0] / (k[0] + e_a));
+  let sigmoid_neg_a = (select(k[0], e_a, (a >= 0.0)) * inverse_a);
+  let ratio = max(min((sigmoid_neg_a * expm1(gap)), k[0]), k[2]);
+  let e_c = exp_neg_abs(c);
+  let log1p_c = log1p(e_c);
+  let log1p_a = log1p(e_a);
+  let difference = select(((log1p_c - min(c, 0.0)) - (log1p_a - min(a, 0.0))), log1p(ratio), (abs(gap) < k[1]));
+  let margin = (difference * min(perChosen, perRejected));
+  let r = select(a, c, (rest1 < 0.0));
+  let half1 = max(min((k[3] * expm1(-(r))), k[0]), k[2]);
+  let e_r = exp_neg_abs(r);
+  let log1p_r = log1p(e_r);
+  let score = select((k[4] - (log1p_r - min(r, 0.0))), -(log1p(half1)), (abs(r) < k[0]));
+  let inverse_c = (k[0] / (k[0] + e_c));
+  let sigmoid_neg_c = (select(k[0], e_c, (c >= 0.0)) * inverse_c);
+  return vec3f(select((margin + (score * rest1)), margin, (rest1 == 0.0)), (sigmoid_neg_a * perChosen), (-(sigmoid_neg_c) * perRejected));
+}
+
+// src/plan/divergences.ts; k: k, Math.min(cap, 1e+30), -1e+30, 80, 1, unit / k, 0.5, cap, slopeUnit
+fn margin_power_anchored(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, k: array<f32, 9>) -> vec3f {
+  let s = max(min((k[0] * a), k[1]), k[2]);
+  let t = max(min((k[0] * c), k[1]), k[2]);
+  let most = max(s, t);
+  let gap = (s - t);
+  let drop = expm1(-(abs(gap)));
+  let perChosen = (k[4] / max(chosenLength, k[4]));
+  let perRejected = (k[4] / max(rejectedLength, k[4]));
+  let shared1 = (select(drop, -(drop), (gap >= 0.0)) * min(perChosen, perRejected));
+  let rest1 = (perChosen - perRejected);
+  let u = select(s, t, (rest1 < 0.0));
+  let far = ((shared1 + (exp_f32((u - most)) * rest1)) * k[5]);
+  let chosenRoot = exp_f32((k[6] * s));
+  let rejectedRoot = exp_f32((k[6] * t));
+  let root = max(chosenRoot, rejectedRoot);
+  let near = (((exp_f32(most) * shared1) + (expm1(u) * rest1)) * k[5]);
+  return vec3f(select(near, select((root * (root * far)), 0.0, (far == 0.0)), (most > k[3])), select((chosenRoot * (chosenRoot * (perChosen * k[8]))), 0.0, (s >= k[7])), select(-((rejectedRoot * (rejectedRoot * (perRejected * k[8])))), 0.0, (t >= k[7])));
 }
 
 `;

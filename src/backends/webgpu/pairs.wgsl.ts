@@ -86,6 +86,8 @@ export const RESULTS = 5;
 const marginConstants = {
   js: kernelConstants.margin_js().length,
   power: kernelConstants.margin_power(1, 1, 1, 1).length,
+  js_anchored: kernelConstants.margin_js_anchored().length,
+  power_anchored: kernelConstants.margin_power_anchored(1, 1, 1, 1).length,
 };
 
 /** The fields of the parameters: unsigned integers, then floats, with how many of them. */
