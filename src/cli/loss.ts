@@ -11,11 +11,12 @@ import { expandPaths } from "./files.ts";
 import { gatherGroups } from "./groups.ts";
 import { gatherMargins } from "./margins.ts";
 import { type LossMean, lossesOfBatches } from "./mean-loss.ts";
+import { openOutput } from "./out.ts";
 import { withProgress } from "./progress.ts";
 import { addToMap, type ColumnMap, columnNames, missingIn, type PairReader, readPairs } from "./read-pairs.ts";
 import { refusal } from "./refusal.ts";
 import { type Report, toJson, toTable } from "./report.ts";
-import { joinSources, openSource, peekRow, type Source } from "./source.ts";
+import { joinSources, openSource, peekRow, type Source, type Wanted } from "./source.ts";
 
 /** What commander makes of the words: the options of the loss under the interface's own names, and the rest. */
 interface Flags extends LossOptions {
@@ -27,6 +28,7 @@ interface Flags extends LossOptions {
   allowNan?: true;
   map?: ColumnMap;
   groupBy?: string;
+  out?: string;
   json?: true;
 }
 
@@ -67,6 +69,7 @@ export function addLoss(program: Command): void {
     .option("--batch-size <pairs|all>", "pairs per call; matters to losses that compare pairs of a batch", size, 65536)
     .option("--map <field=column>", "a field under another name; may be given several times", addToMap)
     .option("--group-by <column>", "means for each value of a column, too")
+    .option("--out <file>", "write loss, rewards and margin of each pair beside its columns: .jsonl, .csv or .parquet")
     .option("--finite", "refuse NaN and infinities, naming line and field")
     .option("--allow-nan", "end with status 0 even if a loss is NaN")
     .option("--json", "print one JSON object")
@@ -81,11 +84,12 @@ export function addLoss(program: Command): void {
 }
 
 async function run(files: readonly string[], flags: Flags): Promise<Report> {
-  const { config, trlVersion, backend: wanted, batchSize, finite = false, map = {}, groupBy, ...rest } = flags;
+  const { config, trlVersion, backend: wanted, batchSize, finite = false, map = {}, groupBy, out, ...rest } = flags;
   const { json: _json, allowNan: _allowNan, ...given } = rest;
   if (trlVersion !== undefined && config === undefined) throw refusal("--trl-version: needs --config");
   const paths = await expandPaths(files);
-  const opened = joinSources(await openAll(paths, [...columnNames(map), ...(groupBy === undefined ? [] : [groupBy])]));
+  const columns = [...columnNames(map), ...(groupBy === undefined ? [] : [groupBy])];
+  const opened = joinSources(await openAll(paths, out === undefined ? columns : "all"));
   const isAll = isEvery(given.lossType);
   const { source, asked, left } = isAll ? await askAll(opened, given, map) : { source: opened, asked: given, left: [] };
   const fromConfig = config === undefined ? undefined : await readConfig(config, trlVersion, asked);
@@ -94,21 +98,37 @@ async function run(files: readonly string[], flags: Flags): Promise<Report> {
   const backend: Backend = await backends[wanted]();
   const start = performance.now();
   const needs = { ...needsOf(plan), policyChosen: "every loss" };
-  const pairs = readPairs(source, { needs, batchSize, finite, map, groupBy });
+  const pairs = readPairs(source, { needs, batchSize, finite, map, groupBy, keepFields: out !== undefined });
   const parts = plan.terms.length > 1 ? plan.terms.map((term) => alone(term, options)) : [];
   const calls = isAll ? parts : [options, ...parts];
   const margins = gatherMargins();
   // Ranks and likelihoods are the batch's; a sum with one of them is not a pair's own either.
   const isOwn = plan.terms.every(({ loss }) => !("likelihood" in loss || ("margin" in loss && loss.sorted)));
   const groups = groupBy === undefined ? undefined : gatherGroups(groupBy, isOwn);
-  const result = await withProgress(source, () =>
-    lossesOfBatches(backend, source, pairs.batches, calls, (result, batch) => {
+  if (isAll && out !== undefined) throw refusal("--out: needs losses that are summed up, not all");
+  const output = out === undefined ? undefined : await openOutput(out, paths);
+  const compute = () =>
+    lossesOfBatches(backend, source, pairs.batches, calls, async (result, batch) => {
       margins.add(result);
       groups?.add(result, batch.groups);
-    }),
-  );
+      await output?.add(batch.fields, result);
+    });
+  let written: string[] = [];
+  const work = async () => {
+    try {
+      const losses = await compute();
+      if (losses.pairs === 0) throw refusal(`${source.name}: no pairs`);
+      if (output && isHollow("rewards/margins", pairs))
+        throw refusal("--out: not all pairs have what rewards are made of");
+      written = (await output?.keep()) ?? [];
+      return losses;
+    } catch (error) {
+      await output?.drop();
+      throw error;
+    }
+  };
+  const result = await withProgress(source, work);
   const seconds = (performance.now() - start) / 1000;
-  if (result.pairs === 0) throw refusal(`${source.name}: no pairs`);
   const { name, reason } = backend;
   const [first, ...others] = result.means as [LossMean, ...LossMean[]];
   const ofParts = isAll ? result.means : others;
@@ -139,6 +159,7 @@ async function run(files: readonly string[], flags: Flags): Promise<Report> {
       ...left,
       ...batchNote(plan, result.batches, batchSize),
       ...absenceNotes(source, pairs),
+      ...written,
       ...(nan ? [`NaN: the loss of ${nan.pairs} of ${result.pairs} pairs, first ${source.place(nan.first)}`] : []),
     ],
   };
@@ -161,7 +182,7 @@ async function askAll(opened: Source, given: LossOptions, map: ColumnMap) {
   return { source, asked: { ...given, lossType }, left };
 }
 
-async function openAll(paths: readonly string[], wanted: readonly string[]): Promise<Source[]> {
+async function openAll(paths: readonly string[], wanted: Wanted): Promise<Source[]> {
   if (paths.filter((path) => path === "-").length > 1) throw refusal("-: standard input can be read once");
   const sources: Source[] = [];
   for (const path of paths) sources.push(await openSource(path, wanted));

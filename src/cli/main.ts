@@ -44,5 +44,6 @@ function report(error: unknown): number {
     return 1;
   }
   console.error(`error: ${error.message}`);
+  if (isRefusal) return Number(error.exitCode);
   return error instanceof BackendError ? 1 : 2;
 }

@@ -38,7 +38,7 @@ export async function lossesOfBatches(
   source: Source,
   batches: AsyncIterable<Batch>,
   calls: readonly LossOptions[],
-  onFirst: (result: PairLossResult, batch: Batch) => void,
+  onFirst: (result: PairLossResult, batch: Batch) => Promise<void>,
 ): Promise<FileLosses> {
   const sums = calls.map(() => sumUp());
   let pairs = 0;
@@ -49,7 +49,7 @@ export async function lossesOfBatches(
     for (const [i, options] of calls.entries()) {
       const result = compute(backend, source, batch, i === 0 ? { ...options, metrics: "full" } : options);
       sums[i]?.add(result, batch);
-      if (i === 0) onFirst(result, batch);
+      if (i === 0) await onFirst(result, batch);
     }
   }
   return { pairs, batches: count, means: sums.map((sum) => sum.means(pairs)) };

@@ -73,6 +73,8 @@ export interface ReadOptions {
   map?: ColumnMap | undefined;
   /** A column whose values go along with the pairs. */
   groupBy?: string | undefined;
+  /** Whether all fields of the pairs go along with them. */
+  keepFields?: boolean | undefined;
 }
 
 /** Some pairs of a file. The arrays are used again for the next batch. */
@@ -82,6 +84,8 @@ export interface Batch {
   readonly rows: Float64Array;
   /** The values of the column `groupBy`. */
   readonly groups: readonly unknown[];
+  /** All fields of the pairs, if they are kept. */
+  readonly fields: readonly Row[1][];
 }
 
 /** How many pairs have what no loss needs but the metrics tell of, and the first row that lacks it. */
@@ -108,7 +112,10 @@ type Columns = Record<Field["key"], Float64Array<ArrayBuffer>>;
  *
  * Throws    a refusal that names file, line and field
  */
-export function readPairs(source: Source, { needs, batchSize, finite, map = {}, groupBy }: ReadOptions): PairReader {
+export function readPairs(
+  source: Source,
+  { needs, batchSize, finite, map = {}, groupBy, keepFields }: ReadOptions,
+): PairReader {
   const known = columnNames(map);
   const namesByKey = new Map(fields.map((field) => [field.key, namesOf(field, map)]));
   const reference: Presence = { present: 0, absent: 0, firstAbsent: 0 };
@@ -119,10 +126,11 @@ export function readPairs(source: Source, { needs, batchSize, finite, map = {}, 
     let rows = new Float64Array(capacity);
     const columns = Object.fromEntries(fields.map(({ key }) => [key, new Float64Array(capacity)])) as Columns;
     let groups: unknown[] = [];
+    let kept: Row[1][] = [];
     let count = 0;
     const batch = (): Batch => {
       const values = fields.map(({ key }) => [key, columns[key].subarray(0, count)]);
-      return { pairs: Object.fromEntries(values) as PairLogps, rows: rows.subarray(0, count), groups };
+      return { pairs: Object.fromEntries(values) as PairLogps, rows: rows.subarray(0, count), groups, fields: kept };
     };
     for await (const block of source.rows) {
       for (const row of block) {
@@ -133,11 +141,13 @@ export function readPairs(source: Source, { needs, batchSize, finite, map = {}, 
         }
         rows[count] = row[0];
         if (groupBy !== undefined) groups.push(Object.hasOwn(row[1], groupBy) ? row[1][groupBy] : null);
+        if (keepFields) kept.push(row[1]);
         readRow(row, columns, count);
         if (++count < batchSize) continue;
         yield batch();
         count = 0;
         groups = [];
+        kept = [];
       }
     }
     if (count > 0) yield batch();

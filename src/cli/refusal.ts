@@ -1,4 +1,4 @@
-// Errors of the user's making: their message alone is printed, and the exit status is 2.
+// Errors that are no fault of the program: their message alone is printed, and they say the exit status, mostly 2.
 
 /**
  * Says what is wrong with the input or the command: `throw refusal("pairs.jsonl:17: not JSON")`. Names of columns and keys come
@@ -11,11 +11,17 @@ export const refusal = (message: string): Error =>
 export const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error && "errno" in error && typeof error.errno === "number";
 
+/** Not the user's doing: no space, a quota, a faulty disk. */
+const faults: readonly unknown[] = ["ENOSPC", "EDQUOT", "EIO"];
+
 /** Why the system could not open or read a file, without its code and call: "no such file or directory". */
 export function fileProblem(path: string, error: unknown): Error {
   const text = error instanceof Error ? error.message : String(error);
   const isPacking = isSystemError(error) && error.code?.startsWith("Z");
-  return refusal(`${path}: ${isPacking ? "damaged or cut off: " : ""}${text.replace(/^E[A-Z]+: ([^,]*).*$/s, "$1")}`);
+  const problem = refusal(
+    `${path}: ${isPacking ? "damaged or cut off: " : ""}${text.replace(/^E[A-Z]+: ([^,]*).*$/s, "$1")}`,
+  );
+  return isSystemError(error) && faults.includes(error.code) ? Object.assign(problem, { exitCode: 1 }) : problem;
 }
 
 /** What a value of a file is, in words. Never the text of a string: it may be a prompt that stands in the wrong place. */

@@ -35,9 +35,15 @@ export interface Report {
   notes: readonly string[];
 }
 
-/** One line of JSON. What JSON has no numbers for is written as it is read: "NaN", "Infinity", "-Infinity". */
+/**
+ * One line of JSON. What JSON has no numbers for is written as it is read: "NaN", "Infinity", "-Infinity"; integers beyond
+ * 2^53 as text.
+ */
 export const toJson = (value: unknown): string =>
-  JSON.stringify(value, (_, part) => (typeof part === "number" && !Number.isFinite(part) ? String(part) : part));
+  JSON.stringify(value, (_, part: unknown) => {
+    if (typeof part === "bigint") return Number.isSafeInteger(Number(part)) ? Number(part) : String(part);
+    return typeof part === "number" && !Number.isFinite(part) ? String(part) : part;
+  });
 
 /** Rows in a frame; rules are drawn above the rows of these numbers, and the columns of `right` are set to the right. */
 export const frame = (

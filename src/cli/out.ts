@@ -1,0 +1,175 @@
+// The pairs of a file with what the loss makes of each, written beside the columns that they came with.
+
+import { existsSync, realpathSync } from "node:fs";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type ColumnSource, fileWriter, ParquetWriter, schemaFromColumnData } from "hyparquet-writer";
+import { printable } from "../checks/printable.ts";
+import type { PairLossResult } from "../types.ts";
+import { fileProblem, isSystemError, refusal } from "./refusal.ts";
+import { toJson } from "./report.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What is added to a pair. */
+const resultNames = ["loss", "chosen_reward", "rejected_reward", "margin"] as const;
+
+interface Writer {
+  write(rows: readonly Fields[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+const writers: Readonly<Record<string, (path: string) => Promise<Writer>>> = {
+  jsonl: writeJsonl,
+  csv: writeCsv,
+  parquet: writeParquet,
+};
+
+export interface Output {
+  /** Writes a batch: the fields of its pairs, and its result. */
+  add(fields: readonly Fields[], result: PairLossResult): Promise<void>;
+  /** Puts the file in its place, when all has gone well. */
+  keep(): Promise<string[]>;
+  /** Removes what has been written. */
+  drop(): Promise<void>;
+}
+
+/**
+ * Opens a file to write to. It has another name until it is complete, so that no half of it is ever taken for the whole.
+ *
+ * Throws    a refusal for a name that ends otherwise than the formats do, for an input, and where writing fails
+ */
+export async function openOutput(path: string, inputs: readonly string[]): Promise<Output> {
+  const ending = /\.(\w+)$/.exec(path)?.[1]?.toLowerCase() ?? "";
+  const create = Object.hasOwn(writers, ending) ? writers[ending] : undefined;
+  if (!create)
+    throw refusal(`--out: expected a name ending in .${Object.keys(writers).join(", .")}, got ${printable(path)}`);
+  const isInput = (input: string): boolean => existsSync(input) && realpathSync(input) === realpathSync(path);
+  if (existsSync(path) && inputs.some(isInput)) throw refusal(`--out: ${path} is an input`);
+  const part = `${path}.part`;
+  const named = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw isSystemError(error) ? fileProblem(path, error) : error;
+    }
+  };
+  const writer = await named(() => create(part));
+  const replaced = new Set<string>();
+  const left = new Set<string>();
+  return {
+    add: (fields, result) =>
+      named(async () => {
+        const rows = fields.map((own, i) => {
+          const kept: Record<string, unknown> = {};
+          for (const [name, value] of Object.entries(own)) {
+            if (typeof value === "symbol") left.add(name);
+            else kept[name] = value;
+            if ((resultNames as readonly string[]).includes(name)) replaced.add(name);
+          }
+          return { ...kept, ...resultOf(result, i) };
+        });
+        await writer.write(rows);
+      }),
+    keep: () =>
+      named(async () => {
+        await writer.close();
+        await rename(part, path);
+        const listed = (names: Set<string>): string => [...names].map(printable).join(", ");
+        return [
+          ...(replaced.size > 0 ? [`${path}: ${listed(replaced)} replaced by this loss's`] : []),
+          ...(left.size > 0 ? [`${path}: ${listed(left)} left out, neither text nor numbers`] : []),
+        ];
+      }),
+    drop: () => rm(part, { force: true }),
+  };
+}
+
+function resultOf({ losses, chosenRewards, rejectedRewards }: PairLossResult, i: number): Fields {
+  const [chosen, rejected] = [chosenRewards?.[i] ?? NaN, rejectedRewards?.[i] ?? NaN];
+  return { loss: losses[i] ?? NaN, chosen_reward: chosen, rejected_reward: rejected, margin: chosen - rejected };
+}
+
+async function writeJsonl(path: string): Promise<Writer> {
+  const file = await open(path, "w");
+  return {
+    // Unlike write, appendFile goes on until all is written.
+    write: (rows) => file.appendFile(rows.map((row) => `${toJson(row)}\n`).join("")),
+    close: () => file.close(),
+  };
+}
+
+/** The columns are those of the first batch; RFC 4180. */
+async function writeCsv(path: string): Promise<Writer> {
+  const file: FileHandle = await open(path, "w");
+  let names: readonly string[] | undefined;
+  const line = (cells: readonly unknown[]): string => `${cells.map(cell).join(",")}\r\n`;
+  return {
+    write: async (rows) => {
+      const isFirst = names === undefined;
+      names ??= namesOf(rows);
+      for (const row of rows) checkNames(row, names);
+      const lines = rows.map((row) => line((names ?? []).map((name) => row[name])));
+      await file.appendFile(`${isFirst ? line(names) : ""}${lines.join("")}`);
+    },
+    close: () => file.close(),
+  };
+}
+
+function cell(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  const text = typeof value === "object" ? toJson(value) : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** The columns and their types are those of the first batch. */
+async function writeParquet(path: string): Promise<Writer> {
+  const file = fileWriter(path);
+  let types: ReadonlyMap<string, Type> | undefined;
+  let writer: ParquetWriter | undefined;
+  return {
+    write: async (rows) => {
+      types ??= new Map(namesOf(rows).map((name) => [name, typeOf(rows, name)]));
+      const columns = [...types].map(([name, type]): ColumnSource => ({ name, type, data: dataOf(rows, name, type) }));
+      for (const row of rows) checkNames(row, [...types.keys()]);
+      writer ??= new ParquetWriter({ writer: file, schema: schemaFromColumnData({ columnData: columns }) });
+      // With the schema given, the types are not.
+      const columnData = columns.map(({ name, data }) => ({ name, data }));
+      await writer.write({ columnData, rowGroupSize: rows.length });
+    },
+    close: async () => void (await writer?.finish()),
+  };
+}
+
+type Type = "DOUBLE" | "INT64" | "BOOLEAN" | "STRING" | "JSON";
+
+const typesOfKinds: Readonly<Record<string, Type>> = {
+  number: "DOUBLE",
+  bigint: "INT64",
+  boolean: "BOOLEAN",
+  string: "STRING",
+};
+
+function typeOf(rows: readonly Fields[], name: string): Type {
+  const kinds = new Set<string>();
+  for (const { [name]: value } of rows) if (value !== null && value !== undefined) kinds.add(typeof value);
+  const [kind = "number"] = kinds;
+  return kinds.size > 1 ? "JSON" : (typesOfKinds[kind] ?? "JSON");
+}
+
+function dataOf(rows: readonly Fields[], name: string, type: Type): unknown[] {
+  return rows.map(({ [name]: value }) => {
+    if (value === null || value === undefined) return null;
+    if (type !== "JSON" && typesOfKinds[typeof value] !== type) {
+      throw refusal(`--out: ${printable(name)} holds other than ${type} after the first pairs, which Parquet cannot`);
+    }
+    return value;
+  });
+}
+
+const namesOf = (rows: readonly Fields[]): string[] => [...new Set(rows.flatMap((row) => Object.keys(row)))];
+
+function checkNames(row: Fields, names: readonly string[]): void {
+  const other = Object.keys(row).find((name) => !names.includes(name));
+  if (other === undefined) return;
+  throw refusal(`--out: ${printable(other)} appears after the first pairs; .jsonl has columns that vary`);
+}
