@@ -3,7 +3,8 @@
 
 import type { FloatData } from "./inputs/floats.ts";
 import type { HeadData } from "./inputs/head.ts";
-import type { PairJob, PairSums, Scan } from "./inputs/pairs.ts";
+import type { PairSums } from "./inputs/pair-sums.ts";
+import type { PairJob, Scan } from "./inputs/pairs.ts";
 import type { TokenList } from "./inputs/tokens.ts";
 import type { Transform } from "./inputs/transform.ts";
 import type { Plan } from "./plan/plan.ts";

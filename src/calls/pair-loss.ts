@@ -1,8 +1,9 @@
 // pairLoss: plan, check, compute, metrics; and the parts of it that calls with tokens share.
 
 import type { MaybePromise, PairEngine } from "../engine.ts";
-import { checkCall, refuseUnused } from "../inputs/options.ts";
-import { checkPairs, type PairJob, type PairSums, type ReadPairs, type Scan } from "../inputs/pairs.ts";
+import { checkCall, ofTokens, refuseUnused } from "../inputs/options.ts";
+import { noSums, type PairSums } from "../inputs/pair-sums.ts";
+import { checkPairs, type PairJob, type ReadPairs, type Scan } from "../inputs/pairs.ts";
 import { planLosses } from "../plan/plan.ts";
 import { nextMean } from "../plan/running-mean.ts";
 import type { FloatArray, PairLossOptions, PairLossResult } from "../types.ts";
@@ -22,19 +23,6 @@ export function* pairLoss<S extends MaybePromise>(
   options.onProgress?.(job.pairs, job.pairs);
   return toResult(job, sums);
 }
-
-/** Sums to add to. */
-export const noSums = (): PairSums => ({
-  losses: 0,
-  policyChosen: 0,
-  policyRejected: 0,
-  chosenRatio: 0,
-  rejectedRatio: 0,
-  wins: 0,
-});
-
-/** Options that pairLoss could only ignore. */
-export const ofTokens = ["inPlace", "accumulate", "ldAlpha", "weighting", "logitScale", "logitSoftcap", "temperature"];
 
 /** Checks a call of pairLoss whose inputs and options were read. */
 export function checkPairLoss(

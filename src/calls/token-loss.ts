@@ -3,12 +3,13 @@
 // are read, and in nothing else.
 
 import type { Engine, MaybePromise, PairEngine, TokenSums } from "../engine.ts";
+import { noSums } from "../inputs/pair-sums.ts";
 import type { ReferenceData } from "../inputs/reference.ts";
 import type { TokenList } from "../inputs/tokens.ts";
 import { times } from "../losses/factor.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LogitsLossOptions, PairLossResult, SequenceLogpsResult } from "../types.ts";
-import { noSums, setShift, toResult } from "./pair-loss.ts";
+import { setShift, toResult } from "./pair-loss.ts";
 import { likelihoodSlope, newPairSums, pairJobOf, tailOf, tokenGradients } from "./pair-sequences.ts";
 import { readSequences, sequenceSums } from "./sequences.ts";
 import type { Steps } from "./steps.ts";

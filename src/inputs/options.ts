@@ -129,6 +129,9 @@ const neutral: Readonly<Record<string, unknown>> = {
   temperature: 1,
 };
 
+/** Options that pairLoss could only ignore. */
+export const ofTokens = ["inPlace", "accumulate", "ldAlpha", "weighting", "logitScale", "logitSoftcap", "temperature"];
+
 /** Refuses options that a call could only ignore, unless they ask for nothing. */
 export function refuseUnused(options: object, names: readonly string[], why: string): void {
   for (const name of names) {

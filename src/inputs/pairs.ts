@@ -37,17 +37,6 @@ export interface PairJob {
   readonly rejectedRewards: Floats | undefined;
 }
 
-/** Sums over the pairs, in float64. */
-export interface PairSums {
-  losses: number;
-  policyChosen: number;
-  policyRejected: number;
-  chosenRatio: number;
-  rejectedRatio: number;
-  /** Pairs whose chosen log-ratio is the greater. */
-  wins: number;
-}
-
 const inputNames = [
   "policyChosen",
   "policyRejected",

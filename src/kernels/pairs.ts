@@ -3,7 +3,8 @@
 import { divergedParams } from "../backends/js/diverged.ts";
 import { lengthOf, offsetOf, overlap } from "../checks/views.ts";
 import type { PairEngine } from "../engine.ts";
-import { type PairJob, type PairSums, type Scan, scanValues } from "../inputs/pairs.ts";
+import type { PairSums } from "../inputs/pair-sums.ts";
+import { type PairJob, type Scan, scanValues } from "../inputs/pairs.ts";
 import type { Loss } from "../losses/define.ts";
 import { times } from "../losses/factor.ts";
 import { losses } from "../losses/index.ts";

@@ -1,10 +1,10 @@
 // pairLoss on workers: stretches of the pairs in shared memory, or a whole batch to sort.
 
 import { transfer } from "comlink";
-import { noSums } from "../../calls/pair-loss.ts";
 import { bufferOf, plainView } from "../../checks/views.ts";
 import type { PairEngine } from "../../engine.ts";
-import type { PairJob, PairSums } from "../../inputs/pairs.ts";
+import { noSums, type PairSums } from "../../inputs/pair-sums.ts";
+import type { PairJob } from "../../inputs/pairs.ts";
 import { losses } from "../../losses/index.ts";
 import { arrayKind } from "../../messages.ts";
 import type { FloatArray, LengthArray, PairLossOptions } from "../../types.ts";

@@ -2,7 +2,7 @@
 
 import type { EntropySlopes } from "../../engine.ts";
 import type { FloatType } from "../../inputs/floats.ts";
-import type { PairSums } from "../../inputs/pairs.ts";
+import type { PairSums } from "../../inputs/pair-sums.ts";
 import type { Transform } from "../../inputs/transform.ts";
 import type { LengthArray, LossOptions } from "../../types.ts";
 import type { Gate } from "./gate.ts";

@@ -1,9 +1,9 @@
 // A worker's side: the engines of this thread, asked shard by shard.
 
-import { noSums } from "../../calls/pair-loss.ts";
 import { eachRow } from "../../cpu/rows.ts";
 import { BackendError, WorkerError } from "../../errors.ts";
 import type { FloatData } from "../../inputs/floats.ts";
+import { noSums } from "../../inputs/pair-sums.ts";
 import type { PairJob } from "../../inputs/pairs.ts";
 import { createEngines, ENGINE_BYTES } from "../../kernels/engines.ts";
 import { createLinearShards } from "../../kernels/head.ts";

@@ -1,6 +1,7 @@
 // The pair stage on the GPU: log-ratios in, losses and gradients out, in one submission.
 
-import type { PairJob, PairSums } from "../../inputs/pairs.ts";
+import type { PairSums } from "../../inputs/pair-sums.ts";
+import type { PairJob } from "../../inputs/pairs.ts";
 import { kernelOf } from "../../kernels/pairs.ts";
 import { times } from "../../losses/factor.ts";
 import { type KernelName, kernelConstants } from "../../plan/constants.gen.ts";

@@ -1,8 +1,7 @@
 // pairLoss with `readback: false`: log-probs from arrays or GPU buffers, results on the GPU.
 
-import { ofTokens } from "../../calls/pair-loss.ts";
 import { KindError, ParamError, ShapeError } from "../../errors.ts";
-import { checkCall, refuseUnused } from "../../inputs/options.ts";
+import { checkCall, ofTokens, refuseUnused } from "../../inputs/options.ts";
 import { checkPairs, type ReadPairs, scanValues } from "../../inputs/pairs.ts";
 import { times } from "../../losses/factor.ts";
 import { kindOf, type Plan, planLosses } from "../../plan/plan.ts";
