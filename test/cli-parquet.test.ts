@@ -59,6 +59,19 @@ describe("damaged Parquet files", () => {
     expect(await refusalOf(bytes)).toBe("damaged, or not Parquet (it promises 39 rows, and its row groups 40)");
   });
 
+  it("whose schema takes levels for values", async () => {
+    // Repetition, field 3 of a column's element, an i32 (0x25), from optional to required; then its name of 21 letters.
+    const name = [...Buffer.from("policy_rejected_logps")];
+    const bytes = patched(
+      named("hyparquet-writer, Snappy"),
+      [0x25, 2, 0x18, 21, ...name],
+      [0x25, 0, 0x18, 21, ...name],
+    );
+    expect(await refusalOf(bytes)).toContain("levels in a column without nulls");
+    const dictionary = patched(named("v2-int64-delta"), [0x25, 0, 0x18, 21, ...name], [0x25, 2, 0x18, 21, ...name]);
+    expect(await refusalOf(dictionary)).toContain("levels are missing");
+  });
+
   it.each([
     ["nothing", 0, "its last bytes are not PAR1"],
     ["a few bytes", 11, "its last bytes are not PAR1"],

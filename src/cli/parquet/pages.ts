@@ -89,7 +89,7 @@ function readValues(
   const { page, levels, values } =
     header.type === "DATA_PAGE"
       ? layOut(packed, whole, codec, header, optional)
-      : layOutV2(packed, whole, codec, header, count);
+      : layOutV2(packed, whole, codec, header, context);
   const present = levels ? checkRuns(levels, 1, count) : count;
   if (!optional && present < count) throw new Error("a value is missing");
   const nulls = header.data_page_header_v2?.num_nulls;
@@ -134,11 +134,19 @@ function layOut(packed: Bytes, whole: number, codec: Chunk["codec"], header: Pag
   return { page, levels: page.subarray(4, end), values: page.subarray(end) };
 }
 
-function layOutV2(packed: Bytes, whole: number, codec: Chunk["codec"], header: PageHeader, count: number): Layout {
+function layOutV2(
+  packed: Bytes,
+  whole: number,
+  codec: Chunk["codec"],
+  header: PageHeader,
+  { count, optional }: Context,
+): Layout {
   const claims = header.data_page_header_v2;
   const levels = toCount(claims?.definition_levels_byte_length, "the size of the levels");
   if (claims?.num_rows !== count || claims.repetition_levels_byte_length !== 0)
     throw new Error("a page of nested values");
+  // hyparquet takes them for values, or values for them.
+  if (levels > 0 !== optional) throw new Error(optional ? "levels are missing" : "levels in a column without nulls");
   if (levels > packed.length || levels > whole) throw new Error("a page ends too early");
   const rest = packed.subarray(levels);
   const values = claims.is_compressed ? unpack(rest, whole - levels, codec) : rest;
@@ -146,7 +154,7 @@ function layOutV2(packed: Bytes, whole: number, codec: Chunk["codec"], header: P
   const page = new Uint8Array(whole);
   page.set(packed.subarray(0, levels));
   page.set(values, levels);
-  return { page, levels: levels > 0 ? page.subarray(0, levels) : undefined, values: page.subarray(levels) };
+  return { page, levels: optional ? page.subarray(0, levels) : undefined, values: page.subarray(levels) };
 }
 
 function checkValues(values: Uint8Array, encoding: string | undefined, present: number, context: Context): void {
