@@ -38,7 +38,12 @@ export class DpoError extends Error {
 
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (this !== DpoError) return Function.prototype[Symbol.hasInstance].call(this, value);
-    return typeof value === "object" && value !== null && brand in value;
+    try {
+      return typeof value === "object" && value !== null && brand in value;
+    } catch {
+      // A proxy of somebody else's.
+      return false;
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 // What a value is: for checks, and in words for messages. Nothing here trusts what a value says of itself.
 
+import { isList } from "./checks/lists.ts";
 import { quoted } from "./checks/printable.ts";
 
 /** What was given where a word was expected, for messages. */
@@ -16,15 +17,6 @@ export function kindOf(value: unknown): string {
   return isList(value) ? "a plain array" : (builtIn(value) ?? "an object");
 }
 
-// A proxy that was revoked throws whatever it is asked.
-function isList(value: object): boolean {
-  try {
-    return Array.isArray(value);
-  } catch {
-    return false;
-  }
-}
-
 // The objects of the language that have names of their own, but not those of the caller.
 const builtIns = new Set(
   ["Map", "Set", "WeakMap", "WeakSet", "Promise", "Date", "RegExp", "Error", "ArrayBuffer", "SharedArrayBuffer"].concat(
@@ -32,9 +24,14 @@ const builtIns = new Set(
   ),
 );
 
+// Proxies and getters may throw when they are asked.
 function builtIn(value: object): string | undefined {
-  const name = Object.prototype.toString.call(value).slice("[object ".length, -1);
-  return builtIns.has(name) ? `a ${name}` : undefined;
+  try {
+    const name = Object.prototype.toString.call(value).slice("[object ".length, -1);
+    return builtIns.has(name) ? `a ${name}` : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -1,17 +1,78 @@
 // What the adapters share: dimensions against tokens, and the options that an adapter leaves to nobody.
 
+import { isList, mapList } from "../checks/lists.ts";
+import { printable } from "../checks/printable.ts";
+import { recordOf } from "../checks/record.ts";
+import { lengthOf } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
-import { kindOf } from "../plan/plan.ts";
-import type { LogitsLossOptions, PackedTokens, Tokens } from "../types.ts";
+import { readLossOptions } from "../inputs/options.ts";
+import { readTokens } from "../inputs/tokens.ts";
+import { kindOf } from "../messages.ts";
+import type { Backend, LogitsLossOptions, PackedTokens, Reference, Tokens } from "../types.ts";
 
 /** The options of `logitsLoss`, less those that say where the gradient goes: an adapter knows that. */
 export type AdapterOptions = Omit<LogitsLossOptions, "inPlace" | "gradType" | "out">;
 
-/** Refuses what `AdapterOptions` leaves out. */
-export function checkAdapterOptions({ inPlace, gradType = "same", out }: LogitsLossOptions): void {
-  if (!inPlace && gradType === "same" && out === undefined) return;
+/** The options of an adapter, read once; `more` are its own. Throws    ParamError for what `AdapterOptions` leaves out; KindError */
+export function readAdapterOptions(given: unknown, more?: readonly string[]): AdapterOptions {
+  const { inPlace, gradType = "same", out, ...options } = readLossOptions(given, more);
+  if (!inPlace && gradType === "same" && out === undefined) return options;
   throw new ParamError("unused-option", "inPlace, gradType, out: the adapter itself says where the gradient goes");
 }
+
+const readFields = recordOf(
+  { what: "batch", field: "a part of the batch", prefix: "batch." },
+  ({ tokens, reference }: AdapterBatch): AdapterBatch => ({ tokens, reference }),
+);
+
+/** What an adapter is given beside the logits. */
+export interface AdapterBatch {
+  tokens: Tokens | PackedTokens;
+  reference?: Reference | undefined;
+}
+
+/** The batch of an adapter, read once. Throws    KindError, ParamError for names that are none */
+export function readAdapterBatch(given: unknown): AdapterBatch {
+  const batch = readFields(given);
+  batch.tokens = readTokens(batch.tokens);
+  return batch;
+}
+
+/** The call of a backend. Throws    KindError for what is no backend */
+export function logitsLossOf(backend: Pick<Backend, "logitsLoss">): Backend["logitsLoss"] {
+  let cause: unknown;
+  try {
+    const { logitsLoss } = backend;
+    if (typeof logitsLoss === "function") return (...args) => logitsLoss.apply(backend, args);
+  } catch (thrown) {
+    cause = thrown;
+  }
+  throw new KindError(`backend: expected a backend with logitsLoss, got ${kindOf(backend)}`, { cause });
+}
+
+/** What a tensor says that it holds, for messages. */
+export const typeText = (type: unknown): string => (typeof type === "string" ? printable(type) : kindOf(type));
+
+/** The dimensions of a tensor, read once. Throws    KindError */
+export function readDims(given: unknown, name: string): number[] {
+  if (!isList(given))
+    throw new KindError(`${name}: expected a tensor with its dimensions in a list, got ${kindOf(given)}`);
+  return mapList(given, name, (size, i) => {
+    if (typeof size === "number") return size;
+    throw new KindError(`${name}: expected numbers for dimensions, got ${kindOf(size)} (dimension ${i})`);
+  });
+}
+
+// What is no number fits no dimensions.
+const paddedDims = ({ pairs, length }: Tokens): string[] => {
+  const [rows, columns] = [2 * (typeof pairs === "number" ? pairs : 0), typeof length === "number" ? length : 0];
+  return ["padded", `${rows}, ${columns}`, `${rows * columns}`];
+};
+
+const packedDims = ({ targets }: PackedTokens): string[] => {
+  const count = ArrayBuffer.isView(targets) ? lengthOf(targets) : undefined;
+  return ["packed", `${count}`, `1, ${count}`];
+};
 
 /**
  * The vocabulary of logits with these dimensions: the last one, if the others are those of the tokens.
@@ -19,17 +80,15 @@ export function checkAdapterOptions({ inPlace, gradType = "same", out }: LogitsL
  * Shapes    padded tokens: [2B, T, V] or [2B·T, V]; packed tokens: [N, V] or [1, N, V]
  * Throws    ShapeError, KindError
  */
-export function vocabOf(dims: readonly number[], tokens: Tokens | PackedTokens): number {
-  if (typeof tokens !== "object" || tokens === null) {
-    throw new KindError(`tokens: expected an object, got ${kindOf(tokens)}`);
-  }
-  const { pairs = 0, length = 0, targets } = tokens as Partial<Tokens & PackedTokens>;
-  const [kind, ...fits] =
-    "offsets" in tokens
-      ? ["packed", `${targets?.length}`, `1, ${targets?.length}`]
-      : ["padded", `${2 * pairs}, ${length}`, `${2 * pairs * length}`];
+export function vocabOf(given: unknown, tokens: Tokens | PackedTokens): number {
+  const dims = readDims(given, "logits");
+  const read = readTokens(tokens);
+  const [kind, ...fits] = "targets" in read ? packedDims(read) : paddedDims(read);
   const vocab = dims.at(-1);
   if (vocab !== undefined && fits.includes(dims.slice(0, -1).join(", "))) return vocab;
   const expected = fits.map((rows) => `[${rows}, V]`).join(" or ");
-  throw new ShapeError("wrong-length", `logits: expected ${expected} (${kind} tokens), got [${dims.join(", ")}]`);
+  throw new ShapeError(
+    "wrong-length",
+    `logits: expected ${expected} (${kind} tokens), got [${dims.slice(0, 8).join(", ")}]`,
+  );
 }

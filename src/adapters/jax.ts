@@ -1,7 +1,14 @@
 // jax-js: value and gradient of a model through `logitsLoss`. `jax` is an argument: nothing is imported.
 
-import type { Backend, Floats, LogitsLossResult, PackedTokens, Reference, Tokens } from "../types.ts";
-import { type AdapterOptions, checkAdapterOptions, vocabOf } from "./batch.ts";
+import type { Backend, Floats, LogitsLossResult } from "../types.ts";
+import {
+  type AdapterBatch,
+  type AdapterOptions,
+  logitsLossOf,
+  readAdapterBatch,
+  readAdapterOptions,
+  vocabOf,
+} from "./batch.ts";
 
 /** What is read of a `numpy.Array`. */
 export interface JaxArray {
@@ -37,10 +44,12 @@ export function jaxLogitsLoss<A extends JaxArray, P extends unknown[]>(
   jax: Jax<A>,
   backend: Pick<Backend, "logitsLoss">,
   model: (...params: P) => A,
-  batch: { tokens: Tokens | PackedTokens; reference?: Reference | undefined },
-  options: AdapterOptions = {},
+  given: AdapterBatch,
+  all: AdapterOptions = {},
 ): (...params: P) => Promise<LogitsLossResult & { grads: JaxGrads<P, A> }> {
-  checkAdapterOptions(options);
+  const options = readAdapterOptions(all);
+  const batch = readAdapterBatch(given);
+  const logitsLoss = logitsLossOf(backend);
   return async (...params) => {
     const [output, backward] = jax.vjp(model as (...params: unknown[]) => A, params as never);
     try {
@@ -48,7 +57,7 @@ export function jaxLogitsLoss<A extends JaxArray, P extends unknown[]>(
       // A copy that nobody else holds, so its gradient may replace it.
       const logits = (await output.data()) as Floats;
       const vocab = vocabOf(shape, batch.tokens);
-      const result = await backend.logitsLoss({ ...batch, vocab, logits }, { ...options, inPlace: true });
+      const result = await logitsLoss({ ...batch, vocab, logits }, { ...options, inPlace: true });
       const cotangent = jax.numpy.array(result.gradLogits as Float32Array<ArrayBuffer>, { shape });
       return { ...result, grads: backward(cotangent) as JaxGrads<P, A> };
     } finally {

@@ -1,9 +1,10 @@
 // onnxruntime-web, onnxruntime-node, transformers.js: what a session returns, as `logitsLoss` takes it. Nothing is copied.
 
-import { KindError, ShapeError } from "../errors.ts";
-import { arrayKind, kindOf } from "../plan/plan.ts";
+import { isList } from "../checks/lists.ts";
+import { DpoError, KindError, ShapeError } from "../errors.ts";
+import { arrayKind, kindOf } from "../messages.ts";
 import type { Floats, Ids, Mask, PackedTokens, Tokens } from "../types.ts";
-import { vocabOf } from "./batch.ts";
+import { readDims, typeText, vocabOf } from "./batch.ts";
 
 /** What is read of an `ort.Tensor`. */
 export interface OrtTensor {
@@ -29,8 +30,8 @@ const maskKinds = { ...idKinds, uint8: ["Uint8Array"], bool: ["Uint8Array"] };
  *           const { loss, gradLogits } = wasm.logitsLoss(batch, { beta: 0.1, inPlace: true });
  */
 export function ortLogits(tensor: OrtTensor, tokens: Tokens | PackedTokens): { vocab: number; logits: Floats } {
-  const data = dataOf(tensor, "logits", floatKinds);
-  const vocab = vocabOf(tensor.dims, tokens);
+  const { data, dims } = readTensor(tensor, "logits", floatKinds);
+  const vocab = vocabOf(dims, tokens);
   return { vocab, logits: arrayKind(data) === "Uint16Array" ? { f16: data as Uint16Array } : (data as Floats) };
 }
 
@@ -42,33 +43,47 @@ export function ortLogits(tensor: OrtTensor, tokens: Tokens | PackedTokens): { v
  * @example  const tokens = ortTokens(input_ids, completion_mask);
  */
 export function ortTokens(inputIds: OrtTensor, completionMask: OrtTensor): Tokens {
-  const ids = dataOf(inputIds, "inputIds", idKinds) as Ids;
-  const mask = dataOf(completionMask, "completionMask", maskKinds) as Mask;
-  const [rows = 0, length = 0, ...more] = inputIds.dims;
+  const ids = readTensor(inputIds, "inputIds", idKinds);
+  const mask = readTensor(completionMask, "completionMask", maskKinds);
+  const [rows = 0, length = 0, ...more] = ids.dims;
   if (more.length > 0 || length < 1 || rows < 2 || rows % 2 === 1) {
-    throw new ShapeError("wrong-length", `inputIds: expected [2B, T], got [${inputIds.dims.join(", ")}]`);
+    throw new ShapeError("wrong-length", `inputIds: expected [2B, T], got [${ids.dims.join(", ")}]`);
   }
-  if (`${completionMask.dims}` !== `${inputIds.dims}`) {
-    const [expected, got] = [inputIds, completionMask].map(({ dims }) => dims.join(", "));
+  if (`${mask.dims}` !== `${ids.dims}`) {
+    const [expected, got] = [ids, mask].map(({ dims }) => dims.join(", "));
     throw new ShapeError("wrong-length", `completionMask: expected [${expected}] as inputIds, got [${got}]`);
   }
-  return { pairs: rows / 2, length, inputIds: ids, completionMask: mask };
+  return { pairs: rows / 2, length, inputIds: ids.data as Ids, completionMask: mask.data as Mask };
 }
 
-function dataOf(tensor: OrtTensor, name: string, kinds: Record<string, readonly string[]>): unknown {
-  if (typeof tensor !== "object" || tensor === null || !Array.isArray(tensor.dims)) {
+// Every field once; asking a tensor elsewhere, or one that was disposed of, for its data throws.
+function readTensor(
+  tensor: OrtTensor,
+  name: string,
+  kinds: Record<string, readonly string[]>,
+): { dims: readonly number[]; data: unknown } {
+  try {
+    return fieldsOf(tensor, name, kinds);
+  } catch (cause) {
+    if (cause instanceof DpoError) throw cause;
+    throw new KindError(`${name}: expected a tensor that can be read, got one that throws`, { cause });
+  }
+}
+
+function fieldsOf(tensor: OrtTensor, name: string, kinds: Record<string, readonly string[]>) {
+  if (typeof tensor !== "object" || tensor === null || !isList(tensor.dims)) {
     throw new KindError(`${name}: expected an ort.Tensor, got ${kindOf(tensor)}`);
   }
   const { type, location } = tensor;
-  if (!Object.hasOwn(kinds, type)) {
-    throw new KindError(`${name}: expected a tensor of ${Object.keys(kinds).join(", ")}, got ${type}`);
+  if (typeof type !== "string" || !Object.hasOwn(kinds, type)) {
+    throw new KindError(`${name}: expected a tensor of ${Object.keys(kinds).join(", ")}, got ${typeText(type)}`);
   }
-  // Asking a tensor elsewhere for its data throws.
   if (location !== undefined && location !== "cpu" && location !== "cpu-pinned") {
-    const hint = location === "none" ? "a disposed one" : `one at "${location}": await its getData() first`;
+    const hint = location === "none" ? "a disposed one" : `one at "${typeText(location)}": await its getData() first`;
     throw new KindError(`${name}: expected a tensor on the CPU, got ${hint}`);
   }
+  const dims = readDims(tensor.dims, name);
   const { data } = tensor;
-  if (kinds[type]?.includes(arrayKind(data))) return data;
+  if (kinds[type]?.includes(arrayKind(data))) return { dims, data };
   throw new KindError(`${name}: expected ${kinds[type]?.join(" or ")} in a tensor of ${type}, got ${kindOf(data)}`);
 }

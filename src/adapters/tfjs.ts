@@ -1,8 +1,18 @@
 // TensorFlow.js: `logitsLoss` as an operation that tf differentiates through. `tf` is an argument: nothing is imported.
 
-import { KindError } from "../errors.ts";
-import type { Backend, LogitsLossResult, PackedTokens, Reference, Tokens } from "../types.ts";
-import { type AdapterOptions, checkAdapterOptions, vocabOf } from "./batch.ts";
+import { DpoError, KindError } from "../errors.ts";
+import { kindOf } from "../messages.ts";
+import type { Backend, LogitsLossResult } from "../types.ts";
+import {
+  type AdapterBatch,
+  type AdapterOptions,
+  logitsLossOf,
+  readAdapterBatch,
+  readAdapterOptions,
+  readDims,
+  typeText,
+  vocabOf,
+} from "./batch.ts";
 
 /** What is read of a `tf.Tensor`. */
 export interface TfTensor {
@@ -40,17 +50,20 @@ export interface TfLogitsLossOptions extends AdapterOptions {
 export function tfLogitsLoss<T extends TfTensor, S extends TfTensor>(
   tf: Tf<T, S>,
   backend: Pick<Backend, "logitsLoss">,
-  batch: { tokens: Tokens | PackedTokens; reference?: Reference | undefined },
-  { onResult, ...options }: TfLogitsLossOptions = {},
+  given: AdapterBatch,
+  all: TfLogitsLossOptions = {},
 ): (logits: T) => S {
-  checkAdapterOptions(options);
+  const { onResult, ...options } = readAdapterOptions(all, ["onResult"]) as TfLogitsLossOptions;
+  if (onResult !== undefined && typeof onResult !== "function") {
+    throw new KindError(`onResult: expected a function, got ${kindOf(onResult)}`);
+  }
+  const batch = readAdapterBatch(given);
+  const logitsLoss = logitsLossOf(backend);
   return tf.customGrad((input) => {
-    const logits = input as T;
-    const { shape, dtype } = logits;
-    if (dtype !== "float32") throw new KindError(`logits: expected a tensor of float32, got ${dtype}`);
+    const { shape, logits } = readTensor(input as T);
     const vocab = vocabOf(shape, batch.tokens);
     // Never in place: on tf's CPU backend this is the tensor itself.
-    const result = backend.logitsLoss({ ...batch, vocab, logits: logits.dataSync() as Float32Array }, options);
+    const result = logitsLoss({ ...batch, vocab, logits }, options);
     onResult?.(result);
     const gradFunc = (dy: S): T =>
       tf.tidy(() => {
@@ -60,4 +73,16 @@ export function tfLogitsLoss<T extends TfTensor, S extends TfTensor>(
       });
     return { value: tf.scalar(result.loss), gradFunc };
   });
+}
+
+// Every field once. A tensor that was disposed of throws.
+function readTensor(tensor: TfTensor): { shape: number[]; logits: Float32Array } {
+  try {
+    const { shape, dtype } = tensor;
+    if (dtype !== "float32") throw new KindError(`logits: expected a tensor of float32, got ${typeText(dtype)}`);
+    return { shape: readDims(shape, "logits"), logits: tensor.dataSync() as Float32Array };
+  } catch (cause) {
+    if (cause instanceof DpoError) throw cause;
+    throw new KindError("logits: expected a tensor that can be read, got one that throws", { cause });
+  }
 }

@@ -1,6 +1,7 @@
 // From an engine to a backend's calls: each is made here once, for every backend. An engine of this thread is bound to calls that
 // return; one that computes elsewhere to calls that promise, in order where they update the same running mean.
 
+import { typedError } from "../checks/memory.ts";
 import type { Engine } from "../engine.ts";
 import { BackendError } from "../errors.ts";
 import { readLinearBatch } from "../inputs/linear.ts";
@@ -104,10 +105,14 @@ export function bindLater({ arrays, run, end, read = readAsCalls }: Remote) {
     live(name);
     const [input, options] = read(name, given, all);
     if (options.signal !== undefined) checkSignal(options.signal);
-    return inOrder(options, () => {
+    return inOrder(options, async () => {
       // It may have waited for another call that updates the same running mean.
       live(name);
-      return run(name, input, options);
+      try {
+        return await run(name, input, options);
+      } catch (error) {
+        throw typedError(error);
+      }
     });
   };
   const call =

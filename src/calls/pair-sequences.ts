@@ -4,6 +4,7 @@ import type { PairEngine, TokenSums } from "../engine.ts";
 import { checkPairs, likelihoodOf, type PairJob } from "../inputs/pairs.ts";
 import type { TokenList } from "../inputs/tokens.ts";
 import { times } from "../losses/factor.ts";
+import { functionOf } from "../losses/own.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { FloatArray, LogitsLossOptions, PairLossResult } from "../types.ts";
 import { eachToken, type Forward, newSums, type Tail } from "./sequences.ts";
@@ -62,7 +63,8 @@ export function pairJobOf(
   const buffers = { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards };
   // The likelihood's slope goes to its tokens, not to the sequences: LD-DPO must not weigh it.
   const tokens = chosenTokens(list);
-  const likelihood = (at: number) => [likelihoodOf(plan, at, policy.likelihood, tokens)[0], 0] as const;
+  const values = plan.terms.map((_, at) => likelihoodOf(plan, at, policy.likelihood, tokens)[0]);
+  const likelihood = (at: number) => [values[at] ?? 0, 0] as const;
   return checkPairs(inputs, plan, { gradScale, metrics, out: buffers }, scan, likelihood);
 }
 
@@ -71,7 +73,7 @@ export function likelihoodSlope({ terms }: Plan, { likelihood }: Forward, list: 
   const tokens = chosenTokens(list);
   let slope = 0;
   for (const { loss, weight } of terms)
-    if ("likelihood" in loss) slope += times(weight, loss.likelihood(likelihood, tokens)[1]);
+    if ("likelihood" in loss) slope += times(weight, functionOf(loss, "likelihood")(likelihood, tokens)[1]);
   return slope;
 }
 

@@ -7,6 +7,7 @@ import { noSums } from "../inputs/pair-sums.ts";
 import type { ReferenceData } from "../inputs/reference.ts";
 import type { TokenList } from "../inputs/tokens.ts";
 import { times } from "../losses/factor.ts";
+import { isOwn } from "../losses/own.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LogitsLossOptions, PairLossResult, SequenceLogpsResult } from "../types.ts";
 import { setShift, toResult } from "./pair-loss.ts";
@@ -64,7 +65,10 @@ export function* tokenLoss<S extends MaybePromise>(
   const tail = tailOf(list, ldAlpha);
   const sums = newPairSums(list, options.metrics === "full" || wpo);
   yield passes.read(sums);
-  const policy = readSequences(list, vocab, sums, tail, options);
+  // A function of the user's may throw, and nothing may be written then.
+  const { out } = options;
+  const isLate = out !== undefined && plan.terms.some(({ loss }) => isOwn(loss));
+  const policy = readSequences(list, vocab, sums, tail, isLate ? { ...options, out: undefined } : options);
   let referenceLogps = reference && "logps" in reference ? reference.logps : undefined;
   if (passes.readReference) {
     const referenceSums = newPairSums(list, false);
@@ -77,6 +81,7 @@ export function* tokenLoss<S extends MaybePromise>(
   const pairSums = noSums();
   yield engine.pairs.compute(pairs, pairSums);
   const result = toResult(pairs, pairSums);
+  if (isLate) for (const name of ["logps", "tokenLogps", "logsumexp"] as const) out[name]?.set(policy[name]);
   yield passes.gradient(tokenGradients(list, tail, result, slope), sums);
   commit();
   options.onProgress?.(list.rows.length, list.rows.length);

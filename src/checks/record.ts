@@ -53,6 +53,20 @@ export function recordOf<T extends object>(
   };
 }
 
+/** A copy of an object of any names, own and inherited, each read once. Throws    KindError */
+export function copyRecord(given: unknown, what: string): Record<string, unknown> {
+  try {
+    if (isRecord(given)) {
+      const copy: Record<string, unknown> = Object.create(null);
+      for (const name in given) copy[name] = given[name as never];
+      return copy;
+    }
+  } catch (cause) {
+    throw unreadable({ what, field: "" }, given, cause);
+  }
+  throw unreadable({ what, field: "" }, given, notRecord);
+}
+
 const notRecord = {};
 
 function unreadable({ what, expected = "an object" }: RecordWords, given: unknown, cause: unknown): Error {

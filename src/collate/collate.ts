@@ -1,5 +1,6 @@
 // Token lists to batches: cut, then padded or packed. docs/collate.md has the whole of it in words.
 
+import { isList, mapList } from "../checks/lists.ts";
 import { KindError, ShapeError } from "../errors.ts";
 import { kindOf } from "../plan/plan.ts";
 import type { PackedTokens, Tokens } from "../types.ts";
@@ -111,11 +112,10 @@ export function collate(examples: Examples, options: CollateOptions = {}): Padde
 }
 
 function makeRows(examples: Examples, settings: Settings): Row[] {
-  if (!Array.isArray(examples)) throw new KindError(`examples: expected a list of pairs, got ${kindOf(examples)}`);
-  if (examples.length === 0) throw new ShapeError("wrong-length", "examples: expected at least one pair, got 0");
+  if (!isList(examples)) throw new KindError(`examples: expected a list of pairs, got ${kindOf(examples)}`);
   const chosen: Row[] = [];
   const rejected: Row[] = [];
-  for (const [i, example] of examples.entries()) {
+  mapList(examples, "examples", (example: Examples[number], i) => {
     const where = `examples[${i}]`;
     if (typeof example !== "object" || example === null) {
       throw new KindError(`${where}: expected an object with prompt, chosen and rejected, got ${kindOf(example)}`);
@@ -123,7 +123,8 @@ function makeRows(examples: Examples, settings: Settings): Row[] {
     const lists = readExample(example, where);
     chosen.push(cut(lists.prompt, lists.chosen, settings));
     rejected.push(cut(lists.prompt, lists.rejected, settings));
-  }
+  });
+  if (chosen.length === 0) throw new ShapeError("wrong-length", "examples: expected at least one pair, got 0");
   return [...chosen, ...rejected];
 }
 

@@ -1,9 +1,9 @@
 // TRL's DPOConfig, any version's spelling, as options of this package. docs/from-trl.md has the table in words.
 
+import { copyList, isList } from "../checks/lists.ts";
 import { printable } from "../checks/printable.ts";
-import { recordOf } from "../checks/record.ts";
-import { KindError } from "../errors.ts";
-import { isRecord, kindOf } from "../messages.ts";
+import { copyRecord, recordOf } from "../checks/record.ts";
+import { kindOf } from "../messages.ts";
 import type { LossOptions } from "../types.ts";
 import { readCollate, type TrlCollate } from "./collate.ts";
 import { readEntries, warnOfChanges } from "./losses.ts";
@@ -69,18 +69,19 @@ export function fromTrl(config: TrlConfig, options: FromTrlOptions = {}): FromTr
 
 const readOptionsOf = recordOf({ what: "options", field: "an option" }, ({ version }: FromTrlOptions) => ({ version }));
 
-/** The configuration's own fields and those that it inherits, each read once. */
+/** The configuration's fields, and what is in its lists and tables, each read once. */
 function copyOf(config: unknown): TrlConfig {
-  try {
-    if (isRecord(config)) {
-      const copy: Record<string, unknown> = Object.create(null);
-      for (const key in config) copy[key] = (config as TrlConfig)[key];
-      return copy;
-    }
-  } catch (cause) {
-    throw new KindError("config: expected an object that can be read, got one that throws", { cause });
-  }
-  throw new KindError(`config: expected an object, got ${kindOf(config)}`);
+  const copy = copyRecord(config, "config");
+  for (const key of Object.keys(copy)) copy[key] = copyValue(copy[key], `config.${printable(key)}`);
+  return copy;
+}
+
+/** More than any list of a configuration has. */
+const MOST_ENTRIES = 10_000;
+
+function copyValue(value: unknown, name: string): unknown {
+  if (isList(value)) return copyList(value, name, MOST_ENTRIES);
+  return kindOf(value) === "an object" ? { ...copyRecord(value, name) } : value;
 }
 
 type Fields<T> = { [K in keyof T]?: T[K] | undefined };

@@ -55,9 +55,14 @@ function recognise(value: unknown, name = "floats"): FloatData | undefined {
 }
 
 function recogniseObject(value: object, name: string): FloatData | undefined {
-  const there = (value as { [elsewhere]?: FloatData })[elsewhere];
-  if (there !== undefined) return there;
-  if (!("f16" in value || "bf16" in value)) return undefined;
+  try {
+    const there = (value as { [elsewhere]?: FloatData })[elsewhere];
+    if (there !== undefined) return there;
+    if (!("f16" in value || "bf16" in value)) return undefined;
+  } catch {
+    // A proxy that throws is no array of floats.
+    return undefined;
+  }
   const { f16, bf16 } = readHalf(value);
   const bits = f16 ?? bf16;
   if ((f16 !== undefined && bf16 !== undefined) || arrayKind(bits) !== "Uint16Array") return undefined;

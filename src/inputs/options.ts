@@ -1,10 +1,12 @@
 // The options of calls, read once into a record; and the checks of those that calls share, beside the losses' (src/plan/plan.ts).
 
+import { copyList, isList } from "../checks/lists.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { recordOf } from "../checks/record.ts";
+import { lengthOf } from "../checks/views.ts";
 import { AbortError, KindError, ParamError } from "../errors.ts";
-import { isLoss, type Loss, settleLoss } from "../losses/define.ts";
-import { kindOf, shown } from "../messages.ts";
+import { isSettled, type Loss, settleLoss } from "../losses/define.ts";
+import { arrayKind, kindOf, shown } from "../messages.ts";
 import { checkNumber } from "../plan/plan.ts";
 import type { CallOptions, LinearLossOptions, LogitsLossOptions, LossName } from "../types.ts";
 
@@ -62,25 +64,30 @@ export const readLossOptions = (given: unknown, more = none): LossCallOptions =>
 // Lists are read once too: what a loss is called, or weighs, does not change between the checks and the computation.
 function settleLists(options: LossCallOptions): readonly string[] {
   const { lossType, lossWeights } = options;
-  if (isList(lossWeights)) options.lossWeights = listOf<number>(lossWeights, "lossWeights");
-  if (typeof lossType !== "object" || lossType === null) return none;
-  const list = isList(lossType) ? listOf<LossName | Loss>(lossType, "lossType") : [lossType as Loss];
-  const settled = list.map(settleLoss);
-  options.lossType = isList(lossType) ? settled : (settled[0] as Loss);
-  return settled.flatMap((loss) => (isLoss(loss) ? Object.keys(loss.params) : []));
+  if (isList(lossWeights) || isNumbers(lossWeights)) options.lossWeights = listOf(lossWeights, "lossWeights");
+  if (!isList(lossType)) {
+    if (typeof lossType === "object") options.lossType = settleLoss(lossType);
+    return namesOf(options.lossType);
+  }
+  const settled = listOf<LossName | Loss>(lossType, "lossType").map(settleLoss);
+  options.lossType = settled;
+  return settled.flatMap(namesOf);
 }
 
-const isList = (value: unknown): value is ArrayLike<never> =>
-  Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value);
+const namesOf = (loss: unknown): readonly string[] => (isSettled(loss) ? Object.keys(loss.params) : none);
+
+const isNumbers = (value: unknown): value is ArrayLike<number> & ArrayBufferView =>
+  ArrayBuffer.isView(value) && arrayKind(value) !== "DataView";
 
 /** Losses that one call may ask for. */
 const MOST_LOSSES = 1000;
 
 // By index: holes are values that are missing.
 function listOf<T>(list: ArrayLike<T>, name: string): T[] {
-  const { length } = list;
-  if (length <= MOST_LOSSES) return Array.from({ length }, (_, i) => list[i] as T);
-  throw new ParamError("out-of-range", `${name}: expected at most ${MOST_LOSSES} entries, got ${length}`);
+  const entries = ArrayBuffer.isView(list) ? Array.from({ length: lengthOf(list) }, (_, i) => list[i] as T) : list;
+  const copy = copyList(entries, name, MOST_LOSSES + 1);
+  if (copy.length <= MOST_LOSSES) return copy;
+  throw new ParamError("out-of-range", `${name}: expected at most ${MOST_LOSSES} entries, got ${entries.length}`);
 }
 
 /** Checks the options that every call takes, once they are read. */

@@ -5,6 +5,7 @@ import { recordOf } from "../checks/record.ts";
 import { bufferOf, findNumber, lengthOf, refuseStray } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
 import { times } from "../losses/factor.ts";
+import { functionOf } from "../losses/own.ts";
 import { arrayKind, kindOf } from "../messages.ts";
 import { needsOf } from "../plan/needs.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -213,16 +214,17 @@ function likelihoods(pairs: ReadPairs, plan: Plan, tokens: number, scan: Scan): 
   if (!plan.terms.some(({ loss }) => "likelihood" in loss)) return () => [0, 0];
   const { sum } = scan(pairs.policyChosen);
   const meanWeight = pairs.pairWeights ? scan(pairs.pairWeights).sum / lengthOf(pairs.pairWeights) : 1;
-  return (at) => {
+  const known = plan.terms.map((_, at): readonly [number, number] => {
     const [value, slope] = likelihoodOf(plan, at, sum, tokens);
     return [value, times(meanWeight, slope)];
-  };
+  });
+  return (at) => known[at] ?? [0, 0];
 }
 
 /** Value and slope of the plan's entry `at`, if it is a likelihood loss. */
 export function likelihoodOf(plan: Plan, at: number, sum: number, tokens: number): readonly [number, number] {
   const loss = plan.terms[at]?.loss;
-  return loss && "likelihood" in loss ? loss.likelihood(sum, tokens) : [0, 0];
+  return loss && "likelihood" in loss ? functionOf(loss, "likelihood")(sum, tokens) : [0, 0];
 }
 
 /** The least value and the sum of an array; a NaN shows in the sum. */

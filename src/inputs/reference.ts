@@ -4,7 +4,7 @@ import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { recordOf } from "../checks/record.ts";
 import { bufferOf, plainView, refuseStray } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
-import { arrayKind, kindOf } from "../messages.ts";
+import { arrayKind, kindOf, shown } from "../messages.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { FloatArray, Floats, Reference } from "../types.ts";
 import { type FloatData, lengthOf, readFloats } from "./floats.ts";
@@ -26,14 +26,16 @@ interface AnyReference {
   weight?: Floats;
   bias?: Floats | undefined;
   hiddenSize?: number | undefined;
+  /** Of logits that an adapter gave: the call's own. */
+  vocab?: number | undefined;
 }
 
 const expected = "{ logps }, { logits } or { hidden, weight }";
 
 const readForms = recordOf(
   { what: "reference", field: "a part of a reference", prefix: "reference.", expected, synonyms: lossSynonyms },
-  ({ logps, logits, hidden, weight, bias, hiddenSize }: AnyReference): AnyReference => {
-    return { logps, logits, hidden, weight, bias, hiddenSize } as AnyReference;
+  ({ logps, logits, hidden, weight, bias, hiddenSize, vocab }: AnyReference): AnyReference => {
+    return { logps, logits, hidden, weight, bias, hiddenSize, vocab } as AnyReference;
   },
 );
 
@@ -65,6 +67,10 @@ export function readReference(
   const { logps, logits, hidden, weight, bias, hiddenSize } = reference as AnyReference;
   if ([logps, logits, hidden].filter((form) => form !== undefined).length !== 1) {
     throw new KindError(`reference: expected ${expected}, got ${kindOf(reference)}`);
+  }
+  const { vocab: given } = reference as AnyReference;
+  if (given !== undefined && given !== vocab) {
+    throw new ParamError("out-of-range", `reference.vocab: expected ${vocab} (vocab), got ${shown(given)}`);
   }
   if (hidden !== undefined) {
     const own = hiddenSize ?? width ?? widthOf(weight, vocab);

@@ -22,7 +22,7 @@ export async function findModule({
   module?: WasmSource | Promise<WasmSource> | undefined;
   relaxed?: boolean | undefined;
 }) {
-  if (module) return { source: await readSource(await module), kind: "the module given" };
+  if (module !== undefined) return { source: await readSource(module), kind: "the module given" };
   return { source: await builtInBytes(relaxed), kind: relaxed ? "relaxed SIMD, fused multiply-add" : "SIMD" };
 }
 

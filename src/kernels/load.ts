@@ -1,7 +1,9 @@
 // The two modules as bytes, and which of them this engine takes.
 
-import { BackendError } from "../errors.ts";
+import { bufferOf, bytesOf as byteLengthOf, offsetOf } from "../checks/views.ts";
+import { BackendError, KindError } from "../errors.ts";
 import type { FloatType } from "../inputs/floats.ts";
+import { kindOf } from "../messages.ts";
 import type { KernelName } from "../plan/constants.gen.ts";
 
 /** What the modules export; pointers and counts are numbers, arrays are float32 unless a name says otherwise. */
@@ -165,14 +167,52 @@ function refused(cause: unknown): BackendError {
 
 const reasonIn = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
-/** The bytes in what the caller gave, or its module: one of another realm is no instance of ours, so it is known by elimination. */
-export async function readSource(source: WasmSource): Promise<BufferSource | WebAssembly.Module> {
-  if (ArrayBuffer.isView(source) || isArrayBuffer(source)) return source as BufferSource;
-  return "arrayBuffer" in source ? source.arrayBuffer() : source;
+/**
+ * The bytes in what the caller gave, or its module.
+ *
+ * Throws    KindError for anything else, and for what cannot be read
+ */
+export async function readSource(
+  given: WasmSource | Promise<WasmSource>,
+): Promise<Uint8Array<ArrayBuffer> | WebAssembly.Module> {
+  const expected = "module: expected a WebAssembly.Module, its bytes or a Response";
+  let source: unknown = given;
+  try {
+    source = await given;
+    const bytes = isResponse(source) ? await source.arrayBuffer() : source;
+    // A copy: what was read is what is compiled.
+    if (ArrayBuffer.isView(bytes)) return new Uint8Array(bufferOf(bytes), offsetOf(bytes), byteLengthOf(bytes)).slice();
+    if (isBuffer(bytes)) return new Uint8Array(bytes).slice();
+    if (isModule(bytes)) return bytes;
+  } catch (cause) {
+    throw new KindError(`${expected}, got one that cannot be read`, { cause });
+  }
+  throw new KindError(`${expected}, got ${kindOf(source)}`);
+}
+
+const isResponse = (source: unknown): source is Response =>
+  typeof source === "object" && source !== null && "arrayBuffer" in source && typeof source.arrayBuffer === "function";
+
+// Those of other realms too: neither is asked what it says of itself.
+function isBuffer(source: unknown): source is ArrayBuffer {
+  try {
+    return new Uint8Array(source as ArrayBuffer).buffer === source;
+  } catch {
+    return false;
+  }
+}
+
+function isModule(source: unknown): source is WebAssembly.Module {
+  try {
+    WebAssembly.Module.exports(source as WebAssembly.Module);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 export const isBytes = (source: BufferSource | WebAssembly.Module): source is BufferSource =>
-  ArrayBuffer.isView(source) || isArrayBuffer(source);
+  ArrayBuffer.isView(source) || isBuffer(source);
 
 const ascii = (text: string): number[] => Array.from(text, (character) => character.charCodeAt(0));
 
@@ -192,11 +232,12 @@ export function forSharedMemory(bytes: BufferSource): Uint8Array<ArrayBuffer> | 
   return copy;
 }
 
-const isArrayBuffer = (source: object): source is ArrayBuffer => "byteLength" in source;
-
 /** The first page of a memory: the module's constants, and the scratch memory of an instance that has it for itself. */
 export const STATIC_BYTES = 65536;
 export const OWN_SCRATCH = 16384;
+
+// One of each kind of call, so that another module, or one of another version, is told from ours.
+const needed = ["HEAP_BASE", "pair_sigmoid_f32", "argsort_f64", "logits_grad_f32", "gemm_f32", "linear_grad_f32"];
 
 /** An instance over a memory; `scratch` is the address of SCRATCH_BYTES that no other instance uses. */
 export function instantiate(
@@ -204,11 +245,15 @@ export function instantiate(
   memory: WebAssembly.Memory,
   scratch: number = OWN_SCRATCH,
 ): KernelExports {
+  const expected = "module: expected the kernels of this version, `dpo-kernels/kernels.wasm`";
   try {
     const { exports } = new WebAssembly.Instance(module, { env: { memory, scratch, abort: () => {} } });
-    return exports as KernelExports;
+    const missing = needed.find((name) => !(name in exports));
+    if (missing === undefined) return exports as KernelExports;
+    throw new KindError(`${expected}, got a module without ${missing}`);
   } catch (cause) {
     // WebKit compiles under any content policy, and refuses here.
-    throw cause instanceof WebAssembly.CompileError ? refused(cause) : cause;
+    if (cause instanceof WebAssembly.CompileError) throw refused(cause);
+    throw cause instanceof WebAssembly.LinkError ? new KindError(`${expected}, got another`, { cause }) : cause;
   }
 }

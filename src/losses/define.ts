@@ -1,7 +1,7 @@
 // What a loss is. A definition is one plain function of log-ratios and hyperparameters that returns the loss of a pair and
 // its derivatives. It is the JavaScript backend as it stands; src/print prints it as AssemblyScript SIMD and WGSL.
 
-import { recordOf } from "../checks/record.ts";
+import { copyRecord, recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { shown } from "../messages.ts";
 import { inRange, type Param, rangeText } from "./ranges.ts";
@@ -84,6 +84,9 @@ const present = <T extends object>(fields: T): T =>
 // What `defineLoss` made; nobody can change it.
 const defined = new WeakSet<object>();
 
+/** Whether it is a loss as it will be used: nobody can change it any more. */
+export const isSettled = (value: unknown): value is Loss => defined.has(value as object);
+
 /** A loss as it will be used: one that was not made by `defineLoss` goes through it. Other values come back as they are. */
 export const settleLoss = <T>(value: T): T => (isLoss(value) && !defined.has(value) ? defineLoss(value) : value);
 
@@ -114,7 +117,9 @@ export function defineLoss<const L extends Loss>(given: L): L {
   const loss = present(readLoss(given));
   if (!isLoss(loss)) throw new KindError(`loss: expected ${parts}, got something else`);
   const { id } = loss;
-  const params = Object.entries(loss.params).map(([name, param]) => [name, present(readParam(param))] as const);
+  const params = Object.entries(copyRecord(loss.params, "loss.params")).map(
+    ([name, param]) => [name, present(readParam(param))] as const,
+  );
   if (params.length > MOST_PARAMS) {
     throw new ParamError("out-of-range", `${id}.params: expected at most ${MOST_PARAMS}, got ${params.length}`);
   }

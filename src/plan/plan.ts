@@ -1,10 +1,11 @@
 // From the options of a call to what is to be computed: which losses, with which weights and hyperparameters.
 
 import { didYouMean } from "../checks/hints.ts";
+import { isList } from "../checks/lists.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { quoted } from "../checks/printable.ts";
 import { KindError, ParamError } from "../errors.ts";
-import { isLoss, type Loss } from "../losses/define.ts";
+import { isSettled, type Loss } from "../losses/define.ts";
 import { losses, lossTypes } from "../losses/index.ts";
 import { oldNames } from "../losses/old-names.ts";
 import { beta, sharedParams } from "../losses/params.ts";
@@ -13,7 +14,7 @@ import { unknownLoss } from "../losses/unknown.ts";
 import { kindOf, shown } from "../messages.ts";
 import type { LossOptions } from "../types.ts";
 import { jsAnchored, jsDivergence, type Margin, powerAnchored, powerDivergence } from "./divergences.ts";
-import { isRunningMean, type RunningMean } from "./running-mean.ts";
+import { type RunningMean, readRunningMean } from "./running-mean.ts";
 
 export { arrayKind, kindOf, shown } from "../messages.ts";
 
@@ -58,7 +59,7 @@ export function planLosses(options: LossOptions): Plan {
   const { lossType = "sigmoid", rewardShift } = options;
   const chosen = readLosses(lossType);
   const weights = readWeights(options.lossWeights, chosen.length);
-  const shift = typeof rewardShift === "object" ? checkShift(rewardShift) : undefined;
+  const shift = typeof rewardShift === "object" ? readShift(rewardShift) : undefined;
   checkNames(options, chosen);
   const forms = readDivergence(options, chosen);
   const anchored = readConstants(options, chosen);
@@ -89,7 +90,7 @@ function readBeta(options: LossOptions, chosen: readonly Loss[]): number {
 }
 
 function readLosses(lossType: NonNullable<LossOptions["lossType"]>): Loss[] {
-  const list = Array.isArray(lossType) ? (lossType as readonly (string | Loss)[]) : [lossType as string | Loss];
+  const list = isList(lossType) ? (lossType as readonly (string | Loss)[]) : [lossType as string | Loss];
   if (list.length === 0) throw new ParamError("out-of-range", "lossType: expected a loss, got an empty list");
   return list.map(readLoss);
 }
@@ -97,7 +98,7 @@ function readLosses(lossType: NonNullable<LossOptions["lossType"]>): Loss[] {
 const warned = new Set<string>();
 
 function readLoss(name: string | Loss): Loss {
-  if (isLoss(name)) return name;
+  if (isSettled(name)) return name;
   if (typeof name !== "string") throw new KindError(`lossType: expected a name or a loss, got ${kindOf(name)}`);
   if (Object.hasOwn(losses, name)) return losses[name as keyof typeof losses];
   if (Object.hasOwn(oldNames, name)) {
@@ -111,7 +112,7 @@ function readLoss(name: string | Loss): Loss {
 
 function readWeights(weights: readonly number[] | undefined, count: number): readonly number[] | undefined {
   if (weights === undefined) return undefined;
-  if (weights === null || typeof weights !== "object" || typeof weights.length !== "number") {
+  if (!isList(weights)) {
     throw new KindError(`lossWeights: expected a list of numbers, got ${kindOf(weights)}`);
   }
   if (weights.length !== count) {
@@ -176,10 +177,6 @@ function readDivergence(options: LossOptions, chosen: readonly Loss[]): Forms | 
   if (referenceFree && chosen.every((loss) => "likelihood" in loss)) {
     throw unused("referenceFree", chosen, "it has no reference");
   }
-  if (fAlpha !== undefined) checkNumber(fAlpha, "fAlpha");
-  if (fAlpha !== undefined && fAlpha !== 0.5 && fDivergence !== "alpha_divergence") {
-    throw new ParamError("unused-option", `fAlpha: not used by ${fDivergence} (used by alpha_divergence)`);
-  }
   const isKnown = typeof fDivergence === "string" && Object.hasOwn(divergences, fDivergence);
   const make = isKnown ? divergences[fDivergence] : undefined;
   if (!make) {
@@ -189,6 +186,10 @@ function readDivergence(options: LossOptions, chosen: readonly Loss[]): Forms | 
         : "";
     const expected = `expected one of ${divergenceNames.join(", ")}`;
     throw new ParamError("out-of-range", `fDivergence: ${expected}, got ${shown(fDivergence)}${hint}`);
+  }
+  if (fAlpha !== undefined) checkNumber(fAlpha, "fAlpha");
+  if (fAlpha !== undefined && fAlpha !== 0.5 && fDivergence !== "alpha_divergence") {
+    throw new ParamError("unused-option", `fAlpha: not used by ${fDivergence} (used by alpha_divergence)`);
   }
   if (fDivergence === "reverse_kl") return undefined;
   const other = chosen.find((loss) => !("likelihood" in loss) && !("margin" in loss && !loss.sorted));
@@ -224,7 +225,8 @@ const divergences: Record<string, (alpha: number) => Forms | undefined> = {
 const divergenceNames = Object.keys(divergences);
 
 // Anything else would be read as no shift at all.
-function checkShift(value: RunningMean): RunningMean {
-  if (isRunningMean(value)) return value;
+function readShift(value: RunningMean | null): RunningMean {
+  const shift = value === null ? undefined : readRunningMean(value);
+  if (shift) return shift;
   throw new KindError(`rewardShift: expected a number or createRunningMean(), got ${kindOf(value)}`);
 }

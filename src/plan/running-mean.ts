@@ -27,11 +27,19 @@ const readState = recordOf(
   ({ mean, count }: { mean: number; count: number }) => ({ mean, count }),
 );
 
-/** Whether a value is a running mean, also one of another copy of this package. */
-export function isRunningMean(value: unknown): value is RunningMean {
-  if (typeof value !== "object" || value === null) return false;
-  const { mean, count, update } = value as Partial<RunningMean>;
-  return typeof mean === "number" && typeof count === "number" && typeof update === "function";
+// What `createRunningMean` made; nobody can change it but through `update`.
+const made = new WeakSet<object>();
+
+/** A running mean; one of another copy of this package is read once. Undefined for what is none. */
+export function readRunningMean(value: object): RunningMean | undefined {
+  if (made.has(value)) return value as RunningMean;
+  try {
+    const { mean, count, update } = value as RunningMean;
+    if (!Number.isFinite(mean) || !Number.isSafeInteger(count) || typeof update !== "function") return undefined;
+    return { mean, count, update: (batchMean) => update.call(value, batchMean), toJSON: () => ({ mean, count }) };
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -55,7 +63,7 @@ export function createRunningMean(state?: { mean: number; count: number }): Runn
   if (!Number.isSafeInteger(count) || count < 0) {
     throw new ParamError("out-of-range", `state.count: expected a count of batches, got ${count}`);
   }
-  return {
+  const running: RunningMean = {
     get mean() {
       return mean;
     },
@@ -69,4 +77,6 @@ export function createRunningMean(state?: { mean: number; count: number }): Runn
     },
     toJSON: () => ({ mean, count }),
   };
+  made.add(Object.freeze(running));
+  return running;
 }

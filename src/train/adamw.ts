@@ -1,9 +1,10 @@
 // AdamW, as torch.optim.AdamW has it.
 
+import { copyList, isList } from "../checks/lists.ts";
 import { KindError } from "../errors.ts";
 import { between } from "../losses/ranges.ts";
 import { kindOf } from "../messages.ts";
-import { notNegative, readHyper, readNumber, readStep, setStep } from "./hyper.ts";
+import { notNegative, readHyper, readNumber, readState, readStep, setStep } from "./hyper.ts";
 import { type Allocator, type Operation, perform, zeros } from "./kernels.ts";
 import { listOf, readTensors, type Tensor, type Tensors } from "./tensors.ts";
 
@@ -56,8 +57,9 @@ export function adamwState(params: Tensors, backend?: Allocator): AdamwState {
  *           console.log(params, state.step); // [0.49, -0.99], 1
  */
 export function adamw(params: Tensors, grads: Tensors, state: AdamwState, hyper: AdamwHyper = {}): void {
-  const { keep, beta1, beta2, rate, eps, step } = factorsOf(hyper, state);
-  const tensors = readTensors({ params, grads, "state.m": state.m, "state.v": state.v }, "grads");
+  const { step: taken, m, v } = readState(state, ["step", "m", "v"]);
+  const { keep, beta1, beta2, rate, eps, step } = factorsOf(hyper, { step: taken });
+  const tensors = readTensors({ params, grads, "state.m": m, "state.v": v }, "grads");
   const update = updater(keep, beta1, beta2, rate, eps);
   setStep(state, step);
   for (const arrays of tensors) perform(update, arrays);
@@ -74,10 +76,9 @@ export function factorsOf(hyper: AdamwHyper, state: { readonly step: number }) {
 }
 
 function readBetas(betas: unknown = [0.9, 0.999]): [number, number] {
-  if (!Array.isArray(betas) || betas.length !== 2) {
-    throw new KindError(`betas: expected two numbers, got ${kindOf(betas)}`);
-  }
-  const [first = null, second = null] = betas as readonly unknown[];
+  const given = isList(betas) ? copyList(betas, "betas", 3) : [];
+  if (given.length !== 2) throw new KindError(`betas: expected two numbers, got ${kindOf(betas)}`);
+  const [first = null, second = null] = given;
   return [readNumber(first, "betas[0]", beta), readNumber(second, "betas[1]", beta)];
 }
 

@@ -4,7 +4,7 @@ import { recordOf } from "../checks/record.ts";
 import { trainingSynonyms } from "../checks/training-synonyms.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { inRange, type Param, rangeText } from "../losses/ranges.ts";
-import { kindOf } from "../messages.ts";
+import { isRecord, kindOf } from "../messages.ts";
 
 /** A finite number that is not negative. */
 export const notNegative = (byDefault: number): Param => ({ default: byDefault, min: 0, max: Infinity, open: "max" });
@@ -55,16 +55,23 @@ export function setStep(state: { step: number }, step: number): void {
   if (now !== step) throw new KindError(`state.step: expected a number that can be set, got one that stays ${now}`);
 }
 
+/** The fields of an optimiser's state, each read once. Throws    KindError for what is none, or cannot be read */
+export function readState<S extends object, N extends keyof S>(state: S, names: readonly N[]): Pick<S, N> {
+  let cause: unknown;
+  try {
+    if (isRecord(state)) return Object.fromEntries(names.map((name) => [name, state[name]])) as Pick<S, N>;
+  } catch (thrown) {
+    cause = thrown;
+  }
+  throw new KindError(`state: expected an object, got ${cause ? "one that cannot be read" : kindOf(state)}`, { cause });
+}
+
 /**
  * How many steps were taken.
  *
- * Throws    KindError if there is no state; ParamError if its step is no count
+ * Throws    KindError, ParamError if it is no count
  */
-export function readStep(state: { readonly step: number }): number {
-  if (typeof state !== "object" || state === null) {
-    throw new KindError(`state: expected an object, got ${kindOf(state)}`);
-  }
-  const { step } = state;
+export function readStep({ step }: { readonly step: number }): number {
   if (typeof step !== "number") throw new KindError(`state.step: expected a number, got ${kindOf(step)}`);
   if (Number.isSafeInteger(step) && step >= 0) return step;
   throw new ParamError("out-of-range", `state.step: expected a count of steps, got ${step}`);

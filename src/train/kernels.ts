@@ -1,10 +1,10 @@
 // Where optimisers compute: in SIMD on arrays where they lie, or on pieces of them in a staging area; in plain JavaScript
 // where WebAssembly may not be compiled. The module is small enough to be compiled on the spot, so that nothing is awaited.
 
-import { KindError } from "../errors.ts";
+import { DpoError, KindError } from "../errors.ts";
 import { memoryOf } from "../kernels/memories.ts";
 import { bytes } from "../kernels/optim.gen.ts";
-import { kindOf } from "../messages.ts";
+import { arrayKind, kindOf } from "../messages.ts";
 import type { Backend } from "../types.ts";
 import type { Tensor } from "./tensors.ts";
 
@@ -100,7 +100,7 @@ export function perform({ reads, simd, plain }: Operation, arrays: readonly Tens
  */
 export function zeros(lengths: readonly number[], copies: number, backend?: Allocator): Float32Array[][] {
   const all = Array.from({ length: copies }, () => lengths);
-  if (backend) return allocateAll(all, backend);
+  if (backend !== undefined) return allocateAll(all, backend);
   const size = copies * lengths.reduce((sum, n) => sum + lines(n), 0);
   // What is staged in one piece anyway is not worth a memory.
   const arena = size > 4 * PIECE ? newArena(size) : undefined;
@@ -116,20 +116,28 @@ export function zeros(lengths: readonly number[], copies: number, backend?: Allo
 
 // All of them or none.
 function allocateAll(all: readonly (readonly number[])[], backend: Allocator): Float32Array[][] {
-  const { allocate, free } = backend;
-  if (typeof allocate !== "function" || typeof free !== "function") {
-    throw new KindError(`backend: expected a backend with allocate and free, got ${kindOf(backend)}`);
-  }
+  const expected = "backend: expected a backend with allocate and free";
   const taken: Float32Array[] = [];
-  const take = (n: number): Float32Array => {
-    taken.push(allocate("f32", n));
-    return taken.at(-1) as Float32Array;
-  };
   try {
-    return all.map((list) => list.map(take));
-  } catch (error) {
-    taken.forEach(free);
-    throw error;
+    const { allocate, free } = backend;
+    if (typeof allocate !== "function" || typeof free !== "function") {
+      throw new KindError(`${expected}, got ${kindOf(backend)}`);
+    }
+    const take = (n: number): Float32Array => {
+      const array = allocate("f32", n);
+      if (arrayKind(array) !== "Float32Array") throw new KindError(`${expected}, got one that gives ${kindOf(array)}`);
+      taken.push(array);
+      return array;
+    };
+    try {
+      return all.map((list) => list.map(take));
+    } catch (error) {
+      for (const array of taken) free(array);
+      throw error;
+    }
+  } catch (cause) {
+    if (cause instanceof DpoError) throw cause;
+    throw new KindError(`${expected}, got one that throws`, { cause });
   }
 }
 

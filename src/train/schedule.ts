@@ -2,11 +2,12 @@
 
 import { didYouMean } from "../checks/hints.ts";
 import { printable, quoted } from "../checks/printable.ts";
+import { copyRecord, recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { memberOf } from "../from-trl/enums.ts";
-import type { TrlTrain } from "../from-trl/train.ts";
+import { readTrain, type TrlTrain } from "../from-trl/train.ts";
 import { between, finite, type Param } from "../losses/ranges.ts";
-import { kindOf, shown } from "../messages.ts";
+import { shown } from "../messages.ts";
 import { notNegative, readNumber } from "./hyper.ts";
 
 /** What a schedule is made of: the names of `fromTrl().train`. */
@@ -37,6 +38,16 @@ const schedules: Readonly<Record<string, Schedule>> = {
 
 const known = Object.keys(schedules);
 
+const readFields = recordOf(
+  { what: "options", field: "an option of lrSchedule" },
+  ({ learningRate, lrSchedulerType, lrSchedulerKwargs, warmupSteps, warmupRatio }: ScheduleOptions) => {
+    return { learningRate, lrSchedulerType, lrSchedulerKwargs, warmupSteps, warmupRatio };
+  },
+);
+
+// All that fromTrl reads of a training may be handed on.
+const trainNames = Object.keys(readTrain(() => undefined));
+
 /**
  * The learning rate of each step of a training of so many steps, counted from 0: rising from 0 for as long as the warmup
  * lasts, then as `lrSchedulerType` says: `linear` (the default), `cosine`, `constant_with_warmup`, or `constant`, which has
@@ -48,10 +59,11 @@ const known = Object.keys(schedules);
  * @example  const rate = lrSchedule(100, { learningRate: 1e-3, lrSchedulerType: "cosine", warmupSteps: 10 });
  *           console.log(rate(0), rate(10), rate(55)); // 0, 1e-3, 5e-4
  */
-export function lrSchedule(steps: number, options: ScheduleOptions = {}): (step: number) => number {
+export function lrSchedule(steps: number, given: ScheduleOptions = {}): (step: number) => number {
+  const options = readFields(given, () => trainNames);
   const { lrSchedulerType = "linear", lrSchedulerKwargs } = options;
   const type = typeof lrSchedulerType === "string" ? memberOf("SchedulerType", lrSchedulerType) : lrSchedulerType;
-  const schedule = Object.hasOwn(schedules, type) ? schedules[type] : undefined;
+  const schedule = typeof type === "string" && Object.hasOwn(schedules, type) ? schedules[type] : undefined;
   if (!schedule) {
     const hint = typeof type === "string" ? didYouMean(type, known, { show: quoted }) : "";
     const expected = `expected one of ${known.join(", ")}`;
@@ -74,8 +86,9 @@ function readKwargs(
   type: string,
   params: Readonly<Record<string, Param>>,
 ): Readonly<Record<string, number>> {
-  if (typeof given !== "object") throw new KindError(`lrSchedulerKwargs: expected an object, got ${kindOf(given)}`);
-  const values = Object.entries(given).filter(([, value]) => value !== undefined && value !== null);
+  const values = Object.entries(copyRecord(given, "lrSchedulerKwargs")).filter(
+    ([, value]) => value !== undefined && value !== null,
+  );
   return Object.fromEntries(
     values.map(([name, value]) => {
       const param = Object.hasOwn(params, name) ? params[name] : undefined;

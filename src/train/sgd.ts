@@ -3,7 +3,7 @@
 import { KindError, ParamError } from "../errors.ts";
 import { finite } from "../losses/ranges.ts";
 import { kindOf } from "../messages.ts";
-import { notNegative, readHyper, readStep, setStep } from "./hyper.ts";
+import { notNegative, readHyper, readState, readStep, setStep } from "./hyper.ts";
 import { type Allocator, type Operation, perform, zeros } from "./kernels.ts";
 import { listOf, readTensors, type Tensor, type Tensors } from "./tensors.ts";
 
@@ -60,19 +60,20 @@ export function sgd(params: Tensors, grads: Tensors, state: SgdState, hyper: Sgd
   if (nesterov && (momentum === 0 || dampening !== 0)) {
     throw new ParamError("out-of-range", "nesterov: expected with momentum above 0 and dampening 0");
   }
-  const t = readStep(state) + 1;
+  const { step, momentumBuffer } = readState(state, ["step", "momentumBuffer"]);
+  const t = readStep({ step }) + 1;
   const { tensors, update } =
     momentum === 0
       ? { tensors: readTensors({ params, grads }, "grads"), update: descent(lr, weightDecay) }
       : {
-          tensors: readTensors({ params, grads, "state.momentumBuffer": bufferOf(state) }, "grads"),
+          tensors: readTensors({ params, grads, "state.momentumBuffer": bufferOf(momentumBuffer) }, "grads"),
           update: momentumDescent(lr, weightDecay, momentum, t === 1 ? 1 : 1 - dampening, nesterov),
         };
   setStep(state, t);
   for (const arrays of tensors) perform(update, arrays);
 }
 
-function bufferOf({ momentumBuffer }: SgdState): readonly Tensor[] {
+function bufferOf(momentumBuffer: SgdState["momentumBuffer"]): readonly Tensor[] {
   if (momentumBuffer) return momentumBuffer;
   throw new ParamError("missing-input", "state.momentumBuffer: expected with momentum, got none");
 }

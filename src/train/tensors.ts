@@ -1,5 +1,6 @@
 // Parameters, gradients and what optimisers keep of them: arrays of float32, checked before any of them is written.
 
+import { isList, mapList } from "../checks/lists.ts";
 import { bufferOf, lengthOf, plainView, refuseStray } from "../checks/views.ts";
 import { KindError, ShapeError } from "../errors.ts";
 import { arrayKind, kindOf } from "../messages.ts";
@@ -15,11 +16,9 @@ export type Tensors = Tensor | readonly Tensor[];
  * Throws    KindError
  */
 export function listOf(value: Tensors, name: string): readonly Tensor[] {
-  if (!Array.isArray(value)) return [tensorOf(value as Tensor, name, "a Float32Array or a list of them")];
-  // Each read once; a hole ends a list of any length.
-  const list: Tensor[] = [];
-  for (let i = 0; i < value.length; i++) list.push(tensorOf(value[i], nameOf(name, value, i), "a Float32Array"));
-  return list;
+  if (!isList(value)) return [tensorOf(value as Tensor, name, "a Float32Array or a list of them")];
+  // A hole ends a list of any length.
+  return mapList(value, name, (array: Tensor, i) => tensorOf(array, nameOf(name, value, i), "a Float32Array"));
 }
 
 function tensorOf(array: Tensor, name: string, expected: string): Tensor {
@@ -75,7 +74,7 @@ export function readTensors(given: Readonly<Record<string, Tensors>>, read?: str
   return firsts.map((_, i) => names.map((name) => lists.get(name)?.[i] as Tensor));
 }
 
-const nameOf = (name: string, value: Tensors, i: number): string => (Array.isArray(value) ? `${name}[${i}]` : name);
+const nameOf = (name: string, value: Tensors, i: number): string => (isList(value) ? `${name}[${i}]` : name);
 
 interface Use {
   readonly name: string;

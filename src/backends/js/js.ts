@@ -1,6 +1,7 @@
 // The backend that is the definitions themselves, in float64: for places where WebAssembly may not run, and as reference.
 
 import { bindNow } from "../../calls/bind.ts";
+import { setNumbers } from "../../checks/views.ts";
 import { shardsInOrder } from "../../cpu/head.ts";
 import { eachRow } from "../../cpu/rows.ts";
 import { plainArrays } from "../../inputs/element-types.ts";
@@ -8,6 +9,7 @@ import type { PairSums } from "../../inputs/pair-sums.ts";
 import { type PairJob, scanValues } from "../../inputs/pairs.ts";
 import type { MarginLoss } from "../../losses/define.ts";
 import { times } from "../../losses/factor.ts";
+import { functionOf, isOwn } from "../../losses/own.ts";
 import { reverseKl } from "../../plan/divergences.ts";
 import type { Term } from "../../plan/plan.ts";
 import type { Backend } from "../../types.ts";
@@ -38,8 +40,22 @@ export function createJs(): Backend {
   };
 }
 
+const resultNames = ["losses", "gradChosen", "gradRejected", "chosenRewards", "rejectedRewards"] as const;
+
 /** The pair stage in float64. */
 export function computePairs(job: PairJob, sums: PairSums): void {
+  if (!job.plan.terms.some(({ loss }) => isOwn(loss))) {
+    computeEach(job, sums);
+    return;
+  }
+  // A function of the user's may throw at any pair, and nothing may be written then.
+  const fresh = resultNames.map((name) => [name, job[name] && new Float32Array(job.pairs)] as const);
+  const results = Object.fromEntries(fresh) as Pick<PairJob, (typeof resultNames)[number]>;
+  computeEach({ ...job, ...results }, sums);
+  for (const [name, values] of fresh) if (values) setNumbers(job[name] as Float32Array, values, 0);
+}
+
+function computeEach(job: PairJob, sums: PairSums): void {
   const { plan, pairs, scale, weights, hasEmpty, chosenLengths, rejectedLengths } = job;
   const { policyChosen, policyRejected, referenceChosen, referenceRejected } = job;
   const { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
@@ -89,7 +105,7 @@ function evaluator(term: Term, at: number, job: PairJob): Evaluate {
   }
   if ("pair" in loss) {
     const [p0, p1, p2, p3] = four(term.params);
-    const { pair } = loss;
+    const pair = functionOf(loss, "pair");
     return (_i, a, c) => withNaN(pair(a, c, p0, p1, p2, p3));
   }
   return loss.sorted ? sortedEvaluator(loss, term, job) : marginEvaluator(loss, term);
@@ -97,7 +113,8 @@ function evaluator(term: Term, at: number, job: PairJob): Evaluate {
 
 function marginEvaluator(loss: MarginLoss, { params, divergence }: Term): Evaluate {
   const [p0, p1, p2, p3] = four(params);
-  const { margin, normalised } = loss;
+  const { normalised } = loss;
+  const margin = functionOf(loss, "margin");
   if (!divergence && !normalised) {
     return (_i, a, c) => {
       const [value, slope] = margin(a - c, p0, p1, p2, p3);
@@ -126,7 +143,9 @@ function marginEvaluator(loss: MarginLoss, { params, divergence }: Term): Evalua
 const chain = (slope: number, inner: number): number => (inner === 0 ? 0 : times(slope, inner));
 
 // AOT: margins between sorted vectors; losses stay by rank, gradients go back through the sort.
-function sortedEvaluator({ margin, sorted }: MarginLoss, term: Term, job: PairJob): Evaluate {
+function sortedEvaluator(loss: MarginLoss, term: Term, job: PairJob): Evaluate {
+  const { sorted } = loss;
+  const margin = functionOf(loss, "margin");
   const [p0, p1, p2, p3] = four(term.params);
   const [u, v] = sortKeys(sorted, job);
   const uOrder = argsort(u);

@@ -1,5 +1,6 @@
 // What `createPool` takes, checked.
 
+import { recordOf } from "../../checks/record.ts";
 import { KindError, ParamError } from "../../errors.ts";
 import { checkOneOf } from "../../inputs/options.ts";
 import { checkCount } from "../../inputs/tokens.ts";
@@ -45,21 +46,20 @@ export interface Settings {
 const START_LIMIT = 10_000;
 const ANSWER_LIMIT = 60_000;
 
-const known = ["workers", "memory", "createWorker", "module", "relaxed", "maxQueue", "timeout"];
+const readOptions = recordOf(
+  { what: "options", field: "an option of createPool" },
+  ({ workers, memory, createWorker, module, relaxed, maxQueue, timeout }: PoolOptions) => {
+    return { workers, memory, createWorker, module, relaxed, maxQueue, timeout };
+  },
+);
 
 /**
  * Checks the options of `createPool`.
  *
  * Throws    ParamError, KindError
  */
-export function readSettings(options: PoolOptions): Settings {
-  if (typeof options !== "object" || options === null) {
-    throw new KindError(`options: expected an object, got ${kindOf(options)}`);
-  }
-  for (const name in options) {
-    if (known.includes(name) || options[name as keyof PoolOptions] === undefined) continue;
-    throw new ParamError("unknown-option", `${name}: not an option of createPool; known: ${known.join(", ")}`);
-  }
+export function readSettings(given: PoolOptions): Settings {
+  const options = readOptions(given);
   const { module, relaxed, workers = workerCount(), memory = "auto", createWorker = startWorker } = options;
   const { maxQueue = Infinity, timeout } = options;
   if (relaxed !== undefined && typeof relaxed !== "boolean") {

@@ -4,6 +4,7 @@ import { KindError, ShapeError } from "../../errors.ts";
 import { readFloats } from "../../inputs/floats.ts";
 import { kindOf } from "../../plan/plan.ts";
 import { type AdamwHyper, factorsOf } from "../../train/adamw.ts";
+import { readState, setStep } from "../../train/hyper.ts";
 import { packParams } from "./commands.ts";
 import { asFloats, isGpuArray, plainRangeOf } from "./device-arrays.ts";
 import { type Piece, toDeviceRows } from "./device-rows.ts";
@@ -48,8 +49,9 @@ export function adamwOnGpu(
   state: GpuAdamwState,
   hyper: AdamwHyper,
 ): Promise<void> {
-  const { keep, beta1, beta2, rate, eps, step } = factorsOf(hyper, state);
-  const arrays = [params, grads, state.m, state.v].map((array, k) => {
+  const { step: taken, m, v } = readState(state, ["step", "m", "v"]);
+  const { keep, beta1, beta2, rate, eps, step } = factorsOf(hyper, { step: taken });
+  const arrays = [params, grads, m, v].map((array, k) => {
     const name = names[k] as string;
     if (!isGpuArray(array)) throw new KindError(`${name}: expected a GPU buffer, got ${kindOf(array)}`);
     return { array, name, range: plainRangeOf(array, name, "STORAGE") };
@@ -65,6 +67,7 @@ export function adamwOnGpu(
     }
     return toDeviceRows(gpu, readFloats(asFloats(array, name, bytes / 4), name, bytes / 4), 1).pieces;
   });
+  setStep(state, step);
   const done = submit(gpu, (commands) => {
     (placed[0] as readonly Piece[]).forEach(({ rows }, k) => {
       const pieces = placed.map((list) => list[k] as Piece);
@@ -73,7 +76,6 @@ export function adamwOnGpu(
       commands.run(adamwWgsl, groupsOf(rows), block, ...pieces.map(({ range }) => range));
     });
   });
-  state.step = step;
   // Later calls count on it at once; a step that the device refused was none.
   done.catch(() => {
     state.step--;

@@ -1,6 +1,9 @@
 // The device that calls run on: the caller's, or one of our own that is asked for again after it was lost.
 
-import { BackendError } from "../../errors.ts";
+import { recordOf } from "../../checks/record.ts";
+import { BackendError, KindError } from "../../errors.ts";
+import { checkOneOf } from "../../inputs/options.ts";
+import { kindOf } from "../../messages.ts";
 
 export interface WebGpuOptions {
   /** A device to share; it is never destroyed here. */
@@ -71,6 +74,31 @@ async function makeDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   });
   adapters.set(device, adapter);
   return device;
+}
+
+/** The options of `createWebGpu`, read once. Throws    KindError, ParamError */
+export function readWebGpuOptions(given: unknown): WebGpuOptions {
+  const { device, adapter, powerPreference } = readOptions(given);
+  if (device !== undefined) checkHas(device, "device", "a GPUDevice", ["createBuffer", "pushErrorScope", "destroy"]);
+  if (adapter !== undefined) checkHas(adapter, "adapter", "a GPUAdapter", ["requestDevice"]);
+  if (powerPreference !== undefined) checkOneOf(powerPreference, "powerPreference", ["low-power", "high-performance"]);
+  return { device, adapter, powerPreference };
+}
+
+const readOptions = recordOf(
+  { what: "options", field: "an option of createWebGpu" },
+  ({ device, adapter, powerPreference }: WebGpuOptions) => ({ device, adapter, powerPreference }),
+);
+
+// By what it can do: devices come from other realms, and from packages that bring WebGPU to Node.
+function checkHas(value: object, name: string, expected: string, methods: readonly string[]): void {
+  let cause: unknown;
+  try {
+    if (methods.every((method) => typeof value[method as never] === "function")) return;
+  } catch (thrown) {
+    cause = thrown;
+  }
+  throw new KindError(`${name}: expected ${expected}, got ${kindOf(value)}`, { cause });
 }
 
 /** Opens the device; `lost` watches over it from then on. */

@@ -1,15 +1,15 @@
 // The backend on WebGPU: the calls of every backend, each a promise.
 
 import { bindLater, type CallName } from "../../calls/bind.ts";
-import { KindError } from "../../errors.ts";
 import { plainArrays } from "../../inputs/element-types.ts";
-import { isRecord, kindOf } from "../../messages.ts";
+import { readLogpsOptions } from "../../inputs/logits.ts";
+import { readLossOptions } from "../../inputs/options.ts";
 import type { AdamwHyper } from "../../train/adamw.ts";
 import type { AsyncBackend, CallOptions } from "../../types.ts";
 import { adamwOnGpu, type GpuAdamwState } from "./adamw.ts";
 import { createPool } from "./buffers.ts";
 import { lossOfHidden, lossOfLogits, pairLoss, sequenceLogps } from "./calls.ts";
-import { describeInfo, lostError, openDevice, type WebGpuOptions } from "./device.ts";
+import { describeInfo, lostError, openDevice, readWebGpuOptions, type WebGpuOptions } from "./device.ts";
 import type { Gpu } from "./submit.ts";
 import type { GpuArray, GpuCalls } from "./types.ts";
 
@@ -34,11 +34,12 @@ async function openGpu(options: WebGpuOptions): Promise<Gpu> {
  * A backend on WebGPU, on the caller's device or one of its own. Calls return promises; numbers agree with the other
  * backends' within docs/numerics.md. Software adapters are taken too: ask `hasRealGpu()` where that matters.
  *
- * Throws    BackendError "unavailable" that says why there is no GPU here
+ * Throws    BackendError "unavailable" that says why there is no GPU here; KindError, ParamError for its options
  * @example  const gpu = await createWebGpu({ device });
  *           const { loss, gradLogits } = await gpu.logitsLoss(batch, { lossType: "sigmoid" });
  */
-export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
+export async function createWebGpu(given: WebGpuOptions = {}): Promise<WebGpuBackend> {
+  const options = readWebGpuOptions(given);
   let gpu = await openGpu(options);
   let reopening: Promise<Gpu> | undefined;
 
@@ -51,10 +52,8 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuB
     arrays: plainArrays(),
     run: async (name, input, options) => run[name](await deviceFor(name), input as never, options),
     end: async () => close(),
-    read: (_name, input, options) => [
-      input as object,
-      isRecord(options) ? (options as CallOptions) : refuseOptions(options),
-    ],
+    // The input is read once its call has a device: parts of it may lie there.
+    read: (name, input, options) => [input as object, readers[name](options)],
   });
 
   // A lost device of ours is replaced by the call that finds it so; the caller's is the caller's to replace.
@@ -97,6 +96,13 @@ const run: Readonly<Record<CallName, (gpu: Gpu, input: never, options: object) =
   linearLoss: lossOfHidden,
 };
 
-function refuseOptions(options: unknown): never {
-  throw new KindError(`options: expected an object, got ${kindOf(options)}`);
-}
+const own = ["readback"];
+const readLoss = (options: unknown): CallOptions => readLossOptions(options, own);
+
+/** How the options of each call are read: those of every backend, and this one's own. */
+const readers: Readonly<Record<CallName, (options: unknown) => CallOptions>> = {
+  pairLoss: readLoss,
+  sequenceLogps: (options) => readLogpsOptions(options, () => own),
+  logitsLoss: readLoss,
+  linearLoss: readLoss,
+};
