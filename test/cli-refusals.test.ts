@@ -67,6 +67,10 @@ describe("refusals end with status 2 and one message", () => {
     [["/dev/null"], "error: /dev/null: no pairs\n"],
     [[], "error: missing FILE"],
     [["-", "--bta", "1"], "error: unknown option '--bta'\n(Did you mean --beta?)"],
+    [["-", "--pref-beta", "1"], "error: unknown option '--pref-beta'\n(Did you mean --beta?)"],
+    [["-", "--lable-smoothing", "1"], "error: unknown option '--lable-smoothing'\n(Did you mean --label-smoothing?)"],
+    // η is a learning rate: no option of this command, and least of all β.
+    [["-", "--eta", "1"], "error: unknown option '--eta'\n(--help lists the options)"],
     [["-", "--beta", "x"], "Expected a number."],
     [["-", "--beta", "-1"], "error: --beta: expected a number in (0, ∞) (sigmoid), got -1\n"],
     [["-", "--loss-type", "dpo"], "error: --loss-type: expected one of sigmoid, sigmoid_norm"],

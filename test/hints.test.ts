@@ -177,7 +177,8 @@ describe("meantBy", () => {
         for (const letter of "abcdefghijklmnopqrstuvwxyz") {
           const other = name.slice(0, at) + letter + name.slice(at + 1);
           const known = [name];
-          if (other !== name && !["bata"].includes(other)) expect(meantBy(other, known, synonyms)).toStrictEqual([]);
+          if (other !== name && !["bata", "bta"].includes(other))
+            expect(meantBy(other, known, synonyms)).toStrictEqual([]);
         }
       }
     }

@@ -31,7 +31,7 @@ export const lossSynonyms: Synonyms = [
   ["loss_weights", "dpo_loss_weights preference_loss_weight pref_bco_weight"],
   [
     "beta",
-    "beat bata pref_beta rl_beta dpo_beta loss_beta trl_beta kl_beta kl_coef kl_penalty ref_policy_kl_penalty " +
+    "beat bata bta pref_beta rl_beta dpo_beta loss_beta trl_beta kl_beta kl_coef kl_penalty ref_policy_kl_penalty " +
       "reference_policy_kl_penalty",
   ],
   ["label_smoothing", "dpo_label_smoothing smoothing label_smooth flip_probability"],

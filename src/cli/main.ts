@@ -3,6 +3,8 @@
 
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
+import { didYouMean } from "../checks/hints.ts";
+import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { BackendError, DpoError } from "../errors.ts";
 import { addDoctor } from "./doctor.ts";
 import { addFields } from "./fields.ts";
@@ -15,6 +17,9 @@ const program = new Command("dpo-kernels")
   .version(packageJson.version, "-V, --version", "print the version")
   .helpOption("-h, --help", "print this help")
   .showHelpAfterError("(--help lists the options)")
+  // Hints are those of the library: commander's go by looks, and would offer --beta for --eta.
+  .showSuggestionAfterError(false)
+  .configureOutput({ outputError: (text, write) => write(withHint(text)) })
   .exitOverride();
 addLoss(program);
 addFields(program);
@@ -33,6 +38,16 @@ try {
   await program.parseAsync(joinLists(process.argv.slice(2)), { from: "user" });
 } catch (error) {
   process.exitCode = report(error);
+}
+
+/** Commander's words, with the option that was probably meant. */
+function withHint(text: string): string {
+  const [, flag] = /unknown option '--([^'=]+)/.exec(text) ?? [];
+  if (flag === undefined) return text;
+  const names = program.commands.flatMap(({ options }) => options.map((option) => option.name()));
+  const words = { synonyms: lossSynonyms, lead: "\n(Did you mean ", show: (name: string) => `--${name}` };
+  const hint = didYouMean(flag, names, words);
+  return hint === "" ? text : `${text.trimEnd()}${hint})\n`;
 }
 
 /** Prints what has not been printed yet, and says with which status to end. */
