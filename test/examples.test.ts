@@ -5,6 +5,7 @@ import { stripTypeScriptTypes } from "node:module";
 import { describe, expect, test } from "vitest";
 import { recordOf } from "../src/checks/record.ts";
 import * as library from "../src/index.ts";
+import { lossTable } from "../src/losses/index.ts";
 import { createPool } from "../src/pool.ts";
 import * as train from "../src/train.ts";
 
@@ -121,18 +122,17 @@ describe("docs/losses.md", () => {
 
   // What a user copies from there runs with what the package exports and nothing else.
   test.each(functions)("%s", (id, code) => {
-    const loss: library.Loss = library.losses[id as library.LossType];
+    const { kind, formula, params } = lossTable[id as library.LossType];
     const { softplus, sigmoid, logsigmoid } = library;
     const copy = new Function("softplus", "sigmoid", "logsigmoid", `return ${code}`)(softplus, sigmoid, logsigmoid);
-    const own = "margin" in loss ? loss.margin : "pair" in loss ? loss.pair : loss.likelihood;
-    const defaults = Object.values(loss.params).map((param) => param.default);
+    const defaults = Object.values(params).map((param) => param.default);
     for (const [a, c] of [
       [1.5, -0.25],
       [-30, 2],
       [0, 0],
     ]) {
-      const given = "pair" in loss || "likelihood" in loss ? [a, c, ...defaults] : [a, ...defaults];
-      expect(copy(...given)).toStrictEqual(Reflect.apply(own, undefined, given));
+      const given = kind === "margin" ? [a, ...defaults] : [a, c, ...defaults];
+      expect(copy(...given)).toStrictEqual(Reflect.apply(formula, undefined, given));
     }
   });
 });

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { DpoError } from "../src/errors.ts";
 import { fromTrl, type TrlConfig } from "../src/from-trl/from-trl.ts";
 import { elsewhereKeys, type Key, knownKeys, readKeys, silentKeys } from "../src/from-trl/keys.ts";
-import { type LossType, losses, lossTypes } from "../src/losses/index.ts";
+import { type LossType, lossTable, lossTypes } from "../src/losses/index.ts";
 import { oldNames } from "../src/losses/old-names.ts";
 import { lossOf, refusal } from "./support/from-trl.ts";
 
@@ -56,12 +56,12 @@ describe("any configuration", () => {
   /** Options and the losses of a list that use them, from the table of losses alone. */
   const usedBy = (name: string, type: LossType): boolean => {
     if (name === "lossType" || name === "lossWeights") return true;
-    const isMargin = "margin" in losses[type] && !("sorted" in losses[type]);
+    const isMargin = lossTable[type].scored;
     if (name === "fDivergence" || name === "fAlpha") return isMargin;
     if (name === "fConstants") return type === "ipo" || type === "sigmoid_norm";
     return (
       name === "beta" ||
-      Object.hasOwn(losses[type].params, name) ||
+      Object.hasOwn(lossTable[type].params, name) ||
       (/^(ldAlpha|weighting|referenceFree)$/.test(name) && type !== "sft")
     );
   };

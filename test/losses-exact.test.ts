@@ -2,7 +2,7 @@
 // around the zeros and kinks of each loss, and where powers leave float32. No entry is excused by a larger one beside it.
 
 import { describe, expect, it } from "vitest";
-import type { Loss } from "../src/losses/define.ts";
+import type { LossRecord } from "../src/losses/kinds.ts";
 import type { LossOptions } from "../src/types.ts";
 import { onEachBackend } from "./support/backends.ts";
 import { exactly } from "./support/bound.ts";
@@ -27,9 +27,9 @@ const divergences: LossOptions[] = [
 ];
 
 // The constants of the scores are felt by losses per token alone.
-const divergencesOf = (loss: Loss): LossOptions[] => [
+const divergencesOf = (loss: LossRecord): LossOptions[] => [
   ...divergences,
-  ...("margin" in loss && loss.normalised ? divergences.slice(1).map((one) => ({ ...one, fConstants: false })) : []),
+  ...(loss.perToken ? divergences.slice(1).map((one) => ({ ...one, fConstants: false })) : []),
 ];
 
 const scoreOf = ({ fDivergence, fAlpha = 0.5 }: LossOptions): number | "js" | undefined =>

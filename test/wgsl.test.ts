@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { lossesWgsl } from "../src/backends/webgpu/losses.gen.ts";
 import { mathWgsl } from "../src/backends/webgpu/math.wgsl.ts";
-import type { Loss, MarginLoss, PairLoss } from "../src/losses/define.ts";
+import type { LossRecord } from "../src/losses/kinds.ts";
 import { type KernelName, kernelConstants } from "../src/plan/constants.gen.ts";
 import {
   jsAnchored,
@@ -21,7 +21,7 @@ import { printWgsl } from "../src/print/wgsl.ts";
 import { excessOver, misses } from "./support/compare.ts";
 import { randomFrom } from "./support/pairs.ts";
 import { pairKernel } from "./support/printed.ts";
-import { isLikelihood, isSorted, plainVariants, tunedVariants } from "./support/variants.ts";
+import { plainVariants, tunedVariants } from "./support/variants.ts";
 
 const SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";
 const INSTALL = "apt-get install -y --no-install-recommends chromium libvulkan1";
@@ -68,21 +68,20 @@ const constantsOf = (kernel: KernelName, params: readonly number[]): readonly nu
   (kernelConstants[kernel] as (...params: number[]) => readonly number[])(...params);
 
 const exactly =
-  (loss: MarginLoss | PairLoss, params: readonly number[]): Case["exact"] =>
+  (loss: LossRecord, params: readonly number[]): Case["exact"] =>
   (a, c, chosenLength, rejectedLength) => {
-    if ("pair" in loss) {
-      const [value, da, dc] = loss.pair(a, c, ...params);
+    if (loss.kind === "likelihood") throw new Error("a likelihood has no kernel");
+    if (loss.kind === "pair") {
+      const [value, da, dc] = loss.formula(a, c, ...params);
       return [value, GRAD_SCALE * da, GRAD_SCALE * dc];
     }
-    const [d, da, dc] = loss.normalised ? reverseKl(a, c, chosenLength, rejectedLength) : [a - c, 1, -1];
-    const [value, slope] = loss.margin(d, ...params);
+    const [d, da, dc] = loss.perToken ? reverseKl(a, c, chosenLength, rejectedLength) : [a - c, 1, -1];
+    const [value, slope] = loss.formula(d, ...params);
     return [value, GRAD_SCALE * slope * da, GRAD_SCALE * slope * dc];
   };
 
-const hasKernel = (loss: Loss): loss is MarginLoss | PairLoss => !isLikelihood(loss) && !isSorted(loss);
-
 const lossCases = [...plainVariants, ...tunedVariants].flatMap(({ name, id, loss, options }): Case[] => {
-  if (!hasKernel(loss)) return [];
+  if (loss.batch) return [];
   const kernel = `pair_${id}` as KernelName;
   const params = Object.entries(loss.params).map(([key, param]) => Number(options[key as "beta"] ?? param.default));
   const parts = [1, GRAD_SCALE * (options.beta ?? 0.1)] as const;

@@ -1,7 +1,7 @@
 // Writes docs/losses.md and docs/errors.md from the definitions in src/: what the pages say is what runs.
 
-import type { Loss } from "../../src/losses/define.ts";
-import { losses } from "../../src/losses/index.ts";
+import { lossTable } from "../../src/losses/index.ts";
+import { kinds, type LossRecord } from "../../src/losses/kinds.ts";
 import { rangeText } from "../../src/losses/ranges.ts";
 import { meanings } from "./error-codes.ts";
 import { commentOf } from "./loss-comments.ts";
@@ -15,7 +15,7 @@ const table = (header: string[], rows: string[][]): string =>
 
 /** The page of losses: one table, then each loss with its formula as it stands in the source. */
 export function printLosses(): string {
-  const all = Object.values(losses) as Loss[];
+  const all = Object.values(lossTable);
   return [
     generated("src/losses"),
     "# Losses",
@@ -35,18 +35,18 @@ export function printLosses(): string {
     "## f-divergences",
     "",
     "`fDivergence` replaces the log-ratios by scores before the margin is formed, for losses of one margin (" +
-      `${names((loss) => "margin" in loss && !loss.sorted)}); with any other it is refused.`,
+      `${names((loss) => loss.scored)}); with any other it is refused.`,
     "`reverse_kl` (default) `f(r) = r`; `forward_kl` `1 − e^−r`; `js_divergence` `log 2 + log sigmoid(r)`; `alpha_divergence`",
     "`(e^((α−1)r) − 1) / (α−1)` with `fAlpha` = α (default 0.5), its exponent capped at 80. Rewards and metrics keep the log-ratios.",
     "",
     "The constants cancel in the margin unless each score is divided by a length of its own, as in " +
-      `${names((loss) => "margin" in loss && loss.normalised === true)}. TRL has kept them since v1.10; \`fConstants: false\``,
+      `${names((loss) => loss.perToken)}. TRL has kept them since v1.10; \`fConstants: false\``,
     "drops them, as it did before.",
     "",
     ...all.flatMap(section),
   ].join("\n");
 
-  function names(of: (loss: Loss) => boolean): string {
+  function names(of: (loss: LossRecord) => boolean): string {
     return all
       .filter(of)
       .map(({ id }) => `\`${id}\``)
@@ -54,23 +54,21 @@ export function printLosses(): string {
   }
 }
 
-function section(loss: Loss): string[] {
-  const code = "margin" in loss ? loss.margin : "pair" in loss ? loss.pair : loss.likelihood;
-  const returns =
-    "margin" in loss ? "[loss, dLoss/dd]" : "pair" in loss ? "[loss, dLoss/da, dLoss/dc]" : "[loss, dLoss/dsum]";
+function section(loss: LossRecord): string[] {
+  const { kind, formula, batch, perToken } = loss;
   return [
     `## ${loss.id}`,
     "",
     `${capital(loss.title)}. ${commentOf(loss).note}`,
     "",
-    ...("margin" in loss && loss.sorted ? [sortedText[loss.sorted], ""] : []),
-    ...("margin" in loss && loss.normalised
+    ...(batch && batch !== "likelihood" ? [sortedText[batch], ""] : []),
+    ...(perToken
       ? ["`d = a / max(chosenLength, 1) − c / max(rejectedLength, 1)`; gradients carry the same factors.", ""]
       : []),
-    `Paper: ${commentOf(loss).paper}. Returns \`${returns}\`:`,
+    `Paper: ${commentOf(loss).paper}. Returns \`[${kinds[kind].returns.join(", ")}]\`:`,
     "",
     "```ts",
-    dedent(String(code)),
+    dedent(String(formula)),
     "```",
     "",
   ];
@@ -86,18 +84,19 @@ const sortedText = {
 };
 
 /** The first preprint named, with its equation. */
-const shortPaper = (loss: Loss): string => /arXiv:\d+\.\d+(, eq\. \d+)?/.exec(commentOf(loss).paper)?.[0] ?? "";
+const shortPaper = (loss: LossRecord): string => /arXiv:\d+\.\d+(, eq\. \d+)?/.exec(commentOf(loss).paper)?.[0] ?? "";
 
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 
-const paramsText = (loss: Loss): string =>
+const paramsText = (loss: LossRecord): string =>
   Object.entries(loss.params)
     .map(([name, param]) => `\`${name}\` ${param.default} in ${rangeText(param)}`)
     .join(", ") || "none";
 
-function needs(loss: Loss): string {
-  if ("likelihood" in loss) return "chosen lengths; no reference";
-  return "margin" in loss && loss.normalised ? "reference, lengths" : "reference";
+function needs(loss: LossRecord): string {
+  const { reference, perToken, reads } = loss;
+  if (!reference) return reads.includes("chosenLengths") ? "chosen lengths; no reference" : "no reference";
+  return perToken ? "reference, lengths" : "reference";
 }
 
 // The lines after the first keep the indentation of their file.

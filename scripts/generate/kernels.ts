@@ -1,8 +1,7 @@
 // The kernels that are printed: every loss that has one of its own, and the margins of the f-divergences.
 
 import { readFileSync } from "node:fs";
-import type { Loss, MarginLoss, PairLoss } from "../../src/losses/define.ts";
-import { losses } from "../../src/losses/index.ts";
+import { lossTable } from "../../src/losses/index.ts";
 import { type Kernel, lossKernel, marginKernel } from "../../src/print/kernel.ts";
 import { exportedFunction, type Source } from "../../src/print/source.ts";
 
@@ -11,16 +10,13 @@ const source = (file: string): Source => ({
   text: readFileSync(new URL(`../../${file}`, import.meta.url), "utf8"),
 });
 
-// The sorted losses and sft have no kernel of their own: AOT's is that of the margin loss around which it sorts.
-const hasKernel = (loss: Loss): loss is MarginLoss | PairLoss =>
-  !("likelihood" in loss || ("margin" in loss && loss.sorted));
-
 const divergences = source("src/plan/divergences.ts");
 const perToken = exportedFunction(divergences, "reverseKl");
 
 export const kernels: readonly Kernel[] = [
-  ...(Object.values(losses) as Loss[])
-    .filter(hasKernel)
+  // Losses that couple the pairs have no kernel of their own: AOT's is that of the margin loss around which it sorts.
+  ...Object.values(lossTable)
+    .filter(({ batch }) => batch === undefined)
     .map((loss) => lossKernel(loss, source(`src/losses/${loss.id.replaceAll("_", "-")}.ts`), perToken)),
   marginKernel("js", exportedFunction(divergences, "jsDivergence"), []),
   marginKernel("power", exportedFunction(divergences, "powerDivergence"), ["k", "cap", "unit", "slopeUnit"]),

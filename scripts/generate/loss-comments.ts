@@ -1,7 +1,7 @@
 // What the doc comments in src/losses say for docs/losses.md.
 
 import { readdirSync, readFileSync } from "node:fs";
-import type { Loss } from "../../src/losses/define.ts";
+import type { LossInfo } from "../../src/losses/define.ts";
 
 interface LossComment {
   /** When to use it, what to watch out for. */
@@ -13,7 +13,7 @@ interface LossComment {
 const folder = new URL("../../src/losses/", import.meta.url);
 const comments = new Map(readdirSync(folder).flatMap(readComment));
 
-export function commentOf({ id }: Loss): LossComment {
+export function commentOf({ id }: Pick<LossInfo, "id">): LossComment {
   const comment = comments.get(id);
   if (!comment) throw new Error(`src/losses: expected a doc comment before the definition of ${id}, found none`);
   return comment;

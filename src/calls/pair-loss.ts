@@ -4,7 +4,7 @@ import type { MaybePromise, PairEngine } from "../engine.ts";
 import { checkCall, ofTokens, refuseUnused } from "../inputs/options.ts";
 import { noSums, type PairSums } from "../inputs/pair-sums.ts";
 import { checkPairs, type PairJob, type ReadPairs, type Scan } from "../inputs/pairs.ts";
-import { planLosses } from "../plan/plan.ts";
+import { planLosses, shiftedBy } from "../plan/plan.ts";
 import { nextMean } from "../plan/running-mean.ts";
 import type { FloatArray, PairLossOptions, PairLossResult } from "../types.ts";
 import type { Steps } from "./steps.ts";
@@ -15,8 +15,7 @@ export function* pairLoss<S extends MaybePromise>(
   pairs: ReadPairs,
   options: PairLossOptions,
 ): Steps<PairLossResult, S> {
-  const job = checkPairLoss(engine, pairs, options);
-  const commit = setShift(job, engine.scan);
+  const { job, commit } = takeShift(checkPairLoss(engine, pairs, options), engine.scan);
   const sums = noSums();
   yield engine.compute(job, sums);
   commit();
@@ -37,14 +36,16 @@ export function checkPairLoss(
   return checkPairs(pairs, plan, options, engine.scan);
 }
 
-/** Gives the losses the running mean with this batch in it; the function returned makes that last. */
-export function setShift(job: PairJob, scan: Scan): () => void {
-  const { shift, terms } = job.plan;
-  if (!shift) return () => {};
+/** The job with the running mean that its batch makes; `commit` takes the batch into the running mean, once the call succeeds. */
+export function takeShift(job: PairJob, scan: Scan): { job: PairJob; commit: () => void } {
+  const { shift } = job.plan;
+  if (!shift) return { job, commit: nothing };
   const batchMean = meanReward(job, scan);
-  for (const { params, shiftAt } of terms) if (shiftAt >= 0) params[shiftAt] = nextMean(shift, batchMean);
-  return () => shift.update(batchMean);
+  const plan = shiftedBy(job.plan, nextMean(shift, batchMean));
+  return { job: { ...job, plan }, commit: () => void shift.update(batchMean) };
 }
+
+const nothing = (): void => {};
 
 // TRL up to v0.28: the mean over calls, the current one included, of the mean of all 2B rewards.
 function meanReward(job: PairJob, scan: Scan): number {

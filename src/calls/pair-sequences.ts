@@ -73,7 +73,7 @@ export function likelihoodSlope({ terms }: Plan, { likelihood }: Forward, list: 
   const tokens = chosenTokens(list);
   let slope = 0;
   for (const { loss, weight } of terms)
-    if ("likelihood" in loss) slope += times(weight, functionOf(loss, "likelihood")(likelihood, tokens)[1]);
+    if (loss.kind === "likelihood") slope += times(weight, functionOf(loss)(likelihood, tokens)[1]);
   return slope;
 }
 

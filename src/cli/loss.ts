@@ -1,7 +1,15 @@
 // dpo-kernels loss FILE: loss, gradient norm and metrics of a file of pairs.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { createBackend, createJs, createRunningMean, createWasm, DpoError, lossTypes } from "../index.ts";
+import {
+  createBackend,
+  createJs,
+  createRunningMean,
+  createWasm,
+  DpoError,
+  type LossType,
+  lossTypes,
+} from "../index.ts";
 import { readLossOptions } from "../inputs/options.ts";
 import { needsOf } from "../plan/needs.ts";
 import { type Plan, planLosses, type Term } from "../plan/plan.ts";
@@ -103,7 +111,7 @@ async function run(files: readonly string[], flags: Flags): Promise<Report> {
   const calls = isAll ? parts : [options, ...parts];
   const margins = gatherMargins();
   // Ranks and likelihoods are the batch's; a sum with one of them is not a pair's own either.
-  const isOwn = plan.terms.every(({ loss }) => !("likelihood" in loss || ("margin" in loss && loss.sorted)));
+  const isOwn = plan.terms.every(({ loss }) => loss.batch === undefined);
   const groups = groupBy === undefined ? undefined : gatherGroups(groupBy, isOwn);
   if (isAll && out !== undefined) throw refusal("--out: needs losses that are summed up, not all");
   const output = out === undefined ? undefined : await openOutput(out, paths);
@@ -194,12 +202,11 @@ function alone({ loss }: Term, options: LossOptions): LossOptions {
   const { lossType: _type, lossWeights: _weights, fDivergence, fAlpha, referenceFree, ...params } = options;
   const used = Object.entries(params).filter(([name]) => name === "beta" || Object.hasOwn(loss.params, name));
   const own = used.map(([name, value]) => [name, typeof value === "object" ? createRunningMean() : value]);
-  const takesDivergence = "margin" in loss && !loss.sorted;
   return {
-    lossType: loss,
+    lossType: loss.id as LossType,
     ...Object.fromEntries(own),
-    ...(!("likelihood" in loss) && { referenceFree }),
-    ...(takesDivergence && { fDivergence, fAlpha }),
+    ...(loss.reference && { referenceFree }),
+    ...(loss.scored && { fDivergence, fAlpha }),
   };
 }
 
@@ -237,9 +244,7 @@ function absenceNotes({ place }: Source, { reference, rejected }: PairReader): s
 function batchNote({ terms, shift }: Plan, batches: number, size: number): string[] {
   const coupled = terms
     .map(({ loss }) => loss)
-    .filter(
-      (loss) => "likelihood" in loss || "sorted" in loss || (shift !== undefined && "rewardShift" in loss.params),
-    );
+    .filter(({ batch, params }) => batch !== undefined || (shift !== undefined && "rewardShift" in params));
   if (coupled.length === 0) return [];
   const how =
     batches === 1 ? "all pairs were one batch" : `${batches} batches of up to ${size} pairs (--batch-size all: one)`;

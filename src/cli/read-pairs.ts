@@ -2,31 +2,37 @@
 
 import { meantBy } from "../checks/hints.ts";
 import { printable, quoted } from "../checks/printable.ts";
+import { type PairColumn, pairColumns } from "../losses/kinds.ts";
 import type { Needs } from "../plan/needs.ts";
 import type { PairLogps } from "../types.ts";
 import { kindOfJson, refusal } from "./refusal.ts";
 import type { Row, Source } from "./source.ts";
 
 interface Field {
-  readonly key: Exclude<keyof PairLogps, "pairWeights">;
-  readonly group: "policy" | "reference" | "lengths";
+  readonly key: FileColumn;
+  readonly group: (typeof pairColumns)[number]["of"];
   /** How files spell it: the usual column first, the interface's own name last. */
   readonly names: readonly string[];
 }
 
-/** Each field of a pair; TRL's names of every age. */
-const fields = [
-  field("policyChosen", "policy", "policy_chosen_logps", "chosen_logps"),
-  field("policyRejected", "policy", "policy_rejected_logps", "rejected_logps"),
-  field("referenceChosen", "reference", "ref_chosen_logps", "reference_chosen_logps"),
-  field("referenceRejected", "reference", "ref_rejected_logps", "reference_rejected_logps"),
-  field("chosenLengths", "lengths", "chosen_length", "chosen_lengths"),
-  field("rejectedLengths", "lengths", "rejected_length", "rejected_lengths"),
-] as const;
+type FileColumn = Exclude<PairColumn, "pairWeights">;
 
-function field(key: Field["key"], group: Field["group"], ...names: string[]): Field {
-  return { key, group, names: [...names, key] };
-}
+/** TRL's names of every age. */
+const namesInFiles: Readonly<Record<FileColumn, readonly string[]>> = {
+  policyChosen: ["policy_chosen_logps", "chosen_logps"],
+  policyRejected: ["policy_rejected_logps", "rejected_logps"],
+  referenceChosen: ["ref_chosen_logps", "reference_chosen_logps"],
+  referenceRejected: ["ref_rejected_logps", "reference_rejected_logps"],
+  chosenLengths: ["chosen_length", "chosen_lengths"],
+  rejectedLengths: ["rejected_length", "rejected_lengths"],
+};
+
+/** Each field of a pair. */
+const fields: readonly Field[] = pairColumns.flatMap(({ name: key, of: group }) =>
+  key === "pairWeights" ? [] : [{ key, group, names: [...namesInFiles[key], key] }],
+);
+
+const byKey = Object.fromEntries(fields.map((field) => [field.key, field])) as Readonly<Record<FileColumn, Field>>;
 
 /** Columns that bear other names: the usual name of the field -> the column. */
 export type ColumnMap = Readonly<Record<string, string>>;
@@ -154,21 +160,20 @@ export function readPairs(
   }
 
   function readRow(row: Row, columns: Columns, at: number): void {
-    const [policyChosen, policyRejected, referenceChosen, referenceRejected, chosenLengths, rejectedLengths] = fields;
-    const get = (field: Field): number | undefined => read(row, field, needs[field.key]);
-    columns.policyChosen[at] = get(policyChosen) ?? NaN; // needed by every loss
-    const rejectedLogp = get(policyRejected);
+    const get = (key: FileColumn): number | undefined => read(row, byKey[key], needs[key]);
+    columns.policyChosen[at] = get("policyChosen") ?? NaN; // needed by every loss
+    const rejectedLogp = get("policyRejected");
     note(rejected, rejectedLogp !== undefined, row);
     columns.policyRejected[at] = rejectedLogp ?? 0;
-    const chosenReference = get(referenceChosen);
-    const rejectedReference = get(referenceRejected);
+    const chosenReference = get("referenceChosen");
+    const rejectedReference = get("referenceRejected");
     const hasReference = chosenReference !== undefined && rejectedReference !== undefined;
     note(reference, hasReference, row);
     columns.referenceChosen[at] = hasReference ? chosenReference : 0;
     columns.referenceRejected[at] = hasReference ? rejectedReference : 0;
-    columns.chosenLengths[at] = get(chosenLengths) ?? 1;
+    columns.chosenLengths[at] = get("chosenLengths") ?? 1;
     // Without a loss that sees the rejected completion, nothing depends on its length.
-    columns.rejectedLengths[at] = needs.policyRejected ? (get(rejectedLengths) ?? 1) : 1;
+    columns.rejectedLengths[at] = needs.policyRejected ? (get("rejectedLengths") ?? 1) : 1;
   }
 
   function read([number, values]: Row, { key, group }: Field, needed: string | undefined): number | undefined {

@@ -2,8 +2,7 @@
 // One that none of the losses uses is left out, with a warning unless it has TRL's default, so that no call refuses it.
 
 import { ParamError } from "../errors.ts";
-import type { Loss } from "../losses/define.ts";
-import { type LossType, losses } from "../losses/index.ts";
+import { type LossType, lossTable } from "../losses/index.ts";
 import { sharedParams } from "../losses/params.ts";
 import { inRange, type Param, rangeText } from "../losses/ranges.ts";
 import type { FDivergence, LossOptions } from "../types.ts";
@@ -11,19 +10,17 @@ import type { Entries } from "./losses.ts";
 import { divergenceOf } from "./read.ts";
 import type { Reading } from "./reading.ts";
 
-const isLikelihood = (type: LossType): boolean => "likelihood" in losses[type];
-const isSorted = (type: LossType): boolean => "sorted" in losses[type];
+const isLikelihood = (type: LossType): boolean => lossTable[type].kind === "likelihood";
 
 /** Losses of a difference of scores (losses.md §6.1): the ones with a margin that is not sorted. sft does not care. */
-const takesDivergence = (type: LossType): boolean =>
-  ("margin" in losses[type] && !isSorted(type)) || isLikelihood(type);
+const takesDivergence = (type: LossType): boolean => lossTable[type].scored || isLikelihood(type);
 
 // Where TRL up to v0.28 applied them (losses.md §§6.1, 6.2).
 const hadDivergence: readonly LossType[] = ["sigmoid", "robust", "exo_pair", "hinge", "ipo", "sft"];
 const hadReferenceFree: readonly LossType[] = [...hadDivergence, "apo_zero", "apo_down"];
 
 const paramOf = (type: LossType, name: string): Param | undefined => {
-  const { params }: Loss = losses[type];
+  const { params } = lossTable[type];
   return Object.hasOwn(params, name) ? params[name] : undefined;
 };
 
@@ -90,10 +87,7 @@ function scores(types: readonly LossType[]): string {
 }
 
 /** Losses that divide each score by a length of its own, and so feel the constants of an f-divergence. */
-const isPerToken = (type: LossType): boolean => {
-  const loss: Loss = losses[type];
-  return "margin" in loss && loss.normalised === true;
-};
+const isPerToken = (type: LossType): boolean => lossTable[type].perToken;
 
 function readDivergence({ types }: Entries, { get, before, trl, versioned, warn }: Reading) {
   const none: { fDivergence?: FDivergence; fAlpha?: number; fConstants?: boolean } = {};
@@ -158,7 +152,7 @@ function readLdAlpha({ types }: Entries, { get, before, trl, warn }: Reading): n
 
 function readWeighting({ types }: Entries, { get, before, trl, warn }: Reading): "wpo" | undefined {
   if (!get("use_weighting")) return undefined;
-  const without = types.filter((type) => isSorted(type) || isLikelihood(type));
+  const without = types.filter((type) => lossTable[type].batch);
   if (without.length > 0) {
     warn("use_weighting", `WPO weights pairs, which ${listed(without)} does not have; left out`);
     return undefined;

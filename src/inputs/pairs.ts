@@ -5,9 +5,10 @@ import { recordOf } from "../checks/record.ts";
 import { bufferOf, findNumber, lengthOf, refuseStray } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
 import { times } from "../losses/factor.ts";
+import { isSorting, pairColumns, pairResults } from "../losses/kinds.ts";
 import { functionOf } from "../losses/own.ts";
 import { arrayKind, kindOf } from "../messages.ts";
-import { needsOf } from "../plan/needs.ts";
+import { readsOf } from "../plan/needs.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { FloatArray, LengthArray, PairBuffers, PairLogps, PairLossOptions } from "../types.ts";
 import { checkOut, type Wanted } from "./out.ts";
@@ -24,7 +25,7 @@ export interface PairJob {
   readonly referenceRejected: FloatArray | undefined;
   readonly chosenLengths: LengthArray | undefined;
   readonly rejectedLengths: LengthArray | undefined;
-  readonly weights: FloatArray | undefined;
+  readonly pairWeights: FloatArray | undefined;
   /** Whether a length is 0, so that gradients have to be cleared. */
   readonly hasEmpty: boolean;
   /** [loss, slope] of the likelihood losses, which are one number for the batch; the slope bears mean pair weight. */
@@ -38,28 +39,19 @@ export interface PairJob {
   readonly rejectedRewards: Floats | undefined;
 }
 
-const inputNames = [
-  "policyChosen",
-  "policyRejected",
-  "referenceChosen",
-  "referenceRejected",
-  "chosenLengths",
-  "rejectedLengths",
-  "pairWeights",
-] as const;
 const floatKinds: readonly string[] = ["Float32Array", "Float64Array"];
 const lengthKinds: readonly string[] = [...floatKinds, "Int32Array", "Uint32Array", "BigInt64Array"];
 
-const float32 = ["Float32Array"];
+const inputNames = pairColumns.map(({ name }) => name);
+const columns = pairColumns.map(({ name, of }) => ({
+  name,
+  kinds: of === "lengths" ? lengthKinds : floatKinds,
+  // Metrics tell of both, whatever the loss.
+  always: of === "policy",
+}));
 
 /** The results of pairLoss. */
-export const pairResults: readonly Wanted[] = [
-  { name: "losses", kinds: float32 },
-  { name: "gradChosen", kinds: float32 },
-  { name: "gradRejected", kinds: float32 },
-  { name: "chosenRewards", kinds: float32 },
-  { name: "rejectedRewards", kinds: float32 },
-];
+export const wantedOfPairs: readonly Wanted[] = pairResults.map((name) => ({ name, kinds: ["Float32Array"] }));
 
 /** Inputs of pairLoss whose numbers are all of one kind: lengths given as bigints are copied into numbers. */
 export interface ReadPairs extends PairLogps {
@@ -125,10 +117,9 @@ export function checkPairs(
   const rejected = checkLengths(pairs.rejectedLengths, "rejectedLengths", scan);
   if (options.validate === "finite") checkFinite(pairs);
   const out = options.out === undefined ? undefined : readOut(options.out);
-  if (out !== undefined) checkOut(out, pairResults, () => count, pairs, inputNames);
+  if (out !== undefined) checkOut(out, wantedOfPairs, () => count, pairs, inputNames);
   const { gradScale = 1 } = options;
   const full = options.metrics === "full";
-  const { pairWeights } = pairs;
   return {
     plan,
     pairs: count,
@@ -138,7 +129,7 @@ export function checkPairs(
     referenceRejected: pairs.referenceRejected,
     chosenLengths: pairs.chosenLengths,
     rejectedLengths: pairs.rejectedLengths,
-    weights: pairWeights,
+    pairWeights: pairs.pairWeights,
     hasEmpty: chosen?.least === 0 || rejected?.least === 0,
     likelihood: likelihood ?? likelihoods(pairs, plan, chosen?.sum ?? 0, scan),
     scale: gradScale / count,
@@ -153,15 +144,12 @@ export function checkPairs(
 function checkArrays(pairs: ReadPairs): number {
   const { policyChosen } = pairs;
   const count = floatKinds.includes(arrayKind(policyChosen)) ? lengthOf(policyChosen) : 0;
-  for (const name of inputNames) {
+  for (const { name, kinds, always } of columns) {
     const array = pairs[name];
     if (array === undefined) {
-      if (name === "policyChosen" || name === "policyRejected") {
-        throw new KindError(`${name}: expected a Float32Array or Float64Array, got undefined`);
-      }
+      if (always) throw new KindError(`${name}: expected a ${kinds.join(" or ")}, got undefined`);
       continue;
     }
-    const kinds = name === "chosenLengths" || name === "rejectedLengths" ? lengthKinds : floatKinds;
     if (!kinds.includes(arrayKind(array))) {
       throw new KindError(`${name}: expected a ${kinds.join(" or ")}, got ${kindOf(array)}`);
     }
@@ -175,14 +163,13 @@ function checkArrays(pairs: ReadPairs): number {
 }
 
 function checkNeeds(pairs: ReadPairs, plan: Plan): void {
-  const needs = needsOf(plan);
-  for (const name of inputNames) {
-    if (pairs[name] === undefined && needs[name]) throw missing(name, needs[name]);
+  for (const term of plan.terms) {
+    for (const name of readsOf(plan, term)) if (pairs[name] === undefined) throw missing(name, term.loss.id);
   }
   // Half a reference would go unread in silence.
   if (pairs.referenceChosen && !pairs.referenceRejected) throw missing("referenceRejected", "referenceChosen");
   if (pairs.referenceRejected && !pairs.referenceChosen) throw missing("referenceChosen", "referenceRejected");
-  const sorted = plan.terms.find(({ loss }) => "margin" in loss && loss.sorted);
+  const sorted = plan.terms.find(({ loss }) => isSorting(loss));
   if (sorted && pairs.pairWeights !== undefined) {
     throw new ParamError("unused-option", `pairWeights: ${sorted.loss.id} has ranks, not pairs, to weigh`);
   }
@@ -211,7 +198,7 @@ function checkFinite(pairs: ReadPairs): void {
 
 // Likelihood losses are one number for the batch, so they are known before the first pair is written.
 function likelihoods(pairs: ReadPairs, plan: Plan, tokens: number, scan: Scan): PairJob["likelihood"] {
-  if (!plan.terms.some(({ loss }) => "likelihood" in loss)) return () => [0, 0];
+  if (!plan.terms.some(({ loss }) => loss.kind === "likelihood")) return () => [0, 0];
   const { sum } = scan(pairs.policyChosen);
   const meanWeight = pairs.pairWeights ? scan(pairs.pairWeights).sum / lengthOf(pairs.pairWeights) : 1;
   const known = plan.terms.map((_, at): readonly [number, number] => {
@@ -224,7 +211,7 @@ function likelihoods(pairs: ReadPairs, plan: Plan, tokens: number, scan: Scan): 
 /** Value and slope of the plan's entry `at`, if it is a likelihood loss. */
 export function likelihoodOf(plan: Plan, at: number, sum: number, tokens: number): readonly [number, number] {
   const loss = plan.terms[at]?.loss;
-  return loss && "likelihood" in loss ? functionOf(loss, "likelihood")(sum, tokens) : [0, 0];
+  return loss?.kind === "likelihood" ? functionOf(loss)(sum, tokens) : [0, 0];
 }
 
 /** The least value and the sum of an array; a NaN shows in the sum. */

@@ -60,7 +60,7 @@ export function readReference(
   width?: number,
 ): readonly [ReferenceData | undefined, Record<string, FloatArray>] {
   if (reference === undefined) {
-    const ratio = plan.terms.find(({ loss }) => !("likelihood" in loss));
+    const ratio = plan.terms.find(({ loss }) => loss.reference);
     if (!ratio || plan.referenceFree) return [undefined, {}];
     throw new ParamError("missing-input", `reference: expected with ${ratio.loss.id}, got nothing`);
   }

@@ -9,7 +9,7 @@ import type { Floats, LogpsBuffers, PairBuffers } from "../types.ts";
 import { type FloatData, floatAt, readFloats } from "./floats.ts";
 import { checkOneOf } from "./options.ts";
 import { checkOut, type Wanted } from "./out.ts";
-import { pairResults } from "./pairs.ts";
+import { wantedOfPairs } from "./pairs.ts";
 import type { TokenList } from "./tokens.ts";
 
 /** The kinds of arrays that log-probs may stand in. */
@@ -46,7 +46,7 @@ export function readLdAlpha({ ldAlpha = 1 }: { ldAlpha?: number | undefined }): 
 // Ranks are not pairs to weigh, and the likelihood of a batch has no pairs at all.
 export function checkWeighting(weighting: unknown, plan: Plan): void {
   checkOneOf(weighting, "weighting", ["wpo"]);
-  const other = plan.terms.find(({ loss }) => "likelihood" in loss || ("margin" in loss && loss.sorted));
+  const other = plan.terms.find(({ loss }) => loss.batch);
   if (other) throw new ParamError("unused-option", `weighting: "wpo" weighs pairs, which ${other.loss.id} has not`);
 }
 
@@ -92,7 +92,7 @@ export function checkResults(
   arrays: Readonly<Record<string, ArrayBufferView>>,
 ): Outs {
   const buffers: Record<string, ArrayBufferView | undefined> = {};
-  const wanted = [...pairResults, ...logpResults];
+  const wanted = [...wantedOfPairs, ...logpResults];
   for (const { name } of wanted) buffers[name] = given[name] as ArrayBufferView | undefined;
   for (const [name, { data }] of Object.entries(gradients)) {
     wanted.push({ name, kinds: [arrayKind(data)] });
@@ -111,7 +111,7 @@ export function checkResults(
   }
   const out: Record<string, ArrayBufferView> = {};
   const named: Record<string, ArrayBufferView> = {};
-  for (const { name } of [...pairResults, ...logpResults]) {
+  for (const { name } of [...wantedOfPairs, ...logpResults]) {
     const array = buffers[name];
     if (array === undefined) continue;
     out[name] = plainView(array, arrayKind(array));

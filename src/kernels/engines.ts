@@ -45,7 +45,7 @@ export function createEngines(
 
 function checkKernels(plan: Plan): void {
   for (const { loss } of plan.terms) {
-    if ("likelihood" in loss || kernelOf(loss)) continue;
+    if (loss.kind === "likelihood" || kernelOf(loss)) continue;
     throw new BackendError("unavailable", `${loss.id}: no kernel of this loss is built in; createJs() runs any loss`);
   }
 }

@@ -5,9 +5,9 @@ import { lengthOf, offsetOf, overlap } from "../checks/views.ts";
 import type { PairEngine } from "../engine.ts";
 import type { PairSums } from "../inputs/pair-sums.ts";
 import { type PairJob, type Scan, scanValues } from "../inputs/pairs.ts";
-import type { Loss } from "../losses/define.ts";
 import { times } from "../losses/factor.ts";
-import { losses } from "../losses/index.ts";
+import { lossTable } from "../losses/index.ts";
+import { type LossRecord, pairColumns, pairResults } from "../losses/kinds.ts";
 import { arrayKind } from "../messages.ts";
 import { type KernelName, kernelConstants } from "../plan/constants.gen.ts";
 import type { Term } from "../plan/plan.ts";
@@ -17,18 +17,8 @@ import type { Sorted, Sorter } from "./sort.ts";
 import { copy, createStaging, PIECE, stagingBytes } from "./staging.ts";
 
 const slots = [
-  "policyChosen",
-  "policyRejected",
-  "referenceChosen",
-  "referenceRejected",
-  "chosenLengths",
-  "rejectedLengths",
-  "weights",
-  "losses",
-  "gradChosen",
-  "gradRejected",
-  "chosenRewards",
-  "rejectedRewards",
+  ...pairColumns.map(({ name }) => name),
+  ...pairResults,
   // A term's results before they are added to those of the terms before it.
   "termLosses",
   "termChosen",
@@ -51,18 +41,15 @@ export const pairBytes = stagingBytes(slots.length) + CONSTANTS_BYTES + SUMS_BYT
 
 // Kernels by the function they were printed from: a loss of the user's with a known name is still another loss. AOT has
 // that of the margin loss it sorts around.
-const kernelNames = new Map<unknown, { name: KernelName; normalised: boolean }>();
-for (const loss of Object.values(losses) as Loss[]) {
-  if ("likelihood" in loss || ("margin" in loss && loss.sorted)) continue;
-  const normalised = "margin" in loss && loss.normalised === true;
-  kernelNames.set("margin" in loss ? loss.margin : loss.pair, { name: `pair_${loss.id}` as KernelName, normalised });
+const kernelsByFormula = new Map<unknown, { name: KernelName; perToken: boolean }>();
+for (const { id, formula, perToken, batch } of Object.values(lossTable)) {
+  if (batch === undefined) kernelsByFormula.set(formula, { name: `pair_${id}` as KernelName, perToken });
 }
 
 /** The kernel that computes a loss, if it is built in. */
-export function kernelOf(loss: Loss): KernelName | undefined {
-  if ("likelihood" in loss) return undefined;
-  const kernel = kernelNames.get("margin" in loss ? loss.margin : loss.pair);
-  return kernel?.normalised === ("margin" in loss && loss.normalised === true) ? kernel.name : undefined;
+export function kernelOf({ formula, perToken }: LossRecord): KernelName | undefined {
+  const kernel = kernelsByFormula.get(formula);
+  return kernel?.perToken === perToken ? kernel.name : undefined;
 }
 
 /** Where a piece of the batch lies: addresses, as the losses see it. */
@@ -118,8 +105,7 @@ export function pairEngine(
     }
     const units = divergedParams(term, gradScale);
     const { margin, marginChosen, marginRejected, zeros, ones } = at;
-    const normalised = "margin" in loss && loss.normalised;
-    const scores = normalised ? piece : { ...piece, nw: ones, nl: ones };
+    const scores = loss.perToken ? piece : { ...piece, nw: ones, nl: ones };
     run(`margin_${divergence.id}`, units.margin, scores, marginSlots);
     run(
       kernel,
@@ -146,7 +132,7 @@ export function pairEngine(
     }
     const gradScale = weight * job.scale;
     const kernel = kernelOf(loss);
-    const isLikelihood = "likelihood" in loss;
+    const isLikelihood = loss.kind === "likelihood";
     if (isLikelihood) {
       const [value, slope] = job.likelihood(j);
       kernels.likelihood_f32(piece.policy, ...out, n, value, times(gradScale * job.pairs, slope));
@@ -156,8 +142,8 @@ export function pairEngine(
       runDiverged(kernel, gradScale, job.plan.terms[j] as Term, piece, out);
     }
     if (weight !== 1) kernels.scale_f32(out[0], n, weight);
-    if (!job.weights) return;
-    const weights = place(job.weights, "weights", start, n);
+    if (!job.pairWeights) return;
+    const weights = place(job.pairWeights, "pairWeights", start, n);
     for (const address of isLikelihood ? [out[0]] : out) kernels.weigh_f32(weights, address, n);
   };
 
@@ -280,12 +266,4 @@ const isWide = ({ policyChosen, policyRejected, referenceChosen, referenceReject
   );
 
 const inputsOf = (job: PairJob): LengthArray[] =>
-  [
-    job.policyChosen,
-    job.policyRejected,
-    job.referenceChosen,
-    job.referenceRejected,
-    job.chosenLengths,
-    job.rejectedLengths,
-    job.weights,
-  ].filter((array) => array !== undefined);
+  pairColumns.map(({ name }) => job[name]).filter((array) => array !== undefined);

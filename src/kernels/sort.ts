@@ -2,6 +2,7 @@
 
 import { sortKeys } from "../backends/js/js.ts";
 import type { PairJob } from "../inputs/pairs.ts";
+import { isSorting } from "../losses/kinds.ts";
 import { kernelConstants } from "../plan/constants.gen.ts";
 import type { Term } from "../plan/plan.ts";
 import { growing, layOut } from "./growing-memory.ts";
@@ -23,14 +24,14 @@ export function createSorter(module: WebAssembly.Module): Sorter {
 
   return (term, j, job) => {
     const { loss, weight, params } = term;
-    const kernel = "margin" in loss && loss.sorted ? kernelOf(loss) : undefined;
-    if (!kernel || !("margin" in loss)) return undefined;
+    const kernel = isSorting(loss) ? kernelOf(loss) : undefined;
+    if (!kernel) return undefined;
     const { pairs } = job;
     const places = layout(reserve(0).kernels, pairs, job.plan.terms.length);
     const { kernels, buffer } = reserve(places.end);
 
     const { u, v, uOrder, vOrder, keys2, order2, counts, zeros, constants } = places;
-    sortKeys(loss.sorted, job, new Float64Array(buffer, u, pairs), new Float64Array(buffer, v, pairs));
+    sortKeys(loss.batch, job, new Float64Array(buffer, u, pairs), new Float64Array(buffer, v, pairs));
     kernels.argsort_f64(u, uOrder, keys2, order2, counts, pairs);
     kernels.argsort_f64(v, vOrder, keys2, order2, counts, pairs);
 
@@ -49,7 +50,7 @@ export function createSorter(module: WebAssembly.Module): Sorter {
       kernels[`${kernel}_f32`](margins + i, zeros, zeros, zeros, zeros, zeros, ...out, n, constants);
     }
     kernels.scatter_f32(slopes, uOrder, gradChosen, pairs);
-    kernels.scatter_f32(negated, loss.sorted === "margins" ? uOrder : vOrder, gradRejected, pairs);
+    kernels.scatter_f32(negated, loss.batch === "margins" ? uOrder : vOrder, gradRejected, pairs);
     const view = (address: number): Float32Array => new Float32Array(buffer, address, pairs);
     return [view(losses), view(gradChosen), view(gradRejected)];
   };

@@ -4,6 +4,7 @@
 import { copyRecord, recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { shown } from "../messages.ts";
+import { describeLoss, kindOfLoss, type LossRecord } from "./kinds.ts";
 import { inRange, type Param, rangeText } from "./ranges.ts";
 
 /** What every loss says of itself. */
@@ -52,10 +53,10 @@ const MOST_PARAMS = 4;
 /** Whether a value has the parts of a loss. */
 export function isLoss(value: unknown): value is Loss {
   if (typeof value !== "object" || value === null) return false;
-  const { id, params, margin, pair, likelihood } = value as Record<string, unknown>;
-  const functions = [margin, pair, likelihood].filter((part) => part !== undefined);
+  const { id, params } = value as Record<string, unknown>;
+  const kind = kindOfLoss(value);
   const named = typeof id === "string" && id !== "" && typeof params === "object" && params !== null;
-  return named && functions.length === 1 && typeof functions[0] === "function";
+  return named && kind !== undefined && typeof value[kind as never] === "function";
 }
 
 const parts = "{ id, params, and one function margin or pair }";
@@ -81,14 +82,18 @@ const readParam = recordOf(
 const present = <T extends object>(fields: T): T =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
 
-// What `defineLoss` made; nobody can change it.
-const defined = new WeakSet<object>();
+// What `defineLoss` made, which nobody can change, with its record.
+const defined = new WeakMap<object, LossRecord>();
 
 /** Whether it is a loss as it will be used: nobody can change it any more. */
 export const isSettled = (value: unknown): value is Loss => defined.has(value as object);
 
 /** A loss as it will be used: one that was not made by `defineLoss` goes through it. Other values come back as they are. */
 export const settleLoss = <T>(value: T): T => (isLoss(value) && !defined.has(value) ? defineLoss(value) : value);
+
+/** The record of a loss. */
+export const recordOfLoss = (loss: Loss): LossRecord =>
+  defined.get(loss) ?? (defined.get(defineLoss(loss)) as LossRecord);
 
 /**
  * Defines a loss of your own. It runs as it stands on the `js` backend, so its function may use whatever you like; `sigmoid`,
@@ -134,6 +139,6 @@ export function defineLoss<const L extends Loss>(given: L): L {
   }
   // A copy: what was checked stays so, whatever becomes of the object given.
   const frozen = Object.freeze({ ...loss, params: Object.freeze(Object.fromEntries(params)) }) as unknown as L;
-  defined.add(frozen);
+  defined.set(frozen, describeLoss(frozen));
   return frozen;
 }

@@ -5,11 +5,12 @@ import { aotUnpaired } from "./aot-unpaired.ts";
 import { apoDown } from "./apo-down.ts";
 import { apoZero } from "./apo-zero.ts";
 import { bcoPair } from "./bco-pair.ts";
-import type { Loss } from "./define.ts";
+import { type Loss, recordOfLoss } from "./define.ts";
 import { discopop } from "./discopop.ts";
 import { exoPair } from "./exo-pair.ts";
 import { hinge } from "./hinge.ts";
 import { ipo } from "./ipo.ts";
+import type { LossRecord } from "./kinds.ts";
 import { ncaPair } from "./nca-pair.ts";
 import { robust } from "./robust.ts";
 import { sft } from "./sft.ts";
@@ -40,3 +41,8 @@ export type LossType = keyof typeof losses;
 
 /** The names of all losses. */
 export const lossTypes = Object.keys(losses) as readonly LossType[];
+
+/** The records of all losses, by name. */
+export const lossTable = Object.fromEntries(lossTypes.map((id) => [id, recordOfLoss(losses[id])])) as Readonly<
+  Record<LossType, LossRecord>
+>;

@@ -3,30 +3,24 @@
 import { isList } from "../checks/lists.ts";
 import { KindError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
-import type { LikelihoodLoss, Loss, MarginLoss, PairLoss } from "./define.ts";
-import { losses } from "./index.ts";
+import { lossTable } from "./index.ts";
+import { type Described, type Formulas, type Kind, kinds, type LossRecord } from "./kinds.ts";
 
 /** Whether a loss is none of the table. */
-export const isOwn = (loss: Loss): boolean => losses[loss.id as keyof typeof losses] !== loss;
-
-const results = {
-  margin: "[loss, dLoss/dd]",
-  pair: "[loss, dLoss/da, dLoss/dc]",
-  likelihood: "[loss, dLoss/dsum]",
-} as const;
+export const isOwn = (loss: LossRecord): boolean => lossTable[loss.id as keyof typeof lossTable] !== loss;
 
 /** A function of numbers that returns numbers. */
 type Numbers = (...args: number[]) => readonly number[];
 
 /** The function of a loss; that of a user's throws a KindError in place of whatever it throws, and for what is no numbers. */
-export function functionOf(loss: MarginLoss, part: "margin"): MarginLoss["margin"];
-export function functionOf(loss: PairLoss, part: "pair"): PairLoss["pair"];
-export function functionOf(loss: LikelihoodLoss, part: "likelihood"): LikelihoodLoss["likelihood"];
-export function functionOf(loss: Loss, part: keyof typeof results): Numbers {
-  const given = (loss as unknown as Readonly<Record<string, Numbers>>)[part] as Numbers;
-  if (!isOwn(loss)) return given;
-  const expected = `${loss.id}.${part}: expected ${results[part]}, numbers`;
-  const count = part === "pair" ? 3 : 2;
+export const functionOf = <K extends Kind>(loss: Described<K> & LossRecord): Formulas[K] =>
+  isOwn(loss) ? (guarded(loss) as Formulas[K]) : loss.formula;
+
+function guarded({ id, kind, formula }: LossRecord): Numbers {
+  const given: Numbers = formula;
+  const { returns } = kinds[kind];
+  const expected = `${id}.${kind}: expected [${returns.join(", ")}], numbers`;
+  const count = returns.length;
   return (...args) => {
     let got: unknown;
     let numbers: unknown[] = [];

@@ -123,3 +123,13 @@ export const powerAnchored: Margin = (a, c, chosenLength, rejectedLength, k, cap
     t >= cap ? 0 : -(rejectedRoot * (rejectedRoot * (perRejected * slopeUnit))),
   ];
 };
+
+/** The margins that are printed as kernels, by name. */
+export const margins = {
+  js: jsDivergence,
+  js_anchored: jsAnchored,
+  power: powerDivergence,
+  power_anchored: powerAnchored,
+} as const satisfies Readonly<Record<string, Margin>>;
+
+export type DivergenceId = keyof typeof margins;

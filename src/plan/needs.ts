@@ -1,23 +1,17 @@
 // Which arrays of a pair the losses of a plan cannot do without.
 
-import type { PairLogps } from "../types.ts";
-import type { Plan } from "./plan.ts";
+import { type PairColumn, pairColumns } from "../losses/kinds.ts";
+import type { Plan, Term } from "./plan.ts";
 
 /** The arrays that are needed, each with the id of a loss that needs it. */
-export type Needs = Readonly<Partial<Record<keyof PairLogps, string | undefined>>>;
+export type Needs = Readonly<Partial<Record<PairColumn, string | undefined>>>;
+
+/** The arrays that a term of a plan reads. */
+export const readsOf = ({ referenceFree }: Plan, { loss }: Term): readonly PairColumn[] =>
+  referenceFree ? loss.readsAlone : loss.reads;
 
 /** What the losses of a plan read. Beside that, every call takes `policyRejected`, for the metrics. */
-export function needsOf({ terms, referenceFree }: Plan): Needs {
-  const ratio = terms.find(({ loss }) => !("likelihood" in loss))?.loss.id;
-  const normalised = terms.find(({ loss }) => "margin" in loss && loss.normalised)?.loss.id;
-  const likelihood = terms.find(({ loss }) => "likelihood" in loss)?.loss.id;
-  const reference = referenceFree ? undefined : ratio;
-  return {
-    policyChosen: terms[0]?.loss.id,
-    policyRejected: ratio,
-    referenceChosen: reference,
-    referenceRejected: reference,
-    chosenLengths: normalised ?? likelihood,
-    rejectedLengths: normalised,
-  };
-}
+export const needsOf = (plan: Plan): Needs =>
+  Object.fromEntries(
+    pairColumns.map(({ name }) => [name, plan.terms.find((term) => readsOf(plan, term).includes(name))?.loss.id]),
+  );

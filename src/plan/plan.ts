@@ -5,23 +5,23 @@ import { isList } from "../checks/lists.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { quoted } from "../checks/printable.ts";
 import { KindError, ParamError } from "../errors.ts";
-import { isSettled, type Loss } from "../losses/define.ts";
-import { losses, lossTypes } from "../losses/index.ts";
+import { isSettled, type Loss, recordOfLoss } from "../losses/define.ts";
+import { type LossType, lossTable, lossTypes } from "../losses/index.ts";
+import type { LossRecord } from "../losses/kinds.ts";
 import { oldNames } from "../losses/old-names.ts";
 import { beta, sharedParams } from "../losses/params.ts";
 import { inRange, type Param, rangeText } from "../losses/ranges.ts";
 import { unknownLoss } from "../losses/unknown.ts";
 import { kindOf, shown } from "../messages.ts";
 import type { LossOptions } from "../types.ts";
-import { jsAnchored, jsDivergence, type Margin, powerAnchored, powerDivergence } from "./divergences.ts";
+import type { DivergenceId } from "./divergences.ts";
 import { type RunningMean, readRunningMean } from "./running-mean.ts";
 
 export { arrayKind, kindOf, shown } from "../messages.ts";
 
-/** How the margin of a pair is formed: the printed kernel's name, the function, its constants. */
+/** How the margin of a pair is formed: by which function of divergences.ts, with which constants. */
 export interface Divergence {
-  readonly id: "js" | "power" | "js_anchored" | "power_anchored";
-  readonly margin: Margin;
+  readonly id: DivergenceId;
   readonly constants: readonly number[];
 }
 
@@ -33,11 +33,11 @@ interface Forms {
 
 /** One entry of the list of losses. */
 export interface Term {
-  readonly loss: Loss;
+  readonly loss: LossRecord;
   readonly weight: number;
   /** The hyperparameters in the order of the loss's table. */
-  readonly params: number[];
-  /** Where the running mean goes among the parameters. */
+  readonly params: readonly number[];
+  /** Where the running mean goes among the parameters; −1 for nowhere. */
   readonly shiftAt: number;
   /** Undefined for the reverse KL, whose margin is the difference of log-ratios. */
   readonly divergence: Divergence | undefined;
@@ -66,7 +66,7 @@ export function planLosses(options: LossOptions): Plan {
   const rewardBeta = readBeta(options, chosen);
   const terms: Term[] = [];
   for (let j = 0; j < chosen.length; j++) {
-    const loss = chosen[j] as Loss;
+    const loss = chosen[j] as LossRecord;
     const params: number[] = [];
     let shiftAt = -1;
     for (const name in loss.params) {
@@ -75,21 +75,30 @@ export function planLosses(options: LossOptions): Plan {
       params.push(name === "rewardShift" && shift ? 0 : readParam(options, name, param, loss.id));
     }
     // Constants cancel where both scores are divided alike.
-    const form = "margin" in loss && loss.normalised && anchored ? forms?.anchored : forms?.plain;
-    const divergence = "margin" in loss && !loss.sorted ? form : undefined;
+    const form = loss.perToken && anchored ? forms?.anchored : forms?.plain;
+    const divergence = loss.scored ? form : undefined;
     terms.push({ loss, weight: weights?.[j] ?? 1, params, shiftAt, divergence });
   }
   return { terms, beta: rewardBeta, referenceFree: options.referenceFree ?? false, shift };
 }
 
+/** The plan of a call whose batch makes the running mean `shift`. */
+export const shiftedBy = (plan: Plan, shift: number): Plan => ({
+  ...plan,
+  terms: plan.terms.map((term) => ({
+    ...term,
+    params: term.params.map((param, at) => (at === term.shiftAt ? shift : param)),
+  })),
+});
+
 // Every loss has rewards, and β scales them: also where no formula uses it. A loss of the user's may have its own range and
 // default.
-function readBeta(options: LossOptions, chosen: readonly Loss[]): number {
+function readBeta(options: LossOptions, chosen: readonly LossRecord[]): number {
   const user = chosen.find(({ params }) => Object.hasOwn(params, "beta"));
   return readParam(options, "beta", user?.params["beta"] ?? beta, user?.id ?? "rewards");
 }
 
-function readLosses(lossType: NonNullable<LossOptions["lossType"]>): Loss[] {
+function readLosses(lossType: NonNullable<LossOptions["lossType"]>): LossRecord[] {
   const list = isList(lossType) ? (lossType as readonly (string | Loss)[]) : [lossType as string | Loss];
   if (list.length === 0) throw new ParamError("out-of-range", "lossType: expected a loss, got an empty list");
   return list.map(readLoss);
@@ -97,15 +106,15 @@ function readLosses(lossType: NonNullable<LossOptions["lossType"]>): Loss[] {
 
 const warned = new Set<string>();
 
-function readLoss(name: string | Loss): Loss {
-  if (isSettled(name)) return name;
+function readLoss(name: string | Loss): LossRecord {
+  if (isSettled(name)) return recordOfLoss(name);
   if (typeof name !== "string") throw new KindError(`lossType: expected a name or a loss, got ${kindOf(name)}`);
-  if (Object.hasOwn(losses, name)) return losses[name as keyof typeof losses];
+  if (Object.hasOwn(lossTable, name)) return lossTable[name as LossType];
   if (Object.hasOwn(oldNames, name)) {
     const old = oldNames[name] as (typeof oldNames)[string];
     if (!warned.has(name)) console.warn(`dpo-kernels: ${old.meaning}`);
     warned.add(name);
-    return losses[old.id];
+    return lossTable[old.id];
   }
   throw unknownLoss("lossType", name);
 }
@@ -139,23 +148,23 @@ function readParam(options: LossOptions, name: string, param: Param, user: strin
 }
 
 // An option that nothing uses is refused: ignored, it would train another loss than the one asked for.
-function checkNames(options: LossOptions, chosen: readonly Loss[]): void {
+function checkNames(options: LossOptions, chosen: readonly LossRecord[]): void {
   for (const name in sharedParams) {
     const value = (options as Record<string, unknown>)[name];
     if (value === undefined || name === "beta" || value === sharedParams[name]?.default) continue;
     if (chosen.some((loss) => Object.hasOwn(loss.params, name))) continue;
-    const users = lossTypes.filter((id) => Object.hasOwn(losses[id].params, name));
+    const users = lossTypes.filter((id) => Object.hasOwn(lossTable[id].params, name));
     throw unused(name, chosen, `used by ${users.join(", ")}`);
   }
 }
 
-const unused = (name: string, chosen: readonly Loss[], why: string): ParamError =>
+const unused = (name: string, chosen: readonly LossRecord[], why: string): ParamError =>
   new ParamError("unused-option", `${name}: not used by ${chosen.map((loss) => loss.id).join(", ")} (${why})`);
 
 /** Whether scores keep their constants. */
 function readConstants(
   { fDivergence = "reverse_kl", fConstants = true }: LossOptions,
-  chosen: readonly Loss[],
+  chosen: readonly LossRecord[],
 ): boolean {
   if (typeof fConstants !== "boolean") {
     throw new KindError(`fConstants: expected true or false, got ${kindOf(fConstants)}`);
@@ -163,18 +172,17 @@ function readConstants(
   if (fConstants) return true;
   if (fDivergence === "reverse_kl")
     throw new ParamError("unused-option", "fConstants: not used by reverse_kl, which has none");
-  const isPerToken = (loss: Loss): boolean => "margin" in loss && loss.normalised === true;
-  if (chosen.some(isPerToken)) return false;
-  const users = lossTypes.filter((id) => isPerToken(losses[id]));
+  if (chosen.some((loss) => loss.perToken)) return false;
+  const users = lossTypes.filter((id) => lossTable[id].perToken);
   throw unused("fConstants", chosen, `used by ${users.join(", ")}`);
 }
 
-function readDivergence(options: LossOptions, chosen: readonly Loss[]): Forms | undefined {
+function readDivergence(options: LossOptions, chosen: readonly LossRecord[]): Forms | undefined {
   const { fDivergence = "reverse_kl", fAlpha, referenceFree = false } = options;
   if (typeof referenceFree !== "boolean") {
     throw new KindError(`referenceFree: expected true or false, got ${kindOf(referenceFree)}`);
   }
-  if (referenceFree && chosen.every((loss) => "likelihood" in loss)) {
+  if (referenceFree && !chosen.some((loss) => loss.reference)) {
     throw unused("referenceFree", chosen, "it has no reference");
   }
   const isKnown = typeof fDivergence === "string" && Object.hasOwn(divergences, fDivergence);
@@ -192,9 +200,9 @@ function readDivergence(options: LossOptions, chosen: readonly Loss[]): Forms | 
     throw new ParamError("unused-option", `fAlpha: not used by ${fDivergence} (used by alpha_divergence)`);
   }
   if (fDivergence === "reverse_kl") return undefined;
-  const other = chosen.find((loss) => !("likelihood" in loss) && !("margin" in loss && !loss.sorted));
-  if (other || chosen.every((loss) => "likelihood" in loss)) {
-    const takers = lossTypes.filter((id) => "margin" in losses[id] && !("sorted" in losses[id]));
+  const other = chosen.find((loss) => loss.reference && !loss.scored);
+  if (other || !chosen.some((loss) => loss.reference)) {
+    const takers = lossTypes.filter((id) => lossTable[id].scored);
     const name = (other ?? chosen[0])?.id;
     throw new ParamError(
       "unused-option",
@@ -205,13 +213,13 @@ function readDivergence(options: LossOptions, chosen: readonly Loss[]): Forms | 
 }
 
 const js: Forms = {
-  plain: { id: "js", margin: jsDivergence, constants: [] },
-  anchored: { id: "js_anchored", margin: jsAnchored, constants: [] },
+  plain: { id: "js", constants: [] },
+  anchored: { id: "js_anchored", constants: [] },
 };
 
 const power = (...constants: [k: number, cap: number]): Forms => ({
-  plain: { id: "power", margin: powerDivergence, constants },
-  anchored: { id: "power_anchored", margin: powerAnchored, constants },
+  plain: { id: "power", constants },
+  anchored: { id: "power_anchored", constants },
 });
 
 // TRL's caps on the exponent of the α-divergence in float32; its fall-back to the log-ratio near α = 1.

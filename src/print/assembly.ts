@@ -1,5 +1,6 @@
 // Prints kernels as AssemblyScript: four pairs at a time, the last one to three through a padded copy.
 
+import { pairColumns } from "../losses/kinds.ts";
 import { type Expression, isNumber, type Op } from "./expression.ts";
 import { type KernelFunctions, leavesAndCalls, printer, type Target } from "./fold.ts";
 import { hostText } from "./host.ts";
@@ -66,7 +67,9 @@ export function printAssembly(kernels: readonly Kernel[]): string {
   ].join("\n");
 }
 
-const inputs = ["pc", "pr", "rc", "rr", "nw", "nl"] as const;
+// Weights are multiplied in by a kernel of their own.
+const columns = pairColumns.filter((column) => column.of !== "weights");
+const inputs = columns.map(({ symbol }) => symbol);
 const outputs = ["loss", "gc", "gr"] as const;
 
 function printKernel(kernel: Kernel): string {
@@ -74,7 +77,7 @@ function printKernel(kernel: Kernel): string {
   const { use, define } = printer(simd(nameOf), nameOf);
   const step = (node: Expression): string => `const ${nameOf(node)} = ${define(node)};`;
   const load = (pointer: string): string => `v128.load(${pointer} + i)`;
-  const used = kernel.lengths ? inputs : inputs.slice(0, 4);
+  const used = columns.filter((column) => kernel.lengths || column.of !== "lengths").map(({ symbol }) => symbol);
   const needsNaN = kernel.leaks.some(Boolean);
   const values = kernel.outputs.map((node, k) => (needsNaN && k === 0 ? "value" : use(node)));
   const slots = [...inputs, ...outputs].map((_, k) => `tail_slot(${k})`).join(", ");

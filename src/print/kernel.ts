@@ -1,6 +1,6 @@
 // From a definition to what its kernel computes: constants, steps, three outputs. What all printers start from.
 
-import type { MarginLoss, PairLoss } from "../losses/define.ts";
+import type { LossRecord } from "../losses/kinds.ts";
 import {
   argsOf,
   carriesNaN,
@@ -40,16 +40,20 @@ export interface Kernel {
  * The kernel of the loss that `source` defines: loss, and dLoss/da, dLoss/dc times `gradScale`, its first hyperparameter.
  * `perToken` is the margin of normalised losses.
  */
-export function lossKernel(loss: MarginLoss | PairLoss, source: Source, perToken: Definition): Kernel {
-  const definition = lossFunction(source, loss.id, "pair" in loss ? "pair" : "margin");
+export function lossKernel(
+  loss: Pick<LossRecord, "id" | "title" | "params" | "kind" | "perToken">,
+  source: Source,
+  perToken: Definition,
+): Kernel {
+  const definition = lossFunction(source, loss.id, loss.kind);
   const graph = createGraph();
   const [a, c] = [graph.input("a"), graph.input("c")];
   const names = Object.keys(loss.params);
   const params = names.map(graph.param);
-  const lengths = "margin" in loss && loss.normalised === true;
+  const lengths = loss.perToken;
   const margin = lengths ? perToken : undefined;
   const [value, da, dc] =
-    "pair" in loss
+    loss.kind === "pair"
       ? three(definition, parseFunction(definition, graph, [a, c, ...params]))
       : throughMargin(definition, graph, marginOf(graph, a, c, margin), params);
   for (const input of [a, c]) {

@@ -2,8 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { kernels } from "../../scripts/generate/kernels.ts";
-import type { Loss } from "../../src/losses/define.ts";
-import { losses } from "../../src/losses/index.ts";
+import { type LossType, lossTable } from "../../src/losses/index.ts";
 import {
   jsAnchored,
   jsDivergence,
@@ -29,7 +28,6 @@ describe("every kernel of the table", () => {
     ...{ margin_js: jsDivergence, margin_power: powerDivergence },
     ...{ margin_js_anchored: jsAnchored, margin_power_anchored: powerAnchored },
   };
-  const byId = losses as Readonly<Record<string, Loss>>;
 
   /** The definition itself, with the gradients scaled. */
   function expected({ name, params }: Kernel, values: Numbers): readonly number[] {
@@ -37,15 +35,15 @@ describe("every kernel of the table", () => {
     const [first, ...rest] = params.map((param) => values[param] as number);
     const margin = margins[name];
     if (margin) return margin(a, c, chosenLength, rejectedLength, ...params.map((param) => values[param] as number));
-    const loss = byId[name.replace("pair_", "")];
+    const loss = lossTable[name.replace("pair_", "") as LossType];
     const scale = first ?? 1;
-    if (loss && "pair" in loss) {
-      const [value, da, dc] = loss.pair(a, c, ...rest);
+    if (loss?.kind === "pair") {
+      const [value, da, dc] = loss.formula(a, c, ...rest);
       return [value, scale * da, scale * dc];
     }
-    if (!loss || !("margin" in loss)) return expect.fail(`${name} has no definition`);
-    const [d, da, dc] = loss.normalised ? reverseKl(a, c, chosenLength, rejectedLength) : [a - c, 1, -1];
-    const [value, slope] = loss.margin(d, ...rest);
+    if (loss?.kind !== "margin") return expect.fail(`${name} has no definition`);
+    const [d, da, dc] = loss.perToken ? reverseKl(a, c, chosenLength, rejectedLength) : [a - c, 1, -1];
+    const [value, slope] = loss.formula(d, ...rest);
     return [value, scale * slope * da, scale * slope * dc];
   }
 

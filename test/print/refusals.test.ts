@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { MarginLoss } from "../../src/losses/define.ts";
+import { describeLoss } from "../../src/losses/kinds.ts";
 import { lossKernel, marginKernel } from "../../src/print/kernel.ts";
 import { exportedFunction, lossFunction, type Source } from "../../src/print/source.ts";
 import { pairKernel, pairSource } from "../support/printed.ts";
@@ -201,7 +202,7 @@ describe("a file without the definition", () => {
     const loss: MarginLoss = { id: "tested", title: "", params: {}, margin: (d) => [d, 1] };
     const source = { file: "tested.ts", text };
     const perToken = lossFunction(source, "tested", "margin");
-    expect(() => lossKernel(loss, source, perToken)).toThrow("tested.ts:1:58: expected [loss, slope]");
+    expect(() => lossKernel(describeLoss(loss), source, perToken)).toThrow("tested.ts:1:58: expected [loss, slope]");
   });
 });
 

@@ -2,6 +2,7 @@
 // with the instructions it refers to stood in for by their meaning on one lane.
 
 import { type Expression as Ast, parse } from "acorn";
+import { describeLoss } from "../../src/losses/kinds.ts";
 import { logsigmoid, sigmoid, softplus } from "../../src/losses/math.ts";
 import { printAssembly } from "../../src/print/assembly.ts";
 import { hostText } from "../../src/print/host.ts";
@@ -31,7 +32,7 @@ const param = { default: 1, min: 0, max: 10 };
 export function pairKernel(fn: string, params: readonly string[] = ["beta", "tau"]): Kernel {
   const pair: Pair = () => [0, 0, 0];
   const loss = { id: "tested", title: "", params: Object.fromEntries(params.map((name) => [name, param])), pair };
-  return lossKernel(loss, pairSource(fn), perToken);
+  return lossKernel(describeLoss(loss), pairSource(fn), perToken);
 }
 
 /** The kernel that computes nothing but one expression of `a`, `c`, their lengths, `beta` and `tau`. */

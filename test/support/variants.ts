@@ -1,25 +1,25 @@
 // Every loss of the table in every form: with its defaults, with each hyperparameter at another value, under each
 // f-divergence that it takes. Tests run over this list, so that a new loss is tested without a line of its own.
 
-import type { Loss } from "../../src/losses/define.ts";
-import { type LossType, losses, lossTypes } from "../../src/losses/index.ts";
+import { type LossType, lossTable, lossTypes } from "../../src/losses/index.ts";
+import { isSorting, type LossRecord } from "../../src/losses/kinds.ts";
 import type { Param } from "../../src/losses/ranges.ts";
 import type { FDivergence, LossOptions } from "../../src/types.ts";
 
 export interface Variant {
   name: string;
   id: LossType;
-  loss: Loss;
+  loss: LossRecord;
   options: LossOptions;
 }
 
-export const table = losses as Readonly<Record<LossType, Loss>>;
+export const table = lossTable;
 
 /** What kind of formula a loss is; a sorted loss couples the pairs, a likelihood is one number for the batch. */
-export const isSorted = (loss: Loss): boolean => "margin" in loss && loss.sorted !== undefined;
-export const isLikelihood = (loss: Loss): boolean => "likelihood" in loss;
-export const isNormalised = (loss: Loss): boolean => "margin" in loss && loss.normalised === true;
-export const takesDivergence = (loss: Loss): boolean => "margin" in loss && !isSorted(loss);
+export const isSorted = isSorting;
+export const isLikelihood = ({ kind }: LossRecord): boolean => kind === "likelihood";
+export const isNormalised = ({ perToken }: LossRecord): boolean => perToken;
+export const takesDivergence = ({ scored }: LossRecord): boolean => scored;
 
 /** Another value than the default, inside every range of the table. */
 export const otherValue = (param: Param): number => Math.round(1000 * (param.default + 0.2)) / 1000;

@@ -1,7 +1,7 @@
 // Which units margins under an f-divergence are kept in between their kernel and the loss's, so that a product of numbers
 // beyond float32 comes out where it lies within.
 
-import type { MarginLoss } from "../../losses/define.ts";
+import type { LossRecord } from "../../losses/kinds.ts";
 import type { Term } from "../../plan/plan.ts";
 
 /** Hyperparameters of the loss's kernel, after `gradScale`, and of the divergence's. */
@@ -22,7 +22,7 @@ export function divergedParams({ loss, params, divergence }: Term, gradScale: nu
   }
   const at = Object.keys(loss.params).indexOf("beta");
   const beta = params[at];
-  const product = beta !== undefined && "margin" in loss && seesProduct(loss);
+  const product = beta !== undefined && seesProduct(loss);
   const unit = product ? powerOfTwo(beta) : 1;
   const slopeUnit = powerOfTwo(unit * gradScale) / (product ? HEADROOM : 1);
   return {
@@ -34,17 +34,19 @@ export function divergedParams({ loss, params, divergence }: Term, gradScale: nu
 
 // Whether β and the margin enter the loss as their product alone: doubling one and halving the other changes no bit then.
 // Asked once of a loss, at hyperparameters that depend on no call.
-function seesProduct(loss: MarginLoss): boolean {
+function seesProduct(loss: LossRecord): boolean {
+  if (loss.kind !== "margin") return false;
   const known = products.get(loss);
   if (known !== undefined) return known;
   const at = (beta: number) =>
     Object.entries(loss.params).map(([name, param]) => (name === "beta" ? beta : param.default));
-  const found = [3, 5].every((d) => loss.margin(d, ...at(0.5))[0] === loss.margin(2 * d, ...at(0.25))[0]);
+  const { formula: margin } = loss;
+  const found = [3, 5].every((d) => margin(d, ...at(0.5))[0] === margin(2 * d, ...at(0.25))[0]);
   products.set(loss, found);
   return found;
 }
 
-const products = new WeakMap<MarginLoss, boolean>();
+const products = new WeakMap<LossRecord, boolean>();
 
 // A loss's slope in units of β may be as small as this inverse before a gradient within float32 is lost. Slopes that are not
 // in such units (ipo's) are as large as the margin, and have no room above them to give.

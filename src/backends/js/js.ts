@@ -7,16 +7,17 @@ import { eachRow } from "../../cpu/rows.ts";
 import { plainArrays } from "../../inputs/element-types.ts";
 import type { PairSums } from "../../inputs/pair-sums.ts";
 import { type PairJob, scanValues } from "../../inputs/pairs.ts";
-import type { MarginLoss } from "../../losses/define.ts";
 import { times } from "../../losses/factor.ts";
+import { type Coupling, type LossRecord, type PairResult, pairResults } from "../../losses/kinds.ts";
 import { functionOf, isOwn } from "../../losses/own.ts";
-import { reverseKl } from "../../plan/divergences.ts";
+import { margins, reverseKl } from "../../plan/divergences.ts";
 import type { Term } from "../../plan/plan.ts";
 import type { Backend } from "../../types.ts";
 import { jsLinearShards } from "./head.ts";
 import { createJsRows } from "./rows.ts";
 
 type Triple = readonly [number, number, number];
+type MarginRecord = Extract<LossRecord, { kind: "margin" }>;
 
 // Loss and derivatives of pair i, before weights and scale.
 type Evaluate = (i: number, a: number, c: number, chosenLength: number, rejectedLength: number) => Triple;
@@ -40,8 +41,6 @@ export function createJs(): Backend {
   };
 }
 
-const resultNames = ["losses", "gradChosen", "gradRejected", "chosenRewards", "rejectedRewards"] as const;
-
 /** The pair stage in float64. */
 export function computePairs(job: PairJob, sums: PairSums): void {
   if (!job.plan.terms.some(({ loss }) => isOwn(loss))) {
@@ -49,14 +48,14 @@ export function computePairs(job: PairJob, sums: PairSums): void {
     return;
   }
   // A function of the user's may throw at any pair, and nothing may be written then.
-  const fresh = resultNames.map((name) => [name, job[name] && new Float32Array(job.pairs)] as const);
-  const results = Object.fromEntries(fresh) as Pick<PairJob, (typeof resultNames)[number]>;
+  const fresh = pairResults.map((name) => [name, job[name] && new Float32Array(job.pairs)] as const);
+  const results = Object.fromEntries(fresh) as Pick<PairJob, PairResult>;
   computeEach({ ...job, ...results }, sums);
   for (const [name, values] of fresh) if (values) setNumbers(job[name] as Float32Array, values, 0);
 }
 
 function computeEach(job: PairJob, sums: PairSums): void {
-  const { plan, pairs, scale, weights, hasEmpty, chosenLengths, rejectedLengths } = job;
+  const { plan, pairs, scale, pairWeights, hasEmpty, chosenLengths, rejectedLengths } = job;
   const { policyChosen, policyRejected, referenceChosen, referenceRejected } = job;
   const { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
   const evaluate = plan.terms.map((term, at) => evaluator(term, at, job));
@@ -67,7 +66,7 @@ function computeEach(job: PairJob, sums: PairSums): void {
     const rr = referenceRejected ? (referenceRejected[i] as number) : 0;
     const nw = chosenLengths ? (chosenLengths[i] as number) : 1;
     const nl = rejectedLengths ? (rejectedLengths[i] as number) : 1;
-    const pairWeight = weights ? (weights[i] as number) : 1;
+    const pairWeight = pairWeights ? (pairWeights[i] as number) : 1;
     let [loss, da, dc] = [0, 0, 0];
     for (let j = 0; j < evaluate.length; j++) {
       const { weight, loss: definition } = plan.terms[j] as Term;
@@ -75,7 +74,7 @@ function computeEach(job: PairJob, sums: PairSums): void {
       const c = plan.referenceFree ? pr : pr - rr;
       const [l, la, lc] = (evaluate[j] as Evaluate)(i, a, c, nw, nl);
       // The slope of a likelihood bears the weights of all pairs already.
-      const ofPair = "likelihood" in definition ? 1 : pairWeight;
+      const ofPair = definition.batch === "likelihood" ? 1 : pairWeight;
       loss += times(weight, times(pairWeight, l));
       da += times(weight, times(ofPair, la));
       dc += times(weight, times(ofPair, lc));
@@ -96,44 +95,35 @@ function computeEach(job: PairJob, sums: PairSums): void {
 
 function evaluator(term: Term, at: number, job: PairJob): Evaluate {
   const { loss } = term;
-  if ("likelihood" in loss) {
+  if (loss.kind === "likelihood") {
     const [value, slope] = job.likelihood(at);
     return (i) => {
       const logp = job.policyChosen[i] as number;
       return [value, Number.isNaN(logp) ? logp : slope * job.pairs, 0];
     };
   }
-  if ("pair" in loss) {
+  if (loss.kind === "pair") {
     const [p0, p1, p2, p3] = four(term.params);
-    const pair = functionOf(loss, "pair");
+    const pair = functionOf(loss);
     return (_i, a, c) => withNaN(pair(a, c, p0, p1, p2, p3));
   }
-  return loss.sorted ? sortedEvaluator(loss, term, job) : marginEvaluator(loss, term);
+  return loss.batch ? sortedEvaluator(loss, term, job) : marginEvaluator(loss, term);
 }
 
-function marginEvaluator(loss: MarginLoss, { params, divergence }: Term): Evaluate {
+function marginEvaluator(loss: MarginRecord, { params, divergence }: Term): Evaluate {
   const [p0, p1, p2, p3] = four(params);
-  const { normalised } = loss;
-  const margin = functionOf(loss, "margin");
-  if (!divergence && !normalised) {
+  const { perToken } = loss;
+  const margin = functionOf(loss);
+  if (!divergence && !perToken) {
     return (_i, a, c) => {
       const [value, slope] = margin(a - c, p0, p1, p2, p3);
       return withNaN([value, slope, -slope]);
     };
   }
-  const form = divergence?.margin ?? reverseKl;
+  const form = divergence ? margins[divergence.id] : reverseKl;
   const [k, cap] = divergence?.constants ?? [];
   return (_i, a, c, chosenLength, rejectedLength) => {
-    const [d, da, dc] = form(
-      a,
-      c,
-      normalised ? chosenLength : 1,
-      normalised ? rejectedLength : 1,
-      k ?? 0,
-      cap ?? 0,
-      1,
-      1,
-    );
+    const [d, da, dc] = form(a, c, perToken ? chosenLength : 1, perToken ? rejectedLength : 1, k ?? 0, cap ?? 0, 1, 1);
     const [value, slope] = margin(d, p0, p1, p2, p3);
     return withNaN([value, chain(slope, da), chain(slope, dc)]);
   };
@@ -143,11 +133,11 @@ function marginEvaluator(loss: MarginLoss, { params, divergence }: Term): Evalua
 const chain = (slope: number, inner: number): number => (inner === 0 ? 0 : times(slope, inner));
 
 // AOT: margins between sorted vectors; losses stay by rank, gradients go back through the sort.
-function sortedEvaluator(loss: MarginLoss, term: Term, job: PairJob): Evaluate {
-  const { sorted } = loss;
-  const margin = functionOf(loss, "margin");
+function sortedEvaluator(loss: MarginRecord, term: Term, job: PairJob): Evaluate {
+  const { batch } = loss;
+  const margin = functionOf(loss);
   const [p0, p1, p2, p3] = four(term.params);
-  const [u, v] = sortKeys(sorted, job);
+  const [u, v] = sortKeys(batch, job);
   const uOrder = argsort(u);
   const vOrder = argsort(v);
   const values = new Float64Array(job.pairs);
@@ -159,13 +149,13 @@ function sortedEvaluator(loss: MarginLoss, term: Term, job: PairJob): Evaluate {
     const [value, slope] = margin((u[i] as number) - (v[j] as number), p0, p1, p2, p3);
     values[k] = value;
     da[i] = slope;
-    dc[sorted === "margins" ? i : j] = -slope;
+    dc[batch === "margins" ? i : j] = -slope;
   }
   return (i) => [values[i] as number, da[i] as number, dc[i] as number];
 }
 
 /** The two vectors that AOT sorts: policy and reference margins, or chosen and rejected log-ratios. In float64. */
-export function sortKeys(sorted: MarginLoss["sorted"], job: PairJob, u = new Float64Array(job.pairs), v = u.slice()) {
+export function sortKeys(batch: Coupling | undefined, job: PairJob, u = new Float64Array(job.pairs), v = u.slice()) {
   const { policyChosen, policyRejected, plan } = job;
   const referenceChosen = plan.referenceFree ? undefined : job.referenceChosen;
   const referenceRejected = plan.referenceFree ? undefined : job.referenceRejected;
@@ -174,8 +164,8 @@ export function sortKeys(sorted: MarginLoss["sorted"], job: PairJob, u = new Flo
     const pr = policyRejected[i] as number;
     const rc = referenceChosen ? (referenceChosen[i] as number) : 0;
     const rr = referenceRejected ? (referenceRejected[i] as number) : 0;
-    u[i] = sorted === "margins" ? pc - pr : pc - rc;
-    v[i] = sorted === "margins" ? rc - rr : pr - rr;
+    u[i] = batch === "margins" ? pc - pr : pc - rc;
+    v[i] = batch === "margins" ? rc - rr : pr - rr;
   }
   return [u, v] as const;
 }

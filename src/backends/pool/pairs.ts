@@ -5,12 +5,15 @@ import { bufferOf, plainView } from "../../checks/views.ts";
 import type { PairEngine } from "../../engine.ts";
 import { noSums, type PairSums } from "../../inputs/pair-sums.ts";
 import type { PairJob } from "../../inputs/pairs.ts";
-import { losses } from "../../losses/index.ts";
+import type { LossType } from "../../losses/index.ts";
+import { isSorting, pairResults } from "../../losses/kinds.ts";
+import { isOwn } from "../../losses/own.ts";
 import { arrayKind } from "../../messages.ts";
-import type { FloatArray, LengthArray, PairLossOptions } from "../../types.ts";
+import type { Term } from "../../plan/plan.ts";
+import type { FloatArray, LengthArray } from "../../types.ts";
 import { pairsAnswer } from "./answers.ts";
 import { breakEven, SHARD_PAIRS } from "./break-even.ts";
-import { type Answer, type PairsAnswer, type PairsTask, pairArrays, pairResultArrays } from "./protocol.ts";
+import { type Answer, type PairsAnswer, type PairsTask, pairArrays, type SentTerm } from "./protocol.ts";
 import type { Call } from "./queue.ts";
 import { runShards } from "./run-shards.ts";
 import { isShared } from "./shared-memory.ts";
@@ -20,14 +23,13 @@ import type { WorkerPool } from "./worker-pool.ts";
 export function createPairEngine(
   { workers, local, shares }: { workers: WorkerPool; local: PairEngine<void>; shares: boolean },
   call: Call,
-  options: PairLossOptions,
 ): PairEngine {
   return {
     ...local,
     compute(job, sums) {
       const per = pairShard(job, shares);
       if (per === 0) return local.compute(job, sums);
-      return computeOnWorkers(workers, call, job, sums, options, per, shares);
+      return computeOnWorkers(workers, call, job, sums, per, shares);
     },
   };
 }
@@ -36,10 +38,9 @@ export function createPairEngine(
 function pairShard(job: PairJob, shares: boolean): number {
   const { terms } = job.plan;
   // A loss of the user's is known to the calling thread alone.
-  if (terms.some(({ loss }) => losses[loss.id as keyof typeof losses] !== loss)) return 0;
-  if (terms.some(({ loss }) => "margin" in loss && loss.sorted))
-    return job.pairs >= breakEven.sortedPairs ? job.pairs : 0;
-  const arrays = [...pairArrays, ...pairResultArrays].map((name) => job[name]);
+  if (terms.some(({ loss }) => isOwn(loss))) return 0;
+  if (terms.some(({ loss }) => isSorting(loss))) return job.pairs >= breakEven.sortedPairs ? job.pairs : 0;
+  const arrays = [...pairArrays, ...pairResults].map((name) => job[name]);
   const allShared = shares && arrays.every((array) => !array || isShared(bufferOf(array)));
   return allShared && job.pairs >= breakEven.sharedPairs ? SHARD_PAIRS : 0;
 }
@@ -50,34 +51,33 @@ async function computeOnWorkers(
   call: Call,
   job: PairJob,
   total: PairSums,
-  options: PairLossOptions,
   per: number,
   shares: boolean,
 ): Promise<void> {
   // Now: results may be written over the very inputs that the likelihood sums.
   const likelihood = job.plan.terms.map(({ loss }, j) =>
-    "likelihood" in loss ? job.likelihood(j) : ([0, 0] as const),
+    loss.kind === "likelihood" ? job.likelihood(j) : ([0, 0] as const),
   );
-  const views = [...pairArrays, ...pairResultArrays].map((name) => [
+  const views = [...pairArrays, ...pairResults].map((name) => [
     name,
     job[name] && plainView(job[name], arrayKind(job[name])),
   ]);
   const plain: PairJob = { ...job, ...Object.fromEntries(views) };
   const fixed = { ...plain, likelihood: (at: number) => likelihood[at] ?? ([0, 0] as const) };
   const starts = Array.from({ length: Math.ceil(job.pairs / per) }, (_, i) => i * per);
-  const back = pairResultArrays.filter((name) => job[name]);
+  const back = pairResults.filter((name) => job[name]);
   const parts = await runShards(workers, call, starts, async (start, worker) => {
     const n = Math.min(per, job.pairs - start);
     const { sums, results } = await worker.ask<PairsAnswer>(
       (api) => {
         call.held.inputs();
-        const task = pack(fixed, options, start, n, shares);
+        const task = pack(fixed, start, n, shares);
         return api.pairs(transfer(task, ownBuffers(task))) as Promise<Answer<PairsAnswer>>;
       },
       pairsAnswer(n, sumNames, back),
     );
     call.held.outputs();
-    for (const name of pairResultArrays) {
+    for (const name of pairResults) {
       const [target, values] = [fixed[name], results[name]];
       if (target && values && !(shares && isShared(target.buffer))) target.set(values, start);
     }
@@ -88,30 +88,18 @@ async function computeOnWorkers(
 
 const sumNames = Object.keys(noSums()) as (keyof PairSums)[];
 
-function pack(job: PairJob, options: PairLossOptions, start: number, n: number, shares: boolean): PairsTask {
+function pack(job: PairJob, start: number, n: number, shares: boolean): PairsTask {
   const part = <A extends LengthArray | FloatArray>(array: A | undefined): A | undefined => {
     const view = array?.subarray(start, start + n) as A | undefined;
     return view && !(shares && isShared(view.buffer)) ? (view.slice() as A) : view;
   };
   const from = <Name extends keyof PairJob>(names: readonly Name[]) =>
     Object.fromEntries(names.map((name) => [name, part(job[name] as LengthArray | undefined)]));
-  const { lossWeights, beta, labelSmoothing, discopopTau, fDivergence, fAlpha, fConstants, referenceFree } = options;
-  const { terms } = job.plan;
-  const shifted = terms.find(({ loss }) => "rewardShift" in loss.params);
-  const rewardShift = shifted?.params[Object.keys(shifted.loss.params).indexOf("rewardShift")];
-  const plan = {
-    lossWeights,
-    beta,
-    labelSmoothing,
-    discopopTau,
-    fDivergence,
-    fAlpha,
-    fConstants,
-    referenceFree,
-    rewardShift,
-  };
+  const { terms, beta, referenceFree } = job.plan;
   return {
-    options: { ...plan, lossType: terms.map(({ loss }) => loss.id) },
+    terms: terms.map(sent),
+    beta,
+    referenceFree,
     pairs: n,
     arrays: from(pairArrays) as PairsTask["arrays"],
     hasEmpty: job.hasEmpty,
@@ -121,9 +109,17 @@ function pack(job: PairJob, options: PairLossOptions, start: number, n: number, 
       return [value, (slope * job.pairs) / n] as const;
     }),
     scale: job.scale,
-    results: from(pairResultArrays) as PairsTask["results"],
+    results: from(pairResults) as PairsTask["results"],
   };
 }
+
+// Both sides have the table of losses and the margins; what a call makes of them travels.
+const sent = ({ loss, weight, params, divergence }: Term): SentTerm => ({
+  id: loss.id as LossType,
+  weight,
+  params,
+  divergence,
+});
 
 function ownBuffers({ arrays, results }: PairsTask): ArrayBuffer[] {
   const buffers = [...Object.values(arrays), ...Object.values(results)].map((array) => array?.buffer);

@@ -100,7 +100,7 @@ function makePool(
       call.held = holdArrays(input, rest, given && bufferOf(given));
       const rows = createLogitsEngine(means, call, given, onTokens);
       const engine: Engine<LinearHead> = {
-        pairs: createPairEngine({ workers, local: local.pairs, shares }, call, rest),
+        pairs: createPairEngine({ workers, local: local.pairs, shares }, call),
         logits: rows.engine,
         head: createHeadEngine({ workers, copies, local: local.head, shares }, call, onTokens),
       };

@@ -4,7 +4,10 @@ import type { EntropySlopes } from "../../engine.ts";
 import type { FloatType } from "../../inputs/floats.ts";
 import type { PairSums } from "../../inputs/pair-sums.ts";
 import type { Transform } from "../../inputs/transform.ts";
-import type { LengthArray, LossOptions } from "../../types.ts";
+import type { LossType } from "../../losses/index.ts";
+import { type PairColumn, type PairResult, pairColumns } from "../../losses/kinds.ts";
+import type { Divergence } from "../../plan/plan.ts";
+import type { LengthArray } from "../../types.ts";
 import type { Gate } from "./gate.ts";
 import type { WireError } from "./wire-error.ts";
 
@@ -76,26 +79,25 @@ export interface GradientAnswer {
   buffer: ArrayBuffer | undefined;
 }
 
-export const pairArrays = [
-  "policyChosen",
-  "policyRejected",
-  "referenceChosen",
-  "referenceRejected",
-  "chosenLengths",
-  "rejectedLengths",
-  "weights",
-] as const;
+export const pairArrays = pairColumns.map(({ name }) => name);
 
-export const pairResultArrays = ["losses", "gradChosen", "gradRejected", "chosenRewards", "rejectedRewards"] as const;
+type PairResults = { [name in PairResult]: Float32Array<ArrayBufferLike> | undefined };
 
-type PairResults = { [name in (typeof pairResultArrays)[number]]: Float32Array<ArrayBufferLike> | undefined };
+/** A term of a plan: the worker has the loss and the margin by name. */
+export interface SentTerm {
+  id: LossType;
+  weight: number;
+  params: readonly number[];
+  divergence: Divergence | undefined;
+}
 
 /** A stretch of the pairs of a call. */
 export interface PairsTask {
-  /** As the caller gave them, losses by name, the running mean as the number that it is now. */
-  options: LossOptions;
+  terms: SentTerm[];
+  beta: number;
+  referenceFree: boolean;
   pairs: number;
-  arrays: { [name in (typeof pairArrays)[number]]: LengthArray | undefined };
+  arrays: { [name in PairColumn]: LengthArray | undefined };
   hasEmpty: boolean;
   likelihood: (readonly [loss: number, slope: number])[];
   scale: number;

@@ -8,7 +8,8 @@ import type { PairJob } from "../../inputs/pairs.ts";
 import { createEngines, ENGINE_BYTES } from "../../kernels/engines.ts";
 import { createLinearShards } from "../../kernels/head.ts";
 import { instantiate, type KernelExports, STATIC_BYTES } from "../../kernels/load.ts";
-import { planLosses } from "../../plan/plan.ts";
+import { lossTable } from "../../losses/index.ts";
+import type { Term } from "../../plan/plan.ts";
 import { enter, type Gate, isShut, leave } from "./gate.ts";
 import type {
   Answer,
@@ -20,6 +21,7 @@ import type {
   SentFloats,
   SentHead,
   SentRows,
+  SentTerm,
   Setup,
   WorkerApi,
 } from "./protocol.ts";
@@ -186,10 +188,22 @@ function makeRows(type: FloatData["type"], { positions, vocab }: { positions: nu
   return { type, data: new (type === "f32" ? Float32Array : Uint16Array)(positions * vocab) };
 }
 
-function toJob({ options, pairs, arrays, hasEmpty, likelihood, scale, results }: PairsTask): PairJob {
+const received = ({ id, ...term }: SentTerm): Term => ({ ...term, loss: lossTable[id], shiftAt: -1 });
+
+function toJob({
+  terms,
+  beta,
+  referenceFree,
+  pairs,
+  arrays,
+  hasEmpty,
+  likelihood,
+  scale,
+  results,
+}: PairsTask): PairJob {
   const make = (given: Float32Array<ArrayBufferLike> | undefined) => given ?? new Float32Array(pairs);
   return {
-    plan: planLosses(options),
+    plan: { terms: terms.map(received), beta, referenceFree, shift: undefined },
     pairs,
     ...(arrays as Pick<PairJob, "policyChosen" | "policyRejected"> & typeof arrays),
     hasEmpty,

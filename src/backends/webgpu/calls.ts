@@ -41,7 +41,7 @@ import type {
 
 // A loss of the caller's own has no shader: the function itself runs here, as it does beside logits.
 const missingShader = ({ terms }: Plan): string | undefined =>
-  terms.find(({ loss }) => !("likelihood" in loss || kernelOf(loss)))?.loss.id;
+  terms.find(({ loss }) => !(loss.kind === "likelihood" || kernelOf(loss)))?.loss.id;
 
 function checkShaders(plan: Plan): void {
   const id = missingShader(plan);

@@ -30,7 +30,7 @@ export interface PairStage {
 const constantsOf = ({ plan, scale, likelihood }: PairStage): readonly (readonly number[])[] =>
   plan.terms.map((term, j) => {
     const { loss, weight } = term;
-    if ("likelihood" in loss) {
+    if (loss.kind === "likelihood") {
       const [value, slope, perSum] = likelihood(j);
       return [value, times(weight * scale, slope), perSum];
     }
@@ -144,14 +144,14 @@ function stageInputs(job: PairJob, start: number, n: number, sums: PairSums): Fl
   }
   fill(4, job.chosenLengths);
   fill(5, job.rejectedLengths);
-  fill(6, job.weights);
+  fill(6, job.pairWeights);
   return staged;
 }
 
 // Two float32 hold a float64 key closely enough that margins tie only where they are equal.
 function keysOf(commands: Commands, job: PairJob): PairStage["keys"] {
   return ({ loss }) => {
-    const lists = sortKeys(("margin" in loss && loss.sorted) || undefined, job);
+    const lists = sortKeys(loss.batch, job);
     const parts = lists.flatMap((list) => {
       const high = Float32Array.from(list);
       const low = Float32Array.from(high, (x, i) => (Number.isFinite(x) ? (list[i] as number) - x : 0));

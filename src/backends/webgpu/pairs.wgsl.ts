@@ -2,6 +2,7 @@
 // once. The functions are those of losses.gen.ts.
 
 import { kernelOf } from "../../kernels/pairs.ts";
+import { isSorting, pairColumns, pairResults } from "../../losses/kinds.ts";
 import { kernelConstants } from "../../plan/constants.gen.ts";
 import type { Plan, Term } from "../../plan/plan.ts";
 import { lossesWgsl } from "./losses.gen.ts";
@@ -18,8 +19,8 @@ const functionsByName = new Map(
 /** The text of one printed function. */
 export const lossWgsl = (name: string): string => functionsByName.get(name) ?? "";
 
-const isLikelihood = ({ loss }: Term): boolean => "likelihood" in loss;
-export const isSorted = ({ loss }: Term): boolean => "margin" in loss && loss.sorted !== undefined;
+const isLikelihood = ({ loss }: Term): boolean => loss.kind === "likelihood";
+export const isSorted = ({ loss }: Term): boolean => isSorting(loss);
 
 /**
  * What a term contributes: three numbers and whether they are NaN. A factor of exactly 0, the term's or the pair's, switches
@@ -51,7 +52,7 @@ function onWgsl(term: Term, j: number): string {
     lossNan = lossNan || is_nan(value);
     daNan = daNan || is_nan(sorted[at + params.pairs]);
     dcNan = dcNan || is_nan(sorted[at + 2u * params.pairs]);`;
-  const lengths = "margin" in loss && loss.normalised ? "nw, nl" : "1.0, 1.0";
+  const lengths = loss.perToken ? "nw, nl" : "1.0, 1.0";
   const call = divergence
     ? /* wgsl */ `let m = margin_${divergence.id}(a, c, ${lengths}, params.m${j});
     let r = ${kernelOf(loss)}(m.x, 0.0, 1.0, 1.0, params.k${j});
@@ -77,10 +78,14 @@ function onWgsl(term: Term, j: number): string {
 const sortedIndex = (j: number): string => `params.sortedAt${j} + i`;
 
 /** Numbers of each pair that the shader reads, one array after another; one number more follows them. */
-export const inputNames = ["a", "c", "pc", "pr", "nw", "nl", "weight"] as const;
+export const inputNames = [
+  "a",
+  "c",
+  ...pairColumns.filter((column) => column.of !== "reference").map(({ symbol }) => symbol),
+] as const;
 
 /** Arrays of results, one after another. */
-export const RESULTS = 5;
+export const RESULTS = pairResults.length;
 
 /** How many constants each divergence's function takes. */
 const marginConstants = {
@@ -118,7 +123,7 @@ const structWgsl = (fields: readonly Field[]): string =>
 export function pairsWgsl(plan: Plan, fields: readonly Field[]): string {
   const { terms, referenceFree } = plan;
   const used = terms.flatMap(({ loss, divergence }) => [
-    ...("likelihood" in loss ? [] : [kernelOf(loss) ?? ""]),
+    ...(loss.kind === "likelihood" ? [] : [kernelOf(loss) ?? ""]),
     ...(divergence ? [`margin_${divergence.id}`] : []),
   ]);
   const anySorted = terms.some(isSorted);

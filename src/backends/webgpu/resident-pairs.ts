@@ -4,6 +4,7 @@ import { KindError, ParamError, ShapeError } from "../../errors.ts";
 import { checkCall, ofTokens, refuseUnused } from "../../inputs/options.ts";
 import { checkPairs, type ReadPairs, scanValues } from "../../inputs/pairs.ts";
 import { times } from "../../losses/factor.ts";
+import { pairColumns } from "../../losses/kinds.ts";
 import { kindOf, type Plan, planLosses } from "../../plan/plan.ts";
 import type { FloatArray, LengthArray, PairLossOptions } from "../../types.ts";
 import type { Commands, Range } from "./commands.ts";
@@ -25,8 +26,8 @@ import { givenWgsl, SEQUENCE_WORDS } from "./sequences.wgsl.ts";
 import { type Gpu, submitLater } from "./submit.ts";
 import type { GpuArray, GpuPairLogps, GpuPairLossResult } from "./types.ts";
 
-const logpNames = ["policyChosen", "policyRejected", "referenceChosen", "referenceRejected"] as const;
-const lengthNames = ["chosenLengths", "rejectedLengths", "pairWeights"] as const;
+const namesOf = (...groups: readonly string[]) =>
+  pairColumns.filter((column) => groups.includes(column.of)).map(({ name }) => name);
 
 /** Refuses what needs numbers that are not here. */
 export function checkResident(
@@ -92,8 +93,8 @@ export async function residentPairLoss(
         offset: 0,
       };
       const shared = uploadParams(commands, params);
-      const [policy, reference] = [0, 2].map((first) => {
-        const names = logpNames.slice(first, first + 2);
+      const [policy, reference] = ["policy", "reference"].map((group) => {
+        const names = namesOf(group);
         const logps = gather(commands, given, names, pairs, 0);
         const sequences = commands.scratch(sequenceBytes(2 * pairs));
         commands.run(givenWgsl, groupsOf(2 * pairs), shared, logps, sequences);
@@ -106,7 +107,7 @@ export async function residentPairLoss(
         });
         return sequences;
       }) as [Range, Range];
-      const lengths = gather(commands, given, lengthNames, pairs, 1);
+      const lengths = gather(commands, given, namesOf("lengths", "weights"), pairs, 1);
       const start = commands.upload(new Uint32Array(2 * pairs + 1));
       const parts = { plan, params, scale: job.scale, likelihood, policy, reference, lengths, start };
       commands.copy(recordPairStage(commands, parts, metrics).results, results);
@@ -149,7 +150,7 @@ function gather(
 
 // A likelihood is linear in the sum of log-probs, which the GPU takes; what it divides by has to be known here.
 function likelihoodOf(given: ReadGpuPairs, plan: Plan, pairs: number) {
-  if (!plan.terms.some(({ loss }) => "likelihood" in loss)) return () => [0, 0, 0] as const;
+  if (!plan.terms.some(({ loss }) => loss.kind === "likelihood")) return () => [0, 0, 0] as const;
   const { chosenLengths, pairWeights } = given;
   if (isGpuArray(chosenLengths) || isGpuArray(pairWeights)) {
     throw new ParamError("unused-option", "chosenLengths: sft with readback false divides by them: expected an array");
@@ -159,7 +160,7 @@ function likelihoodOf(given: ReadGpuPairs, plan: Plan, pairs: number) {
   const meanWeight = pairWeights ? scanValues(pairWeights as FloatArray).sum / pairs : 1;
   return (at: number) => {
     const loss = plan.terms[at]?.loss;
-    if (!loss || !("likelihood" in loss)) return [0, 0, 0] as const;
-    return [0, times(meanWeight, loss.likelihood(0, tokens)[1] * pairs), loss.likelihood(1, tokens)[0]] as const;
+    if (loss?.kind !== "likelihood") return [0, 0, 0] as const;
+    return [0, times(meanWeight, loss.formula(0, tokens)[1] * pairs), loss.formula(1, tokens)[0]] as const;
   };
 }

@@ -117,7 +117,7 @@ function recordLoss(commands: Commands, job: ResidentLossJob, { perToken, metric
   const { list, plan, gradScale, policy } = job;
   const { pairs } = list;
   const chosenTokens = list.start[pairs] as number;
-  const slopeOf = ({ loss }: Term): number => ("likelihood" in loss ? loss.likelihood(0, chosenTokens)[1] : 0);
+  const slopeOf = ({ loss }: Term): number => (loss.kind === "likelihood" ? loss.formula(0, chosenTokens)[1] : 0);
   const likelihoods = plan.terms.reduce((sum, term) => sum + times(term.weight, slopeOf(term)), 0);
   const slope = times(gradScale, likelihoods);
   const params = { ...paramsOf(job), slope, wpo: job.wpo };
@@ -131,7 +131,7 @@ function recordLoss(commands: Commands, job: ResidentLossJob, { perToken, metric
     scale: gradScale / pairs,
     likelihood: (at: number) => {
       const loss = plan.terms[at]?.loss;
-      const perSum = loss && "likelihood" in loss ? loss.likelihood(1, chosenTokens)[0] : 0;
+      const perSum = loss?.kind === "likelihood" ? loss.formula(1, chosenTokens)[0] : 0;
       return [0, 0, perSum] as const;
     },
     lengths: lengthsOf(commands, list),

@@ -104,7 +104,7 @@ export function recordPairStage(
   commands.run(pairInputsWgsl, groupsOf(pairs), shared, policy, reference, lengths, start, inputs);
   const keys = ({ loss }: Term): Range => {
     const range = commands.scratch(16 * pairs);
-    const sorted = ("margin" in loss && loss.sorted) || "";
+    const sorted = loss.batch ?? "";
     commands.run(keysOfWgsl(sorted), groupsOf(pairs), shared, policy, plan.referenceFree ? blank() : reference, range);
     return range;
   };

@@ -59,7 +59,7 @@ export function recordSorted(
   const make = kernelConstants[kernel] as (...params: number[]) => readonly number[];
   const constants = make(gradScale, ...params);
   const rankParams = commands.upload(packParams([...[pairs, size, 0, 0].map((u32) => ({ u32 })), constants]));
-  const sorted = ("margin" in loss && loss.sorted) || "";
+  const sorted = loss.batch ?? "";
   commands.run(ranksWgsl(kernel, constants.length, sorted), 2 * groups, rankParams, keys, items, to);
 }
 

@@ -1,0 +1,117 @@
+// Kinds of losses as tables: the arrays that a call on pairs takes and gives, what the formula of each kind takes, returns and
+// reads. The checks of a call, the kernels' signature, the shaders' inputs, the pool's messages, the columns of the command line
+// and docs/losses.md follow from them.
+
+import type { LikelihoodLoss, Loss, LossInfo, MarginLoss, PairLoss } from "./define.ts";
+
+/** An array that a call on pairs takes: one number of each pair. */
+export interface Column {
+  readonly name: string;
+  readonly of: "policy" | "reference" | "lengths" | "weights";
+  /** What kernels and shaders call it. */
+  readonly symbol: string;
+}
+
+/** The arrays that a call on pairs takes, in the order in which they are checked, sent and bound. */
+export const pairColumns = [
+  { name: "policyChosen", of: "policy", symbol: "pc" },
+  { name: "policyRejected", of: "policy", symbol: "pr" },
+  { name: "referenceChosen", of: "reference", symbol: "rc" },
+  { name: "referenceRejected", of: "reference", symbol: "rr" },
+  { name: "chosenLengths", of: "lengths", symbol: "nw" },
+  { name: "rejectedLengths", of: "lengths", symbol: "nl" },
+  { name: "pairWeights", of: "weights", symbol: "weight" },
+] as const satisfies readonly Column[];
+
+export type PairColumn = (typeof pairColumns)[number]["name"];
+
+/** The arrays that a call on pairs gives, float32. The first three always, rewards with `metrics: "full"`. */
+export const pairResults = ["losses", "gradChosen", "gradRejected", "chosenRewards", "rejectedRewards"] as const;
+
+export type PairResult = (typeof pairResults)[number];
+
+/** The function of each kind of loss. */
+export interface Formulas {
+  readonly margin: MarginLoss["margin"];
+  readonly pair: PairLoss["pair"];
+  readonly likelihood: LikelihoodLoss["likelihood"];
+}
+
+/** What kind of formula a loss is: the key that its function has in the definition. */
+export type Kind = keyof Formulas;
+
+/** What couples the pairs of a batch: a sort of margins, or of log-ratios; a sum over the chosen completions. */
+export type Coupling = "margins" | "ratios" | "likelihood";
+
+const logRatios = ["policyChosen", "policyRejected", "referenceChosen", "referenceRejected"] as const;
+
+interface KindInfo {
+  /** The numbers that its function returns. */
+  readonly returns: readonly string[];
+  /** The arrays that every loss of the kind reads. */
+  readonly reads: readonly PairColumn[];
+  readonly batch?: Coupling;
+}
+
+/** The kinds. A formula of log-ratios has a kernel printed from it; a likelihood is one number for the batch. */
+export const kinds: Readonly<Record<Kind, KindInfo>> = {
+  margin: { returns: ["loss", "dLoss/dd"], reads: logRatios },
+  pair: { returns: ["loss", "dLoss/da", "dLoss/dc"], reads: logRatios },
+  likelihood: { returns: ["loss", "dLoss/dsum"], reads: ["policyChosen", "chosenLengths"], batch: "likelihood" },
+};
+
+const kindNames = Object.keys(kinds) as Kind[];
+
+export interface Described<K extends Kind> extends Required<LossInfo> {
+  readonly kind: K;
+  readonly formula: Formulas[K];
+  /** Whether it compares the policy with a reference. */
+  readonly reference: boolean;
+  /** Whether its log-ratios are divided by the completions' lengths. */
+  readonly perToken: boolean;
+  /** What couples the pairs of a batch; undefined for losses of single pairs. */
+  readonly batch: Coupling | undefined;
+  /** Whether its margin may be one of scores, under an f-divergence. */
+  readonly scored: boolean;
+  /** The arrays that it cannot do without. */
+  readonly reads: readonly PairColumn[];
+  /** The same where the reference counts as 0. */
+  readonly readsAlone: readonly PairColumn[];
+}
+
+/** A loss as the package sees it: what its definition says, in one form for every kind. */
+export type LossRecord = { [K in Kind]: Described<K> }[Kind];
+
+/** The kind that a definition's function names; undefined where it has none, or more than one. */
+export function kindOfLoss(definition: object): Kind | undefined {
+  const named = kindNames.filter((kind) => definition[kind as never] !== undefined);
+  return named.length === 1 ? named[0] : undefined;
+}
+
+/** The record of a sound definition. */
+export function describeLoss(definition: Loss): LossRecord {
+  const kind = kindOfLoss(definition) as Kind;
+  const { id, title, params, normalised, sorted } = definition as MarginLoss;
+  const perToken = kind === "margin" && normalised === true;
+  const batch = (kind === "margin" && sorted) || kinds[kind].batch;
+  const read: ReadonlySet<string> = new Set([...kinds[kind].reads, ...(perToken ? lengths : [])]);
+  const reads = pairColumns.filter(({ name }) => read.has(name));
+  return Object.freeze({
+    id,
+    title,
+    params,
+    kind,
+    formula: definition[kind as never],
+    reference: reads.some((column) => column.of === "reference"),
+    perToken,
+    batch,
+    scored: kind === "margin" && batch === undefined,
+    reads: reads.map(({ name }) => name),
+    readsAlone: reads.filter((column) => column.of !== "reference").map(({ name }) => name),
+  }) as LossRecord;
+}
+
+const lengths = pairColumns.filter((column) => column.of === "lengths").map(({ name }) => name);
+
+/** Whether a loss forms its margins after sorting across the batch. */
+export const isSorting = ({ kind, batch }: LossRecord): boolean => kind === "margin" && batch !== undefined;
