@@ -18,7 +18,7 @@ const unknown: Refusal[] = [
   ...param,
   code: "unknown-option" as const,
   message: new RegExp(
-    `^${what}: not an option; known: lossType, lossWeights, beta, .*transfer(, readback)?(; did you mean .*)?$`,
+    `^${what}: not an option; known: lossType, lossWeights, beta, .*transfer(, \\w+)*(; did you mean .*)?$`,
   ),
 }));
 
