@@ -30,6 +30,8 @@ export interface RecordWords {
  * @example  const read = recordOf({ what: "options", field: "an option of add" }, ({ a, b }: Options) => ({ a, b }));
  *           const { a = 0, b = 0 } = read(options);
  */
+// Bundlers may leave out a reader that nothing calls: a worker reads no options.
+/* @__NO_SIDE_EFFECTS__ */
 export function recordOf<T extends object>(
   words: RecordWords,
   pick: (given: T) => T,
