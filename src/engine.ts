@@ -1,7 +1,7 @@
 // What a backend computes with. Checks, plans, order and results are those of the calls (src/calls), the same for all; an engine
 // reads tokens and fills arrays. S is what a step of it gives: nothing on this thread, a promise where others compute.
 
-import type { FloatData } from "./inputs/floats.ts";
+import type { AnyFloats, FloatData } from "./inputs/floats.ts";
 import type { HeadData } from "./inputs/head.ts";
 import type { PairSums } from "./inputs/pair-sums.ts";
 import type { PairJob, Scan } from "./inputs/pairs.ts";
@@ -83,19 +83,19 @@ export interface LogitsEngine<S extends MaybePromise = MaybePromise> {
 }
 
 /** Where the gradients of a head go; of a shard, its rows of them. */
-export interface HeadGradients {
-  readonly weight: FloatData | undefined;
-  readonly bias: FloatData | undefined;
-  readonly b: FloatData | undefined;
+export interface HeadGradients<F extends AnyFloats = FloatData> {
+  readonly weight: F | undefined;
+  readonly bias: F | undefined;
+  readonly b: F | undefined;
   /** Adds to what is there. */
   readonly accumulate: boolean;
 }
 
 /** Where the gradients of a call with a head go. */
-export interface LinearGradients extends HeadGradients {
+export interface LinearGradients<F extends AnyFloats = FloatData> extends HeadGradients<F> {
   /** In the layout of the hidden states; 0 where nothing counts. */
-  readonly hidden: FloatData;
-  readonly a: FloatData | undefined;
+  readonly hidden: F;
+  readonly a: F | undefined;
 }
 
 /** A head over the hidden states of a batch. */

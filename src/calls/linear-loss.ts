@@ -2,7 +2,7 @@
 // from the same tiles.
 
 import type { Engine, MaybePromise, TokenSums } from "../engine.ts";
-import type { FloatData } from "../inputs/floats.ts";
+import { type FloatData, hostArrays } from "../inputs/floats.ts";
 import { checkLinear } from "../inputs/linear.ts";
 import { planLosses } from "../plan/plan.ts";
 import type { LinearBatch, LinearLossOptions, LinearLossResult, Reference } from "../types.ts";
@@ -17,7 +17,7 @@ export function* linearLoss<H, S extends MaybePromise>(
 ): Steps<LinearLossResult, S> {
   const plan = planLosses(options);
   engine.pairs.check?.(plan);
-  const job = checkLinear(batch, plan, options);
+  const job = checkLinear(hostArrays, batch, plan, options);
   const { list, vocab, gradients, results, accumulate } = job;
   const policy = engine.head.open(job.head, list, vocab);
   const { gradHidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;

@@ -1,6 +1,7 @@
 // The call that sees logits and a reference: log-probs row by row, the pair stage on B numbers, then the gradient row by row.
 
 import type { Engine, LogitRows, MaybePromise, TokenSums } from "../engine.ts";
+import { hostArrays } from "../inputs/floats.ts";
 import { checkLogitsLoss } from "../inputs/logits.ts";
 import { planLosses } from "../plan/plan.ts";
 import type { LogitsBatch, LogitsLossOptions, LogitsLossResult, Reference } from "../types.ts";
@@ -15,7 +16,7 @@ export function* logitsLoss<H, S extends MaybePromise>(
 ): Steps<LogitsLossResult, S> {
   const plan = planLosses(options);
   engine.pairs.check?.(plan);
-  const job = checkLogitsLoss(batch, plan, options);
+  const job = checkLogitsLoss(hostArrays, batch, plan, options);
   const { list, vocab, logits, transform, gradient: out, gradLogits, fresh } = job;
   const { rows, targets, positions } = list;
   const policy: LogitRows = { logits, vocab, rows, targets, positions, transform };

@@ -1,7 +1,8 @@
 // The call that sees logits and wants their log-probs alone: forward, and nothing after it.
 
-import type { Engine, LogitRows, MaybePromise } from "../engine.ts";
-import { checkLogits } from "../inputs/logits.ts";
+import type { Engine, LogitRows, MaybePromise, TokenSums } from "../engine.ts";
+import { hostArrays } from "../inputs/floats.ts";
+import { checkLogits, type LogitsJob } from "../inputs/logits.ts";
 import type { LogitsBatch, LogpsBuffers, SequenceLogpsOptions, SequenceLogpsResult } from "../types.ts";
 import { newPairSums, tailOf } from "./pair-sequences.ts";
 import { readSequences } from "./sequences.ts";
@@ -13,12 +14,23 @@ export function* sequenceLogps<H, S extends MaybePromise>(
   batch: LogitsBatch,
   options: SequenceLogpsOptions,
 ): Steps<SequenceLogpsResult, S> {
-  const job = checkLogits(batch, options);
-  const { list, vocab, ldAlpha, logits, transform } = job;
-  const { pairs, rows, targets, positions } = list;
-  const sums = newPairSums(list, options.metrics === "full");
+  const job = checkLogits(hostArrays, batch, options);
+  const { list, vocab, logits, transform } = job;
+  const { rows, targets, positions } = list;
   const given: LogitRows = { logits, vocab, rows, targets, positions, transform };
-  yield engine.logits.read(given, sums, false);
+  return yield* tokenLogps(job, (sums: TokenSums) => engine.logits.read(given, sums, false), options);
+}
+
+/** The rest of the call, once its batch is checked: `read` reads its tokens. */
+export function* tokenLogps<S extends MaybePromise>(
+  job: Omit<LogitsJob, "logits" | "transform">,
+  read: (sums: TokenSums) => S,
+  options: SequenceLogpsOptions,
+): Steps<SequenceLogpsResult, S> {
+  const { list, vocab, ldAlpha } = job;
+  const { pairs, rows } = list;
+  const sums = newPairSums(list, options.metrics === "full");
+  yield read(sums);
   const forward = readSequences(list, vocab, sums, tailOf(list, ldAlpha), { ...options, out: job.out });
   const { logps, tokenLogps, logsumexp } = forward;
   options.onProgress?.(rows.length, rows.length);

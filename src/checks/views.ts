@@ -10,23 +10,34 @@ const byteLength = getter<number>("byteLength");
 const buffer = getter<ArrayBufferLike>("buffer");
 const { set } = prototype as Float32Array;
 
-// What is no view stands for one that lies elsewhere, and is the package's own: src/inputs/floats.ts.
+/** A part of a device's buffer: it has a place and a length, and no elements that could be read here. */
+export interface DeviceMemory {
+  readonly buffer: object;
+  readonly byteOffset: number;
+  readonly byteLength: number;
+  readonly length: number;
+}
+
+/** Memory that an array takes, here or on a device. */
+export type Memory = ArrayBufferView | DeviceMemory;
 
 /** Elements of a typed array; 0 if its buffer is detached. */
-export const lengthOf = (array: ArrayBufferView): number =>
-  ArrayBuffer.isView(array) ? length.call(array) : (array as Float32Array).length;
+export const lengthOf = (array: Memory): number => (ArrayBuffer.isView(array) ? length.call(array) : array.length);
 
 /** The byte of its buffer that a typed array starts at. */
-export const offsetOf = (array: ArrayBufferView): number =>
-  ArrayBuffer.isView(array) ? byteOffset.call(array) : (array as Float32Array).byteOffset;
+export const offsetOf = (array: Memory): number =>
+  ArrayBuffer.isView(array) ? byteOffset.call(array) : array.byteOffset;
 
 /** Bytes of a typed array. */
-export const bytesOf = (array: ArrayBufferView): number =>
-  ArrayBuffer.isView(array) ? byteLength.call(array) : (array as Float32Array).byteLength;
+export const bytesOf = (array: Memory): number =>
+  ArrayBuffer.isView(array) ? byteLength.call(array) : array.byteLength;
 
 /** The buffer of a typed array. It costs: an engine makes it when it is first asked for. */
-export const bufferOf = (array: ArrayBufferView): ArrayBufferLike =>
-  ArrayBuffer.isView(array) ? buffer.call(array) : (array as Float32Array).buffer;
+export function bufferOf(array: ArrayBufferView): ArrayBufferLike;
+export function bufferOf(array: Memory): object;
+export function bufferOf(array: Memory): object {
+  return ArrayBuffer.isView(array) ? buffer.call(array) : array.buffer;
+}
 
 /** `to.set(from, at)` of any two typed arrays of numbers. */
 export function setNumbers(to: ArrayBufferView, from: ArrayBufferView, at: number): void {
@@ -53,18 +64,17 @@ export function plainView<A extends ArrayBufferView>(array: A, kind: string): A 
   }
 }
 
-/** Whether two typed arrays share a byte. */
-export const overlap = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
-  bufferOf(a) === bufferOf(b) && shareBytes(a, b);
+/** Whether two arrays share a byte. */
+export const overlap = (a: Memory, b: Memory): boolean => bufferOf(a) === bufferOf(b) && shareBytes(a, b);
 
 /** The same for two of one buffer. */
-export const shareBytes = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
+export const shareBytes = (a: Memory, b: Memory): boolean =>
   offsetOf(a) < offsetOf(b) + bytesOf(b) && offsetOf(b) < offsetOf(a) + bytesOf(a);
 
 /** Says of memory that is handed out in pieces whether bytes of it lie in a piece that is held. */
 export type IsHeld = (at: number, bytes: number) => boolean;
 
-const handedOut = new WeakMap<ArrayBufferLike, IsHeld>();
+const handedOut = new WeakMap<object, IsHeld>();
 
 /** From now on a view of this buffer is an array only where a piece is held: what lies beside it is a backend's own. */
 export function handOut(buffer: ArrayBufferLike, isHeld: IsHeld): void {
@@ -77,7 +87,7 @@ export function handOut(buffer: ArrayBufferLike, isHeld: IsHeld): void {
  *
  * Throws    ShapeError
  */
-export function refuseStray(array: ArrayBufferView, name: string, buffer: ArrayBufferLike, prefix = ""): void {
+export function refuseStray(array: Memory, name: string, buffer: object, prefix = ""): void {
   const isHeld = handedOut.get(buffer);
   if (!isHeld) return;
   const [at, bytes] = [offsetOf(array), bytesOf(array)];

@@ -1,17 +1,70 @@
 // Element types: float32, float16, bfloat16, and the scalar conversions between them (twins of assembly/inline/half.ts).
 
 import { recordOf } from "../checks/record.ts";
-import { bufferOf, plainView, refuseStray } from "../checks/views.ts";
+import { bufferOf, type DeviceMemory, type Memory, plainView, refuseStray } from "../checks/views.ts";
 import { KindError, ShapeError } from "../errors.ts";
 import { arrayKind, kindOf } from "../messages.ts";
 import type { Floats } from "../types.ts";
 
 export type FloatType = "f32" | "f16" | "bf16";
 
-/** Floats as kernels see them: the type, and the numbers or their bits. */
+/** Floats on the host, as kernels see them: the type, and the numbers or their bits. */
 export interface FloatData {
   readonly type: FloatType;
   readonly data: Float32Array<ArrayBufferLike> | Uint16Array<ArrayBufferLike>;
+}
+
+/** Floats in a buffer of a GPU, as shaders see them: the type, where they lie, and how many there are. */
+export interface DeviceFloats extends DeviceMemory {
+  readonly type: FloatType;
+  readonly buffer: GPUBuffer;
+}
+
+/** Floats on the host or on a device. What checks ask of them, type, length and memory, both have. */
+export type AnyFloats = FloatData | DeviceFloats;
+
+export const isOnDevice = (floats: AnyFloats): floats is DeviceFloats => "buffer" in floats;
+
+/** The memory that floats take. */
+export const memoryOf = (floats: AnyFloats): Memory => (isOnDevice(floats) ? floats : floats.data);
+
+/** How the checks of a call read its arrays; F is what a backend computes on. */
+export interface ArrayReader<F extends AnyFloats> {
+  /** Recognises floats and checks their number. Throws    KindError, ShapeError, ParamError */
+  floats(value: unknown, name: string, length: number): F;
+  /** The same of a gradient that the caller names. */
+  gradient(value: unknown, name: string, length: number): F;
+  /** Makes a gradient that the caller did not name: as the result names it, and as the backend sees it. */
+  newGradient(like: unknown, type: FloatType, length: number): { readonly value: unknown; readonly data: F };
+  /** How many floats there are; undefined if there are none. */
+  lengthOf(value: unknown): number | undefined;
+  isFloat32(value: unknown): boolean;
+  /** Whether int32 ids lie on a device, which they are then checked for. Throws    KindError, ShapeError, ParamError */
+  hasIds(value: unknown, name: string, length: number): boolean;
+  /** Float32 log-probs that lie on a device. Throws    KindError, ShapeError, ParamError */
+  deviceLogps(value: unknown, name: string, length: number): Exclude<F, FloatData> | undefined;
+}
+
+/** Reads typed arrays, which is all that backends on the host take. */
+export const hostArrays: ArrayReader<FloatData> = {
+  floats: readFloats,
+  gradient: readFloats,
+  newGradient(like, type, length) {
+    const value = makeFloats(like, type, length);
+    return { value, data: readFloats(value, "gradient", length) };
+  },
+  lengthOf,
+  isFloat32,
+  hasIds: () => false,
+  deviceLogps: () => undefined,
+};
+
+// An array of the gradient's type, in the wrapper that its input came in.
+function makeFloats(like: unknown, type: FloatType, length: number): Floats {
+  if (type === "f32") return new Float32Array(length);
+  if (arrayKind(like) === "Float16Array") return new Float16Array(length);
+  const bits = new Uint16Array(length);
+  return type === "f16" ? { f16: bits } : { bf16: bits };
 }
 
 /**
@@ -19,7 +72,7 @@ export interface FloatData {
  *
  * Throws    KindError, ShapeError
  */
-export function readFloats(value: Floats, name: string, length: number): FloatData {
+export function readFloats(value: unknown, name: string, length: number): FloatData {
   const floats = recognise(value, name);
   if (!floats) {
     const expected = "a Float32Array, a Float16Array, { f16: Uint16Array } or { bf16: Uint16Array }";
@@ -29,14 +82,14 @@ export function readFloats(value: Floats, name: string, length: number): FloatDa
   throw new ShapeError("wrong-length", `${name}: expected ${length} values, got ${floats.data.length}`);
 }
 
-/** Floats that lie elsewhere, in a GPU's memory, bear under this what stands for them here: their type and length. */
-export const elsewhere: unique symbol = Symbol("dpo-kernels.elsewhere");
-
 /** How many numbers an array of floats holds; undefined if it is none. */
-export const lengthOf = (value: Floats): number | undefined => recognise(value)?.data.length;
+export function lengthOf(value: unknown): number | undefined {
+  return recognise(value)?.data.length;
+}
 
-/** Whether it is an array of float32, here or elsewhere. */
-export const isFloat32 = (value: unknown): boolean => recognise(value)?.type === "f32";
+function isFloat32(value: unknown): boolean {
+  return recognise(value)?.type === "f32";
+}
 
 const readHalf = recordOf(
   { what: "floats", field: "a part of an array of half floats" },
@@ -56,8 +109,6 @@ function recognise(value: unknown, name = "floats"): FloatData | undefined {
 
 function recogniseObject(value: object, name: string): FloatData | undefined {
   try {
-    const there = (value as { [elsewhere]?: FloatData })[elsewhere];
-    if (there !== undefined) return there;
     if (!("f16" in value || "bf16" in value)) return undefined;
   } catch {
     // A proxy that throws is no array of floats.

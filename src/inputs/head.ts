@@ -2,51 +2,64 @@
 
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { recordOf } from "../checks/record.ts";
+import { lengthOf } from "../checks/views.ts";
 import { KindError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
 import { checkNumber } from "../plan/plan.ts";
-import type { LinearBatch, Lora } from "../types.ts";
-import { type FloatData, isFloat32, readFloats } from "./floats.ts";
+import type { Lora } from "../types.ts";
+import { type AnyFloats, type ArrayReader, type FloatData, memoryOf } from "./floats.ts";
 import { checkFinite, checkFiniteRows } from "./token-results.ts";
 import { checkCount, type TokenList } from "./tokens.ts";
 import type { Transform } from "./transform.ts";
 
 /** A checked head and the hidden states before it. */
-export interface HeadData {
+export interface HeadData<F extends AnyFloats = FloatData> {
   readonly width: number;
-  readonly hidden: FloatData;
-  readonly weight: FloatData;
-  readonly bias: FloatData | undefined;
-  readonly lora:
-    | { readonly a: FloatData; readonly b: FloatData; readonly rank: number; readonly scale: number }
-    | undefined;
+  readonly hidden: F;
+  readonly weight: F;
+  readonly bias: F | undefined;
+  readonly lora: { readonly a: F; readonly b: F; readonly rank: number; readonly scale: number } | undefined;
   /** What becomes of the logits. */
   readonly transform?: Transform | undefined;
 }
 
+/** Hidden states and a head as a caller gives them. */
+export interface AnyHead {
+  readonly hidden: unknown;
+  readonly weight: unknown;
+  readonly bias?: unknown;
+  readonly lora?: AnyLora | undefined;
+}
+
+interface AnyLora extends Pick<Lora, "rank" | "scale"> {
+  readonly a: unknown;
+  readonly b: unknown;
+}
+
 /** Checks hidden states and their head, named with `prefix`. */
-export function readHead(
-  { hidden, weight, bias, lora }: Pick<LinearBatch, "hidden" | "weight" | "bias" | "lora">,
+export function readHead<F extends AnyFloats>(
+  reader: ArrayReader<F>,
+  { hidden, weight, bias, lora }: AnyHead,
   width: number,
   prefix: string,
   list: TokenList,
   vocab: number,
   finite: boolean,
   transform: Transform | undefined,
-): HeadData {
+): HeadData<F> {
   checkCount(width, `${prefix}hiddenSize`);
-  const head: HeadData = {
+  const head: HeadData<F> = {
     width,
-    hidden: readFloats(hidden, `${prefix}hidden`, list.positions * width),
-    weight: readFloats(weight, `${prefix}weight`, vocab * width),
-    bias: bias === undefined ? undefined : readFloats(bias, `${prefix}bias`, vocab),
-    lora: lora === undefined ? undefined : readLora(lora, width, vocab),
+    hidden: reader.floats(hidden, `${prefix}hidden`, list.positions * width),
+    weight: reader.floats(weight, `${prefix}weight`, vocab * width),
+    bias: bias === undefined ? undefined : reader.floats(bias, `${prefix}bias`, vocab),
+    lora: lora === undefined ? undefined : readLora(reader, lora, width, vocab),
     transform,
   };
   if (!finite) return head;
   checkFiniteRows(head.hidden, `${prefix}hidden`, list, width);
   for (const [name, floats] of Object.entries(headArrays(head, prefix))) {
-    if (name !== `${prefix}hidden`) checkFinite(floats, name, 0, floats.data.length);
+    if (name !== `${prefix}hidden`) checkFinite(floats, name, 0, lengthOf(memoryOf(floats)));
   }
   return head;
 }
@@ -57,18 +70,31 @@ export const readLoraFields = recordOf(
   ({ a, b, rank, scale }: Lora): Lora => ({ a, b, rank, scale }),
 );
 
-function readLora({ a, b, rank, scale }: Lora, width: number, vocab: number): HeadData["lora"] {
+function readLora<F extends AnyFloats>(
+  reader: ArrayReader<F>,
+  { a, b, rank, scale }: AnyLora,
+  width: number,
+  vocab: number,
+): HeadData<F>["lora"] {
   checkCount(rank, "lora.rank");
   checkNumber(scale, "lora.scale");
   for (const [name, array] of Object.entries({ a, b })) {
-    if (isFloat32(array)) continue;
+    if (reader.isFloat32(array)) continue;
     throw new KindError(`lora.${name}: expected a Float32Array, got ${kindOf(array)}`);
   }
-  return { a: readFloats(a, "lora.a", rank * width), b: readFloats(b, "lora.b", vocab * rank), rank, scale };
+  return {
+    a: reader.floats(a, "lora.a", rank * width),
+    b: reader.floats(b, "lora.b", vocab * rank),
+    rank,
+    scale,
+  };
 }
 
 /** The arrays of a head, by name. */
-export function headArrays({ hidden, weight, bias, lora }: HeadData, prefix: string): Record<string, FloatData> {
+export function headArrays<F extends AnyFloats>(
+  { hidden, weight, bias, lora }: HeadData<F>,
+  prefix: string,
+): Record<string, F> {
   return {
     [`${prefix}hidden`]: hidden,
     [`${prefix}weight`]: weight,

@@ -5,11 +5,17 @@ import { recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Floats, LinearBatch, LinearBuffers, LinearLossOptions, Reference } from "../types.ts";
-import type { FloatData } from "./floats.ts";
-import { type HeadData, headArrays, readHead, readLoraFields } from "./head.ts";
+import type { LinearBatch, LinearBuffers, LinearLossOptions, Reference } from "../types.ts";
+import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
+import { type AnyHead, type HeadData, headArrays, readHead, readLoraFields } from "./head.ts";
 import { checkCall, refuseUnused } from "./options.ts";
-import { type ReferenceData, readReference, readReferenceFields, referenceArrays } from "./reference.ts";
+import {
+  type AnyReference,
+  type ReferenceData,
+  readReference,
+  readReferenceFields,
+  referenceArrays,
+} from "./reference.ts";
 import {
   checkResults,
   checkWeighting,
@@ -19,32 +25,40 @@ import {
   readOut,
   tokenArrays,
 } from "./token-results.ts";
-import { listTokens, readTokens, type TokenList } from "./tokens.ts";
+import { type AnyTokens, listTokens, readTokens, type TokenList } from "./tokens.ts";
 import { readTransform } from "./transform.ts";
 
 /** A checked call of linearLoss. */
-export interface LinearJob extends Outs {
+export interface LinearJob<F extends AnyFloats = FloatData> extends Outs {
   readonly list: TokenList;
   readonly vocab: number;
   /** LD-DPO's α; 1 is off. */
   readonly ldAlpha: number;
   readonly wpo: boolean;
-  readonly head: HeadData;
-  readonly reference: ReferenceData | undefined;
+  readonly head: HeadData<F>;
+  readonly reference: ReferenceData<F> | undefined;
   /** Where the gradients go: as kernels see them, and as the result names them. */
-  readonly gradients: Readonly<Partial<Record<keyof LinearBuffers, FloatData>>>;
-  readonly results: LinearBuffers;
+  readonly gradients: Readonly<Partial<Record<keyof LinearBuffers, F>>>;
+  readonly results: Readonly<Partial<Record<keyof LinearBuffers, unknown>>>;
   readonly accumulate: boolean;
 }
 
 /** A gradient, and what it is the gradient of. */
-interface Gradient {
+interface Gradient<F> {
   readonly name: keyof LinearBuffers;
-  readonly like: Floats;
-  readonly input: FloatData;
+  readonly like: unknown;
+  readonly input: F;
 }
 
 type Batch = LinearBatch & { reference?: Reference | undefined };
+
+/** A batch as the caller of any backend gives it. */
+export interface AnyLinearBatch extends AnyHead {
+  readonly tokens: AnyTokens;
+  readonly vocab: number;
+  readonly hiddenSize: number;
+  readonly reference?: AnyReference | undefined;
+}
 
 const readFields = recordOf(
   { what: "batch", field: "a part of the batch", prefix: "batch.", synonyms: lossSynonyms },
@@ -67,7 +81,12 @@ export function readLinearBatch(given: unknown): Batch {
  *
  * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
  */
-export function checkLinear(batch: Batch, plan: Plan, options: LinearLossOptions): LinearJob {
+export function checkLinear<F extends AnyFloats>(
+  reader: ArrayReader<F>,
+  batch: AnyLinearBatch,
+  plan: Plan,
+  options: Omit<LinearLossOptions, "out"> & { out?: object | undefined },
+): LinearJob<F> {
   checkCall(options);
   const { gradType = "same", accumulate = false, weighting } = options;
   if (typeof accumulate !== "boolean") {
@@ -76,13 +95,13 @@ export function checkLinear(batch: Batch, plan: Plan, options: LinearLossOptions
   refuseUnused(options, ["inPlace"], "linearLoss, which has no logits to write over");
   if (weighting !== undefined) checkWeighting(weighting, plan);
   const { tokens, vocab, hiddenSize } = batch;
-  const list = listTokens(tokens, vocab);
+  const list = listTokens(reader, tokens, vocab);
   const finite = options.validate === "finite";
   const transform = readTransform(options);
-  const head = readHead(batch, hiddenSize, "", list, vocab, finite, transform);
-  const [reference, logps] = readReference(batch.reference, plan, list, vocab, finite, transform, hiddenSize);
+  const head = readHead(reader, batch, hiddenSize, "", list, vocab, finite, transform);
+  const [reference, logps] = readReference(reader, batch.reference, plan, list, vocab, finite, transform, hiddenSize);
   const { weight, bias, lora } = batch;
-  const wanted: Gradient[] = [{ name: "gradHidden", like: batch.hidden, input: head.hidden }];
+  const wanted: Gradient<F>[] = [{ name: "gradHidden", like: batch.hidden, input: head.hidden }];
   if (lora && head.lora) {
     wanted.push({ name: "gradA", like: lora.a, input: head.lora.a });
     wanted.push({ name: "gradB", like: lora.b, input: head.lora.b });
@@ -92,14 +111,14 @@ export function checkLinear(batch: Batch, plan: Plan, options: LinearLossOptions
   }
   const names = wanted.map(({ name }) => name);
   const out = readOut(options.out, names);
-  const results: Record<string, Floats> = {};
-  const gradients: Record<string, FloatData> = {};
+  const results: Record<string, unknown> = {};
+  const gradients: Record<string, F> = {};
   for (const { name, like, input } of wanted) {
-    const given = out[name] as Floats | undefined;
+    const given = out[name];
     if (accumulate && name !== "gradHidden" && given === undefined) {
       throw new ParamError("missing-input", `out.${name}: expected with accumulate, got nothing`);
     }
-    const { value, data } = readGradient(given, name, like, input, gradType);
+    const { value, data } = readGradient(reader, given, name, like, input, gradType);
     results[name] = value;
     gradients[name] = data;
   }
@@ -108,5 +127,5 @@ export function checkLinear(batch: Batch, plan: Plan, options: LinearLossOptions
   const ldAlpha = readLdAlpha(options);
   const wpo = weighting === "wpo";
   const job = { list, vocab, ldAlpha, wpo, head, reference, gradients, accumulate };
-  return { ...job, ...outs, results: results as LinearBuffers };
+  return { ...job, ...outs, results };
 }

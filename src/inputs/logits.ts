@@ -5,17 +5,16 @@ import { recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
 import type { Plan } from "../plan/plan.ts";
-import type {
-  Floats,
-  LogitOptions,
-  LogitsBatch,
-  LogitsLossOptions,
-  Reference,
-  SequenceLogpsOptions,
-} from "../types.ts";
-import { type FloatData, readFloats } from "./floats.ts";
+import type { LogitOptions, LogitsBatch, LogitsLossOptions, Reference, SequenceLogpsOptions } from "../types.ts";
+import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
 import { checkCall, refuseUnused } from "./options.ts";
-import { type ReferenceData, readReference, readReferenceFields, referenceArrays } from "./reference.ts";
+import {
+  type AnyReference,
+  type ReferenceData,
+  readReference,
+  readReferenceFields,
+  referenceArrays,
+} from "./reference.ts";
 import {
   checkFiniteRows,
   checkResults,
@@ -26,31 +25,39 @@ import {
   readOut,
   tokenArrays,
 } from "./token-results.ts";
-import { listTokens, readTokens, type TokenList } from "./tokens.ts";
+import { type AnyTokens, listTokens, readTokens, type TokenList } from "./tokens.ts";
 import { readTransform, type Transform } from "./transform.ts";
 
 /** A checked batch of logits. */
-export interface LogitsJob extends Outs {
+export interface LogitsJob<F extends AnyFloats = FloatData> extends Outs {
   readonly list: TokenList;
   readonly vocab: number;
-  readonly logits: FloatData;
+  readonly logits: F;
   readonly transform: Transform | undefined;
   /** LD-DPO's α; 1 is off. */
   readonly ldAlpha: number;
 }
 
 /** A checked call of logitsLoss. */
-export interface LogitsLossJob extends LogitsJob {
-  readonly reference: ReferenceData | undefined;
+export interface LogitsLossJob<F extends AnyFloats = FloatData> extends LogitsJob<F> {
+  readonly reference: ReferenceData<F> | undefined;
   readonly wpo: boolean;
   /** Where the gradient goes: as kernels see it, and as the result names it. */
-  readonly gradient: FloatData;
-  readonly gradLogits: Floats;
+  readonly gradient: F;
+  readonly gradLogits: unknown;
   /** Whether the gradient's array is fresh, so that rows that do not count are 0 already. */
   readonly fresh: boolean;
 }
 
 type LossBatch = LogitsBatch & { reference?: Reference | undefined };
+
+/** A batch as the caller of any backend gives it. */
+export interface AnyLogitsBatch {
+  readonly tokens: AnyTokens;
+  readonly vocab: number;
+  readonly logits: unknown;
+  readonly reference?: AnyReference | undefined;
+}
 
 const readFields = recordOf(
   { what: "batch", field: "a part of the batch", prefix: "batch.", synonyms: lossSynonyms },
@@ -85,10 +92,14 @@ export const readLogpsOptions = recordOf(
  *
  * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
  */
-export function checkLogits(batch: LogitsBatch, options: SequenceLogpsOptions): LogitsJob {
+export function checkLogits<F extends AnyFloats>(
+  reader: ArrayReader<F>,
+  batch: AnyLogitsBatch,
+  options: SequenceLogpsOptions,
+): LogitsJob<F> {
   checkCall(options);
   refuseUnused(options, unused, "sequenceLogps, which has no gradient");
-  const job = readBatch(batch, options);
+  const job = readBatch(reader, batch, options);
   const { list, logits } = job;
   return { ...job, ...checkResults(readOut(options.out), {}, list, { logits }, tokenArrays(batch.tokens)) };
 }
@@ -98,16 +109,21 @@ export function checkLogits(batch: LogitsBatch, options: SequenceLogpsOptions): 
  *
  * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
  */
-export function checkLogitsLoss(batch: LossBatch, plan: Plan, options: LogitsLossOptions): LogitsLossJob {
+export function checkLogitsLoss<F extends AnyFloats>(
+  reader: ArrayReader<F>,
+  batch: AnyLogitsBatch,
+  plan: Plan,
+  options: Omit<LogitsLossOptions, "out"> & { out?: object | undefined },
+): LogitsLossJob<F> {
   checkCall(options);
   const { inPlace = false, gradType = "same", weighting } = options;
   if (typeof inPlace !== "boolean") throw new KindError(`inPlace: expected true or false, got ${kindOf(inPlace)}`);
   refuseUnused(options, ["accumulate"], "logitsLoss, which has no weight gradients");
   if (weighting !== undefined) checkWeighting(weighting, plan);
-  const job = readBatch(batch, options);
+  const job = readBatch(reader, batch, options);
   const { list, logits, vocab, transform } = job;
   const finite = options.validate === "finite";
-  const [reference, logps] = readReference(batch.reference, plan, list, vocab, finite, transform);
+  const [reference, logps] = readReference(reader, batch.reference, plan, list, vocab, finite, transform);
   if (inPlace && gradType === "f32" && logits.type !== "f32") {
     throw new ParamError("unused-option", `inPlace: expected gradType "same" for logits of ${logits.type}, got "f32"`);
   }
@@ -115,20 +131,28 @@ export function checkLogitsLoss(batch: LossBatch, plan: Plan, options: LogitsLos
   if (inPlace && out["gradLogits"] !== undefined) {
     throw new ParamError("unused-option", "inPlace: expected no out.gradLogits beside it, got one");
   }
-  const given = inPlace ? batch.logits : (out["gradLogits"] as Floats | undefined);
-  const { value: gradLogits, data: gradient } = readGradient(given, "gradLogits", batch.logits, logits, gradType);
+  const given = inPlace ? batch.logits : out["gradLogits"];
+  const { value: gradLogits, data: gradient } = readGradient(
+    reader,
+    given,
+    "gradLogits",
+    batch.logits,
+    logits,
+    gradType,
+  );
   const read = { logits, ...referenceArrays(reference) };
   const outs = checkResults(out, { gradLogits: gradient }, list, read, { ...tokenArrays(batch.tokens), ...logps });
   return { ...job, ...outs, reference, wpo: weighting === "wpo", gradient, gradLogits, fresh: given === undefined };
 }
 
-function readBatch(
-  batch: LogitsBatch,
+function readBatch<F extends AnyFloats>(
+  reader: ArrayReader<F>,
+  batch: AnyLogitsBatch,
   options: LogitOptions & { ldAlpha?: number | undefined; validate?: unknown },
-): Omit<LogitsJob, keyof Outs> {
+): Omit<LogitsJob<F>, keyof Outs> {
   const { tokens, vocab } = batch;
-  const list = listTokens(tokens, vocab);
-  const logits = readFloats(batch.logits, "logits", list.positions * vocab);
+  const list = listTokens(reader, tokens, vocab);
+  const logits = reader.floats(batch.logits, "logits", list.positions * vocab);
   if (options.validate === "finite") checkFiniteRows(logits, "logits", list, vocab);
   return { list, vocab, logits, transform: readTransform(options), ldAlpha: readLdAlpha(options) };
 }

@@ -1,6 +1,6 @@
 // The buffers that `out` may name: their kinds, their lengths, and what memory they may share.
 
-import { bufferOf, bytesOf, lengthOf, offsetOf, refuseStray, shareBytes } from "../checks/views.ts";
+import { bufferOf, bytesOf, lengthOf, type Memory, offsetOf, refuseStray, shareBytes } from "../checks/views.ts";
 import { KindError, ShapeError } from "../errors.ts";
 import { arrayKind, kindOf } from "../messages.ts";
 
@@ -11,7 +11,7 @@ export interface Wanted {
 }
 
 /** Arrays by name. */
-export type Arrays = Readonly<Record<string, ArrayBufferView | undefined>>;
+export type Arrays = Readonly<Record<string, Memory | undefined>>;
 
 /**
  * Checks buffers for results, from a record of them. A result may be written over the very input it came from, since what it
@@ -28,12 +28,12 @@ export function checkOut(
 ): void {
   const given = out as Arrays;
   // One look at each buffer: the getter is what a call of a few pairs spends its time on.
-  const inputBuffers: (ArrayBufferLike | undefined)[] = [];
+  const inputBuffers: (object | undefined)[] = [];
   for (let j = 0; j < names.length; j++) {
     const input = (inputs as Arrays)[names[j] as string];
     inputBuffers.push(input && bufferOf(input));
   }
-  const buffers: (ArrayBufferLike | undefined)[] = [];
+  const buffers: (object | undefined)[] = [];
   for (let k = 0; k < wanted.length; k++) {
     const { name, kinds } = wanted[k] as Wanted;
     const array = given[name];
@@ -50,18 +50,17 @@ export function checkOut(
     buffers[k] = buffer;
     for (let j = 0; j < k; j++) {
       const { name: earlier } = wanted[j] as Wanted;
-      if (buffers[j] !== buffer || !shareBytes(array, given[earlier] as ArrayBufferView)) continue;
+      if (buffers[j] !== buffer || !shareBytes(array, given[earlier] as Memory)) continue;
       throw new ShapeError("overlap", `out.${name}: expected memory of its own, got that of out.${earlier}`);
     }
     for (let j = 0; j < names.length; j++) {
       if (inputBuffers[j] !== buffer) continue;
       const input = names[j] as string;
-      const other = (inputs as Arrays)[input] as ArrayBufferView;
+      const other = (inputs as Arrays)[input] as Memory;
       if (!shareBytes(array, other) || same(array, other)) continue;
       throw new ShapeError("overlap", `out.${name}: expected all of ${input} or none of it, got a part`);
     }
   }
 }
 
-const same = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
-  offsetOf(a) === offsetOf(b) && bytesOf(a) === bytesOf(b);
+const same = (a: Memory, b: Memory): boolean => offsetOf(a) === offsetOf(b) && bytesOf(a) === bytesOf(b);

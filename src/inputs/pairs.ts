@@ -5,7 +5,7 @@ import { recordOf } from "../checks/record.ts";
 import { bufferOf, findNumber, lengthOf, refuseStray } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
 import { times } from "../losses/factor.ts";
-import { isSorting, pairColumns, pairResults } from "../losses/kinds.ts";
+import { isSorting, type PairColumn, pairColumns, pairResults } from "../losses/kinds.ts";
 import { functionOf } from "../losses/own.ts";
 import { arrayKind, kindOf } from "../messages.ts";
 import { readsOf } from "../plan/needs.ts";
@@ -92,7 +92,8 @@ function inNumbers(lengths: PairLogps["chosenLengths"]): LengthArray | undefined
 const isBigInts = (array: PairLogps["chosenLengths"]): array is BigInt64Array =>
   array !== undefined && arrayKind(array) === "BigInt64Array";
 
-const readOut = recordOf(
+/** `out` of pairLoss, read once. Throws    KindError, ParamError for names that are none */
+export const readPairOut = recordOf(
   { what: "out", field: "a result", prefix: "out." },
   ({ losses, gradChosen, gradRejected, chosenRewards, rejectedRewards }: PairBuffers): PairBuffers => {
     return { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards };
@@ -111,12 +112,9 @@ export function checkPairs(
   scan: Scan,
   likelihood?: PairJob["likelihood"],
 ): PairJob {
-  const count = checkArrays(pairs);
-  checkNeeds(pairs, plan);
-  const chosen = checkLengths(pairs.chosenLengths, "chosenLengths", scan);
-  const rejected = checkLengths(pairs.rejectedLengths, "rejectedLengths", scan);
+  const { count, chosen, rejected } = checkInputs(pairs, plan, scan);
   if (options.validate === "finite") checkFinite(pairs);
-  const out = options.out === undefined ? undefined : readOut(options.out);
+  const out = options.out === undefined ? undefined : readPairOut(options.out);
   if (out !== undefined) checkOut(out, wantedOfPairs, () => count, pairs, inputNames);
   const { gradScale = 1 } = options;
   const full = options.metrics === "full";
@@ -141,28 +139,53 @@ export function checkPairs(
   };
 }
 
-function checkArrays(pairs: ReadPairs): number {
-  const { policyChosen } = pairs;
-  const count = floatKinds.includes(arrayKind(policyChosen)) ? lengthOf(policyChosen) : 0;
+/** The inputs of pairLoss on any backend: arrays, or what lies on a device. */
+export type AnyPairs = { readonly [Name in PairColumn]?: unknown };
+
+/** How many numbers an input on a device has; undefined for one on the host. Throws    KindError, ParamError, ShapeError */
+export type DeviceLength = (input: unknown, name: string) => number | undefined;
+
+const noDevice: DeviceLength = () => undefined;
+
+/**
+ * Checks the inputs, which may lie on a device, and scans the lengths that lie here.
+ *
+ * Throws    KindError, ShapeError, ParamError
+ */
+export function checkInputs(pairs: AnyPairs, plan: Plan, scan: Scan, deviceLength = noDevice) {
+  const count = checkArrays(pairs, deviceLength);
+  checkNeeds(pairs, plan);
+  const chosen = checkLengths(pairs.chosenLengths, "chosenLengths", scan);
+  const rejected = checkLengths(pairs.rejectedLengths, "rejectedLengths", scan);
+  return { count, chosen, rejected };
+}
+
+function checkArrays(pairs: AnyPairs, deviceLength: DeviceLength): number {
+  let count: number | undefined;
   for (const { name, kinds, always } of columns) {
     const array = pairs[name];
     if (array === undefined) {
       if (always) throw new KindError(`${name}: expected a ${kinds.join(" or ")}, got undefined`);
       continue;
     }
-    if (!kinds.includes(arrayKind(array))) {
-      throw new KindError(`${name}: expected a ${kinds.join(" or ")}, got ${kindOf(array)}`);
+    const onDevice = deviceLength(array, name);
+    const length = onDevice ?? hostLength(array, name, kinds);
+    count ??= length;
+    if (length !== count) {
+      throw new ShapeError("wrong-length", `${name}: expected ${count} values (pairs), got ${length}`);
     }
-    if (lengthOf(array) !== count) {
-      throw new ShapeError("wrong-length", `${name}: expected ${count} values (pairs), got ${lengthOf(array)}`);
-    }
-    refuseStray(array, name, bufferOf(array));
+    if (onDevice === undefined) refuseStray(array as ArrayBufferView, name, bufferOf(array as ArrayBufferView));
   }
-  if (count === 0) throw new ShapeError("wrong-length", "policyChosen: expected at least one pair, got 0");
+  if (!count) throw new ShapeError("wrong-length", "policyChosen: expected at least one pair, got 0");
   return count;
 }
 
-function checkNeeds(pairs: ReadPairs, plan: Plan): void {
+function hostLength(array: unknown, name: string, kinds: readonly string[]): number {
+  if (kinds.includes(arrayKind(array))) return lengthOf(array as ArrayBufferView);
+  throw new KindError(`${name}: expected a ${kinds.join(" or ")}, got ${kindOf(array)}`);
+}
+
+function checkNeeds(pairs: AnyPairs, plan: Plan): void {
   for (const term of plan.terms) {
     for (const name of readsOf(plan, term)) if (pairs[name] === undefined) throw missing(name, term.loss.id);
   }
@@ -179,8 +202,9 @@ const missing = (name: string, user: string): ParamError =>
   new ParamError("missing-input", `${name}: expected with ${user}, got nothing`);
 
 // Lengths are checked always: a NaN or a negative one would divide silently.
-function checkLengths(lengths: LengthArray | undefined, name: string, scan: Scan): ReturnType<Scan> | undefined {
-  if (lengths === undefined) return undefined;
+function checkLengths(given: unknown, name: string, scan: Scan): ReturnType<Scan> | undefined {
+  if (!ArrayBuffer.isView(given)) return undefined;
+  const lengths = given as LengthArray;
   const result = scan(lengths);
   if (result.least >= 0 && result.sum < Infinity) return result;
   const at = findNumber(lengths, (length) => !(length >= 0 && length < Infinity));

@@ -6,25 +6,26 @@ import { bufferOf, plainView, refuseStray } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
 import { arrayKind, kindOf, shown } from "../messages.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { FloatArray, Floats, Reference } from "../types.ts";
-import { type FloatData, lengthOf, readFloats } from "./floats.ts";
+import type { FloatArray } from "../types.ts";
+import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
 import { type HeadData, headArrays, readHead } from "./head.ts";
 import { checkFiniteRows, logpKinds } from "./token-results.ts";
 import type { TokenList } from "./tokens.ts";
 import type { Transform } from "./transform.ts";
 
 /** A checked reference. */
-export type ReferenceData =
-  | { readonly logps: FloatArray }
-  | { readonly logits: FloatData; readonly transform: Transform | undefined }
-  | { readonly head: HeadData };
+export type ReferenceData<F extends AnyFloats = FloatData> =
+  | { readonly logps: FloatArray | Exclude<F, FloatData> }
+  | { readonly logits: F; readonly transform: Transform | undefined }
+  | { readonly head: HeadData<F> };
 
-interface AnyReference {
-  logps?: FloatArray;
-  logits?: Floats;
-  hidden?: Floats;
-  weight?: Floats;
-  bias?: Floats | undefined;
+/** A reference as a caller gives it. */
+export interface AnyReference {
+  logps?: unknown;
+  logits?: unknown;
+  hidden?: unknown;
+  weight?: unknown;
+  bias?: unknown;
   hiddenSize?: number | undefined;
   /** Of logits that an adapter gave: the call's own. */
   vocab?: number | undefined;
@@ -50,21 +51,22 @@ export function readReferenceFields(given: unknown): AnyReference {
 }
 
 /** Checks a reference, once its fields are read; `width` is that of the policy's hidden states, if it has any. With it comes the caller's array of log-probs. */
-export function readReference(
-  reference: Reference | undefined,
+export function readReference<F extends AnyFloats>(
+  reader: ArrayReader<F>,
+  reference: AnyReference | undefined,
   plan: Plan,
   list: TokenList,
   vocab: number,
   finite: boolean,
   transform: Transform | undefined,
   width?: number,
-): readonly [ReferenceData | undefined, Record<string, FloatArray>] {
+): readonly [ReferenceData<F> | undefined, Record<string, FloatArray>] {
   if (reference === undefined) {
     const ratio = plan.terms.find(({ loss }) => loss.reference);
     if (!ratio || plan.referenceFree) return [undefined, {}];
     throw new ParamError("missing-input", `reference: expected with ${ratio.loss.id}, got nothing`);
   }
-  const { logps, logits, hidden, weight, bias, hiddenSize } = reference as AnyReference;
+  const { logps, logits, hidden, weight, bias, hiddenSize } = reference;
   if ([logps, logits, hidden].filter((form) => form !== undefined).length !== 1) {
     throw new KindError(`reference: expected ${expected}, got ${kindOf(reference)}`);
   }
@@ -73,40 +75,36 @@ export function readReference(
     throw new ParamError("out-of-range", `reference.vocab: expected ${vocab} (vocab), got ${shown(given)}`);
   }
   if (hidden !== undefined) {
-    const own = hiddenSize ?? width ?? widthOf(weight, vocab);
-    const head = readHead(
-      { hidden, weight: weight as Floats, bias },
-      own,
-      "reference.",
-      list,
-      vocab,
-      finite,
-      transform,
-    );
+    const own = hiddenSize ?? width ?? widthOf(reader, weight, vocab);
+    const head = readHead(reader, { hidden, weight, bias }, own, "reference.", list, vocab, finite, transform);
     return [{ head }, {}];
   }
   for (const [name, value] of Object.entries({ weight, bias, hiddenSize })) {
     if (value === undefined) continue;
     throw new ParamError("unused-option", `reference.${name}: not used by ${logps ? "logps" : "logits"}`);
   }
-  if (logps !== undefined) return [{ logps: readLogps(logps, list, finite) }, { "reference.logps": logps }];
-  const floats = readFloats(logits as Floats, "reference.logits", list.positions * vocab);
+  const onDevice = reader.deviceLogps(logps, "reference.logps", 2 * list.pairs);
+  if (onDevice) return [{ logps: onDevice }, {}];
+  if (logps !== undefined)
+    return [{ logps: readLogps(logps, list, finite) }, { "reference.logps": logps as FloatArray }];
+  const floats = reader.floats(logits, "reference.logits", list.positions * vocab);
   if (finite) checkFiniteRows(floats, "reference.logits", list, vocab);
   return [{ logits: floats, transform }, {}];
 }
 
 // Where there is no policy's head to go by, as many as the weight has for each id.
-function widthOf(weight: Floats | undefined, vocab: number): number {
-  const length = weight === undefined ? undefined : lengthOf(weight);
+function widthOf<F extends AnyFloats>(reader: ArrayReader<F>, weight: unknown, vocab: number): number {
+  const length = reader.lengthOf(weight);
   if (length === undefined) throw new KindError(`reference.weight: expected floats, got ${kindOf(weight)}`);
   return length / vocab;
 }
 
-function readLogps(given: FloatArray, { pairs }: TokenList, finite: boolean): FloatArray {
-  const kind = arrayKind(given);
+function readLogps(value: unknown, { pairs }: TokenList, finite: boolean): FloatArray {
+  const kind = arrayKind(value);
   if (!logpKinds.includes(kind)) {
-    throw new KindError(`reference.logps: expected a ${logpKinds.join(" or ")}, got ${kindOf(given)}`);
+    throw new KindError(`reference.logps: expected a ${logpKinds.join(" or ")}, got ${kindOf(value)}`);
   }
+  const given = value as FloatArray;
   refuseStray(given, "reference.logps", bufferOf(given));
   const logps = plainView(given, kind);
   if (logps.length !== 2 * pairs) {
@@ -119,7 +117,7 @@ function readLogps(given: FloatArray, { pairs }: TokenList, finite: boolean): Fl
 }
 
 /** The floats of a reference that are read while the call computes. */
-export function referenceArrays(reference: ReferenceData | undefined): Record<string, FloatData> {
+export function referenceArrays<F extends AnyFloats>(reference: ReferenceData<F> | undefined): Record<string, F> {
   if (!reference || "logps" in reference) return {};
   return "head" in reference ? headArrays(reference.head, "reference.") : { "reference.logits": reference.logits };
 }

@@ -1,12 +1,12 @@
 // What the calls that see tokens check alike: gradients' arrays, results of tokens.
 
 import { recordOf } from "../checks/record.ts";
-import { overlap, plainView } from "../checks/views.ts";
+import { lengthOf, type Memory, overlap, plainView } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
 import { arrayKind } from "../messages.ts";
 import { checkNumber, type Plan } from "../plan/plan.ts";
-import type { Floats, LogpsBuffers, PairBuffers } from "../types.ts";
-import { type FloatData, floatAt, readFloats } from "./floats.ts";
+import type { LogpsBuffers, PairBuffers } from "../types.ts";
+import { type AnyFloats, type ArrayReader, type FloatType, floatAt, isOnDevice, memoryOf } from "./floats.ts";
 import { checkOneOf } from "./options.ts";
 import { checkOut, type Wanted } from "./out.ts";
 import { wantedOfPairs } from "./pairs.ts";
@@ -86,26 +86,31 @@ export interface Outs {
  */
 export function checkResults(
   given: Results,
-  gradients: Readonly<Record<string, FloatData>>,
+  gradients: Readonly<Record<string, AnyFloats>>,
   list: TokenList,
-  read: Readonly<Record<string, FloatData>>,
+  read: Readonly<Record<string, AnyFloats>>,
   arrays: Readonly<Record<string, ArrayBufferView>>,
 ): Outs {
-  const buffers: Record<string, ArrayBufferView | undefined> = {};
+  const buffers: Record<string, Memory | undefined> = {};
   const wanted = [...wantedOfPairs, ...logpResults];
   for (const { name } of wanted) buffers[name] = given[name] as ArrayBufferView | undefined;
-  for (const [name, { data }] of Object.entries(gradients)) {
-    wanted.push({ name, kinds: [arrayKind(data)] });
-    if (given[name] !== undefined) buffers[name] = data;
+  for (const [name, gradient] of Object.entries(gradients)) {
+    const memory = memoryOf(gradient);
+    wanted.push({ name, kinds: [arrayKind(memory)] });
+    if (given[name] !== undefined) buffers[name] = memory;
   }
-  const inputs: Record<string, ArrayBufferView> = { ...arrays };
-  for (const [name, { data }] of Object.entries(read)) inputs[name] = data;
-  const lengthOf = (name: string): number => gradients[name]?.data.length ?? logpLengths(list)(name);
-  checkOut(buffers, wanted, lengthOf, inputs, Object.keys(inputs));
-  for (const [input, { data }] of Object.entries(read)) {
+  const inputs: Record<string, Memory> = { ...arrays };
+  for (const [name, floats] of Object.entries(read)) inputs[name] = memoryOf(floats);
+  const countOf = (name: string): number => {
+    const gradient = gradients[name];
+    return gradient ? lengthOf(memoryOf(gradient)) : logpLengths(list)(name);
+  };
+  checkOut(buffers, wanted, countOf, inputs, Object.keys(inputs));
+  for (const [input, floats] of Object.entries(read)) {
+    const memory = memoryOf(floats);
     const own = `grad${input.split(".").at(-1)}`;
     for (const [name, buffer] of Object.entries(buffers)) {
-      if (buffer === undefined || name.toLowerCase() === own || !overlap(buffer, data)) continue;
+      if (buffer === undefined || name.toLowerCase() === own || !overlap(buffer, memory)) continue;
       throw new ShapeError("overlap", `out.${name}: expected memory apart from ${input}, got theirs`);
     }
   }
@@ -113,43 +118,41 @@ export function checkResults(
   const named: Record<string, ArrayBufferView> = {};
   for (const { name } of [...wantedOfPairs, ...logpResults]) {
     const array = buffers[name];
-    if (array === undefined) continue;
+    if (array === undefined || !ArrayBuffer.isView(array)) continue;
     out[name] = plainView(array, arrayKind(array));
     named[name] = array;
   }
   return { out: out as Outs["out"], named: named as Outs["named"] };
 }
 
-/** The array of a gradient, as the result names it and as kernels see it: the one given, or a fresh one. */
-export function readGradient(
-  given: Floats | undefined,
+/** The array of a gradient, as the result names it and as the backend sees it: the one given, or a new one. */
+export function readGradient<F extends AnyFloats>(
+  reader: ArrayReader<F>,
+  given: unknown,
   name: string,
-  like: Floats,
-  input: FloatData,
+  like: unknown,
+  input: F,
   gradType: "same" | "f32",
-): { value: Floats; data: FloatData } {
-  const type = gradType === "f32" ? "f32" : input.type;
-  const value = given === undefined ? makeFloats(like, type, input.data.length) : given;
-  const data = readFloats(value, `out.${name}`, input.data.length);
-  if (data.type === type) return { value, data };
+): { value: unknown; data: F } {
+  const type: FloatType = gradType === "f32" ? "f32" : input.type;
+  const length = lengthOf(memoryOf(input));
+  if (given === undefined) return reader.newGradient(like, type, length);
+  const data = reader.gradient(given, `out.${name}`, length);
+  if (data.type === type) return { value: given, data };
   throw new KindError(`out.${name}: expected ${type} (gradType "${gradType}"), got ${data.type}`);
 }
 
-// An array of the gradient's type, in the wrapper that the input came in.
-function makeFloats(like: Floats, type: FloatData["type"], length: number): Floats {
-  if (type === "f32") return new Float32Array(length);
-  if (arrayKind(like) === "Float16Array") return new Float16Array(length);
-  const bits = new Uint16Array(length);
-  return type === "f16" ? { f16: bits } : { bf16: bits };
-}
-
 /** Refuses NaN and infinities in the rows that count. */
-export function checkFiniteRows(floats: FloatData, name: string, { rows }: TokenList, width: number): void {
+export function checkFiniteRows(floats: AnyFloats, name: string, { rows }: TokenList, width: number): void {
   for (const row of rows) checkFinite(floats, name, row * width, width, ` (row ${row})`);
 }
 
 /** Refuses NaN and infinities among `n` elements. */
-export function checkFinite({ type, data }: FloatData, name: string, from: number, n: number, where = ""): void {
+export function checkFinite(floats: AnyFloats, name: string, from: number, n: number, where = ""): void {
+  if (isOnDevice(floats)) {
+    throw new ParamError("unused-option", `validate: "finite" checks arrays, and ${name} is a GPU buffer`);
+  }
+  const { type, data } = floats;
   // All bits of the exponent set: an infinity or a NaN.
   const mask = type === "f16" ? 0x7c00 : 0x7f80;
   for (let at = from; at < from + n; at++) {

@@ -6,6 +6,7 @@ import { bufferOf, lengthOf, refuseStray } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
 import { arrayKind, kindOf } from "../messages.ts";
 import type { FloatArray, Ids, Mask, PackedTokens, Tokens } from "../types.ts";
+import type { AnyFloats, ArrayReader } from "./floats.ts";
 
 /** The tokens that count, sequence by sequence, the B chosen first. */
 export interface TokenList {
@@ -58,14 +59,26 @@ function hasOffsets(tokens: unknown): boolean {
  *
  * Throws    KindError, ShapeError; ParamError ("bad-id") with row and position for an id or an offset out of range
  */
-export function listTokens(tokens: Tokens | PackedTokens, vocab: number): TokenList {
+export function listTokens(reader: IdReader, tokens: AnyTokens, vocab: number): TokenList {
   checkCount(vocab, "vocab");
   checkCount(tokens.pairs, "tokens.pairs");
-  return isPacked(tokens) ? listPacked(tokens, vocab) : listPadded(tokens, vocab);
+  return isPacked(tokens) ? listPacked(reader, tokens, vocab) : listPadded(reader, tokens, vocab);
 }
 
-const isPacked = (tokens: Tokens | PackedTokens): tokens is PackedTokens =>
-  (tokens as PackedTokens).offsets !== undefined;
+/** Says of ids whether they lie on a device: what they are is not known here then. */
+type IdReader = Pick<ArrayReader<AnyFloats>, "hasIds">;
+
+type AnyPadded = Omit<Tokens, "inputIds" | "completionMask"> & { inputIds: unknown; completionMask: unknown };
+type AnyPacked = Omit<PackedTokens, "targets" | "offsets" | "lengths"> & {
+  targets: unknown;
+  offsets: unknown;
+  lengths?: unknown;
+};
+
+/** Tokens as a caller gives them. */
+export type AnyTokens = AnyPadded | AnyPacked;
+
+const isPacked = (tokens: AnyTokens): tokens is AnyPacked => "offsets" in tokens && tokens.offsets !== undefined;
 
 /** A positive integer, or an error that names it. */
 export function checkCount(value: unknown, name: string): asserts value is number {
@@ -75,22 +88,32 @@ export function checkCount(value: unknown, name: string): asserts value is numbe
   }
 }
 
-function checkArray(array: Ids | Mask, name: string, kinds: readonly string[], length: number): void {
-  if (!kinds.includes(arrayKind(array))) {
-    throw new KindError(`${name}: expected ${kinds.join(" or ")}, got ${kindOf(array)}`);
+function checkArray<A extends Ids | Mask>(
+  value: unknown,
+  name: string,
+  kinds: readonly string[],
+  length: number,
+): asserts value is A {
+  if (!kinds.includes(arrayKind(value))) {
+    throw new KindError(`${name}: expected ${kinds.join(" or ")}, got ${kindOf(value)}`);
   }
+  const array = value as A;
   if (lengthOf(array) !== length) {
     throw new ShapeError("wrong-length", `${name}: expected ${length} values, got ${lengthOf(array)}`);
   }
   refuseStray(array, name, bufferOf(array));
 }
 
-function listPadded({ pairs, length, inputIds, completionMask }: Tokens, vocab: number): TokenList {
+function listPadded(
+  reader: IdReader,
+  { pairs, length, inputIds, completionMask }: AnyPadded,
+  vocab: number,
+): TokenList {
   checkCount(length, "tokens.length");
   const positions = 2 * pairs * length;
   checkCount(positions, "2·pairs·length");
-  checkArray(inputIds, "tokens.inputIds", idKinds, positions);
-  checkArray(completionMask, "tokens.completionMask", maskKinds, positions);
+  const ids = readIds(reader, inputIds, "tokens.inputIds", positions);
+  checkArray<Mask>(completionMask, "tokens.completionMask", maskKinds, positions);
   const start = new Int32Array(2 * pairs + 1);
   const lengths = new Float64Array(2 * pairs);
   let count = 0;
@@ -117,16 +140,20 @@ function listPadded({ pairs, length, inputIds, completionMask }: Tokens, vocab: 
       const at = r * length + t;
       if (Number(completionMask[at]) === 0) continue;
       rows[k] = at - 1;
-      const id = Number(inputIds[at]);
-      if (!(id >= 0 && id < vocab)) throw badId("tokens.inputIds", at, inputIds, vocab, `row ${r}, position ${t}`);
+      const id = ids ? Number(ids[at]) : 0;
+      if (!(id >= 0 && id < vocab)) throw badId("tokens.inputIds", at, ids?.[at], vocab, `row ${r}, position ${t}`);
       targets[k++] = id;
     }
   }
   return { pairs, start, rows, targets, lengths, positions };
 }
 
-function listPacked({ pairs, offsets, targets: ids, lengths }: PackedTokens, vocab: number): TokenList {
-  checkArray(offsets, "tokens.offsets", idKinds, 2 * pairs + 1);
+function listPacked(
+  reader: IdReader,
+  { pairs, offsets, targets: given, lengths }: AnyPacked,
+  vocab: number,
+): TokenList {
+  checkArray<Ids>(offsets, "tokens.offsets", idKinds, 2 * pairs + 1);
   const start = Int32Array.from({ length: 2 * pairs + 1 }, (_, r) => Number(offsets[r]));
   for (let r = 0; r <= 2 * pairs; r++) {
     const [least, got] = [r === 0 ? 0 : (start[r - 1] as number), offsets[r]];
@@ -135,23 +162,30 @@ function listPacked({ pairs, offsets, targets: ids, lengths }: PackedTokens, voc
     throw new ParamError("bad-id", `tokens.offsets[${r}]: expected ${expected}, got ${got}`);
   }
   const count = start[2 * pairs] as number;
-  checkArray(ids, "tokens.targets", idKinds, count);
+  const ids = readIds(reader, given, "tokens.targets", count);
   const rows = new Int32Array(count);
   const targets = new Int32Array(count);
   for (let r = 0; r < 2 * pairs; r++) {
     for (let k = start[r] as number; k < (start[r + 1] as number); k++) {
       rows[k] = k;
-      const id = Number(ids[k]);
-      if (!(id >= 0 && id < vocab)) throw badId("tokens.targets", k, ids, vocab, `row ${r}`);
+      const id = ids ? Number(ids[k]) : 0;
+      if (!(id >= 0 && id < vocab)) throw badId("tokens.targets", k, ids?.[k], vocab, `row ${r}`);
       targets[k] = id;
     }
   }
   return { pairs, start, rows, targets, lengths: packedLengths(lengths, start), positions: count };
 }
 
-function packedLengths(lengths: Ids | undefined, start: Int32Array): Float64Array {
+// Ids to read; undefined where they lie on a device.
+function readIds(reader: IdReader, ids: unknown, name: string, length: number): Ids | undefined {
+  if (reader.hasIds(ids, name, length)) return undefined;
+  checkArray<Ids>(ids, name, idKinds, length);
+  return ids;
+}
+
+function packedLengths(lengths: unknown, start: Int32Array): Float64Array {
   const sequences = start.length - 1;
-  if (lengths !== undefined) checkArray(lengths, "tokens.lengths", idKinds, sequences);
+  if (lengths !== undefined) checkArray<Ids>(lengths, "tokens.lengths", idKinds, sequences);
   return Float64Array.from({ length: sequences }, (_, r) => {
     const own = (start[r + 1] as number) - (start[r] as number);
     const given = lengths === undefined ? own : Number(lengths[r]);
@@ -160,8 +194,8 @@ function packedLengths(lengths: Ids | undefined, start: Int32Array): Float64Arra
   });
 }
 
-const badId = (name: string, at: number, ids: Ids, vocab: number, where: string): ParamError =>
-  new ParamError("bad-id", `${name}[${at}]: expected an id in 0..${vocab - 1}, got ${ids[at]} (${where})`);
+const badId = (name: string, at: number, id: unknown, vocab: number, where: string): ParamError =>
+  new ParamError("bad-id", `${name}[${at}]: expected an id in 0..${vocab - 1}, got ${id} (${where})`);
 
 /** Zeros for those of the rows first .. end−1, of `width` elements, that are not among `rows`. */
 export function clearGaps(

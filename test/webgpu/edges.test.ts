@@ -42,12 +42,13 @@ onDawn("edges of WebGPU", () => {
 
   it("packed batches may have no token at all", async () => {
     const tokens = { pairs: 1, offsets: Int32Array.of(0, 0, 0), targets: new Int32Array(0) };
-    const call = { tokens, vocab: 5, logits: new Float32Array(0), reference: { logps: new Float64Array(2) } };
+    const shared = { tokens, vocab: 5, reference: { logps: new Float64Array(2) } };
+    const call = { ...shared, logits: new Float32Array(0) };
     const want = js.logitsLoss(call);
     for (const result of [
       await gpu.logitsLoss(call, { readback: false }),
       await gpu.linearLoss(
-        { ...call, hiddenSize: 3, hidden: new Float32Array(0), weight: new Float32Array(15) },
+        { ...shared, hiddenSize: 3, hidden: new Float32Array(0), weight: new Float32Array(15) },
         { readback: false },
       ),
     ]) {

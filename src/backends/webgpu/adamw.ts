@@ -1,12 +1,11 @@
 // AdamW on parameters that live on the GPU: 16 bytes read and 12 written a parameter, nothing waited for.
 
 import { KindError, ShapeError } from "../../errors.ts";
-import { readFloats } from "../../inputs/floats.ts";
 import { kindOf } from "../../plan/plan.ts";
 import { type AdamwHyper, factorsOf } from "../../train/adamw.ts";
 import { readState, setStep } from "../../train/hyper.ts";
 import { packParams } from "./commands.ts";
-import { asFloats, isGpuArray, plainRangeOf } from "./device-arrays.ts";
+import { deviceFloatsOf, isGpuArray, plainRangeOf } from "./device-arrays.ts";
 import { type Piece, toDeviceRows } from "./device-rows.ts";
 import { eachWgsl, groupsOf } from "./prelude.wgsl.ts";
 import { type Gpu, submit } from "./submit.ts";
@@ -65,7 +64,7 @@ export function adamwOnGpu(
     if (range.size !== bytes) {
       throw new ShapeError("wrong-length", `${name}: expected ${bytes} bytes (params), got ${range.size}`);
     }
-    return toDeviceRows(gpu, readFloats(asFloats(array, name, bytes / 4), name, bytes / 4), 1).pieces;
+    return toDeviceRows(gpu, deviceFloatsOf(array, name, bytes / 4), 1).pieces;
   });
   setStep(state, step);
   const done = submit(gpu, (commands) => {

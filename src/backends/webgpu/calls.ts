@@ -1,33 +1,30 @@
-// The calls of the WebGPU backend on one device: what lies on the GPU is made to stand among the arrays, then every call is
-// that of the other backends, or stays on the GPU.
+// The calls of the WebGPU backend on one device. Each is read, checked and opened in one way; then its results are read back, or
+// stay on the GPU.
 
-import { linearLoss } from "../../calls/linear-loss.ts";
-import { logitsLoss } from "../../calls/logits-loss.ts";
 import { pairLoss as pairLossSteps } from "../../calls/pair-loss.ts";
-import { sequenceLogps as sequenceLogpsSteps } from "../../calls/sequence-logps.ts";
+import { tokenLogps } from "../../calls/sequence-logps.ts";
 import { runLater } from "../../calls/steps.ts";
+import { tokenLoss } from "../../calls/token-loss.ts";
 import type { PairEngine } from "../../engine.ts";
 import { BackendError, KindError } from "../../errors.ts";
-import { readLinearBatch } from "../../inputs/linear.ts";
-import { readLogitsBatch, readLogpsOptions } from "../../inputs/logits.ts";
+import type { AnyFloats } from "../../inputs/floats.ts";
+import { type AnyLinearBatch, readLinearBatch } from "../../inputs/linear.ts";
+import { type AnyLogitsBatch, readLogitsBatch, readLogpsOptions } from "../../inputs/logits.ts";
 import { readLossOptions } from "../../inputs/options.ts";
 import { type ReadPairs, readPairs, scanValues } from "../../inputs/pairs.ts";
 import { readOut } from "../../inputs/token-results.ts";
 import { kernelOf } from "../../kernels/pairs.ts";
 import { kindOf } from "../../messages.ts";
 import { type Plan, planLosses } from "../../plan/plan.ts";
-import type { LogitsBatch, SequenceLogpsOptions } from "../../types.ts";
+import type { LogpsBuffers, PairBuffers } from "../../types.ts";
 import { computePairs as computeOnHost } from "../js/js.ts";
-import { fetchArrays } from "./device-arrays.ts";
-import { type Fields, fetchSmall, fieldsOf, hasGpuArray, isOnGpu, standIn } from "./device-inputs.ts";
-import { createEngines } from "./engines.ts";
-import { type GradientPlaces, gradientNames, placeGradients, type TokenCall } from "./gradients.ts";
-import { type LossCall, type LossName, openers } from "./loss-jobs.ts";
+import { asFloat32, asInt32, fetchArrays, mixedArrays, residentArrays } from "./device-arrays.ts";
+import { checkResident, reportLater, withOutputs } from "./outputs.ts";
 import { computePairs } from "./pairs.ts";
-import { residentLogpsOf, residentTokenLoss } from "./resident-calls.ts";
 import { type ReadGpuPairs, residentPairLoss } from "./resident-pairs.ts";
-import { lossInOne } from "./resident-tokens.ts";
 import type { Gpu } from "./submit.ts";
+import { type LossOptions, type OpenLoss, openers, openLogps } from "./token-jobs.ts";
+import { passesApart, passesInOne, readTokens, residentLogps, residentLoss } from "./token-losses.ts";
 import type {
   GpuHeadBatch,
   GpuLinearLossOptions,
@@ -35,40 +32,29 @@ import type {
   GpuLogitsLossOptions,
   GpuPairLogps,
   GpuPairLossOptions,
+  GpuRange,
   GpuReference,
   GpuSequenceLogpsOptions,
 } from "./types.ts";
 
-// A loss of the caller's own has no shader: the function itself runs here, as it does beside logits.
+// A loss of the caller's own has no shader: its function runs on the CPU.
 const missingShader = ({ terms }: Plan): string | undefined =>
   terms.find(({ loss }) => !(loss.kind === "likelihood" || kernelOf(loss)))?.loss.id;
 
 function checkShaders(plan: Plan): void {
   const id = missingShader(plan);
   if (id === undefined) return;
-  throw new BackendError("unavailable", `${id}: a loss of one's own has no shader; expected readback true, got false`);
+  throw new BackendError("unavailable", `${id}: a loss of your own has no shader; expected readback true, got false`);
 }
 
-// A running mean takes this batch in before its losses are known.
-const needsHost = (plan: Plan): boolean => missingShader(plan) !== undefined || plan.shift !== undefined;
+/** The pair stage on the CPU, in float64: of losses without a shader, and beside logits, where B numbers cost next to nothing. */
+const pairsOnHost: PairEngine<void> = { compute: computeOnHost, scan: scanValues };
 
-// Beside logits the pair stage is next to nothing: B numbers, in float64, on the way between the two passes.
-const onHost: PairEngine<void> = { compute: computeOnHost, scan: scanValues };
-
-const asFloat32 = (bytes: ArrayBuffer): Float32Array => new Float32Array(bytes);
-
-/** `readback`, and the options that every backend knows, all read once. */
+/** `readback`, and the options that every backend knows. */
 function splitOptions<O extends object>(given: O) {
   const { readback = true, ...options } = given as O & { readback?: unknown };
   if (typeof readback === "boolean") return { readback, options };
   throw new KindError(`readback: expected true or false, got ${kindOf(readback)}`);
-}
-
-// Results that are not named are left out: what is there decides where they go.
-function withOut<O extends { out?: unknown }>(options: O, gradients: readonly string[]): O {
-  if (options.out === undefined) return options;
-  const named = Object.entries(readOut(options.out, gradients)).filter(([, array]) => array !== undefined);
-  return { ...options, out: Object.fromEntries(named) };
 }
 
 export async function pairLoss(gpu: Gpu, given: GpuPairLogps, all: GpuPairLossOptions) {
@@ -77,68 +63,123 @@ export async function pairLoss(gpu: Gpu, given: GpuPairLogps, all: GpuPairLossOp
   if (!readback) return residentPairLoss(gpu, read, options, checkShaders);
   const pairs = (await fetchArrays(gpu, read, Object.keys(read), asFloat32)) as ReadPairs;
   const engine: PairEngine = {
-    ...onHost,
+    scan: scanValues,
     compute: (job, sums) =>
-      missingShader(job.plan) === undefined ? computePairs(gpu, job, sums, options.signal) : onHost.compute(job, sums),
+      missingShader(job.plan) === undefined
+        ? computePairs(gpu, job, sums, options.signal)
+        : pairsOnHost.compute(job, sums),
   };
   return runLater(pairLossSteps({ pairs: engine }, pairs, options));
 }
 
+/**
+ * The batch with its small arrays read back from the GPU: masks and offsets, which decide what is dispatched; with `all` also ids
+ * and the reference's log-probs, which results that are read back are computed from.
+ */
+async function fetchSmall<B extends AnyLogitsBatch | AnyLinearBatch>(gpu: Gpu, batch: B, all: boolean): Promise<B> {
+  const { tokens, reference } = batch;
+  const ids = "offsets" in tokens && tokens.offsets !== undefined ? "targets" : "inputIds";
+  const names = Object.keys(tokens).filter((name) => all || name !== ids);
+  const fetched = { ...batch, tokens: await fetchArrays(gpu, tokens, names, asInt32) };
+  if (!all || reference === undefined) return fetched;
+  return { ...fetched, reference: await fetchArrays(gpu, reference, ["logps"], asFloat32) };
+}
+
 export async function sequenceLogps(gpu: Gpu, given: GpuLogitsBatch, all: GpuSequenceLogpsOptions) {
   const { readback, options } = splitOptions(readLogpsOptions(all, () => ["readback"]));
-  const read = readLogitsBatch(given) as unknown as GpuLogitsBatch;
-  if (!readback) return residentLogpsOf(gpu, read, options);
-  const { batch } = await standInOf<LogitsBatch, SequenceLogpsOptions>("sequenceLogps", gpu, read, options);
-  const engine = createEngines(gpu, onHost, options?.signal);
-  return runLater(sequenceLogpsSteps(engine, batch, options)).finally(engine.release);
+  const batch = await fetchSmall(gpu, readLogitsBatch(given) as AnyLogitsBatch, readback);
+  if (readback) {
+    const { job, outs, release } = openLogps(gpu, mixedArrays, batch, options);
+    const read = (sums: Parameters<typeof readTokens>[3]) =>
+      readTokens(gpu, job.policy, job.list, sums, options.signal);
+    return runLater(tokenLogps({ ...job, ...outs }, read, options)).finally(release);
+  }
+  const plan = planLosses({ referenceFree: true });
+  checkResident(plan, options, []);
+  return withOutputs(gpu, (outputs) => {
+    const { job, release } = openLogps(gpu, residentArrays(outputs.make), batch, options);
+    const result = released(release, () => residentLogps(gpu, job, plan, outputs));
+    reportLater(options, job.list.rows.length, result.done);
+    return result;
+  });
 }
 
 type GivenLogits = GpuLogitsBatch & { reference?: GpuReference | undefined };
 
-export const lossOfLogits = (gpu: Gpu, given: GivenLogits, all: GpuLogitsLossOptions): Promise<object> =>
-  tokenLoss("logitsLoss", gpu, given, all);
+/** The gradients that the result of a loss may name. */
+const gradientNames = {
+  logitsLoss: ["gradLogits"],
+  linearLoss: ["gradHidden", "gradWeight", "gradBias", "gradA", "gradB"],
+} as const;
 
-export const lossOfHidden = (gpu: Gpu, given: GpuHeadBatch, all: GpuLinearLossOptions): Promise<object> =>
-  tokenLoss("linearLoss", gpu, given, all);
-
-const readers = { logitsLoss: readLogitsBatch, linearLoss: readLinearBatch };
-
-// The generators of every backend, for what cannot go in one submission.
-const steps = { logitsLoss, linearLoss };
-
-async function tokenLoss(
-  name: LossName,
-  gpu: Gpu,
-  unread: object,
-  all: GpuLogitsLossOptions | GpuLinearLossOptions,
-): Promise<object> {
-  const { readback, options: read } = splitOptions(readLossOptions(all, ["readback"]));
-  const given = readers[name](unread);
-  const options = withOut(read, gradientNames[name]);
-  if (!readback) return residentTokenLoss(gpu, name, given, options as LossCall["options"], checkShaders);
-  const stood = await standInOf<never, LossCall["options"]>(name, gpu, given, options);
-  const { batch, options: own, kept } = stood;
-  const plan = planLosses(own);
-  if (needsHost(plan)) {
-    const engine = createEngines(gpu, onHost, own?.signal);
-    const result = await runLater<object>(steps[name](engine, batch, own)).finally(engine.release);
-    return { ...result, ...kept };
-  }
-  const { job, results, outs, release } = openers[name]({ gpu, plan, options: own, there: {} }, batch);
-  const result = await lossInOne(gpu, job, { ...own, out: outs.out }, onHost).finally(release);
-  return { ...result, ...outs.named, ...results, ...kept };
+export async function logitsLoss(gpu: Gpu, given: GivenLogits, all: GpuLogitsLossOptions): Promise<object> {
+  const { readback, options, plan } = readLoss("logitsLoss", all);
+  const batch = await fetchSmall(gpu, readLogitsBatch(given) as AnyLogitsBatch, readback);
+  const open = (reader: typeof mixedArrays) => openers.logitsLoss({ gpu, reader, batch, plan, options });
+  return readback ? lossReadBack(gpu, plan, options, open) : lossLeft(gpu, options, open);
 }
 
-/** A call whose results are read back, as every backend's checks know it. Without a buffer it is the very call, its refusals too. */
-async function standInOf<B, O>(
-  call: TokenCall,
-  gpu: Gpu,
-  given: object,
-  options: object,
-): Promise<{ batch: B } & Omit<GradientPlaces<O>, "make">> {
-  const fetched = await fetchSmall(gpu, given, true);
-  const { out } = fieldsOf(options);
-  if (!isOnGpu(fetched) && !hasGpuArray(out)) return { batch: fetched as B, options: options as O, kept: {} };
-  const stood = standIn<B>(fetched, options as Fields);
-  return { batch: stood.batch, ...placeGradients<O>(call, fetched, options as Fields, stood) };
+export async function linearLoss(gpu: Gpu, given: GpuHeadBatch, all: GpuLinearLossOptions): Promise<object> {
+  const { readback, options, plan } = readLoss("linearLoss", all);
+  const batch = await fetchSmall(gpu, readLinearBatch(given) as AnyLinearBatch, readback);
+  const open = (reader: typeof mixedArrays) => openers.linearLoss({ gpu, reader, batch, plan, options });
+  return readback ? lossReadBack(gpu, plan, options, open) : lossLeft(gpu, options, open);
+}
+
+/** The options of a loss, read and planned. */
+function readLoss(name: keyof typeof gradientNames, all: GpuLogitsLossOptions | GpuLinearLossOptions) {
+  const { readback, options: read } = splitOptions(readLossOptions(all, ["readback"]));
+  const plan = planLosses(read as Parameters<typeof planLosses>[0]);
+  if (readback) return { readback, options: read as LossOptions, plan };
+  const names = gradientNames[name];
+  const out = read.out === undefined ? undefined : namedResults(read.out, names);
+  const options: LossOptions = { ...read, out };
+  checkShaders(plan);
+  checkResident(plan, options, names);
+  return { readback, options, plan };
+}
+
+/** `out`, read once, with the results that it names. */
+const namedResults = (out: object, gradients: readonly string[]): object =>
+  Object.fromEntries(Object.entries(readOut(out, gradients)).filter(([, array]) => array !== undefined));
+
+/** Opens a loss; its arrays are read by `reader`. */
+type Open = (reader: typeof mixedArrays) => OpenLoss;
+
+async function lossReadBack(gpu: Gpu, plan: Plan, options: LossOptions, open: Open): Promise<object> {
+  const { job, outs, results, release } = open(mixedArrays);
+  // A running mean takes this batch in before its losses are known, and the CPU has to know its log-probs for that.
+  const isOnHost = missingShader(plan) !== undefined || plan.shift !== undefined;
+  const passes = (isOnHost ? passesApart : passesInOne)(gpu, job, options.signal);
+  const { reference } = job;
+  const logps = reference && "logps" in reference ? reference.logps : undefined;
+  const known = { ...job, reference: ArrayBuffer.isView(logps) ? { logps } : undefined };
+  const steps = tokenLoss({ pairs: pairsOnHost }, known, passes, plan, { ...options, out: outs.out });
+  const result = await runLater(steps).finally(release);
+  return { ...result, ...(outs.named as PairBuffers & LogpsBuffers), ...results };
+}
+
+function lossLeft(gpu: Gpu, options: LossOptions, open: Open): Promise<object> {
+  return withOutputs(gpu, (outputs) => {
+    const { job, gradients, release } = open(residentArrays(outputs.make));
+    const loss = released(release, () => residentLoss(gpu, job, outputs));
+    reportLater(options, job.list.rows.length, loss.done);
+    const ranges = Object.entries(gradients).map(([name, gradient]) => [name, rangeOfGradient(gradient)]);
+    return { ...loss, ...Object.fromEntries(ranges) };
+  });
+}
+
+function rangeOfGradient(gradient: AnyFloats): GpuRange | undefined {
+  if (!("buffer" in gradient)) return undefined;
+  const { buffer, byteOffset: offset, byteLength: size } = gradient;
+  return { buffer, offset, size };
+}
+
+// What a call borrowed can be lent again once its commands are submitted, or if they never were.
+function released<T>(release: () => void, submit: () => T): T {
+  try {
+    return submit();
+  } finally {
+    release();
+  }
 }

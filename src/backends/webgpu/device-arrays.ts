@@ -1,23 +1,29 @@
-// Buffers of the caller's: checked, and made to stand where every backend's checks expect arrays.
+// Buffers of the caller's: what a call may be given in place of arrays, checked as every backend checks arrays.
 
 import { KindError, ParamError, ShapeError } from "../../errors.ts";
-import { elsewhere, type FloatData, type FloatType } from "../../inputs/floats.ts";
-import { kindOf, shown } from "../../plan/plan.ts";
-import type { Floats } from "../../types.ts";
+import {
+  type AnyFloats,
+  type ArrayReader,
+  type DeviceFloats,
+  type FloatType,
+  hostArrays,
+} from "../../inputs/floats.ts";
+import { kindOf, shown } from "../../messages.ts";
 import { align, usage } from "./buffers.ts";
 import type { Range } from "./commands.ts";
 import { bytesOf } from "./floats.wgsl.ts";
 import { type Gpu, submit } from "./submit.ts";
-import type { GpuArray } from "./types.ts";
+import type { GpuArray, GpuRange } from "./types.ts";
 
-/** Whether a value is a part of a GPU buffer; a typed array's own buffer cannot be mapped. */
+/** Whether a value is part of a GPU buffer; a typed array has a buffer too. */
 export const isGpuArray = (value: unknown): value is GpuArray =>
   typeof value === "object" && value !== null && "buffer" in value && !ArrayBuffer.isView(value);
 
 /**
- * The range that a caller's buffer gives.
+ * The range that a caller gives.
  *
- * Throws    KindError for what is no buffer or has not the usage; ShapeError for a part that is not in it, or too small
+ * Throws    KindError if it is not a GPUBuffer or lacks the usage; ParamError, ShapeError if it does not lie in the buffer, or is
+ *           too small
  */
 export function rangeOf(array: GpuArray, name: string, needs: keyof typeof usage, least = 4): Range {
   const { buffer, offset = 0 } = array;
@@ -40,51 +46,86 @@ export function rangeOf(array: GpuArray, name: string, needs: keyof typeof usage
 }
 
 /**
- * The range of what has one type only: float32, or the int32 of ids.
+ * The range of an array that can have only one element type: float32, or the int32 of ids.
  *
- * Throws    what `rangeOf` does; KindError for another type
+ * Throws    as `rangeOf`; KindError for another type
  */
 export function plainRangeOf(array: GpuArray, name: string, needs: keyof typeof usage, least = 4): Range {
   const { type = "f32" } = array;
-  if (type !== "f32") throw new KindError(`${name}.type: expected none here, or f32, got ${shown(type)}`);
+  if (type !== "f32") throw new KindError(`${name}.type: expected f32, or no type, got ${shown(type)}`);
   return rangeOf(array, name, needs, least);
 }
 
-/** A buffer of floats as `readFloats` knows it: type and length here, the numbers on the GPU. */
-export function asFloats(array: GpuArray, name: string, length: number): Floats {
+/** The first `length` floats of a caller's buffer. Throws    as `rangeOf`; ParamError for an unknown type */
+export function deviceFloatsOf(array: GpuArray, name: string, length: number): DeviceFloats {
   const { type = "f32" } = array;
   if (!["f32", "f16", "bf16"].includes(type)) {
     throw new ParamError("out-of-range", `${name}.type: expected f32, f16 or bf16, got ${shown(type)}`);
   }
-  const bytes = length * bytesOf(type as FloatType);
-  const { buffer, offset } = rangeOf(array, name, "STORAGE", Math.ceil(bytes / 4) * 4);
-  const data = { buffer, byteOffset: offset, byteLength: bytes, length };
-  return { [elsewhere]: { type, data } as unknown as FloatData } as unknown as Floats;
+  const byteLength = length * bytesOf(type);
+  const { buffer, offset } = rangeOf(array, name, "STORAGE", align(byteLength));
+  return { type, buffer, byteOffset: offset, byteLength, length };
 }
 
-/** Floats whose buffer `make` makes once `fill` is called: nothing is made for a call that is refused. */
-export function floatsToCome(type: FloatType, length: number, make: (bytes: number) => GPUBuffer) {
-  const data = { buffer: {}, byteOffset: 0, byteLength: length * bytesOf(type), length };
-  const floats = { [elsewhere]: { type, data } as unknown as FloatData } as unknown as Floats;
-  const fill = (): void => {
-    data.buffer = make(align(data.byteLength));
-  };
-  return { floats, fill };
+const floatsOf = (value: unknown, name: string, length: number): AnyFloats =>
+  isGpuArray(value) ? deviceFloatsOf(value, name, length) : hostArrays.floats(value, name, length);
+
+/** Reads arrays and GPU buffers alike. */
+export const mixedArrays: ArrayReader<AnyFloats> = {
+  floats: floatsOf,
+  gradient: floatsOf,
+  newGradient: hostArrays.newGradient,
+  lengthOf: (value) => (isGpuArray(value) ? capacityOf(value) : hostArrays.lengthOf(value)),
+  isFloat32: (value) => (isGpuArray(value) ? (value.type ?? "f32") === "f32" : hostArrays.isFloat32(value)),
+  hasIds(value, name, length) {
+    if (!isGpuArray(value)) return false;
+    plainRangeOf(value, name, "COPY_SRC", 4 * length);
+    return true;
+  },
+  deviceLogps(value, name, length) {
+    if (!isGpuArray(value)) return undefined;
+    const { buffer, offset } = plainRangeOf(value, name, "COPY_SRC", 4 * length);
+    return { type: "f32", buffer, byteOffset: offset, byteLength: 4 * length, length };
+  },
+};
+
+/** Reads the arrays of a call whose gradients stay on the GPU; `make` creates the buffers that the caller does not name. */
+export const residentArrays = (make: (bytes: number) => GpuRange): ArrayReader<AnyFloats> => ({
+  ...mixedArrays,
+  gradient(value, name, length) {
+    if (isGpuArray(value)) return deviceFloatsOf(value, name, length);
+    throw new ParamError("unused-option", `${name}: expected a GPU buffer with readback false, got ${kindOf(value)}`);
+  },
+  newGradient(_like, type, length) {
+    const byteLength = length * bytesOf(type);
+    const { buffer, offset: byteOffset } = make(align(byteLength));
+    return { value: undefined, data: { type, buffer, byteOffset, byteLength, length } };
+  },
+});
+
+// As many floats as the buffer has room for.
+function capacityOf({
+  buffer,
+  offset = 0,
+  size = Number(buffer?.size) - Number(offset),
+  type = "f32",
+}: GpuArray): number {
+  return Math.floor(size / bytesOf(type as FloatType));
 }
 
-/** The values of the properties that lie on the GPU, read back into arrays; the others as they are. */
+/** The properties that are GPU buffers, read back into arrays; all others unchanged. */
 export async function fetchArrays<T extends object>(
   gpu: Gpu,
   given: T,
   names: readonly string[],
   make: (bytes: ArrayBuffer) => ArrayBufferView,
 ): Promise<T> {
-  const there = names.filter((name) => isGpuArray(given[name as keyof T]));
-  if (there.length === 0) return given;
-  const ranges = there.map((name) => plainRangeOf(given[name as keyof T] as GpuArray, name, "COPY_SRC"));
+  const onDevice = names.filter((name) => isGpuArray(given[name as keyof T]));
+  if (onDevice.length === 0) return given;
+  const ranges = onDevice.map((name) => plainRangeOf(given[name as keyof T] as GpuArray, name, "COPY_SRC"));
   const fetched: Record<string, ArrayBufferView> = {};
   await submit(gpu, (commands) => {
-    there.forEach((name, k) => {
+    onDevice.forEach((name, k) => {
       commands.read(ranges[k] as Range, (bytes) => {
         fetched[name] = make(bytes.slice(0));
       });
@@ -92,3 +133,6 @@ export async function fetchArrays<T extends object>(
   });
   return { ...given, ...fetched };
 }
+
+export const asFloat32 = (bytes: ArrayBuffer): Float32Array => new Float32Array(bytes);
+export const asInt32 = (bytes: ArrayBuffer): Int32Array => new Int32Array(bytes);

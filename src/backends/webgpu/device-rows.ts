@@ -1,7 +1,15 @@
 // Rows of floats on the GPU: a copy of an array, or the caller's buffer where it lies, in pieces that a binding can hold.
 
+import { lengthOf } from "../../checks/views.ts";
 import { BackendError } from "../../errors.ts";
-import type { FloatData, FloatType } from "../../inputs/floats.ts";
+import {
+  type AnyFloats,
+  type DeviceFloats,
+  type FloatData,
+  type FloatType,
+  isOnDevice,
+  memoryOf,
+} from "../../inputs/floats.ts";
 import { align, STORAGE_USAGE } from "./buffers.ts";
 import { type Range, writeBuffer } from "./commands.ts";
 import { bytesOf } from "./floats.wgsl.ts";
@@ -35,9 +43,6 @@ export interface DeviceRows {
   release(): void;
 }
 
-/** Whether floats lie in a GPU buffer of the caller's. */
-export const isOnDevice = ({ data }: FloatData): boolean => !ArrayBuffer.isView(data);
-
 /** Bytes that one binding can show a shader, whatever its alignment takes. */
 export const bindableBytes = ({ maxStorageBufferBindingSize, maxBufferSize }: GPUSupportedLimits): number =>
   Math.min(maxStorageBufferBindingSize, maxBufferSize) - 256;
@@ -56,9 +61,9 @@ export function rowsPerPiece(limits: GPUSupportedLimits, width: number): number 
 }
 
 /** Rows of `width` floats as shaders see them; an array is copied to borrowed buffers, or only given room without `fill`. */
-export function toDeviceRows(gpu: Gpu, floats: FloatData, width: number, fill = true): DeviceRows {
+export function toDeviceRows(gpu: Gpu, floats: AnyFloats, width: number, fill = true): DeviceRows {
   const { device, pool } = gpu;
-  const rows = floats.data.length / width;
+  const rows = lengthOf(memoryOf(floats)) / width;
   const own: GPUBuffer[] = [];
   const pieces: Piece[] = [];
   const most = rowsPerPiece(device.limits, width);
@@ -94,29 +99,29 @@ export interface GradientRows {
 /** The rows of a gradient: over our copy of the logits; over a buffer of the caller's only if that is what was asked for. */
 export function toGradientRows(
   gpu: Gpu,
-  logits: FloatData,
+  logits: AnyFloats,
   { release: _, ...own }: DeviceRows,
-  out: FloatData,
+  out: AnyFloats,
   vocab: number,
 ): GradientRows {
-  const onDevice = isOnDevice(out);
-  const mayOverwrite = onDevice ? out.data === logits.data : !isOnDevice(logits);
+  const mayOverwrite = isOnDevice(out) ? isOnDevice(logits) && isSame(out, logits) : !isOnDevice(logits);
   const overwrites = out.type === logits.type && mayOverwrite;
   const gradient = overwrites ? { ...own, release() {} } : toDeviceRows(gpu, out, vocab, false);
-  return { gradient, into: onDevice ? undefined : out };
+  return { gradient, into: isOnDevice(out) ? undefined : out };
 }
+
+const isSame = (a: DeviceFloats, b: DeviceFloats): boolean => a.buffer === b.buffer && a.byteOffset === b.byteOffset;
 
 /** Rows of `width` floats of the caller's buffer. */
 export function pieceOfBuffer(
   device: GPUDevice,
-  { type, data }: FloatData,
+  { type, buffer, byteOffset }: DeviceFloats,
   width: number,
   first: number,
   rows: number,
 ): Piece {
   const bytes = bytesOf(type);
-  const start = data.byteOffset + first * width * bytes;
-  const buffer = data.buffer as unknown as GPUBuffer;
+  const start = byteOffset + first * width * bytes;
   const { range, before } = alignRange(device, { buffer, offset: start, size: rows * width * bytes });
   return { range, shift: before / bytes, first, rows };
 }

@@ -2,10 +2,10 @@
 // their element type.
 
 import type { LinearGradients } from "../../engine.ts";
-import type { FloatData, FloatType } from "../../inputs/floats.ts";
+import { type AnyFloats, type FloatType, isOnDevice } from "../../inputs/floats.ts";
 import type { HeadData } from "../../inputs/head.ts";
 import { type Commands, type Range, within } from "./commands.ts";
-import { alignRange, copyBack, type FloatRange, isOnDevice, pieceOfBuffer, type Span } from "./device-rows.ts";
+import { alignRange, copyBack, type FloatRange, pieceOfBuffer, type Span } from "./device-rows.ts";
 import { bytesOf, encodeWgsl, perWord, readWgsl, storeWgsl, wordsWgsl } from "./floats.wgsl.ts";
 import { type HeadPass, isLiveWgsl, type Part, piecesOfRows, rangeOfRows, rowsOf, statesOf } from "./head-parts.ts";
 import { recordProduct } from "./matmul.ts";
@@ -28,36 +28,43 @@ export interface GradientSums {
  */
 export function openSums(
   { commands, gpu }: Pick<HeadPass, "commands" | "gpu">,
-  gradient: FloatData,
-  input: FloatData,
+  gradient: AnyFloats,
+  input: AnyFloats,
   width: number,
   { from, count }: Span,
   accumulate: boolean,
   spare: () => Range,
 ): GradientSums {
-  const { type, data } = gradient;
-  const piece = isOnDevice(gradient) ? pieceOfBuffer(gpu.device, gradient, width, from, count) : undefined;
-  if (piece && type === "f32" && data.buffer !== input.data.buffer) {
-    return { into: piece, adds: accumulate, finish() {} };
+  const { type } = gradient;
+  const length = count * width;
+  const store = (sums: Range, { range, shift }: Pick<FloatRange, "range" | "shift">): void => {
+    const params = commands.upload(Uint32Array.of(length, shift, Number(accumulate)));
+    commands.run(storeGradientWgsl(type), groupsOf(Math.ceil(length / perWord(type))), params, sums, range);
+  };
+  if (isOnDevice(gradient)) {
+    const piece = pieceOfBuffer(gpu.device, gradient, width, from, count);
+    const isApart = !isOnDevice(input) || gradient.buffer !== input.buffer;
+    if (type === "f32" && isApart) return { into: piece, adds: accumulate, finish() {} };
+    const sums = spare();
+    return { into: { range: sums, shift: 0 }, adds: false, finish: () => store(sums, piece) };
   }
   const sums = spare();
-  const length = count * width;
-  const copyOf = (): Range =>
-    accumulate
-      ? commands.upload(data.subarray(from * width, from * width + length))
-      : commands.scratch(length * bytesOf(type));
+  const { data } = gradient;
   return {
     into: { range: sums, shift: 0 },
     adds: false,
     finish() {
-      if (type === "f32" && !accumulate && !piece) {
-        commands.read({ ...sums, size: 4 * length }, (bytes) => copyBack(bytes, gradient, from * width, length));
+      const at = from * width;
+      const take = (bytes: ArrayBuffer): void => copyBack(bytes, gradient, at, length);
+      if (type === "f32" && !accumulate) {
+        commands.read({ ...sums, size: 4 * length }, take);
         return;
       }
-      const to = piece ?? { range: copyOf(), shift: 0 };
-      const params = commands.upload(Uint32Array.of(length, to.shift, Number(accumulate)));
-      commands.run(storeGradientWgsl(type), groupsOf(Math.ceil(length / perWord(type))), params, sums, to.range);
-      if (!piece) commands.read(to.range, (bytes) => copyBack(bytes, gradient, from * width, length));
+      const range = accumulate
+        ? commands.upload(data.subarray(at, at + length))
+        : commands.scratch(length * bytesOf(type));
+      store(sums, { range, shift: 0 });
+      commands.read(range, take);
     },
   };
 }
@@ -114,8 +121,8 @@ export function recordPartGradients(
 export function recordAdapter(
   pass: HeadPass,
   [ofHidden, ofAdapter]: readonly [Part, Part],
-  { a, rank, scale }: NonNullable<HeadData["lora"]>,
-  { a: gradA, accumulate }: LinearGradients,
+  { a, rank, scale }: NonNullable<HeadData<AnyFloats>["lora"]>,
+  { a: gradA, accumulate }: LinearGradients<AnyFloats>,
 ): void {
   const { commands, tiles } = pass;
   const { width } = ofHidden;
@@ -149,7 +156,7 @@ export function recordAdapter(
 /** Records the gradient of the hidden states, in its own type: the rows of tokens from `states`, zeros in all others. */
 export function recordHiddenGradient(
   { commands, gpu, inputs }: HeadPass,
-  to: FloatData,
+  to: AnyFloats,
   states: Range,
   slopes: Range,
 ): void {

@@ -2,11 +2,11 @@
 // part is a matrix product of its own, on operands where they lie: nothing is merged.
 
 import type { LinearGradients } from "../../engine.ts";
-import type { FloatData, FloatType } from "../../inputs/floats.ts";
+import { type AnyFloats, type FloatData, type FloatType, isOnDevice } from "../../inputs/floats.ts";
 import type { HeadData } from "../../inputs/head.ts";
 import type { TokenList } from "../../inputs/tokens.ts";
 import { type Commands, type Range, within } from "./commands.ts";
-import { type FloatRange, isOnDevice, pieceOfBuffer, rowsPerPiece, type Span } from "./device-rows.ts";
+import { type FloatRange, pieceOfBuffer, rowsPerPiece, type Span } from "./device-rows.ts";
 import { readWgsl } from "./floats.wgsl.ts";
 import { recordProduct, type Strides } from "./matmul.ts";
 import { eachWgsl, groupsOf } from "./prelude.wgsl.ts";
@@ -15,7 +15,7 @@ import { tokensIn } from "./token-source.ts";
 
 /** A checked head, and the tokens that count. */
 export interface HeadInputs {
-  readonly head: HeadData;
+  readonly head: HeadData<AnyFloats>;
   readonly list: TokenList;
   readonly vocab: number;
 }
@@ -34,14 +34,14 @@ export interface Part {
   readonly states: Range;
   readonly strides: Strides;
   /** One row per id. */
-  readonly weight: FloatData;
+  readonly weight: AnyFloats;
   /** Where the gradient of the states is summed. */
   readonly gradStates?: Range | undefined;
-  readonly gradWeight?: FloatData | undefined;
+  readonly gradWeight?: AnyFloats | undefined;
 }
 
 /** The parts of a head, that of the hidden states first; `out` and `slopes` are those of a backward pass. */
-export function openParts(pass: HeadPass, out?: LinearGradients, slopes?: Range): Part[] {
+export function openParts(pass: HeadPass, out?: LinearGradients<AnyFloats>, slopes?: Range): Part[] {
   const { commands, inputs, tiles } = pass;
   const { width, weight, bias, lora } = inputs.head;
   const tokens = inputs.list.rows.length;
@@ -82,12 +82,13 @@ export function openParts(pass: HeadPass, out?: LinearGradients, slopes?: Range)
 /** Rows of an array, uploaded for this part of the call, or of the caller's buffer. */
 export function rangeOfRows(
   { commands, gpu }: Pick<HeadPass, "commands" | "gpu">,
-  floats: FloatData,
+  floats: AnyFloats,
   width: number,
   { from, count }: Span,
 ): FloatRange {
-  const { type, data } = floats;
+  const { type } = floats;
   if (isOnDevice(floats)) return { ...pieceOfBuffer(gpu.device, floats, width, from, count), type };
+  const { data } = floats;
   return { range: commands.upload(data.subarray(from * width, (from + count) * width)), type, shift: 0 };
 }
 
@@ -138,10 +139,9 @@ function recordStates({ commands, gpu, inputs, tiles }: HeadPass, states: Range,
   const { head, list } = inputs;
   const { hidden, width } = head;
   if (list.rows.length === 0) return;
-  const onDevice = isOnDevice(hidden);
   // Of an array only the rows that count are uploaded, in the order of the tokens.
-  const rows = onDevice ? list.rows : Int32Array.from(list.rows.keys());
-  const pieces: StateRows[] = onDevice
+  const rows = isOnDevice(hidden) ? list.rows : Int32Array.from(list.rows.keys());
+  const pieces: StateRows[] = isOnDevice(hidden)
     ? piecesOfRows(gpu, width, list.positions).map(({ first, rows }) => ({
         ...pieceOfBuffer(gpu.device, hidden, width, first, rows),
         type: hidden.type,

@@ -3,6 +3,7 @@
 
 import type { LinearGradients } from "../../engine.ts";
 import { BackendError } from "../../errors.ts";
+import type { AnyFloats } from "../../inputs/floats.ts";
 import type { HeadData } from "../../inputs/head.ts";
 import type { Commands, Range } from "./commands.ts";
 import { bindableBytes, type FloatRange, type Span } from "./device-rows.ts";
@@ -26,7 +27,7 @@ const split = (n: number, size: number): Span[] =>
     count: Math.min(size, n - i * size),
   }));
 
-const widestPart = ({ width, lora }: HeadData): number => Math.max(width, lora?.rank ?? 0);
+const widestPart = ({ width, lora }: HeadData<AnyFloats>): number => Math.max(width, lora?.rank ?? 0);
 
 // A shard of ids is one chunk of the forward pass, and even, so that rows of half floats end with whole words. Tokens come in
 // whole tiles, so that the states of each start where a binding may.
@@ -74,7 +75,7 @@ function recordLogits(
 }
 
 /** The tokens of a head; `out` says where gradients go, if there is a backward pass. */
-export function headSource(gpu: Gpu, inputs: HeadInputs, out?: LinearGradients): TokenSource {
+export function headSource(gpu: Gpu, inputs: HeadInputs, out?: LinearGradients<AnyFloats>): TokenSource {
   const { head, list, vocab } = inputs;
   const { transform } = head;
   const tokens = list.rows.length;
@@ -108,7 +109,7 @@ export function headSource(gpu: Gpu, inputs: HeadInputs, out?: LinearGradients):
     },
 
     backward(commands, slopes, entropies) {
-      const gradients = out as LinearGradients;
+      const gradients = out as LinearGradients<AnyFloats>;
       const pass = { commands, gpu, inputs, tiles };
       const parts = openParts(pass, gradients, slopes);
       const range = commands.scratch(logitsBytes);

@@ -8,7 +8,7 @@ import type { AdamwHyper } from "../../train/adamw.ts";
 import type { AsyncBackend, CallOptions } from "../../types.ts";
 import { adamwOnGpu, type GpuAdamwState } from "./adamw.ts";
 import { createPool } from "./buffers.ts";
-import { lossOfHidden, lossOfLogits, pairLoss, sequenceLogps } from "./calls.ts";
+import { linearLoss, logitsLoss, pairLoss, sequenceLogps } from "./calls.ts";
 import { describeInfo, lostError, openDevice, readWebGpuOptions, type WebGpuOptions } from "./device.ts";
 import type { Gpu } from "./submit.ts";
 import type { GpuArray, GpuCalls } from "./types.ts";
@@ -92,8 +92,8 @@ export async function createWebGpu(given: WebGpuOptions = {}): Promise<WebGpuBac
 const run: Readonly<Record<CallName, (gpu: Gpu, input: never, options: object) => Promise<unknown>>> = {
   pairLoss,
   sequenceLogps,
-  logitsLoss: lossOfLogits,
-  linearLoss: lossOfHidden,
+  logitsLoss,
+  linearLoss,
 };
 
 const own = ["readback"];

@@ -1,47 +1,34 @@
-// The calls with tokens in one submission: from a source of tokens to sequences, the pair stage, and back to each token's slope.
-// Results stay on the GPU, or come back with it. Twin of src/calls/token-loss.ts.
+// What a call with tokens records: forward, pair stage, backward, in one submission. Its results stay on the GPU, or what comes of
+// tokens is read back. Twin of src/calls/token-loss.ts.
 
-import { runLater } from "../../calls/steps.ts";
-import { tokenLoss } from "../../calls/token-loss.ts";
-import type { PairEngine, TokenSums } from "../../engine.ts";
+import type { TokenPasses } from "../../calls/token-loss.ts";
+import type { EntropySlopes, TokenSums } from "../../engine.ts";
 import type { TokenList } from "../../inputs/tokens.ts";
 import { times } from "../../losses/factor.ts";
 import type { Plan, Term } from "../../plan/plan.ts";
-import type { LogitsLossOptions, PairLossResult, SequenceLogpsResult } from "../../types.ts";
 import type { Commands, Range } from "./commands.ts";
+import { METRICS_BYTES, type Outputs, pairRanges } from "./outputs.ts";
 import { RESULTS } from "./pairs.wgsl.ts";
 import { groupsOf } from "./prelude.wgsl.ts";
 import {
   type BatchParams,
-  METRICS_BYTES,
-  type Outputs,
-  packLengths,
-  pairRanges,
   recordPairStage,
-  uploadParams,
-} from "./resident.ts";
-import {
-  type ResidentJob,
-  type ResidentReference,
   recordReference,
   recordSequences,
   recordTokens,
+  type TokenJob,
   uploadLayout,
+  uploadParams,
 } from "./sequences.ts";
 import { tokenGradientsWgsl } from "./sequences.wgsl.ts";
 import { type Gpu, submit, submitLater } from "./submit.ts";
-import { unpackSums } from "./token-source.ts";
+import type { LossJob } from "./token-jobs.ts";
+import { packEntropies, packSlopes, packTokens, type TokenSource, unpackSums } from "./token-source.ts";
 import { type GpuPairLossResult, type GpuRange, type GpuSequenceLogpsResult, gpuMetrics } from "./types.ts";
 
-/** Of a loss. */
-export interface ResidentLossJob extends ResidentJob {
-  readonly plan: Plan;
-  readonly wpo: boolean;
-  readonly gradScale: number;
-  readonly reference: ResidentReference;
-}
+type Resident<T> = Omit<T, "destroy">;
 
-const paramsOf = ({ list, vocab, ldAlpha, statistics }: ResidentJob): BatchParams => ({
+const paramsOf = ({ list, vocab, ldAlpha, statistics }: TokenJob): BatchParams => ({
   pairs: list.pairs,
   tokens: list.rows.length,
   vocab,
@@ -57,11 +44,15 @@ const perTokenRanges = ({ buffer }: GpuRange, positions: number) => ({
   logsumexp: { buffer, offset: 4 * positions, size: 4 * positions },
 });
 
-const lengthsOf = (commands: Commands, { pairs, lengths }: TokenList): Range =>
-  commands.upload(packLengths(pairs, [lengths.subarray(0, pairs), lengths.subarray(pairs)]));
+// Chosen and rejected lengths, then weights of 1.
+function uploadLengths(commands: Commands, { pairs, lengths }: TokenList): Range {
+  const packed = new Float32Array(3 * pairs).fill(1);
+  packed.set(lengths);
+  return commands.upload(packed);
+}
 
-/** Forward only. */
-export function residentLogps(gpu: Gpu, job: ResidentJob, plan: Plan, outputs: Outputs): GpuSequenceLogpsResult {
+/** Log-probs that stay on the GPU; `plan` is that of a loss without a reference. */
+export function residentLogps(gpu: Gpu, job: TokenJob, plan: Plan, outputs: Outputs): Resident<GpuSequenceLogpsResult> {
   const { list, policy } = job;
   const { pairs, positions } = list;
   const perToken = outputs.make(8 * positions);
@@ -72,23 +63,23 @@ export function residentLogps(gpu: Gpu, job: ResidentJob, plan: Plan, outputs: O
     const layout = uploadLayout(commands, list);
     const sums = policy.forward(commands, recordTokens(commands, policy, job, metrics), job.statistics);
     const sequences = recordSequences(commands, job, layout, params, sums, perToken);
-    // The pair stage of a loss without a reference gives the log-probs in the order of the result.
+    // The inputs of the pair stage hold the log-probs in the order of the result.
     const stage = {
       plan,
       params,
       scale: 1 / pairs,
       likelihood: () => [0, 0, 0] as const,
-      lengths: lengthsOf(commands, list),
+      lengths: uploadLengths(commands, list),
       policy: sequences,
       reference: sequences,
       start: layout.start,
     };
     const { inputs } = recordPairStage(commands, stage, metrics);
     commands.copy({ ...inputs, offset: 8 * pairs, size: 8 * pairs }, logps);
-    // Loss and rewards are none here.
+    // There is no loss, and there are no rewards.
     commands.clear({ ...metrics, size: 4 * gpuMetrics.indexOf("logps/chosen") });
   });
-  return { logps, ...perTokenRanges(perToken, positions), metrics, done, destroy: outputs.destroy };
+  return { logps, ...perTokenRanges(perToken, positions), metrics, done };
 }
 
 /** Where the small results of a loss go. */
@@ -106,14 +97,14 @@ const bytesOfLoss = ({ pairs, positions }: TokenList): { [Name in keyof LossRang
   results: 4 * (RESULTS + 2) * pairs,
 });
 
-/** What the tokens of policy and reference came to. */
+/** The sums of the policy's tokens, and of the reference's. */
 interface LossSums {
   readonly policy: Range;
   readonly reference: Range | undefined;
 }
 
-/** Records forward, pair stage, backward: gradients go where the policy's source takes them. */
-function recordLoss(commands: Commands, job: ResidentLossJob, { perToken, metrics, results }: LossRanges): LossSums {
+/** Records forward, pair stage, backward; the policy's source knows where gradients go. */
+function recordLoss(commands: Commands, job: LossJob, { perToken, metrics, results }: LossRanges): LossSums {
   const { list, plan, gradScale, policy } = job;
   const { pairs } = list;
   const chosenTokens = list.start[pairs] as number;
@@ -134,7 +125,7 @@ function recordLoss(commands: Commands, job: ResidentLossJob, { perToken, metric
       const perSum = loss?.kind === "likelihood" ? loss.formula(1, chosenTokens)[0] : 0;
       return [0, 0, perSum] as const;
     },
-    lengths: lengthsOf(commands, list),
+    lengths: uploadLengths(commands, list),
     policy: recordSequences(commands, job, layout, params, sums, perToken),
     reference: reference.sequences,
     start: layout.start,
@@ -154,12 +145,24 @@ function recordLoss(commands: Commands, job: ResidentLossJob, { perToken, metric
   return { policy: sums, reference: reference.sums };
 }
 
-/** A loss that leaves its results on the GPU. */
+/** Of each token its sequence · 2, plus 1 if LD-DPO counts it in full. */
+function ownersOf({ pairs, start, rows }: TokenList): Uint32Array {
+  const owners = new Uint32Array(rows.length);
+  for (let r = 0; r < 2 * pairs; r++) {
+    const [from, to] = [start[r] as number, start[r + 1] as number];
+    const partner = r < pairs ? r + pairs : r - pairs;
+    const shorter = (start[partner + 1] as number) - (start[partner] as number);
+    for (let k = from; k < to; k++) owners[k] = 2 * r + Number(k - from < shorter);
+  }
+  return owners;
+}
+
+/** A loss whose results stay on the GPU. */
 export function residentLoss(
   gpu: Gpu,
-  job: ResidentLossJob,
+  job: LossJob,
   outputs: Outputs,
-): GpuPairLossResult & GpuSequenceLogpsResult {
+): Resident<GpuPairLossResult & GpuSequenceLogpsResult> {
   const { pairs, positions } = job.list;
   const bytes = bytesOfLoss(job.list);
   const [perToken, metrics] = [outputs.make(bytes.perToken), outputs.make(bytes.metrics)];
@@ -171,24 +174,18 @@ export function residentLoss(
     ...perTokenRanges(perToken, positions),
     metrics,
     done,
-    destroy: outputs.destroy,
   };
 }
 
 /**
- * A loss that comes back, in one submission. Tokens' gradients are taken from the pair stage there; what the result says of
- * tokens and pairs is formed here again, in float64, from the sums of the tokens.
+ * The passes of a loss that is read back, in one submission: the GPU takes tokens' gradients from its own pair stage, and what the
+ * result says of tokens and pairs is computed here from the sums of tokens, in float64.
  */
-export function lossInOne(
-  gpu: Gpu,
-  job: ResidentLossJob,
-  options: LogitsLossOptions,
-  pairEngine: PairEngine,
-): Promise<PairLossResult & SequenceLogpsResult> {
-  const { reference, list, plan } = job;
+export function passesInOne(gpu: Gpu, job: LossJob, signal: AbortSignal | undefined): TokenPasses {
+  const { reference, list } = job;
   let ofReference: ArrayBuffer | undefined;
-  const passes = {
-    read: (sums: TokenSums) =>
+  return {
+    read: (sums) =>
       submit(
         gpu,
         (commands) => {
@@ -204,26 +201,49 @@ export function lossInOne(
             ofReference = bytes.slice(0);
           });
         },
-        options.signal,
+        signal,
       ),
     readReference:
-      reference && "forward" in reference
-        ? (sums: TokenSums) => unpackSums(ofReference as ArrayBuffer, sums)
-        : undefined,
+      reference && "forward" in reference ? (sums) => unpackSums(ofReference as ArrayBuffer, sums) : undefined,
     gradient() {},
   };
-  const logps = reference && "logps" in reference ? reference.logps : undefined;
-  return runLater(tokenLoss({ pairs: pairEngine }, { ...job, reference: logps && { logps } }, passes, plan, options));
 }
 
-/** Of each token its sequence · 2, and 1 more where LD-DPO counts it in full. */
-function ownersOf({ pairs, start, rows }: TokenList): Uint32Array {
-  const owners = new Uint32Array(rows.length);
-  for (let r = 0; r < 2 * pairs; r++) {
-    const [from, to] = [start[r] as number, start[r + 1] as number];
-    const partner = r < pairs ? r + pairs : r - pairs;
-    const shorter = (start[partner + 1] as number) - (start[partner] as number);
-    for (let k = from; k < to; k++) owners[k] = 2 * r + Number(k - from < shorter);
-  }
-  return owners;
+/** The passes of a loss whose pair stage runs on the CPU, a submission each: sums of tokens come back, slopes are uploaded. */
+export function passesApart(gpu: Gpu, job: LossJob, signal: AbortSignal | undefined): TokenPasses {
+  const { policy, reference, list } = job;
+  return {
+    read: (sums) => readTokens(gpu, policy, list, sums, signal),
+    readReference:
+      reference && "forward" in reference ? (sums) => readTokens(gpu, reference, list, sums, signal) : undefined,
+    gradient: (g: Float64Array, sums: TokenSums, entropy?: EntropySlopes) =>
+      submit(
+        gpu,
+        (commands) => {
+          const slopes = commands.upload(packSlopes(policy, list.targets, g, sums, entropy));
+          policy.backward(commands, slopes, entropy && commands.upload(packEntropies(policy, entropy)));
+        },
+        signal,
+      ),
+  };
+}
+
+/** The forward pass of one source, read back. */
+export async function readTokens(
+  gpu: Gpu,
+  source: TokenSource,
+  { targets }: TokenList,
+  sums: TokenSums,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (targets.length === 0) return;
+  await submit(
+    gpu,
+    (commands) => {
+      const tokens = commands.upload(packTokens(source, targets));
+      const range = source.forward(commands, tokens, sums.statistics !== undefined);
+      commands.read(range, (bytes) => unpackSums(bytes, sums));
+    },
+    signal,
+  );
 }

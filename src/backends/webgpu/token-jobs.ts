@@ -1,0 +1,150 @@
+// Calls with tokens, checked and opened: where their tokens come from on the GPU, and where their gradients go.
+
+import type { AnyFloats, ArrayReader } from "../../inputs/floats.ts";
+import { type AnyLinearBatch, checkLinear, type LinearJob } from "../../inputs/linear.ts";
+import { type AnyLogitsBatch, checkLogits, checkLogitsLoss, type LogitsLossJob } from "../../inputs/logits.ts";
+import type { Outs } from "../../inputs/token-results.ts";
+import type { TokenList } from "../../inputs/tokens.ts";
+import type { Plan } from "../../plan/plan.ts";
+import type { LinearLossOptions, LogitsLossOptions, PackedTokens, SequenceLogpsOptions } from "../../types.ts";
+import { isGpuArray, plainRangeOf } from "./device-arrays.ts";
+import { type DeviceRows, toDeviceRows, toGradientRows } from "./device-rows.ts";
+import { checkHead, headSource } from "./head.ts";
+import { rowsSource } from "./rows.ts";
+import type { DeviceIds, ReferenceSource, TokenJob } from "./sequences.ts";
+import type { Gpu } from "./submit.ts";
+import type { TokenSource } from "./token-source.ts";
+
+/** The options of the calls with tokens and a loss. */
+export type LossOptions = Omit<LogitsLossOptions & LinearLossOptions, "out"> & { readonly out?: object | undefined };
+
+/** A loss as it can be recorded. */
+export interface LossJob extends TokenJob {
+  readonly plan: Plan;
+  readonly wpo: boolean;
+  readonly gradScale: number;
+  readonly reference: ReferenceSource;
+}
+
+/** An opened call. */
+export interface OpenCall<Job> {
+  readonly job: Job;
+  /** Where results go that the caller names. */
+  readonly outs: Outs;
+  /** Returns what the call borrowed, once it is submitted or has failed. */
+  release(): void;
+}
+
+/** An opened loss, and its gradients by name: as shaders see them, and as a result names them. */
+export interface OpenLoss extends OpenCall<LossJob> {
+  readonly gradients: Readonly<Record<string, AnyFloats>>;
+  readonly results: Readonly<Record<string, unknown>>;
+}
+
+/** Ids that lie on the GPU; they were checked with the rest of the tokens. */
+function deviceIdsOf(tokens: object, { positions }: TokenList): DeviceIds | undefined {
+  const isPacked = (tokens as Partial<PackedTokens>).offsets !== undefined;
+  const name = isPacked ? "targets" : "inputIds";
+  const ids = (tokens as Record<string, unknown>)[name];
+  if (!isGpuArray(ids)) return undefined;
+  const range = { ...plainRangeOf(ids, `tokens.${name}`, "COPY_SRC", 4 * positions), size: 4 * positions };
+  // In padded rows position t predicts token t + 1.
+  return { range, positions: ({ rows }) => Uint32Array.from(rows, (row, k) => (isPacked ? k : row + 1)) };
+}
+
+/** Borrows the buffers of one call; if `open` fails they go back at once. */
+function borrowing<T>(
+  gpu: Gpu,
+  open: (borrow: (floats: AnyFloats, width: number) => DeviceRows, keep: (rows: DeviceRows) => void) => T,
+) {
+  const borrowed: DeviceRows[] = [];
+  const release = (): void => {
+    for (const { release } of borrowed) release();
+  };
+  const borrow = (floats: AnyFloats, width: number): DeviceRows => {
+    const rows = toDeviceRows(gpu, floats, width);
+    borrowed.push(rows);
+    return rows;
+  };
+  try {
+    return { ...open(borrow, (rows) => borrowed.push(rows)), release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** Checks and opens sequenceLogps. Throws    as every backend's checks; BackendError for a row that is too long */
+export function openLogps(
+  gpu: Gpu,
+  reader: ArrayReader<AnyFloats>,
+  batch: AnyLogitsBatch,
+  options: SequenceLogpsOptions,
+): OpenCall<TokenJob> {
+  const outs = checkLogits(reader, batch, options);
+  const { list, vocab, logits, transform, ldAlpha } = outs;
+  return borrowing(gpu, (borrow) => {
+    const policy = rowsSource(gpu, { ...list, vocab, transform, logits: borrow(logits, vocab) });
+    const statistics = options.metrics === "full";
+    return { job: { list, vocab, ldAlpha, statistics, ids: deviceIdsOf(batch.tokens, list), policy }, outs };
+  });
+}
+
+/** What opens a loss. */
+interface LossCall<Batch> {
+  readonly gpu: Gpu;
+  readonly reader: ArrayReader<AnyFloats>;
+  readonly batch: Batch;
+  readonly plan: Plan;
+  readonly options: LossOptions;
+}
+
+function lossJobOf(
+  { gpu, batch, plan, options }: LossCall<AnyLogitsBatch | AnyLinearBatch>,
+  { list, vocab, ldAlpha, wpo, reference }: LogitsLossJob<AnyFloats> | LinearJob<AnyFloats>,
+  policy: TokenSource,
+  borrow: (floats: AnyFloats, width: number) => DeviceRows,
+): LossJob {
+  const sourceOf = (): ReferenceSource => {
+    if (!reference || "logps" in reference) return reference;
+    if ("logits" in reference) {
+      const { logits, transform } = reference;
+      return rowsSource(gpu, { ...list, vocab, transform, logits: borrow(logits, vocab) });
+    }
+    checkHead(gpu, { ...reference, list, vocab });
+    return headSource(gpu, { ...reference, list, vocab });
+  };
+  const { gradScale = 1, metrics } = options;
+  const statistics = wpo || metrics === "full";
+  const ids = deviceIdsOf(batch.tokens, list);
+  return { plan, list, vocab, ldAlpha, wpo, gradScale, statistics, ids, policy, reference: sourceOf() };
+}
+
+function openLogits(call: LossCall<AnyLogitsBatch>): OpenLoss {
+  const { gpu, reader, batch, plan, options } = call;
+  const checked = checkLogitsLoss(reader, batch, plan, options);
+  const { list, vocab, logits, transform, gradient, gradLogits } = checked;
+  return borrowing(gpu, (borrow, keep) => {
+    const from = borrow(logits, vocab);
+    const to = toGradientRows(gpu, logits, from, gradient, vocab);
+    keep(to.gradient);
+    const job = lossJobOf(call, checked, rowsSource(gpu, { ...list, vocab, transform, logits: from, ...to }), borrow);
+    return { job, gradients: { gradLogits: gradient }, results: { gradLogits }, outs: checked };
+  });
+}
+
+function openHead(call: LossCall<AnyLinearBatch>): OpenLoss {
+  const { gpu, reader, batch, plan, options } = call;
+  const checked = checkLinear(reader, batch, plan, options);
+  const { head, list, vocab, gradients, results, accumulate } = checked;
+  checkHead(gpu, { head, list, vocab });
+  const { gradHidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;
+  const out = { hidden: gradHidden as AnyFloats, weight, bias, a, b, accumulate };
+  return borrowing(gpu, (borrow) => {
+    const job = lossJobOf(call, checked, headSource(gpu, { head, list, vocab }, out), borrow);
+    return { job, gradients, results, outs: checked };
+  });
+}
+
+/** Checks and opens a loss. Throws    as every backend's checks; BackendError for a row or a head that is too long */
+export const openers = { logitsLoss: openLogits, linearLoss: openHead };
