@@ -2,9 +2,10 @@
 
 import { BackendError, KindError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
+import { kernelOf } from "../plan/kernel-of.ts";
 import type { Plan } from "../plan/plan.ts";
 import { builtInBytes, hasRelaxedSimd, type KernelExports, readSource, type WasmSource } from "./load.ts";
-import { kernelOf, pairBytes, pairEngine } from "./pairs.ts";
+import { pairBytes, pairEngine } from "./pairs.ts";
 import { rowBytes, rowEngine } from "./rows.ts";
 import { createSorter } from "./sort.ts";
 

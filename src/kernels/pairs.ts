@@ -1,15 +1,15 @@
 // pairLoss on the SIMD kernels, a piece of the batch at a time: inputs are staged, each term's kernel runs, terms are added.
 
-import { divergedParams } from "../backends/js/diverged.ts";
 import { lengthOf, offsetOf, overlap } from "../checks/views.ts";
 import type { PairEngine } from "../engine.ts";
 import type { PairSums } from "../inputs/pair-sums.ts";
 import { type PairJob, type Scan, scanValues } from "../inputs/pairs.ts";
 import { times } from "../losses/factor.ts";
-import { lossTable } from "../losses/index.ts";
-import { type LossRecord, pairColumns, pairResults } from "../losses/kinds.ts";
+import { pairColumns, pairResults } from "../losses/kinds.ts";
 import { arrayKind } from "../messages.ts";
 import { type KernelName, kernelConstants } from "../plan/constants.gen.ts";
+import { divergedParams } from "../plan/diverged.ts";
+import { kernelOf } from "../plan/kernel-of.ts";
 import type { Term } from "../plan/plan.ts";
 import type { LengthArray } from "../types.ts";
 import type { KernelExports } from "./load.ts";
@@ -38,19 +38,6 @@ const SUMS_BYTES = 64;
 
 /** The memory that pairLoss needs, whatever the batch. */
 export const pairBytes = stagingBytes(slots.length) + CONSTANTS_BYTES + SUMS_BYTES;
-
-// Kernels by the function they were printed from: a loss of the user's with a known name is still another loss. AOT has
-// that of the margin loss it sorts around.
-const kernelsByFormula = new Map<unknown, { name: KernelName; perToken: boolean }>();
-for (const { id, formula, perToken, batch } of Object.values(lossTable)) {
-  if (batch === undefined) kernelsByFormula.set(formula, { name: `pair_${id}` as KernelName, perToken });
-}
-
-/** The kernel that computes a loss, if it is built in. */
-export function kernelOf({ formula, perToken }: LossRecord): KernelName | undefined {
-  const kernel = kernelsByFormula.get(formula);
-  return kernel?.perToken === perToken ? kernel.name : undefined;
-}
 
 /** Where a piece of the batch lies: addresses, as the losses see it. */
 interface Piece {

@@ -1,13 +1,13 @@
 // AOT on the kernels: sorting couples the whole batch, so it has an instance and a memory of its own.
 
-import { sortKeys } from "../backends/js/js.ts";
+import { sortKeys } from "../cpu/evaluate.ts";
 import type { PairJob } from "../inputs/pairs.ts";
 import { isSorting } from "../losses/kinds.ts";
 import { kernelConstants } from "../plan/constants.gen.ts";
+import { kernelOf } from "../plan/kernel-of.ts";
 import type { Term } from "../plan/plan.ts";
 import { growing, layOut } from "./growing-memory.ts";
 import type { KernelExports } from "./load.ts";
-import { kernelOf } from "./pairs.ts";
 
 /** Losses by rank, gradients by pair: views that hold until the next call. */
 export type Sorted = readonly [losses: Float32Array, gradChosen: Float32Array, gradRejected: Float32Array];

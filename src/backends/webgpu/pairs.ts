@@ -1,14 +1,14 @@
 // The pair stage on the GPU: log-ratios in, losses and gradients out, in one submission.
 
+import { sortKeys } from "../../cpu/evaluate.ts";
 import type { PairSums } from "../../inputs/pair-sums.ts";
 import type { PairJob } from "../../inputs/pairs.ts";
-import { kernelOf } from "../../kernels/pairs.ts";
 import { times } from "../../losses/factor.ts";
 import { type KernelName, kernelConstants } from "../../plan/constants.gen.ts";
+import { divergedParams } from "../../plan/diverged.ts";
+import { kernelOf } from "../../plan/kernel-of.ts";
 import type { Plan, Term } from "../../plan/plan.ts";
 import type { LengthArray } from "../../types.ts";
-import { divergedParams } from "../js/diverged.ts";
-import { sortKeys } from "../js/js.ts";
 import { type Commands, packParams, type Range } from "./commands.ts";
 import { type Field, isSorted, pairFields, pairsWgsl, RESULTS } from "./pairs.wgsl.ts";
 import { groupsOf } from "./prelude.wgsl.ts";

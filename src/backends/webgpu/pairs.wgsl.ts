@@ -1,9 +1,9 @@
 // The pair stage as one shader per list of losses: all terms of a pair in one invocation, inputs read once, results written
 // once. The functions are those of losses.gen.ts.
 
-import { kernelOf } from "../../kernels/pairs.ts";
 import { isSorting, pairColumns, pairResults } from "../../losses/kinds.ts";
 import { kernelConstants } from "../../plan/constants.gen.ts";
+import { kernelOf } from "../../plan/kernel-of.ts";
 import type { Plan, Term } from "../../plan/plan.ts";
 import { lossesWgsl } from "./losses.gen.ts";
 import { mathWgsl } from "./math.wgsl.ts";

@@ -1,8 +1,8 @@
 // AOT's sort on the GPU: a bitonic network over (key, index). With the index as tie-break the order is that of a stable sort, on
 // every GPU. Keys are compared as integers in the order of the floats, so that NaN comes last without being compared.
 
-import { kernelOf } from "../../kernels/pairs.ts";
 import { type KernelName, kernelConstants } from "../../plan/constants.gen.ts";
+import { kernelOf } from "../../plan/kernel-of.ts";
 import type { Term } from "../../plan/plan.ts";
 import { type Commands, packParams, type Range, within } from "./commands.ts";
 import { mathWgsl } from "./math.wgsl.ts";

@@ -1,8 +1,8 @@
 // Which units margins under an f-divergence are kept in between their kernel and the loss's, so that a product of numbers
 // beyond float32 comes out where it lies within.
 
-import type { LossRecord } from "../../losses/kinds.ts";
-import type { Term } from "../../plan/plan.ts";
+import type { LossRecord } from "../losses/kinds.ts";
+import type { Term } from "./plan.ts";
 
 /** Hyperparameters of the loss's kernel, after `gradScale`, and of the divergence's. */
 export interface DivergedParams {

@@ -1,0 +1,163 @@
+// The pair stage by the definitions as they are written, in float64: the js backend, and losses that have no kernel or shader.
+
+import { setNumbers } from "../checks/views.ts";
+import type { PairSums } from "../inputs/pair-sums.ts";
+import type { PairJob } from "../inputs/pairs.ts";
+import { times } from "../losses/factor.ts";
+import { type Coupling, type LossRecord, type PairResult, pairResults } from "../losses/kinds.ts";
+import { functionOf, isOwn } from "../losses/own.ts";
+import { margins, reverseKl } from "../plan/divergences.ts";
+import type { Term } from "../plan/plan.ts";
+
+type Triple = readonly [number, number, number];
+type MarginRecord = Extract<LossRecord, { kind: "margin" }>;
+
+// Loss and derivatives of pair i, before weights and scale.
+type Evaluate = (i: number, a: number, c: number, chosenLength: number, rejectedLength: number) => Triple;
+
+/** Fills the buffers of a job. */
+export function computePairs(job: PairJob, sums: PairSums): void {
+  if (!job.plan.terms.some(({ loss }) => isOwn(loss))) {
+    computeEach(job, sums);
+    return;
+  }
+  // A function of the user's may throw at any pair, and nothing may be written then.
+  const fresh = pairResults.map((name) => [name, job[name] && new Float32Array(job.pairs)] as const);
+  const results = Object.fromEntries(fresh) as Pick<PairJob, PairResult>;
+  computeEach({ ...job, ...results }, sums);
+  for (const [name, values] of fresh) if (values) setNumbers(job[name] as Float32Array, values, 0);
+}
+
+function computeEach(job: PairJob, sums: PairSums): void {
+  const { plan, pairs, scale, pairWeights, hasEmpty, chosenLengths, rejectedLengths } = job;
+  const { policyChosen, policyRejected, referenceChosen, referenceRejected } = job;
+  const { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
+  const evaluate = plan.terms.map((term, at) => evaluator(term, at, job));
+  for (let i = 0; i < pairs; i++) {
+    const pc = policyChosen[i] as number;
+    const pr = policyRejected[i] as number;
+    const rc = referenceChosen ? (referenceChosen[i] as number) : 0;
+    const rr = referenceRejected ? (referenceRejected[i] as number) : 0;
+    const nw = chosenLengths ? (chosenLengths[i] as number) : 1;
+    const nl = rejectedLengths ? (rejectedLengths[i] as number) : 1;
+    const pairWeight = pairWeights ? (pairWeights[i] as number) : 1;
+    let [loss, da, dc] = [0, 0, 0];
+    for (let j = 0; j < evaluate.length; j++) {
+      const { weight, loss: definition } = plan.terms[j] as Term;
+      const a = plan.referenceFree ? pc : pc - rc;
+      const c = plan.referenceFree ? pr : pr - rr;
+      const [l, la, lc] = (evaluate[j] as Evaluate)(i, a, c, nw, nl);
+      // The slope of a likelihood bears the weights of all pairs already.
+      const ofPair = definition.batch === "likelihood" ? 1 : pairWeight;
+      loss += times(weight, times(pairWeight, l));
+      da += times(weight, times(ofPair, la));
+      dc += times(weight, times(ofPair, lc));
+    }
+    losses[i] = loss;
+    gradChosen[i] = hasEmpty && nw === 0 ? 0 : times(scale, da);
+    gradRejected[i] = hasEmpty && nl === 0 ? 0 : times(scale, dc);
+    if (chosenRewards) chosenRewards[i] = plan.beta * (pc - rc);
+    if (rejectedRewards) rejectedRewards[i] = plan.beta * (pr - rr);
+    sums.losses += loss;
+    sums.policyChosen += pc;
+    sums.policyRejected += pr;
+    sums.chosenRatio += pc - rc;
+    sums.rejectedRatio += pr - rr;
+    sums.wins += pc - rc > pr - rr ? 1 : 0;
+  }
+}
+
+function evaluator(term: Term, at: number, job: PairJob): Evaluate {
+  const { loss } = term;
+  if (loss.kind === "likelihood") {
+    const [value, slope] = job.likelihood(at);
+    return (i) => {
+      const logp = job.policyChosen[i] as number;
+      return [value, Number.isNaN(logp) ? logp : slope * job.pairs, 0];
+    };
+  }
+  if (loss.kind === "pair") {
+    const [p0, p1, p2, p3] = four(term.params);
+    const pair = functionOf(loss);
+    return (_i, a, c) => withNaN(pair(a, c, p0, p1, p2, p3));
+  }
+  return loss.batch ? sortedEvaluator(loss, term, job) : marginEvaluator(loss, term);
+}
+
+function marginEvaluator(loss: MarginRecord, { params, divergence }: Term): Evaluate {
+  const [p0, p1, p2, p3] = four(params);
+  const { perToken } = loss;
+  const margin = functionOf(loss);
+  if (!divergence && !perToken) {
+    return (_i, a, c) => {
+      const [value, slope] = margin(a - c, p0, p1, p2, p3);
+      return withNaN([value, slope, -slope]);
+    };
+  }
+  const form = divergence ? margins[divergence.id] : reverseKl;
+  const [k, cap] = divergence?.constants ?? [];
+  return (_i, a, c, chosenLength, rejectedLength) => {
+    const [d, da, dc] = form(a, c, perToken ? chosenLength : 1, perToken ? rejectedLength : 1, k ?? 0, cap ?? 0, 1, 1);
+    const [value, slope] = margin(d, p0, p1, p2, p3);
+    return withNaN([value, chain(slope, da), chain(slope, dc)]);
+  };
+}
+
+// The chain rule: either factor switches it off.
+const chain = (slope: number, inner: number): number => (inner === 0 ? 0 : times(slope, inner));
+
+// AOT: margins between sorted vectors; losses stay by rank, gradients go back through the sort.
+function sortedEvaluator(loss: MarginRecord, term: Term, job: PairJob): Evaluate {
+  const { batch } = loss;
+  const margin = functionOf(loss);
+  const [p0, p1, p2, p3] = four(term.params);
+  const [u, v] = sortKeys(batch, job);
+  const uOrder = argsort(u);
+  const vOrder = argsort(v);
+  const values = new Float64Array(job.pairs);
+  const da = new Float64Array(job.pairs);
+  const dc = new Float64Array(job.pairs);
+  for (let k = 0; k < job.pairs; k++) {
+    const i = uOrder[k] as number;
+    const j = vOrder[k] as number;
+    const [value, slope] = margin((u[i] as number) - (v[j] as number), p0, p1, p2, p3);
+    values[k] = value;
+    da[i] = slope;
+    dc[batch === "margins" ? i : j] = -slope;
+  }
+  return (i) => [values[i] as number, da[i] as number, dc[i] as number];
+}
+
+/** The two vectors that AOT sorts: policy and reference margins, or chosen and rejected log-ratios. In float64. */
+export function sortKeys(batch: Coupling | undefined, job: PairJob, u = new Float64Array(job.pairs), v = u.slice()) {
+  const { policyChosen, policyRejected, plan } = job;
+  const referenceChosen = plan.referenceFree ? undefined : job.referenceChosen;
+  const referenceRejected = plan.referenceFree ? undefined : job.referenceRejected;
+  for (let i = 0; i < job.pairs; i++) {
+    const pc = policyChosen[i] as number;
+    const pr = policyRejected[i] as number;
+    const rc = referenceChosen ? (referenceChosen[i] as number) : 0;
+    const rr = referenceRejected ? (referenceRejected[i] as number) : 0;
+    u[i] = batch === "margins" ? pc - pr : pc - rc;
+    v[i] = batch === "margins" ? rc - rr : pr - rr;
+  }
+  return [u, v] as const;
+}
+
+// Stable, NaN last: the order of assembly/sort.ts.
+function argsort(keys: Float64Array): Uint32Array {
+  const compare = (i: number, j: number): number => {
+    const x = keys[i] as number;
+    const y = keys[j] as number;
+    return x < y ? -1 : x > y ? 1 : Number(Number.isNaN(x)) - Number(Number.isNaN(y)) || i - j;
+  };
+  return Uint32Array.from(keys, (_, i) => i).sort(compare);
+}
+
+// A NaN loss has NaN gradients, also where a formula's derivative does not look at the NaN: api, §5.
+function withNaN(result: Triple): Triple {
+  return Number.isNaN(result[0]) ? [Number.NaN, Number.NaN, Number.NaN] : result;
+}
+
+// Spread into the call they would make an array per pair; defineLoss takes no more.
+const four = ([p0 = 0, p1 = 0, p2 = 0, p3 = 0]: readonly number[]) => [p0, p1, p2, p3] as const;

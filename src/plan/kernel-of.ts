@@ -1,0 +1,18 @@
+// Which kernel, or shader function, computes a loss.
+
+import { lossTable } from "../losses/index.ts";
+import type { LossRecord } from "../losses/kinds.ts";
+import type { KernelName } from "./constants.gen.ts";
+
+// Kernels by the function they were printed from: a loss of the user's with a known name is still another loss. AOT has
+// that of the margin loss it sorts around.
+const kernelsByFormula = new Map<unknown, { name: KernelName; perToken: boolean }>();
+for (const { id, formula, perToken, batch } of Object.values(lossTable)) {
+  if (batch === undefined) kernelsByFormula.set(formula, { name: `pair_${id}` as KernelName, perToken });
+}
+
+/** The kernel that computes a loss, if it is built in. */
+export function kernelOf({ formula, perToken }: LossRecord): KernelName | undefined {
+  const kernel = kernelsByFormula.get(formula);
+  return kernel?.perToken === perToken ? kernel.name : undefined;
+}
