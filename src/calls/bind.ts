@@ -2,6 +2,7 @@
 // return; one that computes elsewhere to calls that promise, in order where they update the same running mean.
 
 import { typedError } from "../checks/memory.ts";
+import { copyRecord } from "../checks/record.ts";
 import type { Engine } from "../engine.ts";
 import { BackendError } from "../errors.ts";
 import { readLinearBatch } from "../inputs/linear.ts";
@@ -103,7 +104,9 @@ export function bindLater({ arrays, run, end, read = readAsCalls }: Remote) {
   /** What it is given is read as the call comes in, whatever becomes of it while the call waits. */
   const enter = async (name: CallName, given: unknown, all: unknown): Promise<unknown> => {
     live(name);
-    const [input, options] = read(name, given, all);
+    const [input, options] = read(name, given, all) as [object, CallOptions & { out?: object }];
+    // Its arrays are looked at again while the call runs.
+    if (options.out !== undefined) options.out = copyRecord(options.out, "out");
     if (options.signal !== undefined) checkSignal(options.signal);
     return inOrder(options, async () => {
       // It may have waited for another call that updates the same running mean.

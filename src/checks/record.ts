@@ -45,7 +45,9 @@ export function recordOf<T extends object>(
       if (!isRecord(given)) throw notRecord;
       record = pick(given as T);
       others = othersOf?.(record);
-      if (others) for (const name of others) record[name as keyof T] = (given as T)[name as keyof T];
+      for (const name of others ?? none) {
+        if (!Object.hasOwn(record, name)) record[name as keyof T] = (given as T)[name as keyof T];
+      }
       unknown = findUnknown(given, names, others);
     } catch (cause) {
       throw unreadable(words, given, cause);
@@ -70,6 +72,7 @@ export function copyRecord(given: unknown, what: string): Record<string, unknown
 }
 
 const notRecord = {};
+const none: readonly string[] = [];
 
 function unreadable({ what, expected = "an object" }: RecordWords, given: unknown, cause: unknown): Error {
   if (cause instanceof DpoError) return cause;

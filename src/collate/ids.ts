@@ -45,8 +45,11 @@ function readIds(example: object, side: Side, where: string): Int32Array {
 }
 
 function firstOf(fields: Readonly<Record<string, unknown>>, names: readonly string[]): [name: string, value: unknown] {
-  const name = names.find((one) => fields[one] !== undefined) ?? names.at(-1) ?? "";
-  return [name, fields[name]];
+  for (const name of names) {
+    const value = fields[name];
+    if (value !== undefined) return [name, value];
+  }
+  return [names.at(-1) ?? "", undefined];
 }
 
 /** The ids in a list, a tensor, or a tokenizer's `{ input_ids, attention_mask }`, and its mask. */

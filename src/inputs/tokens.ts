@@ -4,7 +4,7 @@ import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { recordOf } from "../checks/record.ts";
 import { bufferOf, lengthOf, refuseStray } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
-import { arrayKind, kindOf } from "../messages.ts";
+import { arrayKind, isRecord, kindOf } from "../messages.ts";
 import type { FloatArray, Ids, Mask, PackedTokens, Tokens } from "../types.ts";
 import type { AnyFloats, ArrayReader } from "./floats.ts";
 
@@ -27,29 +27,33 @@ const idKinds = ["Int32Array", "BigInt64Array"];
 const maskKinds = ["Uint8Array", ...idKinds];
 
 // attentionMask is the model's: `collate` gives it with the rest of a padded batch.
+// The offsets say which layout it is, so they are read before the rest.
+const unread = new Int32Array(0);
+
 const readPadded = recordOf(
   { what: "tokens", field: "a part of padded tokens", prefix: "tokens.", synonyms: lossSynonyms },
   (given: Tokens & { attentionMask?: unknown; offsets?: undefined }) => {
-    const { pairs, length, inputIds, completionMask, attentionMask, offsets } = given;
-    return { pairs, length, inputIds, completionMask, attentionMask, offsets };
+    const { pairs, length, inputIds, completionMask, attentionMask } = given;
+    return { pairs, length, inputIds, completionMask, attentionMask, offsets: undefined };
   },
 );
 
 const readPacked = recordOf(
   { what: "tokens", field: "a part of packed tokens", prefix: "tokens.", synonyms: lossSynonyms },
-  ({ pairs, offsets, targets, lengths }: PackedTokens): PackedTokens => ({ pairs, offsets, targets, lengths }),
+  ({ pairs, targets, lengths }: PackedTokens): PackedTokens => ({ pairs, offsets: unread, targets, lengths }),
 );
 
 /** A batch of tokens, read once. Throws    KindError; ParamError for names that are none of its layout */
 export function readTokens(tokens: unknown): Tokens | PackedTokens {
-  return hasOffsets(tokens) ? readPacked(tokens) : readPadded(tokens);
+  const offsets = offsetsOf(tokens);
+  return offsets === undefined ? readPadded(tokens) : { ...readPacked(tokens), offsets };
 }
 
-function hasOffsets(tokens: unknown): boolean {
+function offsetsOf(tokens: unknown): Ids | undefined {
   try {
-    return typeof tokens === "object" && tokens !== null && "offsets" in tokens && tokens.offsets !== undefined;
-  } catch {
-    return false;
+    return isRecord(tokens) ? (tokens as Partial<PackedTokens>).offsets : undefined;
+  } catch (cause) {
+    throw new KindError("tokens: expected an object that can be read, got one that throws", { cause });
   }
 }
 

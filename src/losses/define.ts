@@ -3,7 +3,7 @@
 
 import { copyRecord, recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
-import { shown } from "../messages.ts";
+import { isRecord, shown } from "../messages.ts";
 import { describeLoss, kindOfLoss, type LossRecord } from "./kinds.ts";
 import { inRange, type Param, rangeText } from "./ranges.ts";
 
@@ -51,7 +51,7 @@ export type Loss = MarginLoss | PairLoss | LikelihoodLoss;
 const MOST_PARAMS = 4;
 
 /** Whether a value has the parts of a loss. */
-export function isLoss(value: unknown): value is Loss {
+function isLoss(value: unknown): value is Loss {
   if (typeof value !== "object" || value === null) return false;
   const { id, params } = value as Record<string, unknown>;
   const kind = kindOfLoss(value);
@@ -89,7 +89,11 @@ const defined = new WeakMap<object, LossRecord>();
 export const isSettled = (value: unknown): value is Loss => defined.has(value as object);
 
 /** A loss as it will be used: one that was not made by `defineLoss` goes through it. Other values come back as they are. */
-export const settleLoss = <T>(value: T): T => (isLoss(value) && !defined.has(value) ? defineLoss(value) : value);
+export function settleLoss<T>(value: T): T | Loss {
+  if (!isRecord(value) || defined.has(value)) return value;
+  const loss = present(readLoss(value));
+  return isLoss(loss) ? settle(loss) : value;
+}
 
 /** The record of a loss. */
 export const recordOfLoss = (loss: Loss): LossRecord =>
@@ -121,6 +125,11 @@ export const recordOfLoss = (loss: Loss): LossRecord =>
 export function defineLoss<const L extends Loss>(given: L): L {
   const loss = present(readLoss(given));
   if (!isLoss(loss)) throw new KindError(`loss: expected ${parts}, got something else`);
+  return settle(loss) as L;
+}
+
+/** Checks the parts of a loss, once they are read, and freezes them. */
+function settle(loss: Loss): Loss {
   const { id } = loss;
   const params = Object.entries(copyRecord(loss.params, "loss.params")).map(
     ([name, param]) => [name, present(readParam(param))] as const,
@@ -138,7 +147,7 @@ export function defineLoss<const L extends Loss>(given: L): L {
     throw new ParamError("out-of-range", `${id}.params.${name}.default: ${expected}`);
   }
   // A copy: what was checked stays so, whatever becomes of the object given.
-  const frozen = Object.freeze({ ...loss, params: Object.freeze(Object.fromEntries(params)) }) as unknown as L;
+  const frozen = Object.freeze({ ...loss, params: Object.freeze(Object.fromEntries(params)) }) as unknown as Loss;
   defined.set(frozen, describeLoss(frozen));
   return frozen;
 }

@@ -29,7 +29,7 @@ export interface Fuzzed {
   readonly wrong: readonly string[];
 }
 
-interface Node {
+export interface Node {
   readonly holder: Record<string, unknown>;
   readonly key: string;
   readonly path: string;
@@ -44,7 +44,7 @@ const isHolder = (value: unknown): value is Record<string, unknown> => {
 };
 
 // Getters are not asked: they were put there for the call.
-function* nodesOf(holder: Record<string, unknown>, prefix = "", depth = 0): Generator<Node> {
+export function* nodesOf(holder: Record<string, unknown>, prefix = "", depth = 0): Generator<Node> {
   for (const key of Object.keys(holder).slice(0, 20)) {
     const { get, value } = Object.getOwnPropertyDescriptor(holder, key) as PropertyDescriptor;
     if (get) continue;
@@ -57,7 +57,7 @@ function* nodesOf(holder: Record<string, unknown>, prefix = "", depth = 0): Gene
 const GUARD = 3;
 
 /** The arguments with every array between guards, in a buffer of its own; those that were one stay one. */
-function guarded(args: unknown[]): Map<string, Typed> {
+export function guardArrays(args: unknown[]): Map<string, Typed> {
   const moved = new Map<Typed, Typed>();
   const arrays = new Map<string, Typed>();
   for (const { holder, key, path } of nodesOf(args as never)) {
@@ -87,9 +87,7 @@ const show = (value: unknown): string => {
 
 /** The bits of a result: of numbers, arrays and what holds them. */
 export function bitsOf(value: unknown, depth = 0): string {
-  if (ArrayBuffer.isView(value)) {
-    return Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength).toString("base64");
-  }
+  if (ArrayBuffer.isView(value)) return Buffer.from(bytesOf(value)).toString("base64");
   if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
   if (typeof value !== "object" || value === null || depth > 4) return typeof value === "function" ? "" : String(value);
   return Object.entries(value)
@@ -258,7 +256,7 @@ export async function fuzz(
     random();
     const call = calls[Math.floor(random() * calls.length)] as SoundCall;
     const args = call.make();
-    const arrays = guarded(args);
+    const arrays = guardArrays(args);
     const originals = args.slice();
     const all = [...arrays.values()];
     inHeld.fill(0);
