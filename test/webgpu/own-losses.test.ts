@@ -9,7 +9,7 @@ import { layouts, randomLogits } from "../support/logits.ts";
 import { randomPairs } from "../support/pairs.ts";
 
 const js = createJs();
-const words = { title: "squared", paper: "none", note: "A loss of the user's own." };
+const words = { title: "squared" };
 const params = { beta: { default: 0.1, min: 0, max: 10 } };
 const squared = defineLoss({
   ...words,
@@ -71,7 +71,7 @@ onDawn("losses of one's own on WebGPU", () => {
     const options = { lossType: squared, readback: false } as const;
     for (const call of [gpu.pairLoss(randomPairs(5, 1), options), gpu.logitsLoss(batch, options)]) {
       await expect(call).rejects.toBeInstanceOf(BackendError);
-      await expect(call).rejects.toThrow("squared: a loss of one's own has no shader");
+      await expect(call).rejects.toThrow("squared: a loss of your own has no shader");
     }
   });
 });

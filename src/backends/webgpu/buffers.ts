@@ -1,27 +1,27 @@
-// Buffers that calls borrow: kept by size, so that a training loop makes none after its first step.
+// A pool of buffers, kept by size, so that a training loop creates none after its first step.
 
 import { BackendError } from "../../errors.ts";
 
-// The flags as numbers: where a device is handed in, there need not be the browser's globals.
+// Numbers, since the browser's globals may be missing where a device is passed in.
 export const usage = { MAP_READ: 0x1, COPY_SRC: 0x4, COPY_DST: 0x8, STORAGE: 0x80 } as const;
 
-/** Usage of the buffers that shaders work on. */
+/** Usage of buffers that shaders read and write. */
 export const STORAGE_USAGE = usage.STORAGE | usage.COPY_DST | usage.COPY_SRC;
 
 /** Sizes of copies and bindings are multiples of 4. */
 export const align = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
-// Those that there was no memory for: whatever uses one is refused, and none is lent again.
+// Buffers that there was no memory for: submissions that use one are refused, and none is lent again.
 const invalid = new WeakSet<GPUBuffer>();
 
-/** Whether there was no memory for a buffer; known once a later error scope has answered. */
+/** Whether there was no memory for a buffer; known once a later error scope has resolved. */
 export const isInvalid = (buffer: GPUBuffer): boolean => invalid.has(buffer);
 
 /**
  * A new buffer. Where there is no memory for it, it is invalid: the submission that uses it is refused then, in its own error
  * scopes, and nothing reaches the console.
  *
- * Throws    BackendError "out-of-memory" for more than the device makes
+ * Throws    BackendError "out-of-memory" for more than `maxBufferSize`
  */
 export function makeBuffer(device: GPUDevice, bytes: number, usage: number): GPUBuffer {
   const { maxBufferSize } = device.limits;
@@ -38,14 +38,14 @@ export function makeBuffer(device: GPUDevice, bytes: number, usage: number): GPU
 }
 
 export interface Pool {
-  /** A buffer of at least `bytes`; what is in it is anything. Throws what `makeBuffer` does. */
+  /** Lends a buffer of at least `bytes`; its contents are undefined. Throws    as `makeBuffer` */
   take(bytes: number, usage: number): GPUBuffer;
   give(buffer: GPUBuffer): void;
-  /** Destroys what is not lent, and from then on what is given back. */
+  /** Destroys idle buffers, and from then on those that are returned. */
   close(): void;
 }
 
-/** Bytes that may lie idle; beyond them buffers are destroyed when they are given back. */
+/** Bytes that may lie idle; beyond them, returned buffers are destroyed. */
 const IDLE = 1 << 29;
 const MEBI = 1 << 20;
 

@@ -22,7 +22,7 @@ export interface Opened {
   lost: string | undefined;
 }
 
-/** Limits that are asked for as large as the adapter has them. */
+/** Limits that a device is requested with at the adapter's maximum. */
 const wanted = ["maxBufferSize", "maxStorageBufferBindingSize"] as const;
 
 const unavailable = (message: string, cause?: unknown): BackendError =>
@@ -33,11 +33,12 @@ const gpuHere = (): GPU | undefined => (globalThis.navigator as Navigator | unde
 /** An adapter, or an error that says why there is none. */
 export async function findAdapter(powerPreference?: GPUPowerPreference): Promise<GPUAdapter> {
   const gpu = gpuHere();
-  if (!gpu) throw unavailable("expected navigator.gpu, which this engine (or a page without a secure origin) has not");
+  if (!gpu)
+    throw unavailable("navigator.gpu is missing: this engine has no WebGPU, or the page is not a secure context");
   const adapter = await gpu.requestAdapter(powerPreference && { powerPreference }).catch((cause) => {
-    throw unavailable("no adapter could be asked for", cause);
+    throw unavailable("requesting an adapter failed", cause);
   });
-  if (!adapter) throw unavailable("expected an adapter, got none: no driver, or one that the browser does not trust");
+  if (!adapter) throw unavailable("expected an adapter, got none: no driver, or one that the browser blocks");
   return adapter;
 }
 
@@ -48,7 +49,7 @@ export function isRealGpu({ info }: Pick<GPUAdapter, "info">): boolean {
   return !isFallbackAdapter && !/swiftshader|llvmpipe|lavapipe|softpipe|basic render/i.test(text);
 }
 
-/** Whether this place has an adapter that is a real GPU. */
+/** Whether there is an adapter that is a real GPU. */
 export const hasRealGpu = (): Promise<boolean> =>
   findAdapter().then(isRealGpu, (error: unknown) => {
     if (error instanceof BackendError) return false;
