@@ -1,6 +1,7 @@
 // Reading one key of a configuration: its value, checked, or undefined where it is absent or null.
 
 import { didYouMean } from "../checks/hints.ts";
+import { isList } from "../checks/lists.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { quoted } from "../checks/printable.ts";
 import { KindError, ParamError } from "../errors.ts";
@@ -32,8 +33,8 @@ export type Get = <K extends Key>(key: K) => Values[(typeof readKeys)[K]] | unde
 
 const isNumber = (value: unknown): value is number => typeof value === "number";
 const isText = (value: unknown): value is string => typeof value === "string";
-const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText);
-const isNumbers = (value: unknown): value is number[] => Array.isArray(value) && value.every(isNumber);
+const isTexts = (value: unknown): value is string[] => isList(value) && value.every(isText);
+const isNumbers = (value: unknown): value is number[] => isList(value) && value.every(isNumber);
 const isInteger = (value: unknown): value is number => Number.isSafeInteger(value);
 const isReal = (value: unknown): value is number => Number.isFinite(value);
 
@@ -94,14 +95,14 @@ const checks: { readonly [K in Kind]: Check<Values[K]> } = {
   },
   object: {
     expected: "an object",
-    holds: (v): v is object => typeof v === "object" && v !== null && !Array.isArray(v),
+    holds: (v): v is object => typeof v === "object" && v !== null && !isList(v),
     kind: () => false,
   },
 };
 
 // Right in kind and wrong in value: a number, a name, or a list of either, of which the first few will do.
 const show = (value: unknown): string => {
-  if (Array.isArray(value)) return `[${value.slice(0, 8).map(show).join(", ")}${value.length > 8 ? ", …" : ""}]`;
+  if (isList(value)) return `[${value.slice(0, 8).map(show).join(", ")}${value.length > 8 ? ", …" : ""}]`;
   return typeof value === "string" ? quoted(value) : String(value);
 };
 

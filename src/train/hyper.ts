@@ -4,7 +4,7 @@ import { recordOf } from "../checks/record.ts";
 import { trainingSynonyms } from "../checks/training-synonyms.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { inRange, type Param, rangeText } from "../losses/ranges.ts";
-import { isRecord, kindOf } from "../messages.ts";
+import { isRecord, kindOf, shown } from "../messages.ts";
 
 /** A finite number that is not negative. */
 export const notNegative = (byDefault: number): Param => ({ default: byDefault, min: 0, max: Infinity, open: "max" });
@@ -52,7 +52,8 @@ export function setStep(state: { step: number }, step: number): void {
   } catch (cause) {
     throw new KindError("state.step: expected a number that can be set, got one that cannot", { cause });
   }
-  if (now !== step) throw new KindError(`state.step: expected a number that can be set, got one that stays ${now}`);
+  if (now !== step)
+    throw new KindError(`state.step: expected a number that can be set, got one that stays ${shown(now)}`);
 }
 
 /** The fields of an optimiser's state, each read once. Throws    KindError for what is none, or cannot be read */

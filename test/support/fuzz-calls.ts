@@ -26,9 +26,11 @@ type AnyBackend = Backend | AsyncBackend;
 
 const nothing = (): readonly string[] => [];
 /** `out`, and the logits where the gradient goes over them. */
-const outs = (args: readonly unknown[]): readonly string[] => {
+const outs = ([, options]: readonly unknown[]): readonly string[] => {
   try {
-    return (args[1] as { inPlace?: unknown })?.inPlace ? ["1.out", "0.logits"] : ["1.out"];
+    // A getter is not asked: what it says next is for the call.
+    const { value, get } = Object.getOwnPropertyDescriptor(options, "inPlace") ?? {};
+    return value || get ? ["1.out", "0.logits"] : ["1.out"];
   } catch {
     return ["1.out"];
   }

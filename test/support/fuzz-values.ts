@@ -165,7 +165,7 @@ const made: readonly (readonly [string, Make])[] = [
   ["a Map", () => new Map([["beta", 1]])],
   ["a Set", () => new Set([1])],
   ["a WeakMap", () => new WeakMap()],
-  ["a promise", ({ original }) => Promise.resolve(original)],
+  ["a promise", ({ original }) => Promise.resolve([original])],
   [
     "a thenable",
     () => Object.defineProperty({}, ["th", "en"].join(""), { value: (done: (value: unknown) => void) => done(1) }),

@@ -147,6 +147,8 @@ function spoil(
       spoilt.what.push(`${path} and ${other.path} swapped`);
       for (const each of [original, other.holder[other.key], holder[key]])
         if (isArray(each)) spoilt.written.push(bytesOf(each));
+      // What is swapped may hold arrays, and come to stand where the call writes.
+      spoilt.written.push(...arrays.map(bytesOf));
     } else if (way === 15) {
       const into = isHolder(original) ? original : holder;
       const unknown = unknownNames[below(unknownNames.length)] as string;
@@ -266,6 +268,7 @@ export async function fuzz(
       paths.some((each) => path === each || path.startsWith(`${each}.`) || each.startsWith(`${path}.`));
     const { what, written, given } = spoil(args, all, held, random, mayWrite);
     const stateBefore = state?.();
+    const heldBefore = inHeld.slice();
 
     const watched: Watched[] = [
       ...[...arrays].map(([path, { buffer }]) => [path, buffer, watch(buffer)] as const),
@@ -284,10 +287,10 @@ export async function fuzz(
         const now = look([]);
         if (now !== "as it was") report(`refused (${show((thrown as Error)?.message)}), and ${name} is ${now}`);
       }
-      if (inHeld.some((byte) => byte !== 0) && !given.some(({ buffer }) => buffer === held.buffer)) {
+      if (inHeld.some((byte, i) => byte !== heldBefore[i]) && !given.some(({ buffer }) => buffer === held.buffer)) {
         report("refused, and the backend's array is written");
       }
-      if (state?.() !== stateBefore) report("refused, and the state has changed");
+      if (!Object.is(state?.(), stateBefore)) report("refused, and the state has changed");
     } else {
       const results = [...arrays].filter(([path]) => call.writes(originals).some((each) => path.startsWith(each)));
       const allowed = [...results.map(([, array]) => bytesOf(array)), ...written];

@@ -1,6 +1,6 @@
 // The calls of a pool: as many under way as there are workers, the others wait their turn.
 
-import { AbortError, BackendError } from "../../errors.ts";
+import { AbortError, BackendError, KindError } from "../../errors.ts";
 import { type Held, nothingHeld } from "./held.ts";
 
 /** A call that has been let in, or waits to be. */
@@ -70,18 +70,31 @@ export function createQueue(most: number, maxQueue: number): Calls {
           call.onStop(why);
         },
         close() {
-          signal?.removeEventListener("abort", abort);
+          stopListening(signal, abort);
           open.delete(call);
           running.delete(call);
           admit();
         },
       };
+      try {
+        signal?.addEventListener("abort", abort, { once: true });
+      } catch (cause) {
+        throw new KindError("signal: expected an AbortSignal, got one that throws", { cause });
+      }
       open.add(call);
-      signal?.addEventListener("abort", abort, { once: true });
       return call;
     },
     stopAll(why) {
       for (const call of [...open]) call.stop(why);
     },
   };
+}
+
+// What only looks like a signal may throw; the call is over all the same.
+function stopListening(signal: AbortSignal | undefined, abort: () => void): void {
+  try {
+    signal?.removeEventListener("abort", abort);
+  } catch {
+    // Nothing is heard of it any more.
+  }
 }
