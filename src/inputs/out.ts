@@ -15,7 +15,8 @@ export type Arrays = Readonly<Record<string, Memory | undefined>>;
 
 /**
  * Checks buffers for results, from a record of them. A result may be written over the very input it came from, since what it
- * needs is read before it is written; any other sharing of memory would mix results with inputs still to be read.
+ * needs is read before it is written; any other sharing of memory would mix results with inputs still to be read. `inputBuffers`
+ * are those of the inputs by the names in `names`.
  *
  * Throws    KindError, ShapeError
  */
@@ -25,14 +26,9 @@ export function checkOut(
   countOf: (name: string) => number,
   inputs: object,
   names: readonly string[],
+  inputBuffers: readonly (object | undefined)[],
 ): void {
   const given = out as Arrays;
-  // One look at each buffer: the getter is what a call of a few pairs spends its time on.
-  const inputBuffers: (object | undefined)[] = [];
-  for (let j = 0; j < names.length; j++) {
-    const input = (inputs as Arrays)[names[j] as string];
-    inputBuffers.push(input && bufferOf(input));
-  }
   const buffers: (object | undefined)[] = [];
   for (let k = 0; k < wanted.length; k++) {
     const { name, kinds } = wanted[k] as Wanted;

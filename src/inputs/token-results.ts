@@ -1,7 +1,7 @@
 // What the calls that see tokens check alike: gradients' arrays, results of tokens.
 
 import { recordOf } from "../checks/record.ts";
-import { lengthOf, type Memory, overlap, plainView } from "../checks/views.ts";
+import { bufferOf, lengthOf, type Memory, overlap, plainView } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
 import { arrayKind } from "../messages.ts";
 import { checkNumber, type Plan } from "../plan/plan.ts";
@@ -105,7 +105,7 @@ export function checkResults(
     const gradient = gradients[name];
     return gradient ? lengthOf(memoryOf(gradient)) : logpLengths(list)(name);
   };
-  checkOut(buffers, wanted, countOf, inputs, Object.keys(inputs));
+  checkOut(buffers, wanted, countOf, inputs, Object.keys(inputs), Object.values(inputs).map(bufferOf));
   for (const [input, floats] of Object.entries(read)) {
     const memory = memoryOf(floats);
     const own = `grad${input.split(".").at(-1)}`;

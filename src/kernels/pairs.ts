@@ -11,7 +11,7 @@ import { type KernelName, kernelConstants } from "../plan/constants.gen.ts";
 import { divergedParams } from "../plan/diverged.ts";
 import { kernelOf } from "../plan/kernel-of.ts";
 import type { Term } from "../plan/plan.ts";
-import type { LengthArray } from "../types.ts";
+import type { FloatArray, LengthArray } from "../types.ts";
 import type { KernelExports } from "./load.ts";
 import type { Sorted, Sorter } from "./sort.ts";
 import { copy, createStaging, PIECE, stagingBytes } from "./staging.ts";
@@ -71,7 +71,6 @@ export function pairEngine(
   const constantsAt = base + stagingBytes(slots.length);
   const sumsAt = constantsAt + CONSTANTS_BYTES;
   const sums = new Float64Array(buffer, sumsAt, 5);
-  const resultSlots: Outputs = [at.losses, at.gradChosen, at.gradRejected];
   const termSlots: Outputs = [at.termLosses, at.termChosen, at.termRejected];
   const marginSlots: Outputs = [at.margin, at.marginChosen, at.marginRejected];
   views.ones.fill(1);
@@ -152,12 +151,11 @@ export function pairEngine(
     const { plan, pairs, chosenLengths, rejectedLengths, referenceChosen, referenceRejected } = job;
     const sorted = plan.terms.map((term, j) => (isOff(term.weight) ? undefined : sorter(term, j, job)));
     const wide = isWide(job);
-    const inputs = inputsOf(job);
-    const results = [job.losses, job.gradChosen, job.gradRejected] as const;
     // A result that lies in our memory is written there, unless an input that is still to be read lies there too.
-    const direct = results.map((array) => holds(array) && !inputs.some((input) => overlap(input, array)));
-    const address = (k: 0 | 1 | 2, start: number): number =>
-      direct[k] ? offsetOf(results[k]) + 4 * start : resultSlots[k];
+    const isDirect = (array: Float32Array<ArrayBufferLike>): boolean => holds(array) && !isRead(job, array);
+    const lossesAt = isDirect(job.losses) ? offsetOf(job.losses) : -1;
+    const chosenAt = isDirect(job.gradChosen) ? offsetOf(job.gradChosen) : -1;
+    const rejectedAt = isDirect(job.gradRejected) ? offsetOf(job.gradRejected) : -1;
     sums.fill(0);
     let lossSum = 0;
     for (let start = 0; start < pairs; start += PIECE) {
@@ -169,10 +167,15 @@ export function pairEngine(
       const rr = wide || !referenceRejected ? at.zeros : place(referenceRejected, "referenceRejected", start, n);
       const nw = chosenLengths ? place(chosenLengths, "chosenLengths", start, n) : at.ones;
       const nl = rejectedLengths ? place(rejectedLengths, "rejectedLengths", start, n) : at.ones;
-      const out: Outputs = [address(0, start), address(1, start), address(2, start)];
-      const reference = plan.referenceFree ? { rc: at.zeros, rr: at.zeros } : { rc, rr };
+      const out: Outputs = [
+        lossesAt < 0 ? at.losses : lossesAt + 4 * start,
+        chosenAt < 0 ? at.gradChosen : chosenAt + 4 * start,
+        rejectedAt < 0 ? at.gradRejected : rejectedAt + 4 * start,
+      ];
       const policy = wide ? at.policy : pc;
-      runTerms(job, sorted, { start, n, policy, pc, pr, ...reference, nw, nl }, out);
+      const isFree = plan.referenceFree;
+      const piece = { start, n, policy, pc, pr, rc: isFree ? at.zeros : rc, rr: isFree ? at.zeros : rr, nw, nl };
+      runTerms(job, sorted, piece, out);
       // Metrics after the losses, not before: measured 10 % faster at 1e6 pairs from memory.
       if (!wide) {
         kernels.pair_stats_f32(pc, pr, rc, rr, n, sumsAt);
@@ -180,9 +183,9 @@ export function pairEngine(
         if (job.rejectedRewards) kernels.scaled_difference_f32(pr, rr, at.rejectedRewards, n, plan.beta);
       }
       lossSum += kernels.sum_f32(out[0], n);
-      if (!direct[0]) copy(views.losses, 0, job.losses, start, n);
-      if (!direct[1]) copy(views.gradChosen, 0, job.gradChosen, start, n);
-      if (!direct[2]) copy(views.gradRejected, 0, job.gradRejected, start, n);
+      if (lossesAt < 0) copy(views.losses, 0, job.losses, start, n);
+      if (chosenAt < 0) copy(views.gradChosen, 0, job.gradChosen, start, n);
+      if (rejectedAt < 0) copy(views.gradRejected, 0, job.gradRejected, start, n);
       if (job.chosenRewards) copy(views.chosenRewards, 0, job.chosenRewards, start, n);
       if (job.rejectedRewards) copy(views.rejectedRewards, 0, job.rejectedRewards, start, n);
     }
@@ -247,10 +250,11 @@ function widen(
   sums.set([chosen, rejected, chosenRatio, rejectedRatio, wins]);
 }
 
-const isWide = ({ policyChosen, policyRejected, referenceChosen, referenceRejected }: PairJob): boolean =>
-  [policyChosen, policyRejected, referenceChosen, referenceRejected].some(
-    (array) => arrayKind(array) === "Float64Array",
-  );
+const isFloat64 = (array: FloatArray | undefined): boolean => arrayKind(array) === "Float64Array";
 
-const inputsOf = (job: PairJob): LengthArray[] =>
-  pairColumns.map(({ name }) => job[name]).filter((array) => array !== undefined);
+const isWide = ({ policyChosen, policyRejected, referenceChosen, referenceRejected }: PairJob): boolean =>
+  isFloat64(policyChosen) || isFloat64(policyRejected) || isFloat64(referenceChosen) || isFloat64(referenceRejected);
+
+/** Whether an array shares memory with one that the job reads. */
+const isRead = (job: PairJob, array: Float32Array<ArrayBufferLike>): boolean =>
+  pairColumns.some(({ name }) => job[name] !== undefined && overlap(job[name], array));
