@@ -141,6 +141,18 @@ export interface PackedTokens {
   lengths?: Ids | undefined;
 }
 
+/** Any number of sequences, which have no partners: `rows` of them in place of pairs, padded. */
+export interface TokenRows extends Omit<Tokens, "pairs"> {
+  rows: number;
+}
+
+/** The same without padding. */
+export interface PackedRows extends Omit<PackedTokens, "pairs"> {
+  rows: number;
+}
+
+export type SequenceTokens = Tokens | PackedTokens | TokenRows | PackedRows;
+
 export interface ElementTypes {
   f32: Float32Array;
   f16: Uint16Array;
@@ -208,16 +220,32 @@ export interface LogitOptions {
   temperature?: number | undefined;
 }
 
+/** Logits over tokens, or hidden states and a head; of pairs, or of any sequences. */
+export type SequencesBatch = (Omit<LogitsBatch, "tokens"> | Omit<LinearBatch, "tokens">) & { tokens: SequenceTokens };
+
+/** dL / d what `sequenceLogps` gives, of any function L of it; one of them at least. */
+export interface LogpsGradients {
+  /** [2B], or [rows] */
+  logps?: FloatArray | undefined;
+  /** In the layout of the tokens; what stands where nothing counts is not looked at. */
+  tokenLogps?: FloatArray | undefined;
+  entropy?: FloatArray | undefined;
+}
+
 /** Buffers for the results of `sequenceLogps`. */
 export interface LogpsBuffers {
   logps?: Float64Array<ArrayBufferLike> | undefined;
   tokenLogps?: FloatArray | undefined;
   logsumexp?: FloatArray | undefined;
+  /** With `entropy: true`. */
+  entropy?: Float32Array<ArrayBufferLike> | undefined;
 }
 
 export interface SequenceLogpsOptions extends CallOptions, LogitOptions {
   /** LD-DPO, [0, 1]: the weight of tokens beyond the shorter completion of the pair. */
   ldAlpha?: number | undefined;
+  /** Whether the result has the entropy of each token. Default false. */
+  entropy?: boolean | undefined;
   out?: LogpsBuffers | undefined;
 }
 
@@ -228,6 +256,8 @@ export interface SequenceLogpsResult {
   tokenLogps: FloatArray;
   /** log Σ e^logit of each row that counts; 0 elsewhere. Float64: at logits of 1e4 float32 would lose 5e-4. */
   logsumexp: FloatArray;
+  /** With `entropy: true`, in the layout of the tokens: −Σ p·log p of each row that counts, nats; 0 elsewhere. */
+  entropy?: Float32Array<ArrayBufferLike>;
   /** "logps/*", "mean_token_accuracy"; with `metrics: "full"` also "entropy", "logits/*". */
   metrics: Record<string, number>;
 }
@@ -273,9 +303,26 @@ export interface LinearLossResult extends PairLossResult, SequenceLogpsResult {
   gradB?: Float32Array<ArrayBufferLike>;
 }
 
+export interface SequenceLogpsGradOptions extends Omit<CallOptions, "metrics">, LogitOptions {
+  /** As `sequenceLogps` took it: the weight of tokens beyond the shorter completion of the pair in `logps`. */
+  ldAlpha?: number | undefined;
+  /** The gradient is written over `logits`. */
+  inPlace?: boolean | undefined;
+  /** The type of the gradients: that of the input, or float32. Default "same". */
+  gradType?: "same" | "f32" | undefined;
+  /** Adds to the gradients of the head in `out` instead of replacing them. */
+  accumulate?: boolean | undefined;
+  out?: (LinearBuffers & { gradLogits?: Floats | undefined }) | undefined;
+}
+
+/** Gradients of L: with respect to logits, or to hidden states and the head, or its adapter. */
+export interface SequenceLogpsGradResult extends LinearBuffers {
+  gradLogits?: Floats | undefined;
+}
+
 /** The calls of a backend, promised. */
 type Promised = {
-  [Call in "pairLoss" | "sequenceLogps" | "logitsLoss" | "linearLoss"]: (
+  [Call in "pairLoss" | "sequenceLogps" | "sequenceLogpsGrad" | "logitsLoss" | "linearLoss"]: (
     ...args: Parameters<Backend[Call]>
   ) => Promise<ReturnType<Backend[Call]>>;
 };
@@ -307,11 +354,24 @@ export interface Backend {
    */
   pairLoss(pairs: PairLogps, options?: PairLossOptions): PairLossResult;
   /**
-   * Token and sequence log-probabilities of a batch of logits.
+   * Token and sequence log-probabilities of a batch of logits, or of hidden states and a head: forward alone.
    *
    * Throws    ShapeError, ParamError, KindError; ParamError "bad-id" with row and position
    */
-  sequenceLogps(batch: LogitsBatch, options?: SequenceLogpsOptions): SequenceLogpsResult;
+  sequenceLogps(batch: SequencesBatch, options?: SequenceLogpsOptions): SequenceLogpsResult;
+  /**
+   * The backward pass of any function L of what `sequenceLogps` gives: from dL / d log-probs and entropies to logits, or to hidden
+   * states and their head.
+   *
+   * Throws    as `sequenceLogps`
+   * @example  const { tokenLogps } = wasm.sequenceLogps(batch);
+   *           const { gradLogits } = wasm.sequenceLogpsGrad(batch, { tokenLogps: tokenLogps.map((x) => Math.exp(x)) });
+   */
+  sequenceLogpsGrad(
+    batch: SequencesBatch,
+    gradients: LogpsGradients,
+    options?: SequenceLogpsGradOptions,
+  ): SequenceLogpsGradResult;
   /**
    * Losses from logits, and their gradient with respect to the logits. Only rows that count are read.
    *

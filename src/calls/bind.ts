@@ -6,21 +6,24 @@ import { copyRecord } from "../checks/record.ts";
 import type { Engine } from "../engine.ts";
 import { BackendError } from "../errors.ts";
 import { readLinearBatch } from "../inputs/linear.ts";
-import { readLogitsBatch, readLogpsOptions } from "../inputs/logits.ts";
+import { readLogitsBatch } from "../inputs/logits.ts";
 import { checkSignal, readLossOptions } from "../inputs/options.ts";
 import { readPairs } from "../inputs/pairs.ts";
+import { readLogpsOptions, readSequencesBatch } from "../inputs/sequence-logps.ts";
+import { readGradInput, readGradOptions } from "../inputs/sequence-logps-grad.ts";
 import type { RunningMean } from "../plan/running-mean.ts";
 import type { AsyncBackend, Backend, CallOptions } from "../types.ts";
 import { linearLoss } from "./linear-loss.ts";
 import { logitsLoss } from "./logits-loss.ts";
 import { pairLoss } from "./pair-loss.ts";
 import { sequenceLogps } from "./sequence-logps.ts";
+import { sequenceLogpsGrad } from "./sequence-logps-grad.ts";
 import { runNow } from "./steps.ts";
 
 /** What every backend hands out memory with. */
 export type Arrays = Pick<Backend, "allocate" | "free">;
 
-type Calls = Pick<Backend, "pairLoss" | "sequenceLogps" | "logitsLoss" | "linearLoss">;
+type Calls = Pick<Backend, "pairLoss" | "sequenceLogps" | "sequenceLogpsGrad" | "logitsLoss" | "linearLoss">;
 export type CallName = keyof Calls;
 
 /**
@@ -29,7 +32,8 @@ export type CallName = keyof Calls;
  */
 export const calls = {
   pairLoss: { readInput: readPairs, readOptions: readLossOptions, steps: pairLoss },
-  sequenceLogps: { readInput: readLogitsBatch, readOptions: readLogpsOptions, steps: sequenceLogps },
+  sequenceLogps: { readInput: readSequencesBatch, readOptions: readLogpsOptions, steps: sequenceLogps },
+  sequenceLogpsGrad: { readInput: readGradInput, readOptions: readGradOptions, steps: sequenceLogpsGrad },
   logitsLoss: { readInput: readLogitsBatch, readOptions: readLossOptions, steps: logitsLoss },
   linearLoss: { readInput: readLinearBatch, readOptions: readLossOptions, steps: linearLoss },
 } as const;
@@ -54,7 +58,11 @@ export function bindNow<H>(engine: Engine<H, void>, arrays: Arrays): Omit<Backen
     },
     sequenceLogps(batch, options = none) {
       live("sequenceLogps");
-      return runNow(sequenceLogps(engine, readLogitsBatch(batch), readLogpsOptions(options)));
+      return runNow(sequenceLogps(engine, readSequencesBatch(batch), readLogpsOptions(options)));
+    },
+    sequenceLogpsGrad(batch, gradients, options = none) {
+      live("sequenceLogpsGrad");
+      return runNow(sequenceLogpsGrad(engine, readGradInput({ batch, gradients }), readGradOptions(options)));
     },
     logitsLoss(batch, options = none) {
       live("logitsLoss");
@@ -90,7 +98,7 @@ export interface Remote {
 
 const readAsCalls: NonNullable<Remote["read"]> = (name, input, options) => {
   const { readInput, readOptions } = calls[name];
-  return [readInput(input), readOptions(options)];
+  return [(readInput as (input: unknown) => object)(input), readOptions(options)];
 };
 
 /** The calls of a backend that computes elsewhere; `live` refuses a call by this name once the backend was disposed of. */
@@ -140,7 +148,10 @@ export function bindLater({ arrays, run, end, read = readAsCalls }: Remote) {
   return {
     live,
     backend: {
-      ...(promised as unknown as Pick<AsyncBackend, CallName>),
+      ...(promised as unknown as Pick<AsyncBackend, Exclude<CallName, "sequenceLogpsGrad">>),
+      // What it is given besides the options is one input to all that runs it.
+      sequenceLogpsGrad: ((batch, gradients, options) =>
+        call("sequenceLogpsGrad")({ batch, gradients }, options)) as AsyncBackend["sequenceLogpsGrad"],
       allocate: ((type, n) => {
         live("allocate");
         return arrays.allocate(type, n);

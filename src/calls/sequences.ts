@@ -55,6 +55,8 @@ export interface Forward {
   readonly logps: Float64Array;
   readonly tokenLogps: FloatArray;
   readonly logsumexp: FloatArray;
+  /** Of each token, in their layout, where it is wanted. */
+  readonly entropy: Float32Array<ArrayBufferLike> | undefined;
   /** Σ of the log-probs of the tokens that are graded, whatever they count in their sequence. */
   readonly likelihood: number;
   /** Σ over a sequence's tokens of logp − log Σp², with statistics: what WPO's weights are made of. */
@@ -66,6 +68,8 @@ export interface Forward {
 interface ForwardOptions {
   readonly out?: LogpsBuffers | undefined;
   readonly metrics?: "basic" | "full" | undefined;
+  /** Whether the entropy of each token is wanted; with statistics. */
+  readonly entropy?: boolean | undefined;
 }
 
 /** Log-probs and metrics, in the buffers of `out` where it names them. */
@@ -74,13 +78,14 @@ export function readSequences(
   vocab: number,
   sums: TokenSums,
   tail: Tail | undefined,
-  { out, metrics: wanted }: ForwardOptions,
+  { out, metrics: wanted, entropy: each = false }: ForwardOptions,
 ): Forward {
   const { rows, positions, start } = list;
   const { max, sum, hit, statistics } = sums;
   const graded = hit.length;
   const tokenLogps = out?.tokenLogps ?? new Float32Array(positions);
   const logsumexp = out?.logsumexp ?? new Float64Array(positions);
+  const entropies = each ? (out?.entropy ?? new Float32Array(positions)) : undefined;
   const spread = new Float64Array(start.length - 1);
   let [entropy, likelihood, gradedLogits, otherLogits] = [0, 0, 0, 0];
   eachToken(list, undefined, (k, r) => {
@@ -91,7 +96,9 @@ export function readSequences(
     logsumexp[row] = (max[k] as number) + logSum;
     if (k < graded) likelihood += logp;
     if (!statistics) return;
-    entropy += logSum - (statistics.weighted[k] as number) / (sum[k] as number);
+    const own = logSum - (statistics.weighted[k] as number) / (sum[k] as number);
+    if (entropies) entropies[row] = own;
+    entropy += own;
     spread[r] = (spread[r] as number) + logp - (Math.log(statistics.squares[k] as number) - 2 * logSum);
     const mean = (statistics.total[k] as number) / vocab;
     if (k < graded) gradedLogits += mean;
@@ -99,6 +106,7 @@ export function readSequences(
   });
   if (out?.tokenLogps) clearGaps(rows, 0, positions, tokenLogps, 1);
   if (out?.logsumexp) clearGaps(rows, 0, positions, logsumexp, 1);
+  if (entropies && out?.entropy) clearGaps(rows, 0, positions, entropies, 1);
   const computed = sequenceSums(list, sums, tail);
   out?.logps?.set(computed);
   const perToken = (value: number, tokens: number): number => (tokens > 0 ? value / tokens : 0);
@@ -111,5 +119,5 @@ export function readSequences(
     metrics["logits/chosen"] = perToken(gradedLogits, graded);
     metrics["logits/rejected"] = perToken(otherLogits, rows.length - graded);
   }
-  return { logps: out?.logps ?? computed, tokenLogps, logsumexp, likelihood, spread, metrics };
+  return { logps: out?.logps ?? computed, tokenLogps, logsumexp, entropy: entropies, likelihood, spread, metrics };
 }

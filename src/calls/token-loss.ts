@@ -49,7 +49,7 @@ export function referenceReader<H, S extends MaybePromise>(
     const given = { ...reference, vocab, rows, targets, positions };
     return (sums) => logits.read(given, sums, false);
   }
-  const opened = head.open(reference.head, list, vocab);
+  const opened = head.open(reference.head, list, vocab, true);
   return (sums) => head.read(opened, sums, false);
 }
 

@@ -36,8 +36,8 @@ export interface Rows {
 
 /** What one thread does with a shard. Results hold until the next call. */
 export interface LinearShards {
-  /** Makes sure of the memory that a call with this head takes. */
-  reserve(head: LinearHead): void;
+  /** Makes sure of the memory that a call with this head takes, or its forward pass alone. */
+  reserve(head: LinearHead, isForward?: boolean): void;
   /** Room for a shard's logits, from its forward to its backward pass, which gives the same bits without; not everywhere. */
   keep?(shard: LinearHead): Float32Array;
   /** SUMS numbers a token; `statistics` fills 2 to 4 of them. */

@@ -34,9 +34,9 @@ export function shardsInOrder(shards: LinearShards): HeadEngine<LinearHead, void
   // They go with the call's own head, however it ends.
   const kept = new WeakMap<LinearHead, (Float32Array | undefined)[]>();
   return {
-    open(head, list, vocab) {
+    open(head, list, vocab, isForward) {
       const opened = headOf(head, list, vocab);
-      shards.reserve(opened);
+      shards.reserve(opened, isForward);
       return opened;
     },
     read(head, sums, again) {

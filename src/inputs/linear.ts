@@ -29,7 +29,7 @@ import { type AnyTokens, listTokens, readTokens, type TokenList } from "./tokens
 import { readTransform } from "./transform.ts";
 
 /** A checked call of linearLoss. */
-export interface LinearJob<F extends AnyFloats = FloatData> extends Outs {
+export interface LinearJob<F extends AnyFloats = FloatData> extends Outs, HeadGradientArrays<F> {
   readonly list: TokenList;
   readonly vocab: number;
   /** LD-DPO's α; 1 is off. */
@@ -37,10 +37,6 @@ export interface LinearJob<F extends AnyFloats = FloatData> extends Outs {
   readonly wpo: boolean;
   readonly head: HeadData<F>;
   readonly reference: ReferenceData<F> | undefined;
-  /** Where the gradients go: as kernels see them, and as the result names them. */
-  readonly gradients: Readonly<Partial<Record<keyof LinearBuffers, F>>>;
-  readonly results: Readonly<Partial<Record<keyof LinearBuffers, unknown>>>;
-  readonly accumulate: boolean;
 }
 
 /** A gradient, and what it is the gradient of. */
@@ -88,10 +84,7 @@ export function checkLinear<F extends AnyFloats>(
   options: Omit<LinearLossOptions, "out"> & { out?: object | undefined },
 ): LinearJob<F> {
   checkCall(options);
-  const { gradType = "same", accumulate = false, weighting } = options;
-  if (typeof accumulate !== "boolean") {
-    throw new KindError(`accumulate: expected true or false, got ${kindOf(accumulate)}`);
-  }
+  const { weighting } = options;
   refuseUnused(options, ["inPlace"], "linearLoss, which has no logits to write over");
   if (weighting !== undefined) checkWeighting(weighting, plan);
   const { tokens, vocab, hiddenSize } = batch;
@@ -100,20 +93,53 @@ export function checkLinear<F extends AnyFloats>(
   const transform = readTransform(options);
   const head = readHead(reader, batch, hiddenSize, "", list, vocab, finite, transform);
   const [reference, logps] = readReference(reader, batch.reference, plan, list, vocab, finite, transform, hiddenSize);
-  const { weight, bias, lora } = batch;
-  const wanted: Gradient<F>[] = [{ name: "gradHidden", like: batch.hidden, input: head.hidden }];
+  const out = readOut(options.out, headGradientNames(batch, head));
+  const { gradients, results, accumulate } = readHeadGradients(reader, batch, head, options, out);
+  const read = { ...headArrays(head, ""), ...referenceArrays(reference) };
+  const outs = checkResults(out, gradients, list, read, { ...tokenArrays(tokens), ...logps });
+  const ldAlpha = readLdAlpha(options);
+  const wpo = weighting === "wpo";
+  return { list, vocab, ldAlpha, wpo, head, reference, gradients, results, accumulate, ...outs };
+}
+
+/** Where the gradients of a head go: as kernels see them, and as the result names them. */
+export interface HeadGradientArrays<F extends AnyFloats = FloatData> {
+  readonly gradients: Readonly<Partial<Record<keyof LinearBuffers, F>>>;
+  readonly results: Readonly<Partial<Record<keyof LinearBuffers, unknown>>>;
+  readonly accumulate: boolean;
+}
+
+// Those of an adapter, or those of the head, which it freezes.
+function wantedOf<F extends AnyFloats>({ hidden, weight, bias, lora }: AnyHead, head: HeadData<F>): Gradient<F>[] {
+  const wanted: Gradient<F>[] = [{ name: "gradHidden", like: hidden, input: head.hidden }];
   if (lora && head.lora) {
     wanted.push({ name: "gradA", like: lora.a, input: head.lora.a });
     wanted.push({ name: "gradB", like: lora.b, input: head.lora.b });
-  } else {
-    wanted.push({ name: "gradWeight", like: weight, input: head.weight });
-    if (bias && head.bias) wanted.push({ name: "gradBias", like: bias, input: head.bias });
+    return wanted;
   }
-  const names = wanted.map(({ name }) => name);
-  const out = readOut(options.out, names);
+  wanted.push({ name: "gradWeight", like: weight, input: head.weight });
+  if (bias && head.bias) wanted.push({ name: "gradBias", like: bias, input: head.bias });
+  return wanted;
+}
+
+/** The gradients that a head has. */
+export const headGradientNames = <F extends AnyFloats>(batch: AnyHead, head: HeadData<F>): string[] =>
+  wantedOf(batch, head).map(({ name }) => name);
+
+/** Checks what the options say of them; `out` has been read. Throws    KindError, ShapeError, ParamError */
+export function readHeadGradients<F extends AnyFloats>(
+  reader: ArrayReader<F>,
+  batch: AnyHead,
+  head: HeadData<F>,
+  { gradType = "same", accumulate = false }: Pick<LinearLossOptions, "gradType" | "accumulate">,
+  out: Readonly<Record<string, unknown>>,
+): HeadGradientArrays<F> {
+  if (typeof accumulate !== "boolean") {
+    throw new KindError(`accumulate: expected true or false, got ${kindOf(accumulate)}`);
+  }
   const results: Record<string, unknown> = {};
   const gradients: Record<string, F> = {};
-  for (const { name, like, input } of wanted) {
+  for (const { name, like, input } of wantedOf(batch, head)) {
     const given = out[name];
     if (accumulate && name !== "gradHidden" && given === undefined) {
       throw new ParamError("missing-input", `out.${name}: expected with accumulate, got nothing`);
@@ -122,10 +148,5 @@ export function checkLinear<F extends AnyFloats>(
     results[name] = value;
     gradients[name] = data;
   }
-  const read = { ...headArrays(head, ""), ...referenceArrays(reference) };
-  const outs = checkResults(out, gradients, list, read, { ...tokenArrays(tokens), ...logps });
-  const ldAlpha = readLdAlpha(options);
-  const wpo = weighting === "wpo";
-  const job = { list, vocab, ldAlpha, wpo, head, reference, gradients, accumulate };
-  return { ...job, ...outs, results };
+  return { gradients, results, accumulate };
 }

@@ -5,7 +5,7 @@ import { recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { LogitOptions, LogitsBatch, LogitsLossOptions, Reference, SequenceLogpsOptions } from "../types.ts";
+import type { LogitOptions, LogitsBatch, LogitsLossOptions, Reference } from "../types.ts";
 import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
 import { checkCall, refuseUnused } from "./options.ts";
 import {
@@ -39,14 +39,9 @@ export interface LogitsJob<F extends AnyFloats = FloatData> extends Outs {
 }
 
 /** A checked call of logitsLoss. */
-export interface LogitsLossJob<F extends AnyFloats = FloatData> extends LogitsJob<F> {
+export interface LogitsLossJob<F extends AnyFloats = FloatData> extends LogitsJob<F>, LogitsGradient<F> {
   readonly reference: ReferenceData<F> | undefined;
   readonly wpo: boolean;
-  /** Where the gradient goes: as kernels see it, and as the result names it. */
-  readonly gradient: F;
-  readonly gradLogits: unknown;
-  /** Whether the gradient's array is fresh, so that rows that do not count are 0 already. */
-  readonly fresh: boolean;
 }
 
 type LossBatch = LogitsBatch & { reference?: Reference | undefined };
@@ -72,38 +67,6 @@ export function readLogitsBatch(given: unknown): LossBatch {
   return batch;
 }
 
-const unused = ["inPlace", "accumulate", "gradScale"];
-
-/** The options of sequenceLogps, read once. Throws    KindError, ParamError for names that are none */
-export const readLogpsOptions = recordOf(
-  { what: "options", field: "an option of sequenceLogps", synonyms: lossSynonyms },
-  (given: SequenceLogpsOptions & Pick<LogitsLossOptions, "inPlace" | "gradType"> & { accumulate?: boolean }) => {
-    const { ldAlpha, gradType, out, metrics, validate, signal, onProgress, transfer } = given;
-    const { inPlace, accumulate, gradScale, logitScale, logitSoftcap, temperature } = given;
-    return {
-      ...{ ldAlpha, gradType, out, metrics, validate, signal, onProgress, transfer },
-      ...{ inPlace, accumulate, gradScale, logitScale, logitSoftcap, temperature },
-    } as typeof given;
-  },
-);
-
-/**
- * Checks what `sequenceLogps` is given, once it is read.
- *
- * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
- */
-export function checkLogits<F extends AnyFloats>(
-  reader: ArrayReader<F>,
-  batch: AnyLogitsBatch,
-  options: SequenceLogpsOptions,
-): LogitsJob<F> {
-  checkCall(options);
-  refuseUnused(options, unused, "sequenceLogps, which has no gradient");
-  const job = readBatch(reader, batch, options);
-  const { list, logits } = job;
-  return { ...job, ...checkResults(readOut(options.out), {}, list, { logits }, tokenArrays(batch.tokens)) };
-}
-
 /**
  * Checks what `logitsLoss` is given, once it is read, and makes the array of the gradient if none was.
  *
@@ -116,33 +79,47 @@ export function checkLogitsLoss<F extends AnyFloats>(
   options: Omit<LogitsLossOptions, "out"> & { out?: object | undefined },
 ): LogitsLossJob<F> {
   checkCall(options);
-  const { inPlace = false, gradType = "same", weighting } = options;
-  if (typeof inPlace !== "boolean") throw new KindError(`inPlace: expected true or false, got ${kindOf(inPlace)}`);
+  const { weighting } = options;
   refuseUnused(options, ["accumulate"], "logitsLoss, which has no weight gradients");
   if (weighting !== undefined) checkWeighting(weighting, plan);
   const job = readBatch(reader, batch, options);
   const { list, logits, vocab, transform } = job;
   const finite = options.validate === "finite";
   const [reference, logps] = readReference(reader, batch.reference, plan, list, vocab, finite, transform);
+  const out = readOut(options.out, ["gradLogits"]);
+  const { gradient, gradLogits, fresh } = readLogitsGradient(reader, batch.logits, logits, options, out);
+  const read = { logits, ...referenceArrays(reference) };
+  const outs = checkResults(out, { gradLogits: gradient }, list, read, { ...tokenArrays(batch.tokens), ...logps });
+  return { ...job, ...outs, reference, wpo: weighting === "wpo", gradient, gradLogits, fresh };
+}
+
+/** Where the gradient of logits goes. */
+export interface LogitsGradient<F extends AnyFloats = FloatData> {
+  /** As kernels see it, and as the result names it. */
+  readonly gradient: F;
+  readonly gradLogits: unknown;
+  /** Whether the gradient's array is fresh, so that rows that do not count are 0 already. */
+  readonly fresh: boolean;
+}
+
+/** Checks what the options say of it; `out` has been read. Throws    KindError, ShapeError, ParamError */
+export function readLogitsGradient<F extends AnyFloats>(
+  reader: ArrayReader<F>,
+  like: unknown,
+  logits: F,
+  { inPlace = false, gradType = "same" }: Pick<LogitsLossOptions, "inPlace" | "gradType">,
+  out: Readonly<Record<string, unknown>>,
+): LogitsGradient<F> {
+  if (typeof inPlace !== "boolean") throw new KindError(`inPlace: expected true or false, got ${kindOf(inPlace)}`);
   if (inPlace && gradType === "f32" && logits.type !== "f32") {
     throw new ParamError("unused-option", `inPlace: expected gradType "same" for logits of ${logits.type}, got "f32"`);
   }
-  const out = readOut(options.out, ["gradLogits"]);
   if (inPlace && out["gradLogits"] !== undefined) {
     throw new ParamError("unused-option", "inPlace: expected no out.gradLogits beside it, got one");
   }
-  const given = inPlace ? batch.logits : out["gradLogits"];
-  const { value: gradLogits, data: gradient } = readGradient(
-    reader,
-    given,
-    "gradLogits",
-    batch.logits,
-    logits,
-    gradType,
-  );
-  const read = { logits, ...referenceArrays(reference) };
-  const outs = checkResults(out, { gradLogits: gradient }, list, read, { ...tokenArrays(batch.tokens), ...logps });
-  return { ...job, ...outs, reference, wpo: weighting === "wpo", gradient, gradLogits, fresh: given === undefined };
+  const given = inPlace ? like : out["gradLogits"];
+  const { value: gradLogits, data: gradient } = readGradient(reader, given, "gradLogits", like, logits, gradType);
+  return { gradient, gradLogits, fresh: given === undefined };
 }
 
 function readBatch<F extends AnyFloats>(

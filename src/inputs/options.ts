@@ -134,6 +134,7 @@ const neutral: Readonly<Record<string, unknown>> = {
   transfer: false,
   logitScale: 1,
   temperature: 1,
+  metrics: "basic",
 };
 
 /** Options that pairLoss could only ignore. */

@@ -20,12 +20,13 @@ export const logpResults: readonly Wanted[] = [
   { name: "logps", kinds: ["Float64Array"] },
   { name: "tokenLogps", kinds: logpKinds },
   { name: "logsumexp", kinds: logpKinds },
+  { name: "entropy", kinds: ["Float32Array"] },
 ];
 
 /** The length of each of these results, and of those of pairs. */
-export function logpLengths({ pairs, positions }: TokenList): (name: string) => number {
+export function logpLengths({ pairs, start, positions }: TokenList): (name: string) => number {
   return (name) =>
-    name === "logps" ? 2 * pairs : logpResults.some((result) => result.name === name) ? positions : pairs;
+    name === "logps" ? start.length - 1 : logpResults.some((result) => result.name === name) ? positions : pairs;
 }
 
 /** The arrays of a batch of tokens, by name. */
@@ -63,14 +64,21 @@ const readResults = recordOf(
 
 const readLogpResults = recordOf(
   { what: "out", field: "a result", prefix: "out." },
-  ({ logps, tokenLogps, logsumexp }: Results) => ({ logps, tokenLogps, logsumexp }) as Results,
+  ({ logps, tokenLogps, logsumexp, entropy }: Results) => ({ logps, tokenLogps, logsumexp, entropy }) as Results,
 );
 
-/** `out`, read once; `gradients` are the names of those that the call has, undefined where it has no loss either. */
-export function readOut(out: unknown, gradients?: readonly string[]): Results {
-  if (out === undefined) return {};
-  return gradients ? readResults(out, () => gradients) : readLogpResults(out);
-}
+const readGradients = recordOf({ what: "out", field: "a result", prefix: "out." }, (_: Results) => ({}) as Results);
+
+/** `out` of a loss, read once; `gradients` are the names of those that the call has. */
+export const readOut = (out: unknown, gradients: readonly string[]): Results =>
+  out === undefined ? {} : readResults(out, () => gradients);
+
+/** `out` of log-probs alone, read once. */
+export const readLogpsOut = (out: unknown): Results => (out === undefined ? {} : readLogpResults(out));
+
+/** `out` of gradients alone, read once. */
+export const readGradientsOut = (out: unknown, names: readonly string[]): Results =>
+  out === undefined ? {} : readGradients(out, () => names);
 
 /** The arrays that a call writes, and those of the caller's that its result names in their place. */
 export interface Outs {

@@ -5,21 +5,22 @@ import { recordOf } from "../checks/record.ts";
 import { bufferOf, lengthOf, refuseStray } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
 import { arrayKind, isRecord, kindOf } from "../messages.ts";
-import type { FloatArray, Ids, Mask, PackedTokens, Tokens } from "../types.ts";
+import type { FloatArray, Ids, Mask, PackedTokens, SequenceTokens, Tokens } from "../types.ts";
 import type { AnyFloats, ArrayReader } from "./floats.ts";
 
-/** The tokens that count, sequence by sequence, the B chosen first. */
+/** The tokens that count, sequence by sequence; of pairs the B chosen first. S sequences, 2B where they are pairs. */
 export interface TokenList {
+  /** B; 0 where the sequences are not pairs. */
   readonly pairs: number;
-  /** [2B+1] sequence r owns the tokens start[r] .. start[r+1]−1 of this list. */
+  /** [S+1] sequence r owns the tokens start[r] .. start[r+1]−1 of this list. */
   readonly start: Int32Array;
   /** The row of the logits that predicts each token. */
   readonly rows: Int32Array;
   /** The id that it predicts. */
   readonly targets: Int32Array;
-  /** [2B] what length-normalised losses divide by: the completion's tokens, also the one that nothing predicts. */
+  /** [S] what length-normalised losses divide by: the completion's tokens, also the one that nothing predicts. */
   readonly lengths: Float64Array;
-  /** Rows of the logits, counting or not: 2B·T, or the number of packed tokens. */
+  /** Rows of the logits, counting or not: S·T, or the number of packed tokens. */
   readonly positions: number;
 }
 
@@ -49,6 +50,15 @@ export function readTokens(tokens: unknown): Tokens | PackedTokens {
   return offsets === undefined ? readPadded(tokens) : { ...readPacked(tokens), offsets };
 }
 
+const rowsToo = (): readonly string[] => ["rows"];
+
+/** The same of any sequences, pairs or not. */
+export function readSequenceTokens(tokens: unknown): SequenceTokens {
+  const offsets = offsetsOf(tokens);
+  if (offsets === undefined) return readPadded(tokens, rowsToo) as SequenceTokens;
+  return { ...readPacked(tokens, rowsToo), offsets };
+}
+
 function offsetsOf(tokens: unknown): Ids | undefined {
   try {
     return isRecord(tokens) ? (tokens as Partial<PackedTokens>).offsets : undefined;
@@ -65,15 +75,31 @@ function offsetsOf(tokens: unknown): Ids | undefined {
  */
 export function listTokens(reader: IdReader, tokens: AnyTokens, vocab: number): TokenList {
   checkCount(vocab, "vocab");
-  checkCount(tokens.pairs, "tokens.pairs");
-  return isPacked(tokens) ? listPacked(reader, tokens, vocab) : listPadded(reader, tokens, vocab);
+  const { pairs, rows } = tokens as { pairs?: number; rows?: number };
+  if (rows !== undefined && pairs !== undefined) {
+    throw new ParamError("unused-option", "tokens: expected pairs or rows, got both");
+  }
+  const count = rows ?? pairs;
+  checkCount(count, rows === undefined ? "tokens.pairs" : "tokens.rows");
+  const size = { pairs: pairs ?? 0, sequences: rows ?? 2 * count };
+  return isPacked(tokens) ? listPacked(reader, tokens, size, vocab) : listPadded(reader, tokens, size, vocab);
+}
+
+/** How many sequences there are; as pairs, or 0 of these. */
+interface Size {
+  readonly pairs: number;
+  readonly sequences: number;
 }
 
 /** Says of ids whether they lie on a device: what they are is not known here then. */
 type IdReader = Pick<ArrayReader<AnyFloats>, "hasIds">;
 
-type AnyPadded = Omit<Tokens, "inputIds" | "completionMask"> & { inputIds: unknown; completionMask: unknown };
-type AnyPacked = Omit<PackedTokens, "targets" | "offsets" | "lengths"> & {
+interface Counted {
+  pairs?: number;
+  rows?: number;
+}
+type AnyPadded = Counted & Pick<Tokens, "length"> & { inputIds: unknown; completionMask: unknown };
+type AnyPacked = Counted & {
   targets: unknown;
   offsets: unknown;
   lengths?: unknown;
@@ -110,18 +136,19 @@ function checkArray<A extends Ids | Mask>(
 
 function listPadded(
   reader: IdReader,
-  { pairs, length, inputIds, completionMask }: AnyPadded,
+  { length, inputIds, completionMask }: AnyPadded,
+  { pairs, sequences }: Size,
   vocab: number,
 ): TokenList {
   checkCount(length, "tokens.length");
-  const positions = 2 * pairs * length;
-  checkCount(positions, "2·pairs·length");
+  const positions = sequences * length;
+  checkCount(positions, pairs > 0 ? "2·pairs·length" : "rows·length");
   const ids = readIds(reader, inputIds, "tokens.inputIds", positions);
   checkArray<Mask>(completionMask, "tokens.completionMask", maskKinds, positions);
-  const start = new Int32Array(2 * pairs + 1);
-  const lengths = new Float64Array(2 * pairs);
+  const start = new Int32Array(sequences + 1);
+  const lengths = new Float64Array(sequences);
   let count = 0;
-  for (let r = 0; r < 2 * pairs; r++) {
+  for (let r = 0; r < sequences; r++) {
     for (let t = 0; t < length; t++) {
       const bit = Number(completionMask[r * length + t]);
       if (bit === 0) continue;
@@ -139,7 +166,7 @@ function listPadded(
   const rows = new Int32Array(count);
   const targets = new Int32Array(count);
   let k = 0;
-  for (let r = 0; r < 2 * pairs; r++) {
+  for (let r = 0; r < sequences; r++) {
     for (let t = 1; t < length; t++) {
       const at = r * length + t;
       if (Number(completionMask[at]) === 0) continue;
@@ -154,22 +181,23 @@ function listPadded(
 
 function listPacked(
   reader: IdReader,
-  { pairs, offsets, targets: given, lengths }: AnyPacked,
+  { offsets, targets: given, lengths }: AnyPacked,
+  { pairs, sequences }: Size,
   vocab: number,
 ): TokenList {
-  checkArray<Ids>(offsets, "tokens.offsets", idKinds, 2 * pairs + 1);
-  const start = Int32Array.from({ length: 2 * pairs + 1 }, (_, r) => Number(offsets[r]));
-  for (let r = 0; r <= 2 * pairs; r++) {
+  checkArray<Ids>(offsets, "tokens.offsets", idKinds, sequences + 1);
+  const start = Int32Array.from({ length: sequences + 1 }, (_, r) => Number(offsets[r]));
+  for (let r = 0; r <= sequences; r++) {
     const [least, got] = [r === 0 ? 0 : (start[r - 1] as number), offsets[r]];
     if (Number(got) >= least && Number(got) === start[r] && !(r === 0 && Number(got) !== 0)) continue;
     const expected = r === 0 ? "0" : `at least ${least}`;
     throw new ParamError("bad-id", `tokens.offsets[${r}]: expected ${expected}, got ${got}`);
   }
-  const count = start[2 * pairs] as number;
+  const count = start[sequences] as number;
   const ids = readIds(reader, given, "tokens.targets", count);
   const rows = new Int32Array(count);
   const targets = new Int32Array(count);
-  for (let r = 0; r < 2 * pairs; r++) {
+  for (let r = 0; r < sequences; r++) {
     for (let k = start[r] as number; k < (start[r + 1] as number); k++) {
       rows[k] = k;
       const id = ids ? Number(ids[k]) : 0;

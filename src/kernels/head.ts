@@ -23,8 +23,8 @@ const PACKED_BYTES = 4 << 20;
 export function createLinearShards(module: WebAssembly.Module, make?: Instantiate): LinearShards {
   const { open, reserve } = createLinearMemory(module, make);
   return {
-    reserve(head) {
-      reserve(Math.max(forwardPlan(head).end, backwardPlan(head).end));
+    reserve(head, isForward = false) {
+      reserve(Math.max(forwardPlan(head).end, isForward ? 0 : backwardPlan(head).end));
     },
 
     keep: ({ rows, vocab }) => new Float32Array(rows.length * whole(vocab, IDS)),

@@ -30,6 +30,7 @@ export function endWhenDropped(backend: AsyncBackend, end: () => void): AsyncBac
     reason: backend.reason,
     pairLoss: (...args) => hold(backend.pairLoss(...args)),
     sequenceLogps: (...args) => hold(backend.sequenceLogps(...args)),
+    sequenceLogpsGrad: (...args) => hold(backend.sequenceLogpsGrad(...args)),
     logitsLoss: (...args) => hold(backend.logitsLoss(...args)),
     linearLoss: (...args) => hold(backend.linearLoss(...args)),
     allocate: (...args) => backend.allocate(...args),

@@ -134,9 +134,9 @@ export function createHeadEngine(
 
   return {
     // Workers reserve their own memory with the forward pass, before anything is written.
-    open(given, list, vocab) {
+    open(given, list, vocab, isForward) {
       const small = isSmall({ rows: list.rows, width: given.width, vocab });
-      return small ? local.open(given, list, vocab) : headOf(given, list, vocab);
+      return small ? local.open(given, list, vocab, isForward) : headOf(given, list, vocab);
     },
     // Workers form logits anew on the way back: a shard may come to another one then.
     async read(head, sums, again) {

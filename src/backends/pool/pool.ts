@@ -90,7 +90,9 @@ function makePool(
     const call = queue.open(options.signal);
     try {
       const { given, rest } =
-        "logits" in input ? givenAway(input as LogitsBatch, options, name === "logitsLoss") : nothingGiven(options);
+        (input as Partial<LogitsBatch>).logits === undefined
+          ? nothingGiven(options)
+          : givenAway(input as LogitsBatch, options, name !== "sequenceLogps");
       const passes = passesOf(name, input);
       let done = 0;
       const onTokens = (count: number, total: number): void => {
@@ -137,6 +139,7 @@ function makePool(
 /** How often a call goes over its tokens: forward, backward, and through a reference that is not given as log-probs. */
 function passesOf(name: CallName, { reference }: { reference?: Reference | undefined }): number {
   if (name === "sequenceLogps") return 1;
+  if (name === "sequenceLogpsGrad") return 2;
   const { logits, hidden } = { logits: undefined, hidden: undefined, ...reference };
   return logits === undefined && hidden === undefined ? 2 : 3;
 }

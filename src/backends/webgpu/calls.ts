@@ -3,27 +3,30 @@
 
 import { pairLoss as pairLossSteps } from "../../calls/pair-loss.ts";
 import { tokenLogps } from "../../calls/sequence-logps.ts";
+import { gradientsOf, tokenGradients } from "../../calls/sequence-logps-grad.ts";
 import { runLater } from "../../calls/steps.ts";
 import { tokenLoss } from "../../calls/token-loss.ts";
 import { computePairs as computeOnHost } from "../../cpu/evaluate.ts";
 import type { PairEngine } from "../../engine.ts";
-import { BackendError, KindError } from "../../errors.ts";
+import { BackendError, KindError, ParamError } from "../../errors.ts";
 import type { AnyFloats } from "../../inputs/floats.ts";
 import { type AnyLinearBatch, readLinearBatch } from "../../inputs/linear.ts";
-import { type AnyLogitsBatch, readLogitsBatch, readLogpsOptions } from "../../inputs/logits.ts";
+import { type AnyLogitsBatch, readLogitsBatch } from "../../inputs/logits.ts";
 import { readLossOptions } from "../../inputs/options.ts";
 import { type ReadPairs, readPairs, scanValues } from "../../inputs/pairs.ts";
+import { type AnySequencesBatch, readLogpsOptions, readSequencesBatch } from "../../inputs/sequence-logps.ts";
+import { type AnyGradBatch, readGradInput, readGradOptions } from "../../inputs/sequence-logps-grad.ts";
 import { readOut } from "../../inputs/token-results.ts";
 import { kindOf } from "../../messages.ts";
 import { kernelOf } from "../../plan/kernel-of.ts";
 import { type Plan, planLosses } from "../../plan/plan.ts";
-import type { LogpsBuffers, PairBuffers } from "../../types.ts";
+import type { LogpsBuffers, PairBuffers, SequenceLogpsGradOptions } from "../../types.ts";
 import { asFloat32, asInt32, fetchArrays, mixedArrays, residentArrays } from "./device-arrays.ts";
 import { checkResident, reportLater, withOutputs } from "./outputs.ts";
 import { computePairs } from "./pairs.ts";
 import { type ReadGpuPairs, residentPairLoss } from "./resident-pairs.ts";
 import type { Gpu } from "./submit.ts";
-import { type LossOptions, type OpenLoss, openers, openLogps } from "./token-jobs.ts";
+import { type LossOptions, type OpenLoss, openers, openLogps, openLogpsGrad } from "./token-jobs.ts";
 import { passesApart, passesInOne, readTokens, residentLogps, residentLoss } from "./token-losses.ts";
 import type {
   GpuHeadBatch,
@@ -35,6 +38,7 @@ import type {
   GpuRange,
   GpuReference,
   GpuSequenceLogpsOptions,
+  GpuSequencesBatch,
 } from "./types.ts";
 
 // A loss of the caller's own has no shader: its function runs on the CPU.
@@ -76,7 +80,11 @@ export async function pairLoss(gpu: Gpu, given: GpuPairLogps, all: GpuPairLossOp
  * The batch with its small arrays read back from the GPU: masks and offsets, which decide what is dispatched; with `all` also ids
  * and the reference's log-probs, which results that are read back are computed from.
  */
-async function fetchSmall<B extends AnyLogitsBatch | AnyLinearBatch>(gpu: Gpu, batch: B, all: boolean): Promise<B> {
+async function fetchSmall<B extends AnyLogitsBatch | AnyLinearBatch | AnySequencesBatch>(
+  gpu: Gpu,
+  batch: B,
+  all: boolean,
+): Promise<B> {
   const { tokens, reference } = batch;
   const ids = "offsets" in tokens && tokens.offsets !== undefined ? "targets" : "inputIds";
   const names = Object.keys(tokens).filter((name) => all || name !== ids);
@@ -85,14 +93,21 @@ async function fetchSmall<B extends AnyLogitsBatch | AnyLinearBatch>(gpu: Gpu, b
   return { ...fetched, reference: await fetchArrays(gpu, reference, ["logps"], asFloat32) };
 }
 
-export async function sequenceLogps(gpu: Gpu, given: GpuLogitsBatch, all: GpuSequenceLogpsOptions) {
+export async function sequenceLogps(gpu: Gpu, given: GpuSequencesBatch, all: GpuSequenceLogpsOptions) {
   const { readback, options } = splitOptions(readLogpsOptions(all, () => ["readback"]));
-  const batch = await fetchSmall(gpu, readLogitsBatch(given) as AnyLogitsBatch, readback);
+  const batch = await fetchSmall(gpu, readSequencesBatch(given) as AnySequencesBatch, readback);
   if (readback) {
-    const { job, outs, release } = openLogps(gpu, mixedArrays, batch, options);
+    const { job, checked, release } = openLogps(gpu, mixedArrays, batch, options);
     const read = (sums: Parameters<typeof readTokens>[3]) =>
       readTokens(gpu, job.policy, job.list, sums, options.signal);
-    return runLater(tokenLogps({ ...job, ...outs }, read, options)).finally(release);
+    return runLater(tokenLogps({ ...checked }, read, options)).finally(release);
+  }
+  if (options.entropy === true || (batch.tokens as { rows?: number }).rows !== undefined) {
+    const what = options.entropy === true ? "entropy" : "tokens.rows";
+    throw new ParamError(
+      "unused-option",
+      `${what}: expected readback true, got false: no such results stay on the GPU`,
+    );
   }
   const plan = planLosses({ referenceFree: true });
   checkResident(plan, options, []);
@@ -102,6 +117,19 @@ export async function sequenceLogps(gpu: Gpu, given: GpuLogitsBatch, all: GpuSeq
     reportLater(options, job.list.rows.length, result.done);
     return result;
   });
+}
+
+export async function sequenceLogpsGrad(
+  gpu: Gpu,
+  given: { batch: unknown; gradients: unknown },
+  all: SequenceLogpsGradOptions,
+): Promise<object> {
+  const options = readGradOptions(all);
+  const batch = await fetchSmall(gpu, readGradInput(given) as AnyGradBatch, true);
+  const { checked, policy, release } = openLogpsGrad(gpu, mixedArrays, batch, options);
+  const passes = passesApart(gpu, { policy, list: checked.list, reference: undefined }, options.signal);
+  await runLater(tokenGradients(checked, passes, options)).finally(release);
+  return gradientsOf(checked);
 }
 
 type GivenLogits = GpuLogitsBatch & { reference?: GpuReference | undefined };

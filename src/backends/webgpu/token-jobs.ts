@@ -1,15 +1,25 @@
 // Calls with tokens, checked and opened: where their tokens come from on the GPU, and where their gradients go.
 
+import type { LinearGradients } from "../../engine.ts";
 import type { AnyFloats, ArrayReader } from "../../inputs/floats.ts";
 import { type AnyLinearBatch, checkLinear, type LinearJob } from "../../inputs/linear.ts";
-import { type AnyLogitsBatch, checkLogits, checkLogitsLoss, type LogitsLossJob } from "../../inputs/logits.ts";
+import { type AnyLogitsBatch, checkLogitsLoss, type LogitsLossJob } from "../../inputs/logits.ts";
+import { type AnySequencesBatch, checkLogps, type LogpsJob } from "../../inputs/sequence-logps.ts";
+import { type AnyGradBatch, checkLogpsGrad, type GradJob } from "../../inputs/sequence-logps-grad.ts";
 import type { Outs } from "../../inputs/token-results.ts";
 import type { TokenList } from "../../inputs/tokens.ts";
 import type { Plan } from "../../plan/plan.ts";
-import type { LinearLossOptions, LogitsLossOptions, PackedTokens, SequenceLogpsOptions } from "../../types.ts";
+import type {
+  LinearLossOptions,
+  LogitsLossOptions,
+  PackedTokens,
+  SequenceLogpsGradOptions,
+  SequenceLogpsOptions,
+} from "../../types.ts";
 import { isGpuArray, plainRangeOf } from "./device-arrays.ts";
 import { type DeviceRows, toDeviceRows, toGradientRows } from "./device-rows.ts";
 import { checkHead, headSource } from "./head.ts";
+import type { HeadInputs } from "./head-parts.ts";
 import { rowsSource } from "./rows.ts";
 import type { DeviceIds, ReferenceSource, TokenJob } from "./sequences.ts";
 import type { Gpu } from "./submit.ts";
@@ -78,15 +88,46 @@ function borrowing<T>(
 export function openLogps(
   gpu: Gpu,
   reader: ArrayReader<AnyFloats>,
-  batch: AnyLogitsBatch,
+  batch: AnySequencesBatch,
   options: SequenceLogpsOptions,
-): OpenCall<TokenJob> {
-  const outs = checkLogits(reader, batch, options);
-  const { list, vocab, logits, transform, ldAlpha } = outs;
+): OpenCall<TokenJob> & { readonly checked: LogpsJob<AnyFloats> } {
+  const checked = checkLogps(reader, batch, options);
+  const { list, vocab, source, transform, ldAlpha } = checked;
   return borrowing(gpu, (borrow) => {
-    const policy = rowsSource(gpu, { ...list, vocab, transform, logits: borrow(logits, vocab) });
+    const policy = source.head
+      ? openHeadSource(gpu, { head: source.head, list, vocab })
+      : rowsSource(gpu, { ...list, vocab, transform, logits: borrow(source.logits, vocab) });
     const statistics = options.metrics === "full";
-    return { job: { list, vocab, ldAlpha, statistics, ids: deviceIdsOf(batch.tokens, list), policy }, outs };
+    const job = { list, vocab, ldAlpha, statistics, ids: deviceIdsOf(batch.tokens, list), policy };
+    return { job, outs: checked, checked };
+  });
+}
+
+function openHeadSource(gpu: Gpu, inputs: HeadInputs, out?: LinearGradients<AnyFloats>): TokenSource {
+  checkHead(gpu, inputs);
+  return headSource(gpu, inputs, out);
+}
+
+/** Checks and opens sequenceLogpsGrad. Throws    as every backend's checks; BackendError for a row or a head that is too long */
+export function openLogpsGrad(
+  gpu: Gpu,
+  reader: ArrayReader<AnyFloats>,
+  batch: AnyGradBatch,
+  options: Omit<SequenceLogpsGradOptions, "out"> & { readonly out?: object | undefined },
+): { readonly checked: GradJob<AnyFloats>; readonly policy: TokenSource; release(): void } {
+  const checked = checkLogpsGrad(reader, batch, options);
+  const { list, vocab, source, transform, ofLogits, ofHead } = checked;
+  return borrowing(gpu, (borrow, keep) => {
+    if (source.head) {
+      const { gradients, accumulate } = ofHead as NonNullable<typeof ofHead>;
+      const { gradHidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;
+      const out = { hidden: gradHidden as AnyFloats, weight, bias, a, b, accumulate };
+      return { checked, policy: openHeadSource(gpu, { head: source.head, list, vocab }, out) };
+    }
+    const from = borrow(source.logits, vocab);
+    const to = toGradientRows(gpu, source.logits, from, (ofLogits as NonNullable<typeof ofLogits>).gradient, vocab);
+    keep(to.gradient);
+    return { checked, policy: rowsSource(gpu, { ...list, vocab, transform, logits: from, ...to }) };
   });
 }
 

@@ -210,12 +210,18 @@ export function passesInOne(gpu: Gpu, job: LossJob, signal: AbortSignal | undefi
 }
 
 /** The passes of a loss whose pair stage runs on the CPU, a submission each: sums of tokens come back, slopes are uploaded. */
-export function passesApart(gpu: Gpu, job: LossJob, signal: AbortSignal | undefined): TokenPasses {
+export function passesApart(
+  gpu: Gpu,
+  job: Pick<LossJob, "policy" | "reference" | "list">,
+  signal: AbortSignal | undefined,
+) {
   const { policy, reference, list } = job;
   return {
-    read: (sums) => readTokens(gpu, policy, list, sums, signal),
+    read: (sums: TokenSums) => readTokens(gpu, policy, list, sums, signal),
     readReference:
-      reference && "forward" in reference ? (sums) => readTokens(gpu, reference, list, sums, signal) : undefined,
+      reference && "forward" in reference
+        ? (sums: TokenSums) => readTokens(gpu, reference, list, sums, signal)
+        : undefined,
     gradient: (g: Float64Array, sums: TokenSums, entropy?: EntropySlopes) =>
       submit(
         gpu,

@@ -12,13 +12,17 @@ import type {
   LogitsBatch,
   LogitsLossOptions,
   LogitsLossResult,
+  LogpsGradients,
   Mask,
   PackedTokens,
   PairLossOptions,
   PairLossResult,
   Reference,
+  SequenceLogpsGradOptions,
+  SequenceLogpsGradResult,
   SequenceLogpsOptions,
   SequenceLogpsResult,
+  SequencesBatch,
   Tokens,
 } from "../../types.ts";
 
@@ -56,6 +60,14 @@ export interface GpuLogitsBatch {
   vocab: number;
   logits: Floats | GpuArray;
 }
+
+/** Tokens of any sequences. */
+export type GpuAnyTokens = GpuTokens | (Omit<GpuTokens, "pairs"> & { rows: number });
+
+/** As `SequencesBatch`. */
+export type GpuSequencesBatch = (Omit<GpuLogitsBatch, "tokens"> | Omit<GpuHeadBatch, "tokens" | "reference">) & {
+  tokens: GpuAnyTokens;
+};
 
 /** As `Reference`; log-probs on the GPU are float32. */
 export type GpuReference =
@@ -174,18 +186,37 @@ export type MixedLinearLossResult = Omit<LinearLossResult, LinearGradients> & {
   gradHidden: Floats | GpuArray;
 } & Partial<Record<Exclude<LinearGradients, "gradHidden">, Floats | GpuArray>>;
 
+/** As `SequenceLogpsGradResult`; gradients may have stayed on the GPU, where the caller's buffers for them lie there. */
+export type MixedSequenceLogpsGradResult = {
+  [Name in keyof SequenceLogpsGradResult]: SequenceLogpsGradResult[Name] | GpuArray;
+};
+
+export type GpuSequenceLogpsGradOptions = Omit<SequenceLogpsGradOptions, "out"> & {
+  out?: Partial<Record<LinearGradients | "gradLogits", Floats | GpuArray | undefined>> | undefined;
+};
+
 /** The calls, with what they give for each `readback`. */
 export interface GpuCalls {
   pairLoss(pairs: GpuPairLogps, options: GpuPairLossOptions & { readback: false }): Promise<GpuPairLossResult>;
   pairLoss(pairs: GpuPairLogps, options?: PairLossOptions & { readback?: true }): Promise<PairLossResult>;
   sequenceLogps(
-    batch: GpuLogitsBatch,
+    batch: GpuSequencesBatch,
     options: GpuSequenceLogpsOptions & { readback: false },
   ): Promise<GpuSequenceLogpsResult>;
   sequenceLogps(
-    batch: GpuLogitsBatch,
+    batch: GpuSequencesBatch,
     options?: SequenceLogpsOptions & { readback?: true },
   ): Promise<SequenceLogpsResult>;
+  sequenceLogpsGrad(
+    batch: SequencesBatch,
+    gradients: LogpsGradients,
+    options?: SequenceLogpsGradOptions,
+  ): Promise<SequenceLogpsGradResult>;
+  sequenceLogpsGrad(
+    batch: GpuSequencesBatch,
+    gradients: LogpsGradients,
+    options?: GpuSequenceLogpsGradOptions,
+  ): Promise<MixedSequenceLogpsGradResult>;
   logitsLoss(
     batch: GpuLogitsBatch & { reference?: GpuReference | undefined },
     options: GpuLogitsLossOptions & { readback: false },

@@ -2,13 +2,14 @@
 
 import { bindLater, type CallName } from "../../calls/bind.ts";
 import { plainArrays } from "../../inputs/element-types.ts";
-import { readLogpsOptions } from "../../inputs/logits.ts";
 import { readLossOptions } from "../../inputs/options.ts";
+import { readLogpsOptions } from "../../inputs/sequence-logps.ts";
+import { readGradOptions } from "../../inputs/sequence-logps-grad.ts";
 import type { AdamwHyper } from "../../train/adamw.ts";
 import type { AsyncBackend, CallOptions } from "../../types.ts";
 import { adamwOnGpu, type GpuAdamwState } from "./adamw.ts";
 import { createPool } from "./buffers.ts";
-import { linearLoss, logitsLoss, pairLoss, sequenceLogps } from "./calls.ts";
+import { linearLoss, logitsLoss, pairLoss, sequenceLogps, sequenceLogpsGrad } from "./calls.ts";
 import { describeInfo, lostError, openDevice, readWebGpuOptions, type WebGpuOptions } from "./device.ts";
 import type { Gpu } from "./submit.ts";
 import type { GpuArray, GpuCalls } from "./types.ts";
@@ -92,6 +93,7 @@ export async function createWebGpu(given: WebGpuOptions = {}): Promise<WebGpuBac
 const run: Readonly<Record<CallName, (gpu: Gpu, input: never, options: object) => Promise<unknown>>> = {
   pairLoss,
   sequenceLogps,
+  sequenceLogpsGrad,
   logitsLoss,
   linearLoss,
 };
@@ -103,6 +105,7 @@ const readLoss = (options: unknown): CallOptions => readLossOptions(options, own
 const readers: Readonly<Record<CallName, (options: unknown) => CallOptions>> = {
   pairLoss: readLoss,
   sequenceLogps: (options) => readLogpsOptions(options, () => own),
+  sequenceLogpsGrad: (options) => readGradOptions(options),
   logitsLoss: readLoss,
   linearLoss: readLoss,
 };

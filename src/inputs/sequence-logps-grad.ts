@@ -1,0 +1,122 @@
+// The inputs of sequenceLogpsGrad: the batch of sequenceLogps, and what some function of its results has as gradients.
+
+import { recordOf } from "../checks/record.ts";
+import { bufferOf, lengthOf, refuseStray } from "../checks/views.ts";
+import { KindError, ParamError, ShapeError } from "../errors.ts";
+import { arrayKind, kindOf } from "../messages.ts";
+import type { FloatArray, LogitsLossOptions, LogpsGradients, SequenceLogpsGradOptions } from "../types.ts";
+import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
+import type { AnyHead } from "./head.ts";
+import { type HeadGradientArrays, headGradientNames, readHeadGradients } from "./linear.ts";
+import { type LogitsGradient, readLogitsGradient } from "./logits.ts";
+import { checkCall, refuseUnused } from "./options.ts";
+import {
+  type AnySequencesBatch,
+  checkSequences,
+  readSequencesBatch,
+  type SequencesJob,
+  type SequencesRecord,
+  sourceArrays,
+} from "./sequence-logps.ts";
+import { checkResults, logpKinds, readGradientsOut, tokenArrays } from "./token-results.ts";
+import type { TokenList } from "./tokens.ts";
+
+/** What the call is given: the batch, and the gradients beside it. */
+export type GradRecord = SequencesRecord & { gradients: LogpsGradients };
+
+/** The same as the caller of any backend gives it. */
+export type AnyGradBatch = AnySequencesBatch & { readonly gradients: LogpsGradients };
+
+const readGradientFields = recordOf(
+  { what: "gradients", field: "a gradient of a result", prefix: "gradients." },
+  ({ logps, tokenLogps, entropy }: LogpsGradients): LogpsGradients => ({ logps, tokenLogps, entropy }),
+);
+
+/** Both, read once. Throws    KindError, ParamError for names that are none */
+export function readGradInput({ batch, gradients }: { batch: unknown; gradients: unknown }): GradRecord {
+  return { ...readSequencesBatch(batch), gradients: readGradientFields(gradients) };
+}
+
+/** The options of sequenceLogpsGrad, read once. Throws    KindError, ParamError for names that are none */
+export const readGradOptions = recordOf(
+  { what: "options", field: "an option of sequenceLogpsGrad" },
+  (given: SequenceLogpsGradOptions & Pick<LogitsLossOptions, "metrics">) => {
+    const { ldAlpha, out, inPlace, gradType, gradScale, accumulate, metrics, validate, signal, onProgress } = given;
+    const { transfer, logitScale, logitSoftcap, temperature } = given;
+    return {
+      ...{ ldAlpha, out, inPlace, gradType, gradScale, accumulate, metrics, validate, signal, onProgress },
+      ...{ transfer, logitScale, logitSoftcap, temperature },
+    } as typeof given;
+  },
+);
+
+/** A checked call of sequenceLogpsGrad. */
+export interface GradJob<F extends AnyFloats = FloatData> extends SequencesJob<F> {
+  readonly gradients: LogpsGradients;
+  readonly ofLogits: LogitsGradient<F> | undefined;
+  readonly ofHead: HeadGradientArrays<F> | undefined;
+}
+
+/**
+ * Checks what `sequenceLogpsGrad` is given, once it is read, and makes the arrays of gradients that were not.
+ *
+ * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
+ */
+export function checkLogpsGrad<F extends AnyFloats>(
+  reader: ArrayReader<F>,
+  batch: AnyGradBatch,
+  options: Omit<SequenceLogpsGradOptions, "out"> & { out?: object | undefined },
+): GradJob<F> {
+  checkCall(options);
+  refuseUnused(options, ["metrics"], "sequenceLogpsGrad, which has gradients alone");
+  const job = checkSequences(reader, batch, options);
+  const { list, source } = job;
+  const gradients = checkGradients(batch.gradients, list, options.validate === "finite");
+  const read = sourceArrays(source);
+  const arrays = tokenArrays(batch.tokens);
+  if (source.head) {
+    refuseUnused(options, ["inPlace"], "a head, which has no logits to write over");
+    const given = batch as AnyHead;
+    const out = readGradientsOut(options.out, headGradientNames(given, source.head));
+    const ofHead = readHeadGradients(reader, given, source.head, options, out);
+    checkResults(out, ofHead.gradients as Record<string, F>, list, read, arrays);
+    return { ...job, gradients, ofHead, ofLogits: undefined };
+  }
+  refuseUnused(options, ["accumulate"], "logits, which have no weight");
+  const out = readGradientsOut(options.out, ["gradLogits"]);
+  const ofLogits = readLogitsGradient(reader, batch.logits, source.logits, options, out);
+  checkResults(out, { gradLogits: ofLogits.gradient }, list, read, arrays);
+  return { ...job, gradients, ofLogits, ofHead: undefined };
+}
+
+function checkGradients(gradients: LogpsGradients, list: TokenList, finite: boolean): LogpsGradients {
+  const { start, rows, positions } = list;
+  const lengths = { logps: start.length - 1, tokenLogps: positions, entropy: positions };
+  let isNone = true;
+  for (const name of ["logps", "tokenLogps", "entropy"] as const) {
+    const array = gradients[name];
+    if (array === undefined) continue;
+    isNone = false;
+    if (!logpKinds.includes(arrayKind(array))) {
+      throw new KindError(`gradients.${name}: expected a ${logpKinds.join(" or ")}, got ${kindOf(array)}`);
+    }
+    if (lengthOf(array) !== lengths[name]) {
+      throw new ShapeError(
+        "wrong-length",
+        `gradients.${name}: expected ${lengths[name]} values, got ${lengthOf(array)}`,
+      );
+    }
+    refuseStray(array, `gradients.${name}`, bufferOf(array));
+    if (finite) checkFinite(array, name, name === "logps" ? undefined : rows);
+  }
+  if (!isNone) return gradients;
+  throw new ParamError("missing-input", "gradients: expected at least one of logps, tokenLogps, entropy, got none");
+}
+
+// Of tokens those that count.
+function checkFinite(array: FloatArray, name: string, rows: Int32Array | undefined): void {
+  for (const at of rows ?? array.keys()) {
+    if (Number.isFinite(array[at])) continue;
+    throw new ParamError("not-finite", `gradients.${name}[${at}]: expected a finite number, got ${array[at]}`);
+  }
+}
