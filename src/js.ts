@@ -32,6 +32,7 @@ export {
   type TrlConfig,
   type TrlTrain,
 } from "./from-trl/from-trl.ts";
+export { logitTransform, type ModelLogitOptions } from "./from-trl/logit-transform.ts";
 export { defineLoss, type LikelihoodLoss, type Loss, type MarginLoss, type PairLoss } from "./losses/define.ts";
 export { type LossType, losses, lossTypes } from "./losses/index.ts";
 export { logsigmoid, sigmoid, softplus } from "./losses/math.ts";

@@ -364,8 +364,7 @@ export interface Backend {
    * states and their head.
    *
    * Throws    as `sequenceLogps`
-   * @example  const { tokenLogps } = wasm.sequenceLogps(batch);
-   *           const { gradLogits } = wasm.sequenceLogpsGrad(batch, { tokenLogps: tokenLogps.map((x) => Math.exp(x)) });
+   * @example  const { gradLogits } = wasm.sequenceLogpsGrad({ tokens, vocab, logits }, { logps: Float64Array.of(1, -1) });
    */
   sequenceLogpsGrad(
     batch: SequencesBatch,

@@ -70,6 +70,7 @@ describe("doc comments", () => {
 // Pages with examples, and what theirs may take for granted beside that. Elsewhere: test/adapters/docs.test.ts,
 // test/webgpu/docs.test.ts; docs/losses.md below.
 const pages: Record<string, Record<string, unknown>> = {
+  "docs/logps.md": {},
   "README.md": {},
   "docs/collate.md": collated(),
   "docs/from-trl.md": {},

@@ -190,7 +190,7 @@ const options: LogitsRefusal[] = [
     options: { topK: 2 },
     error: "ParamError",
     code: "unknown-option",
-    message: /^temperature: not an option; known: /,
+    message: /^topK: not an option; known: /,
   },
   {
     what: "a gradScale that is no number",

@@ -1,0 +1,88 @@
+// What a model does to its logits, from the config.json that Hugging Face keeps beside its weights.
+
+import { KindError, ParamError } from "../errors.ts";
+import { isRecord, kindOf, shown } from "../messages.ts";
+
+/** The options that go with a model, for every call that sees its logits or hidden states. */
+export interface ModelLogitOptions {
+  logitScale?: number;
+  logitSoftcap?: number;
+}
+
+type Config = Readonly<Record<string, unknown>>;
+
+/** Where a key stands: in the configuration itself, or in that of its language model. */
+interface Found {
+  readonly name: string;
+  readonly value: unknown;
+  readonly config: Config;
+}
+
+function find(config: Config, key: string): Found | undefined {
+  if (config[key] !== undefined && config[key] !== null) return { name: key, value: config[key], config };
+  const { text_config: text } = config;
+  if (text === undefined || text === null) return undefined;
+  if (!isRecord(text)) throw new KindError(`config.text_config: expected an object, got ${kindOf(text)}`);
+  const inner = text as Config;
+  if (inner[key] === undefined || inner[key] === null) return undefined;
+  return { name: `text_config.${key}`, value: inner[key], config: { ...config, ...inner } };
+}
+
+function positive({ name, value }: Pick<Found, "name" | "value">): number {
+  if (typeof value !== "number") throw new KindError(`config.${name}: expected a number, got ${kindOf(value)}`);
+  if (value > 0 && value < Infinity) return value;
+  throw new ParamError("out-of-range", `config.${name}: expected a number > 0, got ${value}`);
+}
+
+// Granite and MiniCPM3 divide by it, HyperCLOVA X multiplies.
+function scaling(found: Found): number {
+  const value = positive(found);
+  const type = String(found.config["model_type"] ?? "").toLowerCase();
+  if (type.startsWith("granite") || type.startsWith("minicpm")) return 1 / value;
+  if (type.startsWith("hyperclovax") || value === 1) return value;
+  throw new ParamError(
+    "out-of-range",
+    `config.model_type: expected granite…, minicpm… or hyperclovax…, which give ${found.name} its meaning, got ${shown(found.config["model_type"])}`,
+  );
+}
+
+// MPT may name its scale in words.
+function logitScale(found: Found): number {
+  if (found.value !== "inv_sqrt_d_model") return positive(found);
+  return 1 / Math.sqrt(positive({ name: "d_model", value: found.config["d_model"] }));
+}
+
+const scales: Readonly<Record<string, (found: Found) => number>> = {
+  logit_scale: logitScale,
+  output_multiplier: positive,
+  lm_head_multiplier: positive,
+  logits_scaling: scaling,
+};
+
+/**
+ * `logitScale` and `logitSoftcap` of a model, from its `config.json` as an object: `final_logit_softcapping` (Gemma),
+ * `logit_scale` (Cohere, MPT), `output_multiplier`, `lm_head_multiplier` (Falcon-H1), `logits_scaling` (Granite, MiniCPM3,
+ * HyperCLOVA X), also within `text_config`. A model that leaves its logits as they are gives {}.
+ *
+ * Throws    KindError, ParamError: values of the wrong kind or out of range, a `logits_scaling` of an unknown model, two scales
+ * @example  const options = logitTransform({ model_type: "gemma2", final_logit_softcapping: 30 });
+ *           const { logps } = wasm.sequenceLogps({ tokens, vocab, logits }, options);
+ */
+export function logitTransform(config: object): ModelLogitOptions {
+  if (!isRecord(config)) throw new KindError(`config: expected an object, got ${kindOf(config)}`);
+  const given = config as Config;
+  const found = Object.entries(scales).flatMap(([key, read]) => {
+    const at = find(given, key);
+    const scale = at ? read(at) : 1;
+    return at && scale !== 1 ? [{ name: at.name, scale }] : [];
+  });
+  const [first, second] = found;
+  if (first && second) {
+    throw new ParamError("out-of-range", `config: expected one scale of logits, got ${first.name} and ${second.name}`);
+  }
+  const softcap = find(given, "final_logit_softcapping");
+  return {
+    ...(first && { logitScale: first.scale }),
+    ...(softcap && { logitSoftcap: positive(softcap) }),
+  };
+}
