@@ -63,8 +63,8 @@ describe("what a debugger shows", () => {
 
   test("every file with code has a map", () => {
     const without = chunks.filter((file) => !read(file).includes("//# sourceMappingURL="));
-    // Nothing but imports and exports.
-    expect(without.filter((file) => /^(?!import |export |\/\/)./m.test(read(file)))).toEqual([]);
+    const isBare = (code: string): boolean => code.replaceAll(/(?:import|export)[^;]*;|\/\/.*/g, "").trim() === "";
+    expect(without.filter((file) => !isBare(read(file)))).toEqual([]);
   });
 
   test("functions and classes keep their names", async () => {
@@ -75,11 +75,15 @@ describe("what a debugger shows", () => {
     expect(unlike).toEqual([]);
   });
 
-  test("an error shows the line that threw it, not a whole file in one", () => {
-    const program = 'import { collate } from "./index.js"; collate([{}]);';
-    const options = { cwd: dist, encoding: "utf8", stdio: "pipe" } as const;
-    const failing = () => execFileSync(process.execPath, ["--input-type=module", "--eval", program], options);
-    expect(failing).toThrow(/at collate \(/);
-    expect(failing).not.toThrow(/^.{400}/m);
+  test("a stack names functions, and with source maps the source and its line", () => {
+    const program =
+      'import { collate } from "./index.js"; try { collate([{}]) } catch (error) { console.log(error.stack) }';
+    const run = (...flags: string[]): string =>
+      execFileSync(process.execPath, [...flags, "--input-type=module", "--eval", program], {
+        cwd: dist,
+        encoding: "utf8",
+      });
+    expect(run()).toMatch(/at collate \(/);
+    expect(run("--enable-source-maps")).toMatch(/at collate \(.*src\/collate\/collate\.ts:\d+:\d+\)/);
   });
 });

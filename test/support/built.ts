@@ -12,7 +12,7 @@ const textOf = (file: string): string => readFileSync(join(dist, file), "utf8");
 export function loadedWith(file: string, seen = new Set<string>()): Set<string> {
   if (seen.has(file)) return seen;
   seen.add(file);
-  const imports = file.endsWith(".js") ? textOf(file).matchAll(/^(?:import|export)\b[^"';]*"\.\/([^"]+)"/gm) : [];
+  const imports = file.endsWith(".js") ? textOf(file).matchAll(/(?:^|;)(?:import|export)\b[^"';]*"\.\/([^"]+)"/gm) : [];
   for (const [, chunk = ""] of imports) loadedWith(chunk, seen);
   return seen;
 }
