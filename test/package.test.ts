@@ -56,7 +56,8 @@ describe("sizes, gzip -9", () => {
   test.each([
     ["kernels.wasm", 24],
     ["kernels-relaxed.wasm", 24],
-    ["index.js", 40],
+    // 40 until log-probs of hidden states, their gradients and transforms of logits came in, with which it is 42.1.
+    ["index.js", 44],
     ["js.js", 40],
     ["worker.js", 20],
     ["train.js", 12],
@@ -64,7 +65,7 @@ describe("sizes, gzip -9", () => {
     expect(costOf(file)).toBeLessThanOrEqual(limit * 1024);
   });
 
-  test("a page with createWasm, bundled and minified, is at most 40 KB, kernels included", async () => {
+  test("a page with createWasm, bundled and minified, is at most 44 KB, kernels included", async () => {
     const page = {
       name: "page",
       load: (id: string) => (id === "page" ? program : null),
@@ -78,7 +79,7 @@ describe("sizes, gzip -9", () => {
     expect([isKernels(true), isKernels(false)]).toEqual([true, true]);
     // An engine loads one of the two modules.
     const loaded = chunks.filter(({ name }) => !name.includes("kernels-relaxed"));
-    expect(loaded.reduce((sum, { code }) => sum + gzipped(code), 0)).toBeLessThanOrEqual(40 * 1024);
+    expect(loaded.reduce((sum, { code }) => sum + gzipped(code), 0)).toBeLessThanOrEqual(44 * 1024);
   });
 });
 
