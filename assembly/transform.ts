@@ -20,13 +20,14 @@ export function transform_grad_f32(z: usize, grad: usize, n: usize, inner: f32, 
 }
 
 function scale_into(x: usize, out: usize, n: usize, factor: v128): void {
-  const whole = x + ((n & ~3) << 2);
-  for (const end = x + (n << 2); x < end; ) {
-    const one = x >= whole;
-    store_part(out, f32x4.mul(load_part(x, one), factor), one);
-    x += one ? 4 : 16;
-    out += one ? 4 : 16;
+  const end = x + (n << 2);
+  for (const whole = x + ((n & ~15) << 2); x < whole; x += 64, out += 64) {
+    v128.store(out, f32x4.mul(v128.load(x), factor));
+    v128.store(out, f32x4.mul(v128.load(x, 16), factor), 16);
+    v128.store(out, f32x4.mul(v128.load(x, 32), factor), 32);
+    v128.store(out, f32x4.mul(v128.load(x, 48), factor), 48);
   }
+  for (; x < end; x += 4, out += 4) store_part(out, f32x4.mul(load_part(x, true), factor), true);
 }
 
 // Four vectors at a time, so that their chains overlap.
@@ -52,21 +53,32 @@ function capped(x: v128, inner: v128, outer: v128): v128 {
 }
 
 function through_cap(z: usize, grad: usize, n: usize, per: v128, slope: v128, most: v128): void {
-  const one_x4 = f32x4.splat(1);
-  const whole = z + ((n & ~3) << 2);
-  for (const end = z + (n << 2); z < end; ) {
-    const one = z >= whole;
-    const capped = load_part(z, one);
-    const t = f32x4.mul(capped, per);
-    // (1 - t)(1 + t) keeps the digits that 1 - t² would lose; no more than 1 - t² = 0 beyond ±1.
-    const rest = f32x4.pmax(f32x4.splat(0), f32x4.mul(f32x4.sub(one_x4, t), f32x4.add(one_x4, t)));
-    // z·(1/outer) need not round to 1 where z is outer.
-    const own = v128.andnot(f32x4.mul(rest, slope), f32x4.ge(f32x4.abs(capped), most));
-    const outside = load_part(grad, one);
-    // 0·∞ counts as 0; NaN stays.
-    const is_off = v128.and(f32x4.eq(own, f32x4.splat(0)), f32x4.eq(outside, outside));
-    store_part(grad, v128.andnot(f32x4.mul(own, outside), is_off), one);
-    z += one ? 4 : 16;
-    grad += one ? 4 : 16;
+  const end = z + (n << 2);
+  for (const whole = z + ((n & ~15) << 2); z < whole; z += 64, grad += 64) {
+    const a = through(v128.load(z), v128.load(grad), per, slope, most);
+    const b = through(v128.load(z, 16), v128.load(grad, 16), per, slope, most);
+    const c = through(v128.load(z, 32), v128.load(grad, 32), per, slope, most);
+    const d = through(v128.load(z, 48), v128.load(grad, 48), per, slope, most);
+    v128.store(grad, a);
+    v128.store(grad, b, 16);
+    v128.store(grad, c, 32);
+    v128.store(grad, d, 48);
   }
+  for (; z < end; z += 4, grad += 4) {
+    store_part(grad, through(load_part(z, true), load_part(grad, true), per, slope, most), true);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function through(capped: v128, outside: v128, per: v128, slope: v128, most: v128): v128 {
+  const one = f32x4.splat(1);
+  const t = f32x4.mul(capped, per);
+  // (1 - t)(1 + t) keeps the digits that 1 - t² would lose; no more than 1 - t² = 0 beyond ±1.
+  const rest = f32x4.pmax(f32x4.splat(0), f32x4.mul(f32x4.sub(one, t), f32x4.add(one, t)));
+  // z·(1/outer) need not round to 1 where z is outer.
+  const own = v128.andnot(f32x4.mul(rest, slope), f32x4.ge(f32x4.abs(capped), most));
+  // 0·∞ counts as 0; NaN stays.
+  const is_off = v128.and(f32x4.eq(own, f32x4.splat(0)), f32x4.eq(outside, outside));
+  return v128.andnot(f32x4.mul(own, outside), is_off);
 }

