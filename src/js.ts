@@ -1,18 +1,18 @@
 // dpo-kernels/js: all of dpo-kernels that needs no WebAssembly.
 
 export { createJs } from "./backends/js/js.ts";
-export {
-  type CollateOptions,
-  collate,
-  type OldTrlTokenPair,
-  type PackedBatch,
-  type PaddedBatch,
-  type TokenEncoding,
-  type TokenIds,
-  type TokenPair,
-  type TokenTensor,
-  type TrlTokenPair,
-} from "./collate/collate.ts";
+export { collate } from "./collate/collate.ts";
+export type {
+  CollateOptions,
+  OldTrlTokenPair,
+  PackedBatch,
+  PaddedBatch,
+  TokenEncoding,
+  TokenIds,
+  TokenPair,
+  TokenTensor,
+  TrlTokenPair,
+} from "./collate/types.ts";
 export {
   AbortError,
   BackendError,
@@ -33,8 +33,9 @@ export {
   type TrlTrain,
 } from "./from-trl/from-trl.ts";
 export { logitTransform, type ModelLogitOptions } from "./from-trl/logit-transform.ts";
-export { defineLoss, type LikelihoodLoss, type Loss, type MarginLoss, type PairLoss } from "./losses/define.ts";
+export { defineLoss } from "./losses/define.ts";
 export { type LossType, losses, lossTypes } from "./losses/index.ts";
+export type { LikelihoodLoss, Loss, MarginLoss, PairLoss } from "./losses/loss.ts";
 export { logsigmoid, sigmoid, softplus } from "./losses/math.ts";
 export type { Param } from "./losses/ranges.ts";
 export { createRunningMean, type RunningMean } from "./plan/running-mean.ts";

@@ -1,7 +1,7 @@
 // The public types: what calls take and return. Names, shapes and units are those of docs/api.md.
 
-import type { Loss } from "./losses/define.ts";
 import type { LossType } from "./losses/index.ts";
+import type { Loss } from "./losses/loss.ts";
 import type { RunningMean } from "./plan/running-mean.ts";
 
 /** Log-probabilities, weights: float32 or float64. Views of a SharedArrayBuffer are accepted everywhere. */

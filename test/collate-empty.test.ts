@@ -2,7 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type CollateOptions, collate, type TokenPair } from "../src/collate/collate.ts";
+import { collate } from "../src/collate/collate.ts";
+import type { CollateOptions, TokenPair } from "../src/collate/types.ts";
 import type { Reference } from "../src/types.ts";
 import { onEachBackend } from "./support/backends.ts";
 

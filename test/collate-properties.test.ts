@@ -4,7 +4,8 @@
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { collate, type TokenIds, type TokenPair } from "../src/collate/collate.ts";
+import { collate } from "../src/collate/collate.ts";
+import type { TokenIds, TokenPair } from "../src/collate/types.ts";
 import { cutColumns, tokensOf } from "./support/batches.ts";
 
 const ids = fc.array(fc.integer({ min: 0, max: 2 ** 31 - 1 }), { maxLength: 12 });

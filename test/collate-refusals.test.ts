@@ -2,7 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type CollateOptions, collate, type TokenPair } from "../src/collate/collate.ts";
+import { collate } from "../src/collate/collate.ts";
+import type { CollateOptions, TokenPair } from "../src/collate/types.ts";
 import { DpoError } from "../src/index.ts";
 
 const good = { prompt: [1, 2], chosen: [3, 4], rejected: [5] };

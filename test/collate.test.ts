@@ -1,7 +1,8 @@
 // collate against TRL's own batches, of now and before.
 
 import { describe, expect, it } from "vitest";
-import { collate, type TokenPair } from "../src/collate/collate.ts";
+import { collate } from "../src/collate/collate.ts";
+import type { TokenPair } from "../src/collate/types.ts";
 import { fromTrl } from "../src/index.ts";
 import { listsOf, type Padded, tokensOf } from "./support/batches.ts";
 import { readGolden } from "./support/golden.ts";

@@ -16,7 +16,8 @@ import {
   WorkerError,
 } from "../src/index.ts";
 import type { PairLogps } from "../src/types.ts";
-import { type AnyBackend, backends, onEachBackend } from "./support/backends.ts";
+import { backends, onEachBackend } from "./support/backends.ts";
+import type { AnyBackend } from "./support/candidate.ts";
 import { missesBits } from "./support/compare.ts";
 import { optionRefusals } from "./support/option-refusals.ts";
 import { mapPairs, randomPairs } from "./support/pairs.ts";

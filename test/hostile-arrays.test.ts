@@ -3,7 +3,8 @@
 
 import { expect, it } from "vitest";
 import { DpoError } from "../src/index.ts";
-import { type AnyBackend, onEachBackend, onEachWasm } from "./support/backends.ts";
+import { onEachBackend, onEachWasm } from "./support/backends.ts";
+import type { AnyBackend } from "./support/candidate.ts";
 import { bitsOf, guardArrays, nodesOf, type SoundCall } from "./support/fuzz.ts";
 import { backendCalls } from "./support/fuzz-calls.ts";
 import { hostileValues } from "./support/fuzz-values.ts";

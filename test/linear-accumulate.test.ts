@@ -4,7 +4,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Floats, LinearBuffers, LinearLossOptions, PackedTokens } from "../src/types.ts";
-import { type AnyBackend, onEachBackend } from "./support/backends.ts";
+import { onEachBackend } from "./support/backends.ts";
+import type { AnyBackend } from "./support/candidate.ts";
 import { excessOver, magnitude, misses, missesSame } from "./support/compare.ts";
 import { numbersOf, toBits } from "./support/half.ts";
 import { gradientsOf, type LinearCase, randomLinear } from "./support/linear.ts";

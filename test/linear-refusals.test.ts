@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { AbortError, DpoError, KindError, ParamError, ShapeError } from "../src/index.ts";
-import { type AnyBackend, onEachBackend } from "./support/backends.ts";
+import { onEachBackend } from "./support/backends.ts";
+import type { AnyBackend } from "./support/candidate.ts";
 import { bytesOf, sameBytes } from "./support/guards.ts";
 import { missesOfLinearBits } from "./support/linear.ts";
 import { linearRefusals, soundLinear, soundLora, WIDTH } from "./support/linear-refusals.ts";

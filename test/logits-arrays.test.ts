@@ -3,7 +3,8 @@
 
 import { describe, expect, it } from "vitest";
 import type { Floats, LogitsLossOptions } from "../src/types.ts";
-import { type AnyBackend, onEachBackend } from "./support/backends.ts";
+import { onEachBackend } from "./support/backends.ts";
+import type { AnyBackend } from "./support/candidate.ts";
 import { bytesOf, type Guarded, guarded, memoryOf, sameBytes, type Typed } from "./support/guards.ts";
 import { toBits } from "./support/half.ts";
 import { asBigInts, layoutNames, layouts, randomLogits } from "./support/logits.ts";

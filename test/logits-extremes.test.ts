@@ -3,7 +3,8 @@
 
 import { describe, expect, it } from "vitest";
 
-import { type AnyBackend, onEachBackend } from "./support/backends.ts";
+import { onEachBackend } from "./support/backends.ts";
+import type { AnyBackend } from "./support/candidate.ts";
 import { excessOver, misses, missesNear } from "./support/compare.ts";
 import { normalFrom } from "./support/logits.ts";
 import { exactLogp, exactRow, missesOfGradient, tokenBound } from "./support/logits-exact.ts";

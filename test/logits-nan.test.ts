@@ -3,7 +3,8 @@
 import { describe, expect, it } from "vitest";
 import type { LogitsLossOptions } from "../src/types.ts";
 import { separable } from "./support/arbitraries.ts";
-import { type AnyBackend, onEachBackend } from "./support/backends.ts";
+import { onEachBackend } from "./support/backends.ts";
+import type { AnyBackend } from "./support/candidate.ts";
 import { bitsOf, numbersOf, wrappers } from "./support/half.ts";
 import {
   allOf,

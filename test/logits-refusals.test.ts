@@ -3,7 +3,8 @@
 import { describe, expect, it } from "vitest";
 import { AbortError, DpoError, KindError, ParamError, ShapeError } from "../src/index.ts";
 
-import { type AnyBackend, onEachBackend } from "./support/backends.ts";
+import { onEachBackend } from "./support/backends.ts";
+import type { AnyBackend } from "./support/candidate.ts";
 import { bytesOf, sameBytes } from "./support/guards.ts";
 import { idRefusals } from "./support/logits-id-refusals.ts";
 import { logitsRefusals } from "./support/logits-option-refusals.ts";

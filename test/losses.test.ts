@@ -3,7 +3,8 @@
 import { describe, expect, it } from "vitest";
 import { type LossType, lossTypes, ParamError } from "../src/index.ts";
 import type { PairLogps, PairLossOptions } from "../src/types.ts";
-import { type AnyBackend, onEachBackend } from "./support/backends.ts";
+import { onEachBackend } from "./support/backends.ts";
+import type { AnyBackend } from "./support/candidate.ts";
 import { missesBits } from "./support/compare.ts";
 import { nextDown, nextUp } from "./support/float64.ts";
 import { randomPairs, withValue } from "./support/pairs.ts";

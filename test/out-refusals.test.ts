@@ -3,7 +3,8 @@
 import { describe, expect, it } from "vitest";
 import { KindError, ShapeError } from "../src/index.ts";
 import type { FloatArray, PairBuffers, PairLogps } from "../src/types.ts";
-import { type AnyBackend, onEachBackend } from "./support/backends.ts";
+import { onEachBackend } from "./support/backends.ts";
+import type { AnyBackend } from "./support/candidate.ts";
 import { mapPairs, randomPairs } from "./support/pairs.ts";
 
 const bufferNames = ["losses", "gradChosen", "gradRejected", "chosenRewards", "rejectedRewards"] as const;

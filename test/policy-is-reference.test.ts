@@ -4,7 +4,8 @@
 import { describe, expect, it } from "vitest";
 import { cutVocabulary } from "../src/cpu/head-shards.ts";
 import type { Floats, LinearBatch, LogitsLossOptions, LogitsLossResult, Reference } from "../src/types.ts";
-import { type AnyBackend, onEachBackend } from "./support/backends.ts";
+import { onEachBackend } from "./support/backends.ts";
+import type { AnyBackend } from "./support/candidate.ts";
 import { misses } from "./support/compare.ts";
 import { toBits } from "./support/half.ts";
 import { missesOfLinearBits, randomLinear } from "./support/linear.ts";

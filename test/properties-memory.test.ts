@@ -4,7 +4,8 @@
 import { describe, expect, it } from "vitest";
 import type { LengthArray, PairBuffers, PairLogps } from "../src/types.ts";
 import { checkCalls } from "./support/arbitraries.ts";
-import { type AnyBackend, onEachBackend, onEachLocalWasm, onEachWasm, RESERVE } from "./support/backends.ts";
+import { onEachBackend, onEachLocalWasm, onEachWasm, RESERVE } from "./support/backends.ts";
+import type { AnyBackend } from "./support/candidate.ts";
 import { missesBits } from "./support/compare.ts";
 import { bytesOf, sameBytes } from "./support/guards.ts";
 import { mapPairs } from "./support/pairs.ts";

@@ -2,7 +2,8 @@
 // inherited, are fields.
 
 import { describe, expect, it } from "vitest";
-import { type AnyBackend, onEachBackend } from "./support/backends.ts";
+import { onEachBackend } from "./support/backends.ts";
+import type { AnyBackend } from "./support/candidate.ts";
 import { bitsOf, guardArrays, nodesOf, type SoundCall } from "./support/fuzz.ts";
 import { backendCalls, plainCalls } from "./support/fuzz-calls.ts";
 

@@ -4,7 +4,8 @@
 import { describe, expect, it } from "vitest";
 import { DpoError, KindError, ParamError, ShapeError } from "../src/index.ts";
 import type { PairLogps, PairLossOptions } from "../src/types.ts";
-import { type AnyBackend, onEachBackend } from "./support/backends.ts";
+import { onEachBackend } from "./support/backends.ts";
+import type { AnyBackend } from "./support/candidate.ts";
 import { missesBits } from "./support/compare.ts";
 import { optionRefusals } from "./support/option-refusals.ts";
 import { mapPairs, randomPairs } from "./support/pairs.ts";

@@ -1,7 +1,7 @@
 // What the doc comments in src/losses say for docs/losses.md.
 
 import { readdirSync, readFileSync } from "node:fs";
-import type { LossInfo } from "../../src/losses/define.ts";
+import type { LossInfo } from "../../src/losses/loss.ts";
 
 interface LossComment {
   /** When to use it, what to watch out for. */

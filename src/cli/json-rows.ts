@@ -4,7 +4,7 @@ import { type Bytes, peek, unpacked } from "./bytes.ts";
 import { lineAndColumn, parseJson } from "./json.ts";
 import { readLines } from "./lines.ts";
 import { fileProblem, isSystemError, kindOfJson, refusal } from "./refusal.ts";
-import type { Row, Source } from "./source.ts";
+import type { Row, Source } from "./rows.ts";
 
 /** Strings of some engines end at 2^29 characters, and a text is copied on its way. */
 const longestText = 2 ** 28;

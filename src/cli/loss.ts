@@ -24,7 +24,8 @@ import { withProgress } from "./progress.ts";
 import { addToMap, type ColumnMap, columnNames, missingIn, type PairReader, readPairs } from "./read-pairs.ts";
 import { refusal } from "./refusal.ts";
 import { type Report, toJson, toTable } from "./report.ts";
-import { joinSources, openSource, peekRow, type Source, type Wanted } from "./source.ts";
+import type { Source, Wanted } from "./rows.ts";
+import { joinSources, openSource, peekRow } from "./source.ts";
 
 /** What commander makes of the words: the options of the loss under the interface's own names, and the rest. */
 interface Flags extends LossOptions {

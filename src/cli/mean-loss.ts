@@ -4,7 +4,7 @@ import { DpoError } from "../errors.ts";
 import type { Backend, LossOptions, PairLossOptions, PairLossResult } from "../types.ts";
 import type { Batch } from "./read-pairs.ts";
 import { refusal } from "./refusal.ts";
-import type { Source } from "./source.ts";
+import type { Source } from "./rows.ts";
 
 /** A loss of a file. */
 export interface LossMean {

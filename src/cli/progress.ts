@@ -1,7 +1,7 @@
 // How far the reading has come, on a terminal; nothing where the errors go to a file or a pipe.
 
 import { SingleBar } from "cli-progress";
-import type { Source } from "./source.ts";
+import type { Source } from "./rows.ts";
 
 /** Does the work, and shows a bar on the standard error stream meanwhile, if that is a terminal. */
 export async function withProgress<T>(source: Source, work: () => Promise<T>): Promise<T> {

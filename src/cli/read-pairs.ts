@@ -6,7 +6,7 @@ import { type PairColumn, pairColumns } from "../losses/kinds.ts";
 import type { Needs } from "../plan/needs.ts";
 import type { PairLogps } from "../types.ts";
 import { kindOfJson, refusal } from "./refusal.ts";
-import type { Row, Source } from "./source.ts";
+import type { Row, Source } from "./rows.ts";
 
 interface Field {
   readonly key: FileColumn;

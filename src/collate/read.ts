@@ -5,7 +5,7 @@ import { quoted } from "../checks/printable.ts";
 import { recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
-import type { CollateOptions } from "./collate.ts";
+import type { CollateOptions } from "./types.ts";
 
 /** The options with their defaults filled in. */
 export type Settings = { readonly [K in keyof CollateOptions]-?: Exclude<CollateOptions[K], undefined> };

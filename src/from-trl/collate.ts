@@ -1,6 +1,6 @@
 // How tokens are cut and padded (losses.md §7).
 
-import type { TruncationMode } from "./read.ts";
+import type { TruncationMode } from "./keys.ts";
 import type { Reading } from "./reading.ts";
 
 /** How tokens are cut and padded: what the configuration says, and nothing else. */

@@ -1,7 +1,25 @@
 // Every key of TRL's DPOConfig, in any version, and of the TrainingArguments it extends. docs/from-trl.md lists the
 // same keys: test/from-trl.test.ts compares. Names of TRL v0.7 to v1.16 and of transformers up to v5.24.
 
-import type { Kind } from "./read.ts";
+export type TruncationMode = "keep_start" | "keep_end";
+
+/** What the values of a kind of key are. */
+export interface Values {
+  number: number;
+  count: number;
+  multiple: number | string;
+  integer: number;
+  id: number;
+  flag: boolean;
+  text: string;
+  names: string | readonly string[];
+  numbers: readonly number[];
+  divergence: string;
+  truncation: TruncationMode;
+  object: object;
+}
+
+export type Kind = keyof Values;
 
 /** Keys that are read, with the kind their value must be of. */
 export const readKeys = {

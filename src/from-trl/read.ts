@@ -8,27 +8,9 @@ import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../plan/plan.ts";
 import type { FDivergence } from "../types.ts";
 import { memberOf } from "./enums.ts";
-import { formerKeys, type Key, readKeys } from "./keys.ts";
+import { formerKeys, type Key, type Kind, readKeys, type TruncationMode, type Values } from "./keys.ts";
 
 export type TrlConfig = Readonly<Record<string, unknown>>;
-export type TruncationMode = "keep_start" | "keep_end";
-
-interface Values {
-  number: number;
-  count: number;
-  multiple: number | string;
-  integer: number;
-  id: number;
-  flag: boolean;
-  text: string;
-  names: string | readonly string[];
-  numbers: readonly number[];
-  divergence: string;
-  truncation: TruncationMode;
-  object: object;
-}
-
-export type Kind = keyof Values;
 export type Get = <K extends Key>(key: K) => Values[(typeof readKeys)[K]] | undefined;
 
 const isNumber = (value: unknown): value is number => typeof value === "number";

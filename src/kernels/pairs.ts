@@ -11,7 +11,7 @@ import { type KernelName, kernelConstants } from "../plan/constants.gen.ts";
 import { divergedParams } from "../plan/diverged.ts";
 import { kernelOf } from "../plan/kernel-of.ts";
 import type { Term } from "../plan/plan.ts";
-import type { FloatArray, LengthArray } from "../types.ts";
+import type { FloatArray } from "../types.ts";
 import type { KernelExports } from "./load.ts";
 import type { Sorted, Sorter } from "./sort.ts";
 import { copy, createStaging, PIECE, stagingBytes } from "./staging.ts";

@@ -2,7 +2,7 @@
 // reads. The checks of a call, the kernels' signature, the shaders' inputs, the pool's messages, the columns of the command line
 // and docs/losses.md follow from them.
 
-import type { LikelihoodLoss, Loss, LossInfo, MarginLoss, PairLoss } from "./define.ts";
+import type { LikelihoodLoss, Loss, LossInfo, MarginLoss, PairLoss } from "./loss.ts";
 
 /** An array that a call on pairs takes: one number of each pair. */
 export interface Column {

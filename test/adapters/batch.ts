@@ -1,6 +1,7 @@
 // The batch that the tests of the adapters share, and the same in float64 for formulas written out.
 
-import { collate, type TokenPair } from "../../src/collate/collate.ts";
+import { collate } from "../../src/collate/collate.ts";
+import type { TokenPair } from "../../src/collate/types.ts";
 
 export const vocab = 19;
 

@@ -1,8 +1,8 @@
 // What cannot be printed, or would mean something else in another language, is refused where it stands.
 
 import { describe, expect, it } from "vitest";
-import type { MarginLoss } from "../../src/losses/define.ts";
 import { describeLoss } from "../../src/losses/kinds.ts";
+import type { MarginLoss } from "../../src/losses/loss.ts";
 import { lossKernel, marginKernel } from "../../src/print/kernel.ts";
 import { exportedFunction, lossFunction, type Source } from "../../src/print/source.ts";
 import { pairKernel, pairSource } from "../support/printed.ts";

@@ -1,19 +1,11 @@
 // The list of backends that every case runs on. `await` works on all of them: those of this thread return at once.
 
 import { afterAll, describe, vi } from "vitest";
-import type { AsyncBackend, Backend } from "../../src/types.ts";
+import type { Backend } from "../../src/types.ts";
+import type { AnyBackend, Candidate } from "./candidate.ts";
 import { localBackends, localWasms, pools, webGpu } from "./candidates.ts";
 
 export { localBackends, RESERVE } from "./candidates.ts";
-
-export type AnyBackend = Backend | AsyncBackend;
-
-export interface Candidate<B extends AnyBackend = AnyBackend> {
-  name: string;
-  create: () => Promise<B>;
-  /** Why it cannot run here; the tests are then skipped visibly. */
-  missing?: string | undefined;
-}
 
 // A software driver takes its time to compile shaders, and at every barrier.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });

@@ -1,6 +1,6 @@
 // Padded batches as lists, and TRL v0.24's way to cut one, restated.
 
-import type { CollateOptions, PaddedBatch } from "../../src/collate/collate.ts";
+import type { CollateOptions, PaddedBatch } from "../../src/collate/types.ts";
 
 /** As the golden vectors have it. */
 export interface Padded {

@@ -7,7 +7,7 @@ import { hasRelaxedSimd, hasSimd } from "../../src/kernels/load.ts";
 import { createPool } from "../../src/pool.ts";
 import type { AsyncBackend, Backend } from "../../src/types.ts";
 import { createWebGpu } from "../../src/webgpu.ts";
-import type { Candidate } from "./backends.ts";
+import type { Candidate } from "./candidate.ts";
 import { adapterOfDawn, missing as noGpu } from "./dawn.ts";
 import { overSharedArrays } from "./shared-arrays.ts";
 

@@ -1,6 +1,6 @@
 // Arrays in the middle of larger memory, with bytes around them that nothing may write.
 
-import type { AnyBackend } from "./backends.ts";
+import type { AnyBackend } from "./candidate.ts";
 
 export type Typed =
   | Float32Array

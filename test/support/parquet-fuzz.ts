@@ -3,7 +3,8 @@
 import { writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import { kindOfJson, refusal } from "../../src/cli/refusal.ts";
-import { openSource, type Wanted } from "../../src/cli/source.ts";
+import type { Wanted } from "../../src/cli/rows.ts";
+import { openSource } from "../../src/cli/source.ts";
 import { type Columns, type ParquetFile, parquetFiles } from "./parquet-files.ts";
 import { mutantOf } from "./parquet-mutants.ts";
 

@@ -2,7 +2,7 @@
 
 import type { DecodedArray } from "hyparquet";
 import { fileProblem, isSystemError, refusal } from "../refusal.ts";
-import type { Row, Source, Wanted } from "../source.ts";
+import type { Row, Source, Wanted } from "../rows.ts";
 import { type Group, type ReadBytes, readFooter } from "./footer.ts";
 import { readPages } from "./pages.ts";
 

@@ -2,7 +2,7 @@
 
 import type { AsyncBackend, Backend } from "../../../src/types.ts";
 import { createWebGpu } from "../../../src/webgpu.ts";
-import type { Candidate } from "../../support/backends.ts";
+import type { Candidate } from "../../support/candidate.ts";
 
 /** Nothing is reserved. */
 export const RESERVE = 0;
