@@ -16,8 +16,15 @@ import { type Gpu, submit } from "./submit.ts";
 import type { GpuArray, GpuRange } from "./types.ts";
 
 /** Whether a value is part of a GPU buffer; a typed array has a buffer too. */
-export const isGpuArray = (value: unknown): value is GpuArray =>
-  typeof value === "object" && value !== null && "buffer" in value && !ArrayBuffer.isView(value);
+export function isGpuArray(value: unknown): value is GpuArray {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return false;
+  try {
+    // What inherits from a typed array, or stands before one, throws here: it is no array, on a device or elsewhere.
+    return (value as { buffer?: unknown }).buffer !== undefined || "buffer" in value;
+  } catch {
+    return false;
+  }
+}
 
 /**
  * The range that a caller gives.

@@ -1,5 +1,6 @@
 // The pair stage on the GPU: log-ratios in, losses and gradients out, in one submission.
 
+import { setNumbers } from "../../checks/views.ts";
 import { sortKeys } from "../../cpu/evaluate.ts";
 import type { PairSums } from "../../inputs/pair-sums.ts";
 import type { PairJob } from "../../inputs/pairs.ts";
@@ -114,7 +115,7 @@ function deliver(job: PairJob, values: Float32Array, start: number, sums: PairSu
   const n = values.length / RESULTS;
   const arrays = [job.losses, job.gradChosen, job.gradRejected, job.chosenRewards, job.rejectedRewards];
   arrays.forEach((array, k) => {
-    array?.set(values.subarray(k * n, (k + 1) * n), start);
+    if (array) setNumbers(array, values.subarray(k * n, (k + 1) * n), start);
   });
   for (let i = 0; i < n; i++) sums.losses += values[i] as number;
 }

@@ -1,5 +1,6 @@
 // pairLoss with `readback: false`: log-probs from arrays or GPU buffers, results on the GPU.
 
+import { setNumbers } from "../../checks/views.ts";
 import { ParamError, ShapeError } from "../../errors.ts";
 import { checkCall, ofTokens, refuseUnused } from "../../inputs/options.ts";
 import { checkInputs, type DeviceLength, readPairOut, scanValues } from "../../inputs/pairs.ts";
@@ -104,7 +105,7 @@ function gather(
   const packed = new Float32Array(names.length * pairs).fill(missing);
   names.forEach((name, k) => {
     const array = given[name] as LengthArray | undefined;
-    if (array && !isGpuArray(array)) packed.set(array, k * pairs);
+    if (array && !isGpuArray(array)) setNumbers(packed, array, k * pairs);
   });
   const range = commands.upload(packed);
   names.forEach((name, k) => {
