@@ -1,4 +1,4 @@
-// Four kinds of test files. `npm test` runs those of `node` and `alone`, `npm run test:engines` those of `slow` and `engines`
+// Five kinds of test files. `npm test` runs those of `node` and `alone`, `npm run test:engines` those of `heavy`, `slow` and `engines`
 // (scripts/test.ts); `vitest run --project node` runs one kind, `vitest run test/some.test.ts` a file of any.
 
 import { availableParallelism } from "node:os";
@@ -6,6 +6,12 @@ import { defineConfig } from "vitest/config";
 
 /** What measures a process's memory or waits for a time to pass: others at its side would be measured too. */
 const alone = ["test/{linear,logits}-memory.test.ts", "test/pool/{memory,timeout}.test.ts"];
+
+/** What takes a minute or more each, a software GPU's shaders most of all. measured: together a third of all of Node's tests. */
+const heavy = [
+  "test/webgpu/**/*.test.ts",
+  "test/{hostile-arrays,logits-fuzz,properties,properties-memory,real-model,training-curves}.test.ts",
+];
 
 /** Exhaustive tests, for minutes each. */
 const slow = ["test/**/slow-*.test.ts"];
@@ -31,8 +37,9 @@ const project = (name: string, include: string[], exclude: string[], parallel: b
 export default defineConfig({
   test: {
     projects: [
-      project("node", ["test/**/*.test.ts"], [...alone, ...slow, ...engines], true),
+      project("node", ["test/**/*.test.ts"], [...alone, ...heavy, ...slow, ...engines], true),
       project("alone", alone, slow, false),
+      project("heavy", heavy, slow, true),
       project("slow", slow, [], false),
       project("engines", engines, [], false),
     ],

@@ -76,6 +76,7 @@ const suites: Record<string, Step[]> = {
   ],
   engines: [
     build,
+    ["heavy tests in Node (vitest)", vitestOn("heavy"), vitest],
     ["slow tests (vitest)", vitestOn("slow"), vitest],
     ["browsers, Bun, Deno, other Nodes, bundlers (vitest)", vitestOn("engines"), vitest],
   ],
