@@ -15,7 +15,8 @@ export type Target = "page" | "deno";
 export const files: readonly string[] = globSync("test/*.test.ts", { cwd: root })
   .filter((path) => readFileSync(join(root, path), "utf8").includes("onEachBackend("))
   .map((path) => basename(path, ".test.ts"))
-  .filter((name) => name !== "real-model" && !name.startsWith("slow-"));
+  // Models are not served, and what a page has of node:vm is not enough for arrays that lie about themselves.
+  .filter((name) => !["real-model", "hostile-arrays", "read-once", "fuzz"].includes(name) && !name.startsWith("slow-"));
 
 const here = (file: string): string => join(root, "test/runtimes/common", file);
 
