@@ -1,5 +1,8 @@
 // dpo-kernels/train: what a training loop needs beside losses and gradients.
 
+export type { Dtype, SafeTensor } from "./safetensors/dtypes.ts";
+export { readSafetensors, type SafetensorsFile } from "./safetensors/read.ts";
+export { type TensorToWrite, writeSafetensors } from "./safetensors/write.ts";
 export { type AdamwHyper, type AdamwState, adamw, adamwState } from "./train/adamw.ts";
 export { clipGradNorm } from "./train/clip.ts";
 export type { Allocator } from "./train/kernels.ts";
