@@ -15,7 +15,7 @@ const bundled = new Set(
 );
 
 test("source maps name what is bundled", () => {
-  const names = ["comlink", "commander", "cli-progress", "hyparquet", "table"];
+  const names = ["comlink", "commander", "cli-progress", "hyparquet", "table", "yaml"];
   expect([...bundled]).toEqual(expect.arrayContaining(names.map((name) => `node_modules/${name}`)));
 });
 

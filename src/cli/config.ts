@@ -1,6 +1,7 @@
 // A TRL configuration, with the options of the command line put over it.
 
 import { createReadStream } from "node:fs";
+import { extname } from "node:path";
 import { fromTrl, type TrlConfig } from "../from-trl/from-trl.ts";
 import { DpoError } from "../index.ts";
 import type { LossOptions } from "../types.ts";
@@ -8,6 +9,7 @@ import { unpacked } from "./bytes.ts";
 import { lineAndColumn, parseTolerant } from "./json.ts";
 import { readText } from "./json-rows.ts";
 import { fileProblem, isSystemError, kindOfJson, refusal } from "./refusal.ts";
+import { parseYaml } from "./yaml.ts";
 
 /** The option as it is written on the command line. */
 export const dashed = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -46,8 +48,12 @@ export async function readConfig(
     const { line, column } = lineAndColumn(text, at);
     return `${file}:${line}:${column}`;
   };
-  const parsed = parseTolerant(text, keys);
-  if ("problem" in parsed) throw refusal(`${place(parsed.at)}: not JSON: ${parsed.problem}`);
+  const isYaml = isYamlText(file, text);
+  const parsed = isYaml ? parseYaml(text, keys) : parseTolerant(text, keys);
+  if ("problem" in parsed) {
+    const where = parsed.at === undefined ? file : place(parsed.at);
+    throw refusal(`${where}: not ${isYaml ? "YAML of a recipe" : "JSON"}: ${parsed.problem}`);
+  }
   const { value } = parsed;
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw refusal(`${file}: expected an object, got ${kindOfJson(value)}`);
@@ -68,6 +74,10 @@ export async function readConfig(
     throw refusal(`${place(at)}: ${error.message.replace(/^config\./, "")}`);
   }
 }
+
+/** By its name; where that has no ending, by how the text begins. */
+const isYamlText = (file: string, text: string): boolean =>
+  /\.ya?ml(\.\w+)?$/i.test(file) || (extname(file) === "" && !/^\s*[[{]/.test(text));
 
 /** What takes the place of the configuration's own keys. */
 function overlayOf(given: LossOptions, config: TrlConfig): { overlay: TrlConfig; notes: string[] } {

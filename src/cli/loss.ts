@@ -72,7 +72,7 @@ export function addLoss(program: Command): void {
     .option("--f-alpha <number>", "for alpha_divergence (default: 0.5)", number)
     .option("--reference-free", "the reference counts as 0")
     .option("--reward-shift <number|running>", "for bco_pair; running: the mean of the rewards so far", shift)
-    .option("--config <file>", "options of a TRL DPOConfig, as JSON; the options above prevail")
+    .option("--config <file>", "options of a TRL DPOConfig, as JSON or YAML; the options above prevail")
     .option("--trl-version <version>", "read the config with this version's meaning")
     .addOption(new Option("--backend <name>", "what computes").choices(Object.keys(backends)).default("auto"))
     .option("--batch-size <pairs|all>", "pairs per call; matters to losses that compare pairs of a batch", size, 65536)
