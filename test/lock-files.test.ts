@@ -10,6 +10,7 @@ interface Entry {
   integrity?: string;
   link?: boolean;
   bin?: Record<string, string>;
+  hasInstallScript?: boolean;
 }
 
 describe.each(["package-lock.json", "bench/package-lock.json"])("%s", (file) => {
@@ -31,6 +32,21 @@ describe.each(["package-lock.json", "bench/package-lock.json"])("%s", (file) => 
     expect(standIns.map(([path]) => path)).toEqual([]);
   });
 });
+
+// An install script may fetch what no lock file has seen.
+test.each(["", "bench/"])(
+  "%spackage-lock.json: whoever adds an install script has looked at what it does",
+  (folder) => {
+    const harmless = ["node", "bun", "deno", "protobufjs", "webgpu"];
+    const entries = Object.entries<Entry>(JSON.parse(read(`${folder}package-lock.json`)).packages);
+    const names = entries.flatMap(([path, { hasInstallScript }]) =>
+      hasInstallScript ? [path.replace(/^.*node_modules\//, "")] : [],
+    );
+    const others = names.filter((name) => !harmless.includes(name));
+    expect(others).toEqual(["onnxruntime-node"]);
+    expect(read(`${folder}.npmrc`)).toMatch(/^onnxruntime-node-install=skip$/m);
+  },
+);
 
 test("no npm is installed beside the tools", () => {
   const programs = readdirSync(new URL("../node_modules/.bin/", import.meta.url));
