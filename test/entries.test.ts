@@ -1,10 +1,18 @@
 // What each entry of the package brings along, and what it leaves out.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { dist, loadedWith, sourceMapOf, sourcesWith } from "./support/built.ts";
+
+/** The files that come with an entry, at once or later. */
+function everythingFrom(file: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(file) || !file.endsWith(".js")) return seen;
+  seen.add(file);
+  for (const [, chunk = ""] of read(file).matchAll(/["`]\.\/([\w.-]+)["`]/g)) everythingFrom(chunk, seen);
+  return seen;
+}
 
 const read = (file: string): string => readFileSync(join(dist, file), "utf8");
 const chunks = globSync("*.js", { cwd: dist });
@@ -36,6 +44,31 @@ describe("dpo-kernels/js", () => {
     const args = ["--input-type=module", "--eval", program];
     expect(execFileSync(process.execPath, args, { cwd: dist, encoding: "utf8" })).toBe("0.693147\n");
   });
+});
+
+describe.each(["workerd.js", "edge-light.js", "pool.edge.js"])("%s, for the edge", (file) => {
+  const all = everythingFrom(file);
+
+  test("holds no copy of the kernels, no worker, no WebGPU", () => {
+    const maps = [...all].filter((chunk) => read(chunk).includes("//# sourceMappingURL=")).map(sourceMapOf);
+    const sources = maps.flatMap((map) => map.sources);
+    expect(sources.filter((path) => /kernels[\w-]*\.gen|worker\.ts|webgpu|pool\/pool/.test(path))).toEqual([]);
+  });
+
+  test("compiles nothing, which bundlers for the edge refuse", () => {
+    const makesCode = /WebAssembly\.(compile|instantiate)|new WebAssembly\.Module|\beval\(|new Function|import\.meta/;
+    expect([...all].filter((chunk) => makesCode.test(read(chunk)))).toEqual([]);
+  });
+});
+
+test.each([
+  ["workerd.js", "./kernels.wasm"],
+  ["edge-light.js", "./kernels.wasm?module"],
+])("%s imports the module as a file, and exports what the main entry does", (file, module) => {
+  expect(read(file)).toContain(`from"${module}"`);
+  const names = (code: string): string[] =>
+    [...(/export\{([^}]*)\}/.exec(code)?.[1] ?? "").matchAll(/as (\w+)/g)].map(([, name = ""]) => name).sort();
+  expect(names(read(file))).toEqual(names(read("index.js")));
 });
 
 describe("dpo-kernels/train", () => {
@@ -85,5 +118,16 @@ describe("what a debugger shows", () => {
       });
     expect(run()).toMatch(/at collate \(/);
     expect(run("--enable-source-maps")).toMatch(/at collate \(.*src\/collate\/collate\.ts:\d+:\d+\)/);
+  });
+
+  test("an error that nobody catches prints a short line, then its message", () => {
+    const program = 'import { createJs } from "./index.js"; createJs().pairLoss({}, { beta: -1 });';
+    const { stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", program], {
+      cwd: dist,
+      encoding: "utf8",
+    });
+    expect(stderr).toMatch(/^ParamError: beta: expected/m);
+    expect(stderr.indexOf("ParamError: ")).toBeLessThan(1500);
+    expect(Math.max(...stderr.split("\n").map((line) => line.length))).toBeLessThan(600);
   });
 });

@@ -5,9 +5,9 @@ import { shardsInOrder } from "../src/cpu/head.ts";
 import type { LinearHead, LinearShards } from "../src/cpu/head-shards.ts";
 import type { LinearGradients } from "../src/engine.ts";
 import type { FloatData } from "../src/inputs/floats.ts";
-import { findModule } from "../src/kernels/engines.ts";
 import { createLinearShards } from "../src/kernels/head.ts";
-import { compile, hasRelaxedSimd, hasSimd } from "../src/kernels/load.ts";
+import { hasRelaxedSimd, hasSimd } from "../src/kernels/load.ts";
+import { findModule } from "../src/kernels/modules.ts";
 import { normalFrom } from "./support/logits.ts";
 
 interface Shape {
@@ -87,8 +87,7 @@ describe.each([
 ] as const)("%s", (_name, relaxed) => {
   const runs = relaxed ? hasRelaxedSimd() : hasSimd();
   const makeShards = async () => {
-    const { source } = await findModule({ relaxed });
-    return createLinearShards(await compile(source as Uint8Array<ArrayBuffer>));
+    return createLinearShards((await findModule({ relaxed })).module);
   };
 
   it.skipIf(!runs).each(Object.entries(shapes))("%s: the same bits", async (_shape, shape) => {

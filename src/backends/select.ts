@@ -1,24 +1,21 @@
-// Which backend is the best one here, and why.
+// Which backend is the best one here, where nothing is known of the place beforehand.
 
-import { recordOf } from "../checks/record.ts";
-import { BackendError, ParamError } from "../errors.ts";
-import { hasSimd } from "../kernels/load.ts";
-import { shown } from "../messages.ts";
-import type { AsyncBackend, Backend } from "../types.ts";
-import { createJs } from "./js/js.ts";
-import { createWasm, type WasmOptions } from "./wasm/create.ts";
+import { type CreateBackend, createBackendWith, type Elsewhere } from "./choose.ts";
+import { createWasm } from "./wasm/create.ts";
 
-export interface BackendOptions extends WasmOptions {
-  /** The work it is wanted for. Default "pairs". */
-  for?: "pairs" | "logits" | "linear" | undefined;
-}
+// A GPU has nothing to do with modules and memory of this thread.
+const onGpu: Elsewhere = async (options) => {
+  if (!("gpu" in (globalThis.navigator ?? {})) || Object.values(options).some((value) => value !== undefined)) return;
+  const { createWebGpu, hasRealGpu } = await import("../webgpu.ts");
+  return (await hasRealGpu()) ? createWebGpu() : undefined;
+};
 
-const works = ["pairs", "logits", "linear"] as const;
-
-const readOptions = recordOf(
-  { what: "options", field: "an option of createBackend" },
-  ({ for: work, module, relaxed, reserve }: BackendOptions) => ({ for: work, module, relaxed, reserve }),
-);
+// What is reserved is memory of this thread.
+const onPool: Elsewhere = async ({ module, relaxed, reserve }) => {
+  if (reserve) return;
+  const { createPool, worthAPool } = await import("./pool/pool.ts");
+  return worthAPool() ? createPool({ module, relaxed }) : undefined;
+};
 
 /**
  * The best backend for the work here. For pairs: SIMD in this thread, whose calls return at once. For logits and hidden states:
@@ -29,32 +26,4 @@ const readOptions = recordOf(
  * @example  const backend = await createBackend({ for: "pairs" });
  *           console.log(backend.name, backend.reason);
  */
-export async function createBackend(options?: BackendOptions & { for?: "pairs" | undefined }): Promise<Backend>;
-export async function createBackend(options: BackendOptions): Promise<Backend | AsyncBackend>;
-export async function createBackend(options: BackendOptions = {}): Promise<Backend | AsyncBackend> {
-  const { for: work = "pairs", ...wasmOptions } = readOptions(options);
-  if (!works.includes(work)) {
-    throw new ParamError("out-of-range", `for: expected ${works.join(", ")}, got ${shown(work)}`);
-  }
-  // A GPU has nothing to do with modules and memory of this thread.
-  if (
-    work !== "pairs" &&
-    "gpu" in (globalThis.navigator ?? {}) &&
-    Object.values(wasmOptions).every((value) => value === undefined)
-  ) {
-    const { createWebGpu, hasRealGpu } = await import("../webgpu.ts");
-    if (await hasRealGpu()) return createWebGpu();
-  }
-  if (!hasSimd()) return { ...createJs(), reason: "plain JavaScript: this engine has no WebAssembly SIMD" };
-  try {
-    // What is reserved is memory of this thread.
-    if (work !== "pairs" && !wasmOptions.reserve) {
-      const { createPool, worthAPool } = await import("./pool/pool.ts");
-      if (worthAPool()) return await createPool({ module: wasmOptions.module, relaxed: wasmOptions.relaxed });
-    }
-    return await createWasm(wasmOptions);
-  } catch (error) {
-    if (!(error instanceof BackendError) || error.code !== "unavailable") throw error;
-    return { ...createJs(), reason: `plain JavaScript: ${error.message}` };
-  }
-}
+export const createBackend: CreateBackend = /* @__PURE__ */ createBackendWith(createWasm, [onGpu, onPool]);

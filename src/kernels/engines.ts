@@ -1,31 +1,12 @@
 // The engines of the kernels over a module and its memory, as this thread and every worker of a pool make them.
 
-import { BackendError, KindError } from "../errors.ts";
-import { kindOf } from "../messages.ts";
+import { BackendError } from "../errors.ts";
 import { kernelOf } from "../plan/kernel-of.ts";
 import type { Plan } from "../plan/plan.ts";
-import { builtInBytes, hasRelaxedSimd, type KernelExports, readSource, type WasmSource } from "./load.ts";
+import type { KernelExports } from "./load.ts";
 import { pairBytes, pairEngine } from "./pairs.ts";
 import { rowBytes, rowEngine } from "./rows.ts";
 import { createSorter } from "./sort.ts";
-
-/** Whether relaxed SIMD is wanted. Throws    KindError */
-export function checkRelaxed(relaxed: unknown): void {
-  if (relaxed === undefined || typeof relaxed === "boolean") return;
-  throw new KindError(`relaxed: expected true or false, got ${kindOf(relaxed)}`);
-}
-
-/** The module that the options ask for, compiled or not, and what kind of module it is, in words. */
-export async function findModule({
-  module,
-  relaxed = hasRelaxedSimd(),
-}: {
-  module?: WasmSource | Promise<WasmSource> | undefined;
-  relaxed?: boolean | undefined;
-}) {
-  if (module !== undefined) return { source: await readSource(module), kind: "the module given" };
-  return { source: await builtInBytes(relaxed), kind: relaxed ? "relaxed SIMD, fused multiply-add" : "SIMD" };
-}
 
 /** Bytes that the engines' buffers take. */
 export const ENGINE_BYTES = pairBytes + rowBytes;

@@ -1,4 +1,4 @@
-// The two modules as bytes, and which of them this engine takes.
+// What the modules export, which of them this engine takes, and instances of them.
 
 import { bufferOf, bytesOf as byteLengthOf, offsetOf } from "../checks/views.ts";
 import { BackendError, KindError } from "../errors.ts";
@@ -131,41 +131,13 @@ export const hasSimd = (): boolean => accepts(simdProbe);
 /** Whether this engine has relaxed SIMD. */
 export const hasRelaxedSimd = (): boolean => accepts(relaxedProbe);
 
-/**
- * The module built into the package: plain and relaxed are chunks of their own, each loaded only where it is used.
- *
- * Throws    BackendError ("unavailable") where the engine lacks what unpacks it: DecompressionStream and its kin
- */
-export async function builtInBytes(relaxed: boolean): Promise<ArrayBuffer> {
-  const { deflated: base64 } = await (relaxed ? import("./kernels-relaxed.gen.ts") : import("./kernels.gen.ts"));
-  try {
-    const deflated = new Blob([Uint8Array.from(ascii(atob(base64)))]);
-    return await new Response(deflated.stream().pipeThrough(new DecompressionStream("deflate-raw"))).arrayBuffer();
-  } catch (cause) {
-    const message = `wasm: the built-in module cannot be unpacked here (${reasonIn(cause)}); pass a module, or use createJs()`;
-    throw new BackendError("unavailable", message, { cause });
-  }
-}
-
-/**
- * Compiles a module.
- *
- * Throws    BackendError ("unavailable") where WebAssembly may not be compiled
- */
-export async function compile(bytes: BufferSource): Promise<WebAssembly.Module> {
-  try {
-    return await WebAssembly.compile(bytes);
-  } catch (cause) {
-    throw refused(cause);
-  }
-}
-
-function refused(cause: unknown): BackendError {
+/** What refuses to compile, in words. */
+export function refused(cause: unknown): BackendError {
   const message = `wasm: this place does not compile WebAssembly (${reasonIn(cause)}); allow 'wasm-unsafe-eval', pass a module, or use createJs()`;
   return new BackendError("unavailable", message, { cause });
 }
 
-const reasonIn = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+export const reasonIn = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
 /**
  * The bytes in what the caller gave, or its module.

@@ -2,7 +2,7 @@
 
 import { breakEven } from "../../src/backends/pool/break-even.ts";
 import { createJs, createWasm } from "../../src/index.ts";
-import { builtInBytes, compile } from "../../src/kernels/load.ts";
+import { builtInBytes, compile } from "../../src/kernels/built-in.ts";
 import { createPool } from "../../src/pool.ts";
 import type { AsyncBackend, Backend } from "../../src/types.ts";
 import { type Fuzzed, fuzz, type SoundCall } from "./fuzz.ts";

@@ -15,6 +15,7 @@ import { endWhenDropped } from "./drop.ts";
 import { createGate } from "./gate.ts";
 import { createHeadEngine } from "./head.ts";
 import { holdArrays } from "./held.ts";
+import { noWorkers } from "./no-workers.ts";
 import { createPairEngine } from "./pairs.ts";
 import { startPoolWorker } from "./pool-worker.ts";
 import { localEngines, prepare } from "./prepare.ts";
@@ -43,7 +44,7 @@ import { createWorkerPool } from "./worker-pool.ts";
 export async function createPool(options: PoolOptions = {}): Promise<AsyncBackend> {
   const settings = readSettings(options);
   if (settings.start === startWorker && !hasWorkers()) {
-    throw new BackendError("unavailable", "pool: expected a place with workers, got one without; use createWasm()");
+    throw noWorkers();
   }
   const { backend, end } = makePool(settings, await prepare(settings));
   return endWhenDropped(backend, end);

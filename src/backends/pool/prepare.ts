@@ -3,20 +3,21 @@
 import { shardsInOrder } from "../../cpu/head.ts";
 import { eachRow } from "../../cpu/rows.ts";
 import { BackendError } from "../../errors.ts";
-import { createEngines, ENGINE_BYTES, findModule } from "../../kernels/engines.ts";
+import { compile } from "../../kernels/built-in.ts";
+import { createEngines, ENGINE_BYTES } from "../../kernels/engines.ts";
 import { createLinearShards } from "../../kernels/head.ts";
-import { compile, forSharedMemory, instantiate, isBytes, STATIC_BYTES } from "../../kernels/load.ts";
+import { forSharedMemory, instantiate, STATIC_BYTES } from "../../kernels/load.ts";
+import { findModule } from "../../kernels/modules.ts";
 import type { Settings } from "./settings.ts";
 import { createSharedMemory, sharingRefusal } from "./shared-memory.ts";
 
 /** The module, compiled; and where memory can be shared, the memory and the module for it. */
 export async function prepare({ module: given, relaxed, memory }: Settings) {
-  const { source, kind } = await findModule({ module: given, relaxed });
-  const module = isBytes(source) ? await compile(source) : source;
+  const { module, kind, bytes: source } = await findModule({ module: given, relaxed });
   const refusal = memory === "transfer" ? 'memory is "transfer"' : sharingRefusal();
   if (memory === "shared" && refusal)
     throw new BackendError("unavailable", `memory: expected shared memory: ${refusal}`);
-  const bytes = refusal === undefined && isBytes(source) ? forSharedMemory(source) : undefined;
+  const bytes = refusal === undefined && source ? forSharedMemory(source) : undefined;
   const all = bytes && createSharedMemory(STATIC_BYTES);
   const shared = all && { module: await compile(bytes), memory: all };
   return { module, kind, shared, refusal };

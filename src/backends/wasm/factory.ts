@@ -1,0 +1,43 @@
+// What every factory of the SIMD backend does, wherever its module comes from. The kernels and what drives them come with its first
+// call: the entry carries none of it for those who take another backend.
+
+import { recordOf } from "../../checks/record.ts";
+import { ParamError } from "../../errors.ts";
+import type { WasmSource } from "../../kernels/load.ts";
+import type { ModuleOptions } from "../../kernels/modules.ts";
+import { shown } from "../../messages.ts";
+import type { Backend } from "../../types.ts";
+
+export interface WasmOptions {
+  /** A compiled module, its bytes or a Response, in place of the one built in: `dpo-kernels/kernels.wasm`. */
+  module?: WasmSource | Promise<WasmSource> | undefined;
+  /** Relaxed SIMD (fused multiply-add). Default: where the engine has it; `false` for the same bits on every machine. */
+  relaxed?: boolean | undefined;
+  /** Bytes of memory for `allocate`, fixed for the life of the backend. Default 0. */
+  reserve?: number | undefined;
+}
+
+export type CreateWasm = (options?: WasmOptions) => Promise<Backend>;
+
+/** Finds the module that the options ask for, and says in words what kind of module it is. */
+type FindModule = (options: ModuleOptions) => Promise<{ module: WebAssembly.Module; kind: string }>;
+
+const readOptions = recordOf(
+  { what: "options", field: "an option of createWasm" },
+  ({ module, relaxed, reserve }: WasmOptions) => ({ module, relaxed, reserve }),
+);
+
+export function createWasmWith(findModule: FindModule): CreateWasm {
+  async function createWasm(given: WasmOptions = {}): Promise<Backend> {
+    const options = readOptions(given);
+    const { reserve = 0 } = options;
+    const most = 65000 * 65536;
+    if (!Number.isSafeInteger(reserve) || reserve < 0 || reserve > most) {
+      throw new ParamError("out-of-range", `reserve: expected bytes in 0..${most}, got ${shown(reserve)}`);
+    }
+    const { module, kind } = await findModule(options);
+    const { wasmBackend } = await import("./wasm.ts");
+    return wasmBackend(module, reserve, kind);
+  }
+  return createWasm;
+}

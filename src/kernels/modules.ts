@@ -1,0 +1,25 @@
+// Which module a factory starts from: the caller's, or the one built in that suits this engine.
+
+import { KindError } from "../errors.ts";
+import { kindOf } from "../messages.ts";
+import { builtInBytes, compile } from "./built-in.ts";
+import { hasRelaxedSimd, isBytes, readSource, type WasmSource } from "./load.ts";
+
+/** The options of factories that say which module is wanted. */
+export interface ModuleOptions {
+  module?: WasmSource | Promise<WasmSource> | undefined;
+  relaxed?: boolean | undefined;
+}
+
+/**
+ * The module that the options ask for, its bytes where they are known, and what kind of module it is, in words.
+ *
+ * Throws    KindError; BackendError ("unavailable") where it cannot be unpacked or compiled
+ */
+export async function findModule({ module: given, relaxed = hasRelaxedSimd() }: ModuleOptions) {
+  if (typeof relaxed !== "boolean") throw new KindError(`relaxed: expected true or false, got ${kindOf(relaxed)}`);
+  const source = given === undefined ? await builtInBytes(relaxed) : await readSource(given);
+  const plainKind = relaxed ? "relaxed SIMD, fused multiply-add" : "SIMD";
+  const kind = given === undefined ? plainKind : "the module given";
+  return isBytes(source) ? { module: await compile(source), bytes: source, kind } : { module: source, kind };
+}
