@@ -127,6 +127,8 @@ export interface Tokens {
   inputIds: Ids;
   /** [2B·T] 1 on completion tokens; holes allowed. */
   completionMask: Mask;
+  /** k: logits or hidden states begin at position k of each row, [2B·(T−k)·V], as of a model that was asked for its last positions alone. Default 0. */
+  logitsFrom?: number | undefined;
 }
 
 /** No padding and no prompts: the tokens that count, already shifted. */
@@ -193,7 +195,7 @@ export interface LinearBatch {
   vocab: number;
   /** D */
   hiddenSize: number;
-  /** [2B·T·D] padded, [N·D] packed; only rows that count are read. */
+  /** [2B·T·D] padded, [2B·(T−k)·D] with `logitsFrom` k, [N·D] packed; only rows that count are read. */
   hidden: Floats;
   /** [V·D]; frozen with `lora`. */
   weight: Floats;
@@ -202,7 +204,7 @@ export interface LinearBatch {
   lora?: Lora | undefined;
 }
 
-/** Logits over tokens: [2B·T·V] padded, [N·V] packed, row-major. */
+/** Logits over tokens: [2B·T·V] padded, [2B·(T−k)·V] with `logitsFrom` k, [N·V] packed, row-major. */
 export interface LogitsBatch {
   tokens: Tokens | PackedTokens;
   /** V */

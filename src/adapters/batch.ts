@@ -64,8 +64,9 @@ export function readDims(given: unknown, name: string): number[] {
 }
 
 // What is no number fits no dimensions.
-const paddedDims = ({ pairs, length }: Tokens): string[] => {
-  const [rows, columns] = [2 * (typeof pairs === "number" ? pairs : 0), typeof length === "number" ? length : 0];
+const paddedDims = ({ pairs, length, logitsFrom = 0 }: Tokens): string[] => {
+  const count = (value: unknown): number => (typeof value === "number" ? value : 0);
+  const [rows, columns] = [2 * count(pairs), count(length) - count(logitsFrom)];
   return ["padded", `${rows}, ${columns}`, `${rows * columns}`];
 };
 
@@ -77,7 +78,7 @@ const packedDims = ({ targets }: PackedTokens): string[] => {
 /**
  * The vocabulary of logits with these dimensions: the last one, if the others are those of the tokens.
  *
- * Shapes    padded tokens: [2B, T, V] or [2B·T, V]; packed tokens: [N, V] or [1, N, V]
+ * Shapes    padded tokens: [2B, T, V] or [2B·T, V], T less by `logitsFrom`; packed tokens: [N, V] or [1, N, V]
  * Throws    ShapeError, KindError
  */
 export function vocabOf(given: unknown, tokens: Tokens | PackedTokens): number {

@@ -60,14 +60,14 @@ function slopesOf(
   scale: number,
 ): { g: Float64Array; h: Float64Array | undefined } {
   const { logps, tokenLogps, entropy } = gradients;
-  const { rows } = list;
-  const g = new Float64Array(rows.length);
-  const h = entropy && new Float64Array(rows.length);
+  const { places } = list;
+  const g = new Float64Array(places.length);
+  const h = entropy && new Float64Array(places.length);
   eachToken(list, list.pairs > 0 ? tailOf(list, ldAlpha) : undefined, (k, r, factor) => {
-    const row = rows[k] as number;
+    const place = places[k] as number;
     const ofSequence = logps ? times(factor, logps[r] as number) : 0;
-    g[k] = times(scale, ofSequence + (tokenLogps?.[row] ?? 0));
-    if (h) h[k] = times(scale, entropy?.[row] as number);
+    g[k] = times(scale, ofSequence + (tokenLogps?.[place] ?? 0));
+    if (h) h[k] = times(scale, entropy?.[place] as number);
   });
   return { g, h };
 }

@@ -80,33 +80,33 @@ export function readSequences(
   tail: Tail | undefined,
   { out, metrics: wanted, entropy: each = false }: ForwardOptions,
 ): Forward {
-  const { rows, positions, start } = list;
+  const { places, size, start } = list;
   const { max, sum, hit, statistics } = sums;
   const graded = hit.length;
-  const tokenLogps = out?.tokenLogps ?? new Float32Array(positions);
-  const logsumexp = out?.logsumexp ?? new Float64Array(positions);
-  const entropies = each ? (out?.entropy ?? new Float32Array(positions)) : undefined;
+  const tokenLogps = out?.tokenLogps ?? new Float32Array(size);
+  const logsumexp = out?.logsumexp ?? new Float64Array(size);
+  const entropies = each ? (out?.entropy ?? new Float32Array(size)) : undefined;
   const spread = new Float64Array(start.length - 1);
   let [entropy, likelihood, gradedLogits, otherLogits] = [0, 0, 0, 0];
   eachToken(list, undefined, (k, r) => {
-    const row = rows[k] as number;
+    const place = places[k] as number;
     const logp = logpOf(sums, k);
     const logSum = Math.log(sum[k] as number);
-    tokenLogps[row] = logp;
-    logsumexp[row] = (max[k] as number) + logSum;
+    tokenLogps[place] = logp;
+    logsumexp[place] = (max[k] as number) + logSum;
     if (k < graded) likelihood += logp;
     if (!statistics) return;
     const own = logSum - (statistics.weighted[k] as number) / (sum[k] as number);
-    if (entropies) entropies[row] = own;
+    if (entropies) entropies[place] = own;
     entropy += own;
     spread[r] = (spread[r] as number) + logp - (Math.log(statistics.squares[k] as number) - 2 * logSum);
     const mean = (statistics.total[k] as number) / vocab;
     if (k < graded) gradedLogits += mean;
     else otherLogits += mean;
   });
-  if (out?.tokenLogps) clearGaps(rows, 0, positions, tokenLogps, 1);
-  if (out?.logsumexp) clearGaps(rows, 0, positions, logsumexp, 1);
-  if (entropies && out?.entropy) clearGaps(rows, 0, positions, entropies, 1);
+  if (out?.tokenLogps) clearGaps(places, 0, size, tokenLogps, 1);
+  if (out?.logsumexp) clearGaps(places, 0, size, logsumexp, 1);
+  if (entropies && out?.entropy) clearGaps(places, 0, size, entropies, 1);
   const computed = sequenceSums(list, sums, tail);
   out?.logps?.set(computed);
   const perToken = (value: number, tokens: number): number => (tokens > 0 ? value / tokens : 0);
@@ -115,9 +115,9 @@ export function readSequences(
   const metrics: Record<string, number> = { mean_token_accuracy: perToken(hits, graded) };
   // measured: these take two fifths more of the forward pass.
   if (wanted === "full") {
-    metrics["entropy"] = perToken(entropy, rows.length);
+    metrics["entropy"] = perToken(entropy, places.length);
     metrics["logits/chosen"] = perToken(gradedLogits, graded);
-    metrics["logits/rejected"] = perToken(otherLogits, rows.length - graded);
+    metrics["logits/rejected"] = perToken(otherLogits, places.length - graded);
   }
   return { logps: out?.logps ?? computed, tokenLogps, logsumexp, entropy: entropies, likelihood, spread, metrics };
 }

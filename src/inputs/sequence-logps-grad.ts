@@ -90,8 +90,8 @@ export function checkLogpsGrad<F extends AnyFloats>(
 }
 
 function checkGradients(gradients: LogpsGradients, list: TokenList, finite: boolean): LogpsGradients {
-  const { start, rows, positions } = list;
-  const lengths = { logps: start.length - 1, tokenLogps: positions, entropy: positions };
+  const { start, places, size } = list;
+  const lengths = { logps: start.length - 1, tokenLogps: size, entropy: size };
   let isNone = true;
   for (const name of ["logps", "tokenLogps", "entropy"] as const) {
     const array = gradients[name];
@@ -107,15 +107,15 @@ function checkGradients(gradients: LogpsGradients, list: TokenList, finite: bool
       );
     }
     refuseStray(array, `gradients.${name}`, bufferOf(array));
-    if (finite) checkFinite(array, name, name === "logps" ? undefined : rows);
+    if (finite) checkFinite(array, name, name === "logps" ? undefined : places);
   }
   if (!isNone) return gradients;
   throw new ParamError("missing-input", "gradients: expected at least one of logps, tokenLogps, entropy, got none");
 }
 
 // Of tokens those that count.
-function checkFinite(array: FloatArray, name: string, rows: Int32Array | undefined): void {
-  for (const at of rows ?? array.keys()) {
+function checkFinite(array: FloatArray, name: string, places: Int32Array | undefined): void {
+  for (const at of places ?? array.keys()) {
     if (Number.isFinite(array[at])) continue;
     throw new ParamError("not-finite", `gradients.${name}[${at}]: expected a finite number, got ${array[at]}`);
   }

@@ -24,9 +24,9 @@ export const logpResults: readonly Wanted[] = [
 ];
 
 /** The length of each of these results, and of those of pairs. */
-export function logpLengths({ pairs, start, positions }: TokenList): (name: string) => number {
+export function logpLengths({ pairs, start, size }: TokenList): (name: string) => number {
   return (name) =>
-    name === "logps" ? start.length - 1 : logpResults.some((result) => result.name === name) ? positions : pairs;
+    name === "logps" ? start.length - 1 : logpResults.some((result) => result.name === name) ? size : pairs;
 }
 
 /** The arrays of a batch of tokens, by name. */

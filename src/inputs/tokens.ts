@@ -20,8 +20,12 @@ export interface TokenList {
   readonly targets: Int32Array;
   /** [S] what length-normalised losses divide by: the completion's tokens, also the one that nothing predicts. */
   readonly lengths: Float64Array;
-  /** Rows of the logits, counting or not: S·T, or the number of packed tokens. */
+  /** Rows of the logits, counting or not: S·(T−logitsFrom), or the number of packed tokens. */
   readonly positions: number;
+  /** Where the results of each token stand, in the layout of the tokens: its row, unless logits begin later than tokens do. */
+  readonly places: Int32Array;
+  /** Places in that layout: S·T, or the number of packed tokens. */
+  readonly size: number;
 }
 
 const idKinds = ["Int32Array", "BigInt64Array"];
@@ -34,8 +38,8 @@ const unread = new Int32Array(0);
 const readPadded = recordOf(
   { what: "tokens", field: "a part of padded tokens", prefix: "tokens.", synonyms: lossSynonyms },
   (given: Tokens & { attentionMask?: unknown; offsets?: undefined }) => {
-    const { pairs, length, inputIds, completionMask, attentionMask } = given;
-    return { pairs, length, inputIds, completionMask, attentionMask, offsets: undefined };
+    const { pairs, length, inputIds, completionMask, logitsFrom, attentionMask } = given;
+    return { pairs, length, inputIds, completionMask, logitsFrom, attentionMask, offsets: undefined };
   },
 );
 
@@ -69,7 +73,7 @@ function offsetsOf(tokens: unknown): Ids | undefined {
 
 /**
  * Checks a batch of tokens, once it is read, and lists those that count. In padded rows position t predicts token t+1, so the first token of
- * a row is never predicted; what stands under mask 0 is not looked at.
+ * a row is never predicted; what stands under mask 0 is not looked at. Logits may begin at a later position, `logitsFrom`.
  *
  * Throws    KindError, ShapeError; ParamError ("bad-id") with row and position for an id or an offset out of range
  */
@@ -98,7 +102,7 @@ interface Counted {
   pairs?: number;
   rows?: number;
 }
-type AnyPadded = Counted & Pick<Tokens, "length"> & { inputIds: unknown; completionMask: unknown };
+type AnyPadded = Counted & Pick<Tokens, "length" | "logitsFrom"> & { inputIds: unknown; completionMask: unknown };
 type AnyPacked = Counted & {
   targets: unknown;
   offsets: unknown;
@@ -136,15 +140,16 @@ function checkArray<A extends Ids | Mask>(
 
 function listPadded(
   reader: IdReader,
-  { length, inputIds, completionMask }: AnyPadded,
+  { length, inputIds, completionMask, logitsFrom = 0 }: AnyPadded,
   { pairs, sequences }: Size,
   vocab: number,
 ): TokenList {
   checkCount(length, "tokens.length");
-  const positions = sequences * length;
-  checkCount(positions, pairs > 0 ? "2·pairs·length" : "rows·length");
-  const ids = readIds(reader, inputIds, "tokens.inputIds", positions);
-  checkArray<Mask>(completionMask, "tokens.completionMask", maskKinds, positions);
+  const size = sequences * length;
+  checkCount(size, pairs > 0 ? "2·pairs·length" : "rows·length");
+  checkLogitsFrom(logitsFrom, length);
+  const ids = readIds(reader, inputIds, "tokens.inputIds", size);
+  checkArray<Mask>(completionMask, "tokens.completionMask", maskKinds, size);
   const start = new Int32Array(sequences + 1);
   const lengths = new Float64Array(sequences);
   let count = 0;
@@ -159,24 +164,32 @@ function listPadded(
         );
       }
       lengths[r] = (lengths[r] as number) + 1;
-      if (t > 0) count++;
+      if (t === 0) continue;
+      if (t <= logitsFrom) {
+        throw new ParamError(
+          "out-of-range",
+          `tokens.logitsFrom: expected at most ${t - 1}, got ${logitsFrom}: logits from there on do not predict a token that counts (row ${r}, position ${t})`,
+        );
+      }
+      count++;
     }
     start[r + 1] = count;
   }
-  const rows = new Int32Array(count);
+  const places = new Int32Array(count);
   const targets = new Int32Array(count);
   let k = 0;
   for (let r = 0; r < sequences; r++) {
     for (let t = 1; t < length; t++) {
       const at = r * length + t;
       if (Number(completionMask[at]) === 0) continue;
-      rows[k] = at - 1;
+      places[k] = at - 1;
       const id = ids ? Number(ids[at]) : 0;
       if (!(id >= 0 && id < vocab)) throw badId("tokens.inputIds", at, ids?.[at], vocab, `row ${r}, position ${t}`);
       targets[k++] = id;
     }
   }
-  return { pairs, start, rows, targets, lengths, positions };
+  const rows = logitsFrom === 0 ? places : rowsFrom(places, length, logitsFrom);
+  return { pairs, start, rows, targets, lengths, positions: size - sequences * logitsFrom, places, size };
 }
 
 function listPacked(
@@ -205,8 +218,30 @@ function listPacked(
       targets[k] = id;
     }
   }
-  return { pairs, start, rows, targets, lengths: packedLengths(lengths, start), positions: count };
+  return {
+    pairs,
+    start,
+    rows,
+    targets,
+    lengths: packedLengths(lengths, start),
+    positions: count,
+    places: rows,
+    size: count,
+  };
 }
+
+function checkLogitsFrom(value: unknown, length: number): asserts value is number {
+  if (typeof value !== "number") throw new KindError(`tokens.logitsFrom: expected a number, got ${kindOf(value)}`);
+  if (Number.isSafeInteger(value) && value >= 0 && value < length) return;
+  throw new ParamError(
+    "out-of-range",
+    `tokens.logitsFrom: expected an integer in 0..${length - 1} (tokens.length - 1), got ${value}`,
+  );
+}
+
+// Each sequence has so many rows less.
+const rowsFrom = (places: Int32Array, length: number, logitsFrom: number): Int32Array =>
+  places.map((place) => place - logitsFrom * (Math.floor(place / length) + 1));
 
 // Ids to read; undefined where they lie on a device.
 function readIds(reader: IdReader, ids: unknown, name: string, length: number): Ids | undefined {

@@ -129,7 +129,7 @@ export function backendCalls(backend: AnyBackend, ownLosses: boolean): readonly 
     sequenceLogps("padded", () => {
       const { tokens, vocab, logits } = randomLogits(shape);
       return [
-        { tokens, vocab, logits },
+        { tokens: { ...tokens, logitsFrom: 0 }, vocab, logits },
         { ldAlpha: 0.5, metrics: "full", out: logpBuffers(), validate: "finite" },
       ];
     }),

@@ -91,29 +91,29 @@ export function recordTokens(
   return tokens;
 }
 
-/** Where sequences start and which rows their tokens have, uploaded once for policy and reference. */
+/** Where sequences start and where the results of their tokens go, uploaded once for policy and reference. */
 export interface Layout {
   readonly start: Range;
-  readonly rows: Range;
+  readonly places: Range;
 }
 
-export const uploadLayout = (commands: Commands, { start, rows }: TokenList): Layout => ({
+export const uploadLayout = (commands: Commands, { start, places }: TokenList): Layout => ({
   start: commands.upload(start),
-  rows: commands.upload(rows),
+  places: commands.upload(places),
 });
 
 /** Records the sums of each sequence from those of its tokens, whose own log-probs and log-sum-exps go to `perToken`. */
 export function recordSequences(
   commands: Commands,
   { list }: TokenJob,
-  { start, rows }: Layout,
+  { start, places }: Layout,
   params: BatchParams,
   sums: Range,
   perToken: Range,
 ): Range {
   const sequences = commands.scratch(sequenceBytes(2 * list.pairs));
   const shared = uploadParams(commands, params);
-  commands.run(sequencesWgsl, 2 * list.pairs, shared, start, rows, sums, sequences, perToken);
+  commands.run(sequencesWgsl, 2 * list.pairs, shared, start, places, sums, sequences, perToken);
   return sequences;
 }
 
@@ -132,7 +132,7 @@ export function recordReference(
     // Its slots may differ from the policy's. Ids out of range were counted with the policy's.
     const tokens = recordTokens(commands, reference, job, commands.scratch(metrics.size));
     const sums = reference.forward(commands, tokens, false);
-    const unused = commands.scratch(8 * list.positions);
+    const unused = commands.scratch(8 * list.size);
     return { sequences: recordSequences(commands, job, layout, plain, sums, unused), sums };
   }
   const logps = reference?.logps ?? new Float64Array(count);

@@ -28,10 +28,10 @@ const reduceLanes = (sum: string): string => /* wgsl */ `
     if (lane < reach) { ${sum} }
   }`;
 
-/** One workgroup for each sequence. Token log-probs and log-sum-exps go to the rows that the tokens have. */
+/** One workgroup for each sequence. Token log-probs and log-sum-exps go to the places that the tokens have. */
 export const sequencesWgsl = /* wgsl */ `${sequencePrelude}
 @group(0) @binding(1) var<storage, read> start: array<u32>;
-@group(0) @binding(2) var<storage, read> rows: array<u32>;
+@group(0) @binding(2) var<storage, read> places: array<u32>;
 @group(0) @binding(3) var<storage, read> sums: array<array<u32, ${SUMS_WORDS}>>;
 @group(0) @binding(4) var<storage, read_write> sequences: array<Sequence>;
 @group(0) @binding(5) var<storage, read_write> perToken: array<u32>;
@@ -62,9 +62,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     if (sane) { exact = fixed_minus(fixed_minus(fix(label), fix(most)), logSum); }
     let logOfSum = float_of(logSum);
     let logp = select((label - most) - logOfSum, float_of(exact), sane);
-    let row = rows[k];
-    perToken[row] = bits_of(logp, bad);
-    perToken[params.offset + row] = select(bits_of(most + logOfSum, bad), MINUS_INFINITY_BITS, empty);
+    let place = places[k];
+    perToken[place] = bits_of(logp, bad);
+    perToken[params.offset + place] = select(bits_of(most + logOfSum, bad), MINUS_INFINITY_BITS, empty);
     let full = k - start[r] < shorter;
     let weight = select(params.alpha, 1.0, full);
     if (full || params.alpha > 0.0) {

@@ -52,14 +52,14 @@ export interface OpenLoss extends OpenCall<LossJob> {
 }
 
 /** Ids that lie on the GPU; they were checked with the rest of the tokens. */
-function deviceIdsOf(tokens: object, { positions }: TokenList): DeviceIds | undefined {
+function deviceIdsOf(tokens: object, { size: count }: TokenList): DeviceIds | undefined {
   const isPacked = (tokens as Partial<PackedTokens>).offsets !== undefined;
   const name = isPacked ? "targets" : "inputIds";
   const ids = (tokens as Record<string, unknown>)[name];
   if (!isGpuArray(ids)) return undefined;
-  const range = { ...plainRangeOf(ids, `tokens.${name}`, "COPY_SRC", 4 * positions), size: 4 * positions };
+  const range = { ...plainRangeOf(ids, `tokens.${name}`, "COPY_SRC", 4 * count), size: 4 * count };
   // In padded rows position t predicts token t + 1.
-  return { range, positions: ({ rows }) => Uint32Array.from(rows, (row, k) => (isPacked ? k : row + 1)) };
+  return { range, positions: ({ places }) => Uint32Array.from(places, (place, k) => (isPacked ? k : place + 1)) };
 }
 
 /** Borrows the buffers of one call; if `open` fails they go back at once. */

@@ -36,12 +36,12 @@ const paramsOf = ({ list, vocab, ldAlpha, statistics }: TokenJob): BatchParams =
   alpha: ldAlpha,
   slope: 0,
   wpo: false,
-  offset: list.positions,
+  offset: list.size,
 });
 
-const perTokenRanges = ({ buffer }: GpuRange, positions: number) => ({
-  tokenLogps: { buffer, offset: 0, size: 4 * positions },
-  logsumexp: { buffer, offset: 4 * positions, size: 4 * positions },
+const perTokenRanges = ({ buffer }: GpuRange, { size: count }: TokenList) => ({
+  tokenLogps: { buffer, offset: 0, size: 4 * count },
+  logsumexp: { buffer, offset: 4 * count, size: 4 * count },
 });
 
 // Chosen and rejected lengths, then weights of 1.
@@ -54,8 +54,8 @@ function uploadLengths(commands: Commands, { pairs, lengths }: TokenList): Range
 /** Log-probs that stay on the GPU; `plan` is that of a loss without a reference. */
 export function residentLogps(gpu: Gpu, job: TokenJob, plan: Plan, outputs: Outputs): Resident<GpuSequenceLogpsResult> {
   const { list, policy } = job;
-  const { pairs, positions } = list;
-  const perToken = outputs.make(8 * positions);
+  const { pairs } = list;
+  const perToken = outputs.make(8 * list.size);
   const metrics = outputs.make(METRICS_BYTES);
   const logps = outputs.make(8 * pairs);
   const params = paramsOf(job);
@@ -79,7 +79,7 @@ export function residentLogps(gpu: Gpu, job: TokenJob, plan: Plan, outputs: Outp
     // There is no loss, and there are no rewards.
     commands.clear({ ...metrics, size: 4 * gpuMetrics.indexOf("logps/chosen") });
   });
-  return { logps, ...perTokenRanges(perToken, positions), metrics, done };
+  return { logps, ...perTokenRanges(perToken, list), metrics, done };
 }
 
 /** Where the small results of a loss go. */
@@ -91,8 +91,8 @@ interface LossRanges {
   readonly results: Range;
 }
 
-const bytesOfLoss = ({ pairs, positions }: TokenList): { [Name in keyof LossRanges]: number } => ({
-  perToken: 8 * positions,
+const bytesOfLoss = ({ pairs, size }: TokenList): { [Name in keyof LossRanges]: number } => ({
+  perToken: 8 * size,
   metrics: METRICS_BYTES,
   results: 4 * (RESULTS + 2) * pairs,
 });
@@ -163,7 +163,7 @@ export function residentLoss(
   job: LossJob,
   outputs: Outputs,
 ): Resident<GpuPairLossResult & GpuSequenceLogpsResult> {
-  const { pairs, positions } = job.list;
+  const { pairs } = job.list;
   const bytes = bytesOfLoss(job.list);
   const [perToken, metrics] = [outputs.make(bytes.perToken), outputs.make(bytes.metrics)];
   const results = outputs.make(bytes.results);
@@ -171,7 +171,7 @@ export function residentLoss(
   return {
     ...pairRanges(results, pairs),
     logps: { buffer: results.buffer, offset: 4 * RESULTS * pairs, size: 8 * pairs },
-    ...perTokenRanges(perToken, positions),
+    ...perTokenRanges(perToken, job.list),
     metrics,
     done,
   };
