@@ -6,9 +6,20 @@ import { recordOf } from "../checks/record.ts";
 import { lengthOf } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
 import { readLossOptions } from "../inputs/options.ts";
-import { readTokens } from "../inputs/tokens.ts";
+import { readLogpsOptions } from "../inputs/sequence-logps.ts";
+import { readSequenceTokens, readTokens } from "../inputs/tokens.ts";
 import { kindOf } from "../messages.ts";
-import type { Backend, LogitsLossOptions, PackedTokens, Reference, Tokens } from "../types.ts";
+import type {
+  LogitsLossOptions,
+  PackedRows,
+  PackedTokens,
+  Reference,
+  SequenceLogpsGradOptions,
+  SequenceLogpsOptions,
+  SequenceTokens,
+  TokenRows,
+  Tokens,
+} from "../types.ts";
 
 /** The options of `logitsLoss`, less those that say where the gradient goes: an adapter knows that. */
 export type AdapterOptions = Omit<LogitsLossOptions, "inPlace" | "gradType" | "out">;
@@ -38,16 +49,45 @@ export function readAdapterBatch(given: unknown): AdapterBatch {
   return batch;
 }
 
-/** The call of a backend. Throws    KindError for what is no backend */
-export function logitsLossOf(backend: Pick<Backend, "logitsLoss">): Backend["logitsLoss"] {
+/** A call of a backend. Throws    KindError for what is no backend */
+export function callOf<B extends object, C extends keyof B & string>(backend: B, name: C): B[C] {
   let cause: unknown;
   try {
-    const { logitsLoss } = backend;
-    if (typeof logitsLoss === "function") return (...args) => logitsLoss.apply(backend, args);
+    const call = backend[name];
+    if (typeof call === "function") return ((...args: unknown[]) => call.apply(backend, args)) as B[C];
   } catch (thrown) {
     cause = thrown;
   }
-  throw new KindError(`backend: expected a backend with logitsLoss, got ${kindOf(backend)}`, { cause });
+  throw new KindError(`backend: expected a backend with ${name}, got ${kindOf(backend)}`, { cause });
+}
+
+/** What an adapter of the log-probs is given beside the logits. */
+export interface SequencesAdapterBatch {
+  tokens: SequenceTokens;
+}
+
+const readSequenceFields = recordOf(
+  { what: "batch", field: "a part of the batch", prefix: "batch." },
+  ({ tokens }: SequencesAdapterBatch): SequencesAdapterBatch => ({ tokens }),
+);
+
+/** Its batch, read once. Throws    KindError, ParamError for names that are none */
+export const readSequencesAdapterBatch = (given: unknown): SequencesAdapterBatch => ({
+  tokens: readSequenceTokens(readSequenceFields(given as SequencesAdapterBatch).tokens),
+});
+
+/** The options of `sequenceLogps`, less the buffers, which are the adapter's. */
+export type LogpsAdapterOptions = Omit<SequenceLogpsOptions, "out">;
+
+/** They, read once, and those of them that the way back takes too. Throws    ParamError for buffers; KindError */
+export function readLogpsAdapterOptions(given: unknown): {
+  forward: LogpsAdapterOptions;
+  backward: SequenceLogpsGradOptions;
+} {
+  const { out, ...forward } = readLogpsOptions(given as SequenceLogpsOptions);
+  if (out !== undefined) throw new ParamError("unused-option", "out: the adapter itself makes the arrays");
+  const { ldAlpha, logitScale, logitSoftcap, temperature, signal } = forward;
+  return { forward, backward: { ldAlpha, logitScale, logitSoftcap, temperature, signal } };
 }
 
 /** What a tensor says that it holds, for messages. */
@@ -64,13 +104,14 @@ export function readDims(given: unknown, name: string): number[] {
 }
 
 // What is no number fits no dimensions.
-const paddedDims = ({ pairs, length, logitsFrom = 0 }: Tokens): string[] => {
+const paddedDims = (tokens: Tokens | TokenRows): string[] => {
+  const { rows, pairs, length, logitsFrom } = tokens as Partial<Tokens & TokenRows>;
   const count = (value: unknown): number => (typeof value === "number" ? value : 0);
-  const [rows, columns] = [2 * count(pairs), count(length) - count(logitsFrom)];
-  return ["padded", `${rows}, ${columns}`, `${rows * columns}`];
+  const [height, width] = [rows === undefined ? 2 * count(pairs) : count(rows), count(length) - count(logitsFrom)];
+  return ["padded", `${height}, ${width}`, `${height * width}`];
 };
 
-const packedDims = ({ targets }: PackedTokens): string[] => {
+const packedDims = ({ targets }: PackedTokens | PackedRows): string[] => {
   const count = ArrayBuffer.isView(targets) ? lengthOf(targets) : undefined;
   return ["packed", `${count}`, `1, ${count}`];
 };
@@ -78,12 +119,13 @@ const packedDims = ({ targets }: PackedTokens): string[] => {
 /**
  * The vocabulary of logits with these dimensions: the last one, if the others are those of the tokens.
  *
- * Shapes    padded tokens: [2B, T, V] or [2B·T, V], T less by `logitsFrom`; packed tokens: [N, V] or [1, N, V]
+ * Shapes    padded tokens: [2B, T, V] or [2B·T, V], of rows [rows, T, V] or [rows·T, V], T less by `logitsFrom`; packed tokens:
+ *           [N, V] or [1, N, V]
  * Throws    ShapeError, KindError
  */
-export function vocabOf(given: unknown, tokens: Tokens | PackedTokens): number {
+export function vocabOf(given: unknown, tokens: SequenceTokens): number {
   const dims = readDims(given, "logits");
-  const read = readTokens(tokens);
+  const read = readSequenceTokens(tokens);
   const [kind, ...fits] = "targets" in read ? packedDims(read) : paddedDims(read);
   const vocab = dims.at(-1);
   if (vocab !== undefined && fits.includes(dims.slice(0, -1).join(", "))) return vocab;
@@ -92,4 +134,11 @@ export function vocabOf(given: unknown, tokens: Tokens | PackedTokens): number {
     "wrong-length",
     `logits: expected ${expected} (${kind} tokens), got [${dims.slice(0, 8).join(", ")}]`,
   );
+}
+
+/** The shape of a result for each token, of logits with these dimensions: in the layout of the tokens, from the first position on. */
+export function tokenDims(logits: readonly number[], size: number): number[] {
+  const dims = logits.slice(0, -1);
+  const others = dims.slice(0, -1);
+  return [...others, size / others.reduce((product, n) => product * n, 1)];
 }

@@ -3,7 +3,7 @@
 import { isList } from "../checks/lists.ts";
 import { DpoError, KindError, ShapeError } from "../errors.ts";
 import { arrayKind, kindOf } from "../messages.ts";
-import type { Floats, Ids, Mask, PackedTokens, Tokens } from "../types.ts";
+import type { Floats, Ids, Mask, SequenceTokens, Tokens } from "../types.ts";
 import { readDims, typeText, vocabOf } from "./batch.ts";
 
 /** What is read of an `ort.Tensor`. */
@@ -22,14 +22,14 @@ const maskKinds = { ...idKinds, uint8: ["Uint8Array"], bool: ["Uint8Array"] };
 /**
  * Logits of a session, to be spread into a batch of `sequenceLogps` or `logitsLoss`, or given as its `reference`.
  *
- * Shapes    padded tokens: [2B, T, V] or [2B·T, V]; packed tokens: [N, V] or [1, N, V]
+ * Shapes    padded tokens: [2B, T, V] or [2B·T, V], of rows [rows, T, V] or [rows·T, V]; packed tokens: [N, V] or [1, N, V]
  * Returns   vocab, the last dimension; logits, the tensor's own array: `inPlace` writes into the tensor
  * Throws    ShapeError if the dimensions are not those of the tokens; KindError unless float32 or float16 on the CPU
  * @example  const { logits } = await session.run({ input_ids });
  *           const batch = { tokens, ...ortLogits(logits, tokens), reference: { logps } };
  *           const { loss, gradLogits } = wasm.logitsLoss(batch, { beta: 0.1, inPlace: true });
  */
-export function ortLogits(tensor: OrtTensor, tokens: Tokens | PackedTokens): { vocab: number; logits: Floats } {
+export function ortLogits(tensor: OrtTensor, tokens: SequenceTokens): { vocab: number; logits: Floats } {
   const { data, dims } = readTensor(tensor, "logits", floatKinds);
   const vocab = vocabOf(dims, tokens);
   return { vocab, logits: arrayKind(data) === "Uint16Array" ? { f16: data as Uint16Array } : (data as Floats) };

@@ -7,9 +7,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-layers";
 import * as ort from "onnxruntime-web";
 import { beforeAll, describe, expect, test } from "vitest";
-import { jaxLogitsLoss } from "../../src/adapters/jax.ts";
+import { jaxLogitsLoss, jaxLogpsLoss } from "../../src/adapters/jax.ts";
 import { ortLogits, ortTokens } from "../../src/adapters/onnxruntime.ts";
-import { tfLogitsLoss } from "../../src/adapters/tfjs.ts";
+import { tfLogitsLoss, tfSequenceLogps } from "../../src/adapters/tfjs.ts";
 import { createWasm } from "../../src/index.ts";
 import { numbers, padded, referenceLogps, rows, vocab } from "./batch.ts";
 
@@ -40,12 +40,19 @@ const surroundings: Record<string, () => object> = {
   tfjs: () => {
     const bias = tf.variable(tf.zeros([vocab]));
     const model = (inputs: tf.Tensor) => tf.add(inputs, bias);
-    return { tf, tfLogitsLoss, model, inputs: tf.tensor(values, [...dims, vocab]), optimizer: tf.train.sgd(0.1) };
+    return {
+      tf,
+      tfLogitsLoss,
+      tfSequenceLogps,
+      model,
+      inputs: tf.tensor(values, [...dims, vocab]),
+      optimizer: tf.train.sgd(0.1),
+    };
   },
   jax: () => {
     const model = (weight: jax.Array) => weight.mul(2);
     const weight = jax.numpy.array(values, { shape: [...dims, vocab] });
-    return { jax, jaxLogitsLoss, model, weight, learningRate: 0.1 };
+    return { jax, jaxLogitsLoss, jaxLogpsLoss, model, weight, learningRate: 0.1 };
   },
 };
 
@@ -61,7 +68,7 @@ describe("docs/adapters.md", () => {
   const blocks = [...text.matchAll(/```js\n(import .* from "dpo-kernels\/(\w+)";[\s\S]*?)```/g)];
 
   test("has an example of each adapter", () => {
-    expect(blocks.map(([, , library]) => library)).toEqual(Object.keys(surroundings));
+    expect([...new Set(blocks.map(([, , library]) => library))]).toEqual(Object.keys(surroundings));
   });
 
   test.each(blocks.map(([, code = "", library = ""]) => [library, code]))("%s", (library, code) => runs(code, library));
@@ -75,7 +82,7 @@ describe("doc comments", () => {
     ]),
   );
 
-  test("every call has one", () => expect(examples.length).toBe(4));
+  test("every call has one", () => expect(examples.length).toBe(6));
 
   test.each(examples as [string, string][])("%s", (library, code) => runs(code, library));
 });
