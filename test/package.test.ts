@@ -60,7 +60,8 @@ describe("sizes, gzip -9", () => {
     ["index.js", 44],
     ["js.js", 40],
     ["worker.js", 20],
-    ["train.js", 12],
+    // 12 until safetensors are read and written there, which take 2.6.
+    ["train.js", 14],
   ])("%s is at most %i KB", (file, limit) => {
     expect(costOf(file)).toBeLessThanOrEqual(limit * 1024);
   });

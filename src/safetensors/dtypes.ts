@@ -1,22 +1,22 @@
 // The element types of safetensors, and the typed array that each is read into.
 
-/** Of types that JavaScript has no numbers for, the bits. */
+/** Those whose numbers an array holds as such; then those that JavaScript has no numbers for, as their bits. */
 const arrays = {
-  BOOL: Uint8Array,
   U8: Uint8Array,
   I8: Int8Array,
-  F8_E4M3: Uint8Array,
-  F8_E5M2: Uint8Array,
   U16: Uint16Array,
   I16: Int16Array,
-  F16: Uint16Array,
-  BF16: Uint16Array,
   U32: Uint32Array,
   I32: Int32Array,
   F32: Float32Array,
   U64: BigUint64Array,
   I64: BigInt64Array,
   F64: Float64Array,
+  F16: Uint16Array,
+  BF16: Uint16Array,
+  BOOL: Uint8Array,
+  F8_E4M3: Uint8Array,
+  F8_E5M2: Uint8Array,
 } as const;
 
 export type Dtype = keyof typeof arrays;
@@ -46,24 +46,8 @@ export function arrayOver(dtype: Dtype, bytes: Uint8Array): DataOf<Dtype> {
 
 const byteOffsetFits = ({ byteOffset }: Uint8Array, size: number): boolean => byteOffset % size === 0;
 
-// The types whose numbers an array holds as such, which need not be named.
-const byKind: Readonly<Record<string, Dtype>> = {
-  Uint8Array: "U8",
-  Int8Array: "I8",
-  Uint16Array: "U16",
-  Int16Array: "I16",
-  Float16Array: "F16",
-  Uint32Array: "U32",
-  Int32Array: "I32",
-  Float32Array: "F32",
-  BigUint64Array: "U64",
-  BigInt64Array: "I64",
-  Float64Array: "F64",
-};
-
 /** The type of an array of this class whose tensor names none; undefined where there is none. */
-export const dtypeOfKind = (kind: string): Dtype | undefined =>
-  Object.hasOwn(byKind, kind) ? byKind[kind] : undefined;
+export const dtypeOfKind = (kind: string): Dtype | undefined => dtypes.find((dtype) => fits(dtype, kind));
 
 /** Whether an array of this class can hold elements of this type. */
 export const fits = (dtype: Dtype, kind: string): boolean =>
