@@ -5,14 +5,28 @@ import { copyRecord } from "../checks/record.ts";
 import { bufferOf, bytesOf, lengthOf, offsetOf } from "../checks/views.ts";
 import { KindError, ShapeError } from "../errors.ts";
 import { arrayKind, kindOf, shown } from "../messages.ts";
-import { bytesPerElement, type DataOf, type Dtype, dtypeOfKind, fits, isDtype } from "./dtypes.ts";
+import { bytesPerElement, type Dtype, dtypeOfKind, fits, isDtype } from "./dtypes.ts";
+
+/** The typed arrays of the format, also over shared memory. */
+export type AnyArray =
+  | Uint8Array<ArrayBufferLike>
+  | Int8Array<ArrayBufferLike>
+  | Uint16Array<ArrayBufferLike>
+  | Int16Array<ArrayBufferLike>
+  | Float16Array<ArrayBufferLike>
+  | Uint32Array<ArrayBufferLike>
+  | Int32Array<ArrayBufferLike>
+  | Float32Array<ArrayBufferLike>
+  | BigUint64Array<ArrayBufferLike>
+  | BigInt64Array<ArrayBufferLike>
+  | Float64Array<ArrayBufferLike>;
 
 /** A tensor to write. */
 export interface TensorToWrite {
   /** Default: the array's own. Bits need it: F16 or BF16 for a Uint16Array, BOOL for a Uint8Array. */
   readonly dtype?: Dtype | undefined;
   readonly shape: readonly number[];
-  readonly data: DataOf<Dtype> | Float16Array<ArrayBufferLike>;
+  readonly data: AnyArray;
 }
 
 interface Checked {
@@ -66,7 +80,7 @@ function check(name: string, given: unknown): Checked {
     const what = dtype === undefined ? "a typed array" : `an array that holds ${quoted(String(dtype))}`;
     throw new KindError(`${quoted(name)}: data: expected ${what}, got ${kindOf(data)}`);
   }
-  const array = data as DataOf<Dtype>;
+  const array = data as AnyArray;
   if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
     throw new KindError(`${quoted(name)}: shape: expected a list of sizes, got ${kindOf(shape)}`);
   }

@@ -1,0 +1,65 @@
+// The options that a request may have, as JSON Schema has them: their ranges are those of the library.
+
+import { lossTypes } from "../losses/index.ts";
+import { sharedParams } from "../losses/params.ts";
+import type { Param } from "../losses/ranges.ts";
+import type { FDivergence } from "../types.ts";
+
+export type Schema = Readonly<Record<string, unknown>>;
+
+const flag: Schema = { type: "boolean", default: false };
+const oneOf = (...words: readonly string[]): Schema => ({ type: "string", enum: words, default: words[0] });
+const above0: Schema = { type: "number", exclusiveMinimum: 0 };
+const anyNumber: Schema = { type: "number" };
+
+/** The range of a hyperparameter. */
+export function ofParam({ default: byDefault, min, max, open }: Param): Schema {
+  const bound = (name: string, isOpen: boolean, value: number): Schema =>
+    Number.isFinite(value) ? { [isOpen ? `exclusive${name[0]?.toUpperCase()}${name.slice(1)}` : name]: value } : {};
+  return {
+    type: "number",
+    ...bound("minimum", open === "min" || open === "both", min),
+    ...bound("maximum", open === "max" || open === "both", max),
+    default: byDefault,
+  };
+}
+
+const divergences: readonly FDivergence[] = ["reverse_kl", "forward_kl", "js_divergence", "alpha_divergence"];
+
+const lossName: Schema = { type: "string", enum: lossTypes };
+
+const lossOptions: Readonly<Record<string, Schema>> = {
+  lossType: { oneOf: [lossName, { type: "array", items: lossName, minItems: 1, maxItems: 100 }], default: "sigmoid" },
+  lossWeights: { type: "array", items: anyNumber, minItems: 1, maxItems: 100, description: "default: all 1" },
+  ...Object.fromEntries(Object.entries(sharedParams).map(([name, param]) => [name, ofParam(param)])),
+  fDivergence: oneOf(...divergences),
+  fAlpha: { ...anyNumber, default: 0.5 },
+  fConstants: { type: "boolean", default: true },
+  referenceFree: flag,
+};
+
+const transforms: Readonly<Record<string, Schema>> = {
+  logitScale: { ...above0, default: 1 },
+  logitSoftcap: above0,
+  temperature: { ...above0, default: 1 },
+};
+
+const ldAlpha: Schema = { type: "number", minimum: 0, maximum: 1, description: "LD-DPO" };
+const gradScale: Schema = { ...anyNumber, default: 1 };
+const metrics = oneOf("basic", "full");
+const validate = oneOf("ids", "finite");
+const gradType = oneOf("same", "f32");
+
+export const pairOptions = { ...lossOptions, gradScale, metrics, validate };
+export const tokenLossOptions = {
+  ...pairOptions,
+  ...{ ldAlpha, weighting: { type: "string", enum: ["wpo"] } as Schema },
+  ...{ gradType, ...transforms },
+};
+export const logpsOptions = { ldAlpha, entropy: flag, metrics, validate, ...transforms };
+export const logpsGradOptions = { ldAlpha, gradType, gradScale, validate, ...transforms };
+
+/** Options of the library that have no meaning here: buffers, functions, signals. */
+export const localOptions: ReadonlySet<string> = new Set([
+  ...["out", "inPlace", "accumulate", "signal", "onProgress", "transfer"],
+]);
