@@ -46,7 +46,9 @@ describe("dpo-kernels/js", () => {
   });
 });
 
-describe.each(["workerd.js", "edge-light.js", "pool.edge.js"])("%s, for the edge", (file) => {
+const forTheEdge = ["workerd.js", "edge-light.js", "pool.edge.js", "service.workerd.js", "service.edge-light.js"];
+
+describe.each(forTheEdge)("%s, for the edge", (file) => {
   const all = everythingFrom(file);
 
   test("holds no copy of the kernels, no worker, no WebGPU", () => {
@@ -65,7 +67,7 @@ test.each([
   ["workerd.js", "./kernels.wasm"],
   ["edge-light.js", "./kernels.wasm?module"],
 ])("%s imports the module as a file, and exports what the main entry does", (file, module) => {
-  expect(read(file)).toContain(`from"${module}"`);
+  expect([...loadedWith(file)].map(read).join("\n")).toContain(`from"${module}"`);
   const names = (code: string): string[] =>
     [...(/export\{([^}]*)\}/.exec(code)?.[1] ?? "").matchAll(/as (\w+)/g)].map(([, name = ""]) => name).sort();
   expect(names(read(file))).toEqual(names(read("index.js")));

@@ -7,6 +7,7 @@ import { recordOf } from "../src/checks/record.ts";
 import * as library from "../src/index.ts";
 import { lossTable } from "../src/losses/index.ts";
 import { createPool } from "../src/pool.ts";
+import * as service from "../src/service.ts";
 import * as train from "../src/train.ts";
 
 const AsyncFunction = (async () => {}).constructor as new (
@@ -21,6 +22,7 @@ async function surroundings(): Promise<Record<string, unknown>> {
   return {
     ...library,
     ...train,
+    ...service,
     ...{ createPool, recordOf, options: {} },
     pairs: { policyChosen: f32(-10, -9), policyRejected: f32(-12, -13), ...reference, ...lengths },
     tokens: {
@@ -143,6 +145,7 @@ const load: Record<string, () => Promise<object>> = {
   "/js": () => import("../src/js.ts"),
   "/train": async () => train,
   "/pool": () => import("../src/pool.ts"),
+  "/service": async () => service,
   "/webgpu": () => import("../src/webgpu.ts"),
   "/onnxruntime": () => import("../src/adapters/onnxruntime.ts"),
   "/tfjs": () => import("../src/adapters/tfjs.ts"),

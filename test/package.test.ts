@@ -62,6 +62,10 @@ describe("sizes, gzip -9", () => {
     ["worker.js", 20],
     // 12 until safetensors are read and written there, which take 2.6.
     ["train.js", 14],
+    // With the kernels.
+    ["service.workerd.js", 120],
+    ["service.edge-light.js", 120],
+    ["service.js", 60],
   ])("%s is at most %i KB", (file, limit) => {
     expect(costOf(file)).toBeLessThanOrEqual(limit * 1024);
   });

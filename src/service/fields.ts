@@ -48,7 +48,10 @@ export const pairFields: Fields = Object.fromEntries(
 
 const tokenFields: Fields = {
   length: { kind: "count", about: "T, of padded rows" },
-  logitsFrom: { kind: "index", about: "the position at which the logits or hidden states of each row begin; default 0" },
+  logitsFrom: {
+    kind: "index",
+    about: "the position at which the logits or hidden states of each row begin; default 0",
+  },
   inputIds: { kind: "ids", about: "[rows·T] padded; the chosen rows first" },
   completionMask: { kind: "mask", about: "[rows·T] 1 on completion tokens" },
   attentionMask: { kind: "mask", about: "[rows·T] the model's" },

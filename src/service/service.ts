@@ -1,6 +1,6 @@
 // One fetch handler for the calls of a backend: reads, checks, computes, answers.
 
-import { createBackend } from "../backends/select.ts";
+import type { CreateBackend } from "../backends/choose.ts";
 import { recordOf } from "../checks/record.ts";
 import { DpoError, KindError, ParamError } from "../errors.ts";
 import { kindOf, shown } from "../messages.ts";
@@ -46,23 +46,24 @@ const readOptions = recordOf(
   },
 );
 
-/**
- * A service of losses and gradients over HTTP: docs/service.md. `fetch` never rejects.
- *
- * Throws    KindError, ParamError
- * @example  import { createService } from "dpo-kernels/service";
- *           const service = createService({ maxBytes: 1 << 20 });
- *           const response = await service.fetch(new Request("http://localhost/health"));
- */
-export function createService(given: ServiceOptions = {}): Service {
-  const options = readOptions(given);
+export type CreateService = (options?: ServiceOptions) => Service;
+
+/** `createService` over the best backend of a place. */
+// Bundlers may leave it out where nothing calls it.
+/* @__NO_SIDE_EFFECTS__ */
+export const createServiceWith =
+  (createBackend: CreateBackend): CreateService =>
+  (given = {}) =>
+    makeService(readOptions(given), () => createBackend());
+
+function makeService(options: ServiceOptions, best: () => Promise<AnyBackend>): Service {
   const { authorize } = options;
   if (authorize !== undefined && typeof authorize !== "function") {
     throw new KindError(`authorize: expected a function, got ${kindOf(authorize)}`);
   }
   const corsOf = readCors(options.cors);
   const limits = readLimits(options);
-  const routes = createRoutes(limits, shared(options.backend ?? (() => createBackend())), authorize !== undefined);
+  const routes = createRoutes(limits, shared(options.backend ?? best), authorize !== undefined);
 
   const respond = async (request: Request, env: unknown, ctx: unknown): Promise<Response> => {
     const { pathname } = new URL(request.url);

@@ -13,7 +13,7 @@ export function loadedWith(file: string, seen = new Set<string>()): Set<string> 
   if (seen.has(file)) return seen;
   seen.add(file);
   const imports = file.endsWith(".js") ? textOf(file).matchAll(/(?:^|;)(?:import|export)\b[^"';]*"\.\/([^"]+)"/gm) : [];
-  for (const [, chunk = ""] of imports) loadedWith(chunk, seen);
+  for (const [, chunk = ""] of imports) loadedWith(chunk.replace("?module", ""), seen);
   return seen;
 }
 
