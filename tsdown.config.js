@@ -1,7 +1,15 @@
 import { basename } from "node:path";
+import { rolldown } from "rolldown";
 import { replacePlugin } from "rolldown/plugins";
 import { defineConfig } from "tsdown";
 import { thirdPartyLicences } from "./scripts/licences.ts";
+
+// Small, and still readable where it matters: functions and classes keep their names in stack traces, and source maps carry the
+// sources, so that a debugger, or `node --enable-source-maps`, shows the code. scripts/build.ts breaks the lines.
+const minify = { compress: true, mangle: { keepNames: true }, codegen: { removeWhitespace: true } };
+const comments = { annotation: true, legal: true, jsdoc: false };
+
+const resolve = { mainFields: ["module", "main"] };
 
 // Sources run as they are, next to a worker in TypeScript; what is built lies next to a built one.
 const workerUrl = replacePlugin({ '"../../worker.ts"': '"./worker.js"' }, { delimiters: ["", ""], sourcemap: true });
@@ -15,12 +23,20 @@ const wasmFiles = {
   },
 };
 
-const licences = thirdPartyLicences();
+// The pool has the worker's text too, for where its file is not found.
+const workerText = {
+  name: "worker-text",
+  load: {
+    filter: { id: /\/src\/worker-source\.ts$/ },
+    async handler() {
+      const bundle = await rolldown({ input: "src/worker.ts", resolve, platform: "neutral" });
+      const { output } = await bundle.generate({ format: "esm", minify, comments, codeSplitting: false });
+      return `export const source = ${JSON.stringify(output[0].code)};`;
+    },
+  },
+};
 
-// Small, and still readable where it matters: functions and classes keep their names in stack traces, and source maps carry the
-// sources, so that a debugger, or `node --enable-source-maps`, shows the code. scripts/build.ts breaks the lines.
-const minify = { compress: true, mangle: { keepNames: true }, codegen: { removeWhitespace: true } };
-const comments = { annotation: true, legal: true, jsdoc: false };
+const licences = thirdPartyLicences();
 
 /** Modules of src/, not their types. */
 const modules = (names) => new RegExp(`/src/(${names})(?<!\\.d)\\.ts$`);
@@ -45,7 +61,7 @@ const shared = {
   sourcemap: true,
   target: "es2022",
   platform: "neutral",
-  inputOptions: { checks: { pluginTimings: false }, resolve: { mainFields: ["module", "main"] } },
+  inputOptions: { checks: { pluginTimings: false }, resolve },
   fixedExtension: false,
 };
 
@@ -71,7 +87,7 @@ export default defineConfig([
     },
     dts: true,
     clean: true,
-    plugins: [workerUrl, wasmFiles, licences],
+    plugins: [workerUrl, wasmFiles, workerText, licences],
     outputOptions: { comments, codeSplitting: { groups } },
     deps: { alwaysBundle: [/^comlink/] },
   },

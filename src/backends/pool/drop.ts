@@ -27,7 +27,9 @@ export function endWhenDropped(backend: AsyncBackend, end: () => void): AsyncBac
   };
   return {
     name: backend.name,
-    reason: backend.reason,
+    get reason() {
+      return backend.reason;
+    },
     pairLoss: (...args) => hold(backend.pairLoss(...args)),
     sequenceLogps: (...args) => hold(backend.sequenceLogps(...args)),
     sequenceLogpsGrad: (...args) => hold(backend.sequenceLogpsGrad(...args)),

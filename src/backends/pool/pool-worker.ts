@@ -5,6 +5,7 @@ import { DpoError, WorkerError } from "../../errors.ts";
 import { kindOf, shown } from "../../messages.ts";
 import { isAnswer, type Sound } from "./answers.ts";
 import { shut } from "./gate.ts";
+import type { Launcher } from "./launcher.ts";
 import type { Answer, Setup, WorkerApi } from "./protocol.ts";
 import { type AnyWorker, endpointOf, keepAlive, stopWorker, watch } from "./start-worker.ts";
 import { version } from "./version.ts";
@@ -21,6 +22,13 @@ export interface PoolWorker {
   end(why: Error): Promise<void>;
 }
 
+/** A worker, what ends it, and what it is asked through. */
+interface Link {
+  readonly worker: AnyWorker;
+  readonly terminate: () => unknown;
+  readonly api: Remote<WorkerApi>;
+}
+
 /** Milliseconds that a worker may take. */
 export interface Limits {
   readonly start: number;
@@ -30,31 +38,47 @@ export interface Limits {
 const whose = `is its file the worker.js of dpo-kernels ${version}?`;
 
 /** Starts a worker; `onEnd` is called once, when it has failed or was ended and no longer writes. */
-export function startPoolWorker(start: () => AnyWorker, setup: Setup, limits: Limits, onEnd: () => void): PoolWorker {
-  const worker = start();
+export function startPoolWorker(launcher: Launcher, setup: Setup, limits: Limits, onEnd: () => void): PoolWorker {
   const waiting = new Set<(error: Error) => void>();
   let failure: WorkerError | undefined;
   let ending: Promise<void> | undefined;
+  let link: Link | undefined;
+  let isReady = false;
+  let isAlive = true;
 
   const stop = async (why: Error): Promise<void> => {
     if (setup.gate) shut(setup.gate);
-    await stopWorker(worker, terminate, setup.gate);
+    if (link) await stopWorker(link.worker, link.terminate, setup.gate);
+    rejectAll(why);
+    onEnd();
+  };
+  const rejectAll = (why: Error): void => {
     for (const reject of waiting) reject(why);
     waiting.clear();
-    onEnd();
   };
   const end = (why: Error): Promise<void> => {
     failure ??= why instanceof WorkerError ? why : new WorkerError(why.message, { cause: why });
     ending ??= stop(why);
     return ending;
   };
-  const endWith = (message: string, cause?: unknown): void =>
-    void end(new WorkerError(`worker: ${message}`, cause === undefined ? undefined : { cause }));
-  const terminate = watch(worker, end);
-  const endpoint = answersOnly(endpointOf(worker), (got) =>
-    endWith(`expected answers, got a message that answers nothing, ${kindOf(got)}; ${whose}`),
-  );
-  const api = wrap<WorkerApi>(endpoint);
+  /** Before it is ready, nothing is asked of it but to start: there may be another way to start one. */
+  const fail = (error: WorkerError): void => void (isReady || ending ? end(error) : rejectAll(error));
+  const failWith = (message: string, cause?: unknown): void =>
+    fail(new WorkerError(`worker: ${message}`, cause === undefined ? undefined : { cause }));
+
+  const connect = (): Link => {
+    const worker = launcher.start();
+    const failed = (error: WorkerError): void => {
+      if (link?.worker === worker) fail(error);
+    };
+    const terminate = watch(worker, failed);
+    const endpoint = answersOnly(endpointOf(worker), (got) => {
+      const what = `expected answers, got a message that answers nothing, ${kindOf(got)}; ${whose}`;
+      failed(new WorkerError(`worker: ${what}`));
+    });
+    keepAlive(worker, isAlive);
+    return { worker, terminate, api: wrap<WorkerApi>(endpoint) };
+  };
 
   // comlink leaves the calls of a dead worker pending for ever: each is raced against the worker's end.
   const ask = <T>(
@@ -64,61 +88,86 @@ export function startPoolWorker(start: () => AnyWorker, setup: Setup, limits: Li
   ): Promise<T> =>
     new Promise<T>((resolve, reject) => {
       if (failure) return reject(failure);
-      const timer = setTimeout(() => endWith(`expected an answer within ${milliseconds} ms, got none`), milliseconds);
+      const timer = setTimeout(() => failWith(`expected an answer within ${milliseconds} ms, got none`), milliseconds);
       const settle = (): void => {
         clearTimeout(timer);
-        waiting.delete(fail);
+        waiting.delete(lose);
       };
-      const fail = (error: Error): void => {
+      const lose = (error: Error): void => {
         settle();
         reject(error);
       };
-      waiting.add(fail);
+      waiting.add(lose);
       let answered: Promise<Answer<T>>;
       try {
-        answered = call(api);
+        answered = call((link as Link).api);
       } catch (error) {
         // It could not even be put together; the worker knows nothing of it.
-        fail(error as Error);
+        lose(error as Error);
         return;
       }
       answered.then(
         (answer) => {
-          if (!isAnswer(answer)) return endWith(`expected an answer, got ${kindOf(answer)}; ${whose}`);
+          if (!isAnswer(answer)) return failWith(`expected an answer, got ${kindOf(answer)}; ${whose}`);
           if ("value" in answer) {
             const wrong = isSound(answer.value);
-            if (wrong) return endWith(wrong);
+            if (wrong) return failWith(wrong);
             settle();
             return resolve(answer.value);
           }
           const error = fromWire(answer.error);
-          if (error instanceof DpoError) return fail(error);
+          if (error instanceof DpoError) return lose(error);
           // Not an error of ours: the worker is in an unknown state.
-          endWith(`an error was thrown in it: ${error.message}`, error);
+          failWith(`an error was thrown in it: ${error.message}`, error);
         },
         (cause: unknown) => {
           // What cannot be posted never reached the worker.
-          if (isCloneError(cause)) fail(new WorkerError("worker: it could not be asked", { cause }));
-          else endWith(`it could not be asked; ${whose}`, cause);
+          if (isCloneError(cause)) lose(new WorkerError("worker: it could not be asked", { cause }));
+          else failWith(`it could not be asked; ${whose}`, cause);
         },
       );
     });
 
   const isOurs: Sound = (got) => (got === version ? undefined : `expected ${ours}, got ${theirs(got)}`);
-  const ready = ask<string>((remote) => remote.start(setup) as Promise<Answer<string>>, isOurs, limits.start);
-  let isReady = false;
-  ready.then(() => {
-    isReady = true;
-  }, end);
+  const start = async (): Promise<void> => {
+    for (;;) {
+      try {
+        link = startLink(connect);
+        await ask<string>((remote) => remote.start(setup) as Promise<Answer<string>>, isOurs, limits.start);
+        isReady = true;
+        return;
+      } catch (error) {
+        const why = error instanceof WorkerError && !ending ? await launcher.failed(error) : (error as Error);
+        if (why || ending) {
+          await end(why ?? (error as Error));
+          throw why ?? error;
+        }
+        link?.terminate();
+      }
+    }
+  };
+  const ready = start();
+  ready.catch(() => {});
   return {
     // At once where it can be, so that the time it takes to copy counts for whoever asks.
     ask: (call, isSound) => (isReady ? ask(call, isSound) : ready.then(() => ask(call, isSound))),
     get failure() {
       return failure;
     },
-    keepAlive: (alive) => keepAlive(worker, alive),
+    keepAlive(alive) {
+      isAlive = alive;
+      if (link) keepAlive(link.worker, alive);
+    },
     end,
   };
+}
+
+function startLink(connect: () => Link): Link {
+  try {
+    return connect();
+  } catch (cause) {
+    throw new WorkerError("worker: it could not be started", { cause });
+  }
 }
 
 const ours = `the worker.js of dpo-kernels ${version}`;

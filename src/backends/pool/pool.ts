@@ -15,6 +15,7 @@ import { endWhenDropped } from "./drop.ts";
 import { createGate } from "./gate.ts";
 import { createHeadEngine } from "./head.ts";
 import { holdArrays } from "./held.ts";
+import { createLauncher, type Launcher } from "./launcher.ts";
 import { noWorkers } from "./no-workers.ts";
 import { createPairEngine } from "./pairs.ts";
 import { startPoolWorker } from "./pool-worker.ts";
@@ -46,13 +47,14 @@ export async function createPool(options: PoolOptions = {}): Promise<AsyncBacken
   if (settings.start === startWorker && !hasWorkers()) {
     throw noWorkers();
   }
-  const { backend, end } = makePool(settings, await prepare(settings));
+  const { backend, end } = makePool(settings, await createLauncher(settings.start), await prepare(settings));
   return endWhenDropped(backend, end);
 }
 
 /** The pool as its workers' listeners hold it, and what ends it. */
 function makePool(
   settings: Settings,
+  launcher: Launcher,
   { module, kind, shared, refusal }: Awaited<ReturnType<typeof prepare>>,
 ): { backend: AsyncBackend; end: () => void } {
   const shares = refusal === undefined;
@@ -63,20 +65,12 @@ function makePool(
   const queue = createQueue(Math.max(2, settings.workers), settings.maxQueue);
   const workers = createWorkerPool(settings.workers, (onEnd) => {
     const area = heap?.take(AREA_BYTES);
-    const free = (): void => {
-      if (area) heap?.free(area);
-    };
     const own = shared && area && { ...shared, area: area.byteOffset };
     const setup = { version, module, shared: own, gate: shares ? createGate() : undefined };
-    try {
-      return startPoolWorker(settings.start, setup, settings.limits, () => {
-        free();
-        onEnd();
-      });
-    } catch (error) {
-      free();
-      throw error;
-    }
+    return startPoolWorker(launcher, setup, settings.limits, () => {
+      if (area) heap?.free(area);
+      onEnd();
+    });
   });
   const means = {
     workers,
@@ -130,7 +124,10 @@ function makePool(
   return {
     backend: {
       name: "pool",
-      reason: `up to ${settings.workers} workers: ${kind}; ${where} are copied in slices`,
+      // What is said of the workers may change with the first of them.
+      get reason() {
+        return `up to ${settings.workers} workers${launcher.note}: ${kind}; ${where} are copied in slices`;
+      },
       ...backend,
     },
     end: backend[Symbol.dispose],

@@ -26,14 +26,45 @@ function nodeThreads() {
   return node && !bun && !deno ? process.getBuiltinModule?.("node:worker_threads") : undefined;
 }
 
-/** Whether this place has workers. */
-export const hasWorkers = (): boolean => nodeThreads() !== undefined || typeof Worker === "function";
+// Cloudflare's runtime has the module of Node, but none of its workers.
+const isWorkerd = (): boolean => globalThis.navigator?.userAgent === "Cloudflare-Workers";
 
-/** Starts the worker file that lies beside this one. Bundlers know these very forms. */
+/** Whether this place has workers. */
+export const hasWorkers = (): boolean => !isWorkerd() && (nodeThreads() !== undefined || typeof Worker === "function");
+
+// Behind a function: bundlers would take `new URL("…", import.meta.url)` for a file to copy.
+const here = (): string => import.meta.url;
+
+/** Where the worker's file lies, unless a bundler has moved it. */
+export const workerFile = (): URL => new URL("../../worker.ts", here());
+
+/** Starts the worker file that lies beside this one. Bundlers know the form for the web; in Node they move no file. */
 export function startWorker(): AnyWorker {
   const threads = nodeThreads();
-  if (threads) return new threads.Worker(new URL("../../worker.ts", import.meta.url));
+  if (threads) return new threads.Worker(workerFile());
   return new Worker(new URL("../../worker.ts", import.meta.url), { type: "module" });
+}
+
+/** Starts a worker from the text of its file. Node takes no Blob, and pages seldom allow data URLs. */
+export function startFromText(text: string): AnyWorker {
+  const threads = nodeThreads();
+  if (threads) return new threads.Worker(new URL(`data:text/javascript,${encodeURIComponent(text)}`));
+  const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  return new Worker(url, { type: "module" });
+}
+
+/** Whether the worker's file is where it is looked for; undefined where that cannot be told, or only by `asking` a server. */
+export async function isWorkerFileThere(asking: boolean): Promise<boolean | undefined> {
+  const file = workerFile();
+  try {
+    if (file.protocol === "file:") return process.getBuiltinModule("node:fs").existsSync(file);
+    if (!asking) return undefined;
+    const { ok, headers } = await fetch(file, { method: "HEAD" });
+    // Servers of single-page applications answer with a page.
+    return ok && /javascript|typescript/.test(headers.get("content-type") ?? "");
+  } catch {
+    return undefined;
+  }
 }
 
 const isNode = (worker: AnyWorker): worker is NodeWorker => !("addEventListener" in worker) && "on" in worker;
