@@ -638,6 +638,164 @@ export function pair_discopop_f32(
   tail_close(8, gr + i, rest);
 }
 
+/** src/losses/kto.ts: value of a row against the batch's KL: KTO */
+export function pair_kto_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const desirableWeight = v128.load32_splat(constants, 0);
+  const beta = v128.load32_splat(constants, 4);
+  const kl = v128.load32_splat(constants, 8);
+  const one = v128.load32_splat(constants, 12); // 1
+  const undesirableWeight = v128.load32_splat(constants, 16);
+  const gradScale = v128.load32_splat(constants, 20);
+  const k = v128.load32_splat(constants, 24); // -desirableWeight
+  const zero = f32x4.splat(0);
+  const end = (n & ~3) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 16) {
+    const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+    const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+    const t = f32x4.gt(c, zero);
+    const x = f32x4.mul(beta, f32x4.sub(a, kl));
+    const t1 = f32x4.ge(x, zero);
+    const e_x = exp_neg_abs_x4(x);
+    const inverse_x = f32x4.div(one, f32x4.add(one, e_x));
+    const sigmoid_neg_x = f32x4.mul(v128.bitselect(e_x, one, t1), inverse_x);
+    const sigmoid_x = f32x4.mul(v128.bitselect(one, e_x, t1), inverse_x);
+    const loss1 = v128.bitselect(f32x4.mul(desirableWeight, sigmoid_neg_x), f32x4.mul(undesirableWeight, sigmoid_x), t);
+    const slope = f32x4.mul(f32x4.mul(beta, sigmoid_x), sigmoid_neg_x);
+    const value = loss1;
+    const nan = f32x4.ne(value, value);
+    v128.store(loss + i, value);
+    v128.store(gc + i, v128.or(f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k, slope), f32x4.mul(undesirableWeight, slope), t)), nan));
+    v128.store(gr + i, v128.or(zero, nan));
+  }
+  const rest = n & 3;
+  if (rest == 0) return;
+  tail_open(0, pc + i, rest);
+  tail_open(1, pr + i, rest);
+  tail_open(2, rc + i, rest);
+  tail_open(3, rr + i, rest);
+  pair_kto_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
+  tail_close(6, loss + i, rest);
+  tail_close(7, gc + i, rest);
+  tail_close(8, gr + i, rest);
+}
+
+/** src/losses/apo-zero-unpaired.ts: raise the desirable, lower the undesirable: APO-zero of rows */
+export function pair_apo_zero_unpaired_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const desirableWeight = v128.load32_splat(constants, 0);
+  const beta = v128.load32_splat(constants, 4);
+  const one = v128.load32_splat(constants, 8); // 1
+  const undesirableWeight = v128.load32_splat(constants, 12);
+  const gradScale = v128.load32_splat(constants, 16);
+  const k = v128.load32_splat(constants, 20); // -desirableWeight
+  const zero = f32x4.splat(0);
+  const end = (n & ~3) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 16) {
+    const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+    const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+    const t = f32x4.gt(c, zero);
+    const x = f32x4.mul(beta, a);
+    const t1 = f32x4.ge(x, zero);
+    const e_x = exp_neg_abs_x4(x);
+    const inverse_x = f32x4.div(one, f32x4.add(one, e_x));
+    const sigmoid_neg_x = f32x4.mul(v128.bitselect(e_x, one, t1), inverse_x);
+    const sigmoid_x = f32x4.mul(v128.bitselect(one, e_x, t1), inverse_x);
+    const loss1 = v128.bitselect(f32x4.mul(desirableWeight, sigmoid_neg_x), f32x4.mul(undesirableWeight, sigmoid_x), t);
+    const slope = f32x4.mul(f32x4.mul(beta, sigmoid_x), sigmoid_neg_x);
+    const value = loss1;
+    const nan = f32x4.ne(value, value);
+    v128.store(loss + i, value);
+    v128.store(gc + i, v128.or(f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k, slope), f32x4.mul(undesirableWeight, slope), t)), nan));
+    v128.store(gr + i, v128.or(zero, nan));
+  }
+  const rest = n & 3;
+  if (rest == 0) return;
+  tail_open(0, pc + i, rest);
+  tail_open(1, pr + i, rest);
+  tail_open(2, rc + i, rest);
+  tail_open(3, rr + i, rest);
+  pair_apo_zero_unpaired_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
+  tail_close(6, loss + i, rest);
+  tail_close(7, gc + i, rest);
+  tail_close(8, gr + i, rest);
+}
+
+/** src/losses/bco.ts: binary classifier of single rows' rewards: BCO */
+export function pair_bco_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const beta = v128.load32_splat(constants, 0);
+  const rewardShift = v128.load32_splat(constants, 4);
+  const gradScale = v128.load32_splat(constants, 8);
+  const k = v128.load32_splat(constants, 12); // -beta
+  const one = v128.load32_splat(constants, 16); // 1
+  const zero = f32x4.splat(0);
+  const end = (n & ~3) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 16) {
+    const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+    const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+    const t = f32x4.gt(c, zero);
+    const y = f32x4.sub(f32x4.mul(beta, a), rewardShift);
+    const e_y = exp_neg_abs_x4(y);
+    const log1p_y = log1p_x4(e_y);
+    const t1 = f32x4.ge(y, zero);
+    const inverse_y = f32x4.div(one, f32x4.add(one, e_y));
+    const sigmoid_neg_y = f32x4.mul(v128.bitselect(e_y, one, t1), inverse_y);
+    const sigmoid_y = f32x4.mul(v128.bitselect(one, e_y, t1), inverse_y);
+    const value = v128.bitselect(f32x4.sub(log1p_y, f32x4.pmin(y, zero)), f32x4.add(f32x4.pmax(y, zero), log1p_y), t);
+    const nan = f32x4.ne(value, value);
+    v128.store(loss + i, value);
+    v128.store(gc + i, v128.or(f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k, sigmoid_neg_y), f32x4.mul(beta, sigmoid_y), t)), nan));
+    v128.store(gr + i, v128.or(zero, nan));
+  }
+  const rest = n & 3;
+  if (rest == 0) return;
+  tail_open(0, pc + i, rest);
+  tail_open(1, pr + i, rest);
+  tail_open(2, rc + i, rest);
+  tail_open(3, rr + i, rest);
+  pair_bco_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
+  tail_close(6, loss + i, rest);
+  tail_close(7, gc + i, rest);
+  tail_close(8, gr + i, rest);
+}
+
 /** src/plan/divergences.ts */
 export function margin_js_f32(
   pc: usize,

@@ -1,10 +1,11 @@
 // What a backend computes with. Checks, plans, order and results are those of the calls (src/calls), the same for all; an engine
 // reads tokens and fills arrays. S is what a step of it gives: nothing on this thread, a promise where others compute.
 
+import type { Scan } from "./inputs/columns.ts";
 import type { AnyFloats, FloatData } from "./inputs/floats.ts";
 import type { HeadData } from "./inputs/head.ts";
 import type { PairSums } from "./inputs/pair-sums.ts";
-import type { PairJob, Scan } from "./inputs/pairs.ts";
+import type { PairJob } from "./inputs/pairs.ts";
 import type { TokenList } from "./inputs/tokens.ts";
 import type { Transform } from "./inputs/transform.ts";
 import type { Plan } from "./plan/plan.ts";

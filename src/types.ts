@@ -49,6 +49,47 @@ export interface PairLossResult {
   metrics: Record<string, number>;
 }
 
+/** Sequence log-probabilities of B rows, each desirable or not; nats, summed over the completion; each array holds B numbers. */
+export interface RowLogps {
+  policy: FloatArray;
+  /** Required by every loss of the table. */
+  reference?: FloatArray | undefined;
+  /** 1, true: a completion to learn; 0, false: one to unlearn. */
+  desirable: Uint8Array<ArrayBufferLike> | readonly boolean[];
+  /** Required by `kto`: the log-probs of mismatched rows, any number of them; `mismatch` makes the rows. */
+  klPolicy?: FloatArray | undefined;
+  klReference?: FloatArray | undefined;
+  /** Completion tokens. 0 is an empty completion: its gradient is 0. */
+  lengths?: LengthArray | BigInt64Array<ArrayBufferLike> | undefined;
+  /** Multiplies each row's loss. */
+  rowWeights?: FloatArray | undefined;
+  /** `bco`: multiplies the loss of the undesirable rows; what stands at the others is not used. Clip it as you need. */
+  densityRatio?: FloatArray | undefined;
+}
+
+/** Buffers of B numbers that a call on rows fills and returns. */
+export interface RowBuffers {
+  losses?: Float32Array<ArrayBufferLike> | undefined;
+  grad?: Float32Array<ArrayBufferLike> | undefined;
+  rewards?: Float32Array<ArrayBufferLike> | undefined;
+}
+
+export interface UnpairedLossResult {
+  /** Sum over the losses asked for of weight × mean over rows; rows whose loss is NaN are left out. */
+  loss: number;
+  /** [B] sum of weight × loss of the row. */
+  losses: Float32Array<ArrayBufferLike>;
+  /** [B] dloss / d policy, the 1/B included, times `gradScale`. */
+  grad: Float32Array<ArrayBufferLike>;
+  /** [B] β × (policy − reference); when named in `out`, or with `metrics: "full"`. */
+  rewards?: Float32Array<ArrayBufferLike>;
+  /**
+   * TRL's keys: "kl" or "delta"; means over the desirable rows, "rewards/chosen", "logps/chosen", and their number,
+   * "count/chosen"; the same of the others, "rewards/rejected", …; absent for a label that does not occur, as "rewards/margins" is.
+   */
+  metrics: Record<string, number>;
+}
+
 export type FDivergence = "reverse_kl" | "forward_kl" | "js_divergence" | "alpha_divergence";
 
 /** A name of the table, or one that TRL used to have for it (warned about). */
@@ -80,7 +121,10 @@ export interface LossOptions {
   weighting?: "wpo" | undefined;
   /** The reference counts as 0 in the losses of log-ratios. */
   referenceFree?: boolean | undefined;
-  /** δ of `bco_pair`: a number, or a running mean that each successful call updates. */
+  /** ≥ 0, default 1: multiply the losses of desirable and of undesirable rows in `kto`, `apo_zero_unpaired`. */
+  desirableWeight?: number | undefined;
+  undesirableWeight?: number | undefined;
+  /** δ of `bco_pair` and `bco`: a number, or a running mean that each successful call updates. */
   rewardShift?: number | RunningMean | undefined;
 }
 
@@ -102,6 +146,10 @@ export interface CallOptions {
 
 export interface PairLossOptions extends LossOptions, CallOptions {
   out?: PairBuffers | undefined;
+}
+
+export interface UnpairedLossOptions extends LossOptions, CallOptions {
+  out?: RowBuffers | undefined;
 }
 
 /** Token ids, offsets: ONNX Runtime and transformers.js give BigInt64Array. */
@@ -324,7 +372,7 @@ export interface SequenceLogpsGradResult extends LinearBuffers {
 
 /** The calls of a backend, promised. */
 type Promised = {
-  [Call in "pairLoss" | "sequenceLogps" | "sequenceLogpsGrad" | "logitsLoss" | "linearLoss"]: (
+  [Call in "pairLoss" | "unpairedLoss" | "sequenceLogps" | "sequenceLogpsGrad" | "logitsLoss" | "linearLoss"]: (
     ...args: Parameters<Backend[Call]>
   ) => Promise<ReturnType<Backend[Call]>>;
 };
@@ -355,6 +403,16 @@ export interface Backend {
    * Throws    ShapeError, ParamError, KindError as docs/errors.md says; nothing is written then
    */
   pairLoss(pairs: PairLogps, options?: PairLossOptions): PairLossResult;
+  /**
+   * Losses, gradients and metrics of B single rows from their sequence log-probabilities: thumbs up and thumbs down.
+   *
+   * Throws    as `pairLoss`
+   * @example  const { loss, grad } = wasm.unpairedLoss(
+   *             { policy, reference, desirable: [true, false], klPolicy, klReference },
+   *             { lossType: "kto", beta: 0.1 },
+   *           );
+   */
+  unpairedLoss(rows: RowLogps, options?: UnpairedLossOptions): UnpairedLossResult;
   /**
    * Token and sequence log-probabilities of a batch of logits, or of hidden states and a head: forward alone.
    *

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { describe, expect, it } from "vitest";
 import { joinLists } from "../src/cli/words.ts";
-import { lossTypes } from "../src/index.ts";
 import { dataLines, dataPath, folder, lines, loss, pair, root, run, write } from "./cli-run.ts";
+import { pairTypes } from "./support/variants.ts";
 
 describe("lists of words", () => {
   it.each([
@@ -64,13 +64,13 @@ describe("several losses", () => {
 
   it("all: a line each", () => {
     const got = loss([dataPath, "--loss-type", "all"]);
-    expect(got.losses).toEqual(lossTypes.map((id) => ({ id })));
+    expect(got.losses).toEqual(pairTypes.map((id) => ({ id })));
     expect(got).not.toHaveProperty("loss");
     const sigmoid = loss([dataPath]);
     expect(got.each?.[0]).toEqual({ id: "sigmoid", loss: sigmoid.loss, gradNorm: sigmoid.gradNorm });
     expect(got.metrics).toEqual(sigmoid.metrics);
     const { stdout } = run(["loss", "--loss-type", "all", dataPath]);
-    for (const id of lossTypes) expect(stdout).toMatch(new RegExp(`│ ${id} +│ +[-\\d.e+]+ │ +[-\\d.e+]+ │`));
+    for (const id of pairTypes) expect(stdout).toMatch(new RegExp(`│ ${id} +│ +[-\\d.e+]+ │ +[-\\d.e+]+ │`));
   });
 
   it("all: without those that need what the file has not", () => {

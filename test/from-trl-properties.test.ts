@@ -5,9 +5,10 @@ import { describe, expect, it } from "vitest";
 import { DpoError } from "../src/errors.ts";
 import { fromTrl, type TrlConfig } from "../src/from-trl/from-trl.ts";
 import { elsewhereKeys, type Key, knownKeys, readKeys, silentKeys } from "../src/from-trl/keys.ts";
-import { type LossType, lossTable, lossTypes } from "../src/losses/index.ts";
+import { type LossType, lossTable } from "../src/losses/index.ts";
 import { oldNames } from "../src/losses/old-names.ts";
 import { lossOf, refusal } from "./support/from-trl.ts";
+import { pairTypes } from "./support/variants.ts";
 
 describe("any configuration", () => {
   const text = fc.string({ maxLength: 6 });
@@ -32,7 +33,7 @@ describe("any configuration", () => {
     rpo_alpha: real,
     ld_alpha: fc.double({ min: 0, max: 1, noNaN: true }),
   };
-  const names = fc.array(fc.constantFrom(...lossTypes, ...Object.keys(oldNames)), { minLength: 1, maxLength: 4 });
+  const names = fc.array(fc.constantFrom(...pairTypes, ...Object.keys(oldNames)), { minLength: 1, maxLength: 4 });
   const chosen = names.chain((list) =>
     fc.record(
       {

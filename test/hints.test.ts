@@ -33,7 +33,7 @@ const lossNames: Record<string, string[]> = {
   exo: ["exo_pair"],
   "exo-pair": ["exo_pair"],
   nca: ["nca_pair"],
-  bco: ["bco_pair"],
+  bco: [],
   sppo: ["sppo_hard"],
   aot_paired: ["aot"],
   aotUnpaired: ["aot_unpaired"],

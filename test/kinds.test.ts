@@ -9,6 +9,7 @@ import { describeLoss, kinds, pairColumns, pairResults } from "../src/losses/kin
 import { needsOf } from "../src/plan/needs.ts";
 import { planLosses } from "../src/plan/plan.ts";
 import { randomPairs } from "./support/pairs.ts";
+import { pairTypes } from "./support/variants.ts";
 
 it("no source asks which keys a loss has", () => {
   const guess = /"(margin|pair|likelihood|sorted|normalised)" in\b/;
@@ -58,7 +59,7 @@ describe("the arrays of pairs", () => {
     expect(Object.keys(arrays)).toEqual([...pairResults]);
   });
 
-  it.each(lossTypes)("%s needs those that it says it reads, and no others", (id) => {
+  it.each(pairTypes)("%s needs those that it says it reads, and no others", (id) => {
     for (const referenceFree of lossTable[id].reference ? [false, true] : [false]) {
       const options = { lossType: id, referenceFree };
       const needs: Readonly<Record<string, string | undefined>> = needsOf(planLosses(options));

@@ -14,6 +14,7 @@ import {
   isNormalised,
   isSorted,
   otherValue,
+  pairTypes,
   table,
   takesDivergence,
 } from "./support/variants.ts";
@@ -21,6 +22,7 @@ import {
 // docs/losses.md, "Hyperparameters": name, default, range, by loss. An open end at infinity excludes infinity itself.
 const beta = { default: 0.1, least: Number.MIN_VALUE, most: Number.MAX_VALUE };
 const labelSmoothing = { default: 0, least: 0, most: 0.5 };
+const weight = { default: 1, least: 0, most: Number.MAX_VALUE };
 const documented: Record<LossType, Record<string, { default: number; least: number; most: number }>> = {
   sigmoid: { beta, labelSmoothing },
   sigmoid_norm: { beta },
@@ -37,17 +39,32 @@ const documented: Record<LossType, Record<string, { default: number; least: numb
   apo_down: { beta },
   discopop: { beta, discopopTau: { default: 0.05, least: Number.MIN_VALUE, most: Number.MAX_VALUE } },
   sft: {},
+  kto: { beta, desirableWeight: weight, undesirableWeight: weight },
+  apo_zero_unpaired: { beta, desirableWeight: weight, undesirableWeight: weight },
+  bco: { beta, rewardShift: { default: 0, least: -Number.MAX_VALUE, most: Number.MAX_VALUE } },
 };
-const rows = lossTypes.flatMap((id) =>
+const rows = pairTypes.flatMap((id) =>
   Object.entries(documented[id]).map(([name, range]) => ({ id, name, ...range, param: table[id].params[name] })),
 );
 
 /** A value for each shared hyperparameter that no loss has as its default. β scales the rewards of every loss. */
-const unusual: Record<string, number> = { labelSmoothing: 0.25, discopopTau: 0.5, rewardShift: 0.5 };
-const unused = lossTypes.flatMap((lossType) =>
+const unusual: Record<string, number> = {
+  labelSmoothing: 0.25,
+  discopopTau: 0.5,
+  rewardShift: 0.5,
+  desirableWeight: 2,
+  undesirableWeight: 0.5,
+};
+const unused = pairTypes.flatMap((lossType) =>
   Object.entries(unusual).flatMap(([name, value]) => (name in documented[lossType] ? [] : [{ lossType, name, value }])),
 );
-const byDefault: Record<string, number> = { labelSmoothing: 0, discopopTau: 0.05, rewardShift: 0 };
+const byDefault: Record<string, number> = {
+  labelSmoothing: 0,
+  discopopTau: 0.05,
+  rewardShift: 0,
+  desirableWeight: 1,
+  undesirableWeight: 1,
+};
 
 const pairs = randomPairs(9, 3);
 
@@ -65,14 +82,16 @@ async function expectOther(
 describe("the table of losses", () => {
   it("has the hyperparameters that are documented, with their defaults", () => {
     for (const id of lossTypes) {
-      const defaults = Object.entries(table[id].params).map(([name, param]) => [name, param.default]);
+      // k of KTO is the batch's.
+      const params = Object.entries(table[id].params).filter(([name]) => name !== "kl");
+      const defaults = params.map(([name, param]) => [name, param.default]);
       const expected = Object.entries(documented[id]).map(([name, param]) => [name, param.default]);
       expect({ id, defaults }).toEqual({ id, defaults: expected });
     }
   });
 
   it("says of each loss what it is", () => {
-    for (const id of lossTypes) {
+    for (const id of pairTypes) {
       expect({ id, own: table[id].id }).toEqual({ id, own: id });
       expect(table[id].title.length).toBeGreaterThan(10);
     }
@@ -121,7 +140,7 @@ onEachBackend((backend) => {
   });
 
   describe("the reference", () => {
-    it.each(lossTypes.filter((id) => !isLikelihood(table[id])))(
+    it.each(pairTypes.filter((id) => !isLikelihood(table[id])))(
       "counts as 0 under referenceFree in %s",
       async (lossType) => {
         await expectOther(backend, { lossType }, { lossType, referenceFree: true });
@@ -135,7 +154,7 @@ onEachBackend((backend) => {
   });
 
   describe("f-divergences", () => {
-    const takers = lossTypes.filter((id) => takesDivergence(table[id]));
+    const takers = pairTypes.filter((id) => takesDivergence(table[id]));
 
     it("are taken by the losses of a score difference", () => {
       const known = ["sigmoid", "sigmoid_norm", "hinge", "ipo", "exo_pair", "robust", "discopop"];
@@ -161,8 +180,8 @@ onEachBackend((backend) => {
 
   describe("lengths", () => {
     const longer = withValue(pairs, "chosenLengths", 2, 77);
-    const dividing = lossTypes.filter((id) => isNormalised(table[id]) || isLikelihood(table[id]));
-    const summing = lossTypes.filter((id) => !dividing.includes(id));
+    const dividing = pairTypes.filter((id) => isNormalised(table[id]) || isLikelihood(table[id]));
+    const summing = pairTypes.filter((id) => !dividing.includes(id));
 
     it("divide in ipo, sigmoid_norm and sft", () => expect([...dividing]).toEqual(["sigmoid_norm", "ipo", "sft"]));
 
@@ -176,7 +195,7 @@ onEachBackend((backend) => {
 
   it("pairWeights change every loss but the sorted ones", async () => {
     const pairWeights = Float32Array.from(pairs.policyChosen, (_, i) => i);
-    for (const lossType of lossTypes.filter((id) => !isSorted(table[id]))) {
+    for (const lossType of pairTypes.filter((id) => !isSorted(table[id]))) {
       await expectOther(backend, { lossType }, { lossType }, { ...pairs, pairWeights });
     }
   });

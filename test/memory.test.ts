@@ -1,10 +1,11 @@
 // Memory stays flat: ten thousand calls of mixed sizes and losses make and grow no WebAssembly memory once warm.
 
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { createWasm, lossTypes } from "../src/index.ts";
+import { createWasm } from "../src/index.ts";
 import type { Backend, PairLogps, PairLossOptions } from "../src/types.ts";
 import { localBackends } from "./support/backends.ts";
 import { part, randomFrom, randomPairs, wide } from "./support/pairs.ts";
+import { pairTypes } from "./support/variants.ts";
 
 const memories: WebAssembly.Memory[] = [];
 const grown = vi.fn();
@@ -41,7 +42,7 @@ function callOf(k: number): { pairs: PairLogps; options: PairLossOptions } {
   const random = randomFrom(k);
   const count = 1 + Math.floor(MOST * random() ** 6);
   const options: PairLossOptions = {
-    lossType: [lossTypes[k % lossTypes.length] as string, ...(k % 3 === 0 ? ["aot_unpaired"] : [])],
+    lossType: [pairTypes[k % pairTypes.length] as string, ...(k % 3 === 0 ? ["aot_unpaired"] : [])],
     metrics: k % 7 === 0 ? "full" : "basic",
   };
   return { pairs: part(k % 5 === 0 ? float64 : float32, 0, count), options };

@@ -2,15 +2,15 @@
 
 import { describe, expect, it } from "vitest";
 import { createJs, defineLoss, fromTrl, type LossOptions } from "../src/index.ts";
-import { lossTypes } from "../src/losses/index.ts";
 import { onEachBackend } from "./support/backends.ts";
 import { missesNear } from "./support/compare.ts";
 import { randomPairs } from "./support/pairs.ts";
+import { pairTypes } from "./support/variants.ts";
 
 const BETA = 0.27;
 const pairs = randomPairs(9, 61);
 
-const lists: LossOptions["lossType"][] = [...lossTypes, ["sft", "sft"], ["sft", "sigmoid"], ["aot", "sft"]];
+const lists: LossOptions["lossType"][] = [...pairTypes, ["sft", "sft"], ["sft", "sigmoid"], ["aot", "sft"]];
 
 /** β times the log-ratios, and their mean. */
 function rewardsOf(side: "Chosen" | "Rejected"): { each: number[]; mean: number } {

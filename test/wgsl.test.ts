@@ -21,7 +21,7 @@ import { printWgsl } from "../src/print/wgsl.ts";
 import { excessOver, misses } from "./support/compare.ts";
 import { randomFrom } from "./support/pairs.ts";
 import { pairKernel } from "./support/printed.ts";
-import { plainVariants, tunedVariants } from "./support/variants.ts";
+import { plainVariants, rowVariants, tunedVariants } from "./support/variants.ts";
 
 const SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";
 const INSTALL = "apt-get install -y --no-install-recommends chromium libvulkan1";
@@ -71,6 +71,10 @@ const exactly =
   (loss: LossRecord, params: readonly number[]): Case["exact"] =>
   (a, c, chosenLength, rejectedLength) => {
     if (loss.kind === "likelihood") throw new Error("a likelihood has no kernel");
+    if (loss.kind === "row") {
+      const [value, slope] = loss.formula(a, c, ...params);
+      return [value, GRAD_SCALE * slope, 0];
+    }
     if (loss.kind === "pair") {
       const [value, da, dc] = loss.formula(a, c, ...params);
       return [value, GRAD_SCALE * da, GRAD_SCALE * dc];
@@ -80,14 +84,16 @@ const exactly =
     return [value, GRAD_SCALE * slope * da, GRAD_SCALE * slope * dc];
   };
 
-const lossCases = [...plainVariants, ...tunedVariants].flatMap(({ name, id, loss, options }): Case[] => {
-  if (loss.batch) return [];
-  const kernel = `pair_${id}` as KernelName;
-  const params = Object.entries(loss.params).map(([key, param]) => Number(options[key as "beta"] ?? param.default));
-  const parts = [1, GRAD_SCALE * (options.beta ?? 0.1)] as const;
-  const constants = constantsOf(kernel, [GRAD_SCALE, ...params]);
-  return [{ name, kernel, constants, exact: exactly(loss, params), parts: () => parts }];
-});
+const lossCases = [...plainVariants, ...tunedVariants, ...rowVariants].flatMap(
+  ({ name, id, loss, options }): Case[] => {
+    if (loss.batch) return [];
+    const kernel = `pair_${id}` as KernelName;
+    const params = Object.entries(loss.params).map(([key, param]) => Number(options[key as "beta"] ?? param.default));
+    const parts = [1, GRAD_SCALE * (options.beta ?? 0.1)] as const;
+    const constants = constantsOf(kernel, [GRAD_SCALE, ...params]);
+    return [{ name, kernel, constants, exact: exactly(loss, params), parts: () => parts }];
+  },
+);
 
 const marginCase = (kernel: KernelName, margin: Margin, params: number[], parts: Case["parts"]): Case => ({
   name: [kernel, ...params].join(" "),

@@ -8,7 +8,8 @@ export const meanings: Readonly<Record<ErrorCode, string>> = {
     "Two arrays of one call share memory in a way that would mix results with inputs, or one is a view of a backend's memory that `allocate` did not give.",
   "missing-input": "The requested losses need an array that was not given.",
   "unknown-option": "An option that this call does not know.",
-  "unknown-loss": "A loss that is not in the table `losses`.",
+  "unknown-loss":
+    "A loss that is not in the table `losses`, or one of pairs where the batch has rows, and the reverse.",
   "unused-option": "An option that none of the requested losses uses, or that this call cannot honour.",
   "out-of-range": "A number outside its range.",
   "not-finite": 'A NaN or an infinity in an input, under `validate: "finite"`.',

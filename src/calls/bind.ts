@@ -11,6 +11,7 @@ import { checkSignal, readLossOptions } from "../inputs/options.ts";
 import { readPairs } from "../inputs/pairs.ts";
 import { readLogpsOptions, readSequencesBatch } from "../inputs/sequence-logps.ts";
 import { readGradInput, readGradOptions } from "../inputs/sequence-logps-grad.ts";
+import { readRows } from "../inputs/unpaired.ts";
 import type { RunningMean } from "../plan/running-mean.ts";
 import type { AsyncBackend, Backend, CallOptions } from "../types.ts";
 import { linearLoss } from "./linear-loss.ts";
@@ -19,11 +20,15 @@ import { pairLoss } from "./pair-loss.ts";
 import { sequenceLogps } from "./sequence-logps.ts";
 import { sequenceLogpsGrad } from "./sequence-logps-grad.ts";
 import { runNow } from "./steps.ts";
+import { unpairedLoss } from "./unpaired-loss.ts";
 
 /** What every backend hands out memory with. */
 export type Arrays = Pick<Backend, "allocate" | "free">;
 
-type Calls = Pick<Backend, "pairLoss" | "sequenceLogps" | "sequenceLogpsGrad" | "logitsLoss" | "linearLoss">;
+type Calls = Pick<
+  Backend,
+  "pairLoss" | "unpairedLoss" | "sequenceLogps" | "sequenceLogpsGrad" | "logitsLoss" | "linearLoss"
+>;
 export type CallName = keyof Calls;
 
 /**
@@ -32,6 +37,7 @@ export type CallName = keyof Calls;
  */
 export const calls = {
   pairLoss: { readInput: readPairs, readOptions: readLossOptions, steps: pairLoss },
+  unpairedLoss: { readInput: readRows, readOptions: readLossOptions, steps: unpairedLoss },
   sequenceLogps: { readInput: readSequencesBatch, readOptions: readLogpsOptions, steps: sequenceLogps },
   sequenceLogpsGrad: { readInput: readGradInput, readOptions: readGradOptions, steps: sequenceLogpsGrad },
   logitsLoss: { readInput: readLogitsBatch, readOptions: readLossOptions, steps: logitsLoss },
@@ -55,6 +61,10 @@ export function bindNow<H>(engine: Engine<H, void>, arrays: Arrays): Omit<Backen
     pairLoss(pairs, options = none) {
       live("pairLoss");
       return runNow(pairLoss(engine, readPairs(pairs), readLossOptions(options)));
+    },
+    unpairedLoss(rows, options = none) {
+      live("unpairedLoss");
+      return runNow(unpairedLoss(engine, readRows(rows), readLossOptions(options)));
     },
     sequenceLogps(batch, options = none) {
       live("sequenceLogps");

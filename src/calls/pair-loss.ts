@@ -1,10 +1,11 @@
 // pairLoss: plan, check, compute, metrics; and the parts of it that calls with tokens share.
 
 import type { MaybePromise, PairEngine } from "../engine.ts";
+import type { Scan } from "../inputs/columns.ts";
 import { checkCall, ofTokens, refuseUnused } from "../inputs/options.ts";
 import { noSums, type PairSums } from "../inputs/pair-sums.ts";
-import { checkPairs, type PairJob, type ReadPairs, type Scan } from "../inputs/pairs.ts";
-import { planLosses, shiftedBy } from "../plan/plan.ts";
+import { checkPairs, type JobOfPairs, type PairJob, type ReadPairs } from "../inputs/pairs.ts";
+import { filledWith, planLosses } from "../plan/plan.ts";
 import { nextMean } from "../plan/running-mean.ts";
 import type { FloatArray, PairLossOptions, PairLossResult } from "../types.ts";
 import type { Steps } from "./steps.ts";
@@ -15,7 +16,7 @@ export function* pairLoss<S extends MaybePromise>(
   pairs: ReadPairs,
   options: PairLossOptions,
 ): Steps<PairLossResult, S> {
-  const { job, commit } = takeShift(checkPairLoss(engine, pairs, options), engine.scan);
+  const { job, commit } = shiftPairs(checkPairLoss(engine, pairs, options), engine.scan);
   const sums = noSums();
   yield engine.compute(job, sums);
   commit();
@@ -28,7 +29,7 @@ export function checkPairLoss(
   engine: Pick<PairEngine, "check" | "scan">,
   pairs: ReadPairs,
   options: PairLossOptions,
-): PairJob {
+): JobOfPairs {
   const plan = planLosses(options);
   engine.check?.(plan);
   checkCall(options);
@@ -36,19 +37,25 @@ export function checkPairLoss(
   return checkPairs(pairs, plan, options, engine.scan);
 }
 
-/** The job with the running mean that its batch makes; `commit` takes the batch into the running mean, once the call succeeds. */
-export function takeShift(job: PairJob, scan: Scan): { job: PairJob; commit: () => void } {
+/**
+ * The job with the running mean that its batch makes, which counts `times` times; `commit` takes the batch into the running mean,
+ * once the call succeeds.
+ */
+export function takeShift<J extends PairJob>(job: J, meanOf: () => number, times = 1): { job: J; commit: () => void } {
   const { shift } = job.plan;
   if (!shift) return { job, commit: nothing };
-  const batchMean = meanReward(job, scan);
-  const plan = shiftedBy(job.plan, nextMean(shift, batchMean));
-  return { job: { ...job, plan }, commit: () => void shift.update(batchMean) };
+  const batchMean = meanOf();
+  const plan = filledWith(job.plan, { shift: nextMean(shift, batchMean, times) });
+  return { job: { ...job, plan }, commit: () => void shift.update(batchMean, times) };
 }
 
 const nothing = (): void => {};
 
+/** The same of pairs, whose batches count once each. */
+export const shiftPairs = (job: JobOfPairs, scan: Scan) => takeShift(job, () => meanReward(job, scan));
+
 // TRL up to v0.28: the mean over calls, the current one included, of the mean of all 2B rewards.
-function meanReward(job: PairJob, scan: Scan): number {
+function meanReward(job: JobOfPairs, scan: Scan): number {
   const sum = (values: FloatArray | undefined): number => (values ? scan(values).sum : 0);
   const ratios =
     sum(job.policyChosen) + sum(job.policyRejected) - sum(job.referenceChosen) - sum(job.referenceRejected);
@@ -56,7 +63,7 @@ function meanReward(job: PairJob, scan: Scan): number {
 }
 
 /** What a call returns, from the sums over its pairs. */
-export function toResult(job: PairJob, sums: PairSums): PairLossResult {
+export function toResult(job: JobOfPairs, sums: PairSums): PairLossResult {
   const { plan, pairs, losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
   const chosen = (plan.beta * sums.chosenRatio) / pairs;
   const rejected = (plan.beta * sums.rejectedRatio) / pairs;

@@ -1,9 +1,9 @@
 // Sequences as pairs: the first half of them are the chosen completions, the second half the rejected ones, in the same order.
 
 import type { PairEngine, TokenSums } from "../engine.ts";
-import { checkPairs, likelihoodOf, type PairJob } from "../inputs/pairs.ts";
+import { checkPairs, type JobOfPairs, likelihoodOf } from "../inputs/pairs.ts";
 import type { TokenList } from "../inputs/tokens.ts";
-import { times } from "../losses/factor.ts";
+import { product, times } from "../losses/factor.ts";
 import { functionOf } from "../losses/own.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { FloatArray, LogitsLossOptions, PairLossResult } from "../types.ts";
@@ -26,9 +26,6 @@ export function tailOf({ pairs, start }: TokenList, alpha: number): Tail | undef
   return { full: Int32Array.from({ length: 2 * pairs }, (_, r) => shorter(r)), alpha };
 }
 
-// Both factors of a pair's weight can switch it off.
-const product = (chosen: number, rejected: number): number => (rejected === 0 ? 0 : times(chosen, rejected));
-
 /**
  * WPO's weight of each pair: e to the mean over tokens of logp − log Σp², chosen times rejected; a constant for differentiation.
  * Paper     Zhou et al. 2024, arXiv:2406.11827
@@ -48,7 +45,7 @@ export function pairJobOf(
   wpo: boolean,
   { out, gradScale, metrics }: LogitsLossOptions,
   { scan }: PairEngine,
-): PairJob {
+): JobOfPairs {
   const { pairs, lengths } = list;
   const half = <A extends FloatArray>(array: A, from: number): A => array.subarray(from, from + pairs) as A;
   const inputs = {

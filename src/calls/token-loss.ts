@@ -10,7 +10,7 @@ import { times } from "../losses/factor.ts";
 import { isOwn } from "../losses/own.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LogitsLossOptions, PairLossResult, SequenceLogpsResult } from "../types.ts";
-import { takeShift, toResult } from "./pair-loss.ts";
+import { shiftPairs, toResult } from "./pair-loss.ts";
 import { likelihoodSlope, newPairSums, pairJobOf, tailOf, tokenGradients } from "./pair-sequences.ts";
 import { readSequences, sequenceSums } from "./sequences.ts";
 import type { Steps } from "./steps.ts";
@@ -77,7 +77,7 @@ export function* tokenLoss<S extends MaybePromise>(
   }
   const slope = times(options.gradScale ?? 1, likelihoodSlope(plan, policy, list));
   const given = pairJobOf(plan, list, policy, referenceLogps, wpo, options, engine.pairs);
-  const { job: pairs, commit } = takeShift(given, engine.pairs.scan);
+  const { job: pairs, commit } = shiftPairs(given, engine.pairs.scan);
   const pairSums = noSums();
   yield engine.pairs.compute(pairs, pairSums);
   const result = toResult(pairs, pairSums);

@@ -11,6 +11,7 @@ import {
   lossTypes,
 } from "../index.ts";
 import { readLossOptions } from "../inputs/options.ts";
+import { lossTable } from "../losses/index.ts";
 import { needsOf } from "../plan/needs.ts";
 import { type Plan, planLosses, type Term } from "../plan/plan.ts";
 import type { Backend, LossOptions } from "../types.ts";
@@ -26,6 +27,8 @@ import { refusal } from "./refusal.ts";
 import { type Report, toJson, toTable } from "./report.ts";
 import type { Source, Wanted } from "./rows.ts";
 import { joinSources, openSource, peekRow } from "./source.ts";
+
+const pairTypes = lossTypes.filter((id) => lossTable[id].unit === "pair");
 
 /** What commander makes of the words: the options of the loss under the interface's own names, and the rest. */
 interface Flags extends LossOptions {
@@ -63,7 +66,7 @@ export function addLoss(program: Command): void {
     .usage("FILE... [options]")
     .description("Loss, gradient norm and metrics of a file of pairs, means over all its pairs.")
     .argument("[files...]", "JSON lines, a JSON array (packed or not) or Parquet; - is standard input")
-    .option("--loss-type <names>", `one or several, then a weighted sum: ${lossTypes.join(", ")}; or all`, names)
+    .option("--loss-type <names>", `one or several, then a weighted sum: ${pairTypes.join(", ")}; or all`, names)
     .option("--loss-weights <numbers>", "one per loss (default: 1)", numbers)
     .option("--beta <number>", "pull to the reference (default: 0.1)", number)
     .option("--label-smoothing <number>", "for sigmoid, robust, exo_pair, aot, aot_unpaired", number)
@@ -181,7 +184,7 @@ const isEvery = (lossType: LossOptions["lossType"]): boolean =>
 async function askAll(opened: Source, given: LossOptions, map: ColumnMap) {
   const { first, whole: source } = await peekRow(opened);
   const left: string[] = [];
-  const lossType = lossTypes.filter((id) => {
+  const lossType = pairTypes.filter((id) => {
     const plan = { ...planLosses({ lossType: id }), referenceFree: given.referenceFree ?? false };
     const missing = first ? missingIn(first, { ...needsOf(plan), policyChosen: id }, map) : [];
     if (missing.length > 0) left.push(`${id}: left out, since the first pair has no ${missing.join(", ")}`);

@@ -1,13 +1,13 @@
 // The pair stage by the definitions as they are written, in float64: the js backend, and losses that have no kernel or shader.
 
 import { setNumbers } from "../checks/views.ts";
-import type { PairSums } from "../inputs/pair-sums.ts";
+import { addPair, addRow, type PairSums } from "../inputs/pair-sums.ts";
 import type { PairJob } from "../inputs/pairs.ts";
 import { times } from "../losses/factor.ts";
 import { type Coupling, type LossRecord, type PairResult, pairResults } from "../losses/kinds.ts";
 import { functionOf, isOwn } from "../losses/own.ts";
 import { margins, reverseKl } from "../plan/divergences.ts";
-import type { Term } from "../plan/plan.ts";
+import { isOfRows, type Term } from "../plan/plan.ts";
 
 type Triple = readonly [number, number, number];
 type MarginRecord = Extract<LossRecord, { kind: "margin" }>;
@@ -32,6 +32,7 @@ function computeEach(job: PairJob, sums: PairSums): void {
   const { plan, pairs, scale, pairWeights, hasEmpty, chosenLengths, rejectedLengths } = job;
   const { policyChosen, policyRejected, referenceChosen, referenceRejected } = job;
   const { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
+  const add = isOfRows(plan) ? addRow : addPair;
   const evaluate = plan.terms.map((term, at) => evaluator(term, at, job));
   for (let i = 0; i < pairs; i++) {
     const pc = policyChosen[i] as number;
@@ -55,15 +56,11 @@ function computeEach(job: PairJob, sums: PairSums): void {
     }
     losses[i] = loss;
     gradChosen[i] = hasEmpty && nw === 0 ? 0 : times(scale, da);
-    gradRejected[i] = hasEmpty && nl === 0 ? 0 : times(scale, dc);
+    if (gradRejected) gradRejected[i] = hasEmpty && nl === 0 ? 0 : times(scale, dc);
     if (chosenRewards) chosenRewards[i] = plan.beta * (pc - rc);
     if (rejectedRewards) rejectedRewards[i] = plan.beta * (pr - rr);
     sums.losses += loss;
-    sums.policyChosen += pc;
-    sums.policyRejected += pr;
-    sums.chosenRatio += pc - rc;
-    sums.rejectedRatio += pr - rr;
-    sums.wins += pc - rc > pr - rr ? 1 : 0;
+    add(sums, pc, pr, pc - rc, pr - rr);
   }
 }
 
@@ -74,6 +71,14 @@ function evaluator(term: Term, at: number, job: PairJob): Evaluate {
     return (i) => {
       const logp = job.policyChosen[i] as number;
       return [value, Number.isNaN(logp) ? logp : slope * job.pairs, 0];
+    };
+  }
+  if (loss.kind === "row") {
+    const [p0, p1, p2, p3] = four(term.params);
+    const row = functionOf(loss);
+    return (_i, r, label) => {
+      const [value, slope] = row(r, label, p0, p1, p2, p3);
+      return withNaN([value, slope, 0]);
     };
   }
   if (loss.kind === "pair") {

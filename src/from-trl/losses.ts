@@ -1,7 +1,7 @@
 // loss_type, loss_weights, rpo_alpha: which losses, with which weights.
 
 import { ParamError } from "../errors.ts";
-import { type LossType, losses } from "../losses/index.ts";
+import { type LossType, lossTable } from "../losses/index.ts";
 import { oldNames } from "../losses/old-names.ts";
 import { unknownLoss } from "../losses/unknown.ts";
 import type { Reading } from "./reading.ts";
@@ -13,7 +13,8 @@ export interface Entries {
   readonly given: boolean;
 }
 
-const isLossType = (name: string): name is LossType => Object.hasOwn(losses, name);
+const isLossType = (name: string): name is LossType =>
+  Object.hasOwn(lossTable, name) && lossTable[name as LossType].unit === "pair";
 
 function resolve(name: string, where: string, { warn }: Reading): LossType {
   if (isLossType(name)) return name;

@@ -21,6 +21,7 @@ const readNames = recordOf(
   { what: "options", field: "an option", synonyms: lossSynonyms },
   (given: LossCallOptions): LossCallOptions => {
     const { lossType, lossWeights, beta, labelSmoothing, discopopTau, rewardShift } = given;
+    const { desirableWeight, undesirableWeight } = given;
     const { fDivergence, fAlpha, fConstants, referenceFree, ldAlpha, weighting } = given;
     const { out, inPlace, gradType, gradScale, accumulate, metrics, validate, signal, onProgress, transfer } = given;
     const { logitScale, logitSoftcap, temperature } = given;
@@ -31,6 +32,8 @@ const readNames = recordOf(
       labelSmoothing,
       discopopTau,
       rewardShift,
+      desirableWeight,
+      undesirableWeight,
       fDivergence,
       fAlpha,
       fConstants,
@@ -75,7 +78,9 @@ function settleLists(options: LossCallOptions): readonly string[] {
   return settled.flatMap(namesOf);
 }
 
-const namesOf = (loss: unknown): readonly string[] => (isSettled(loss) ? Object.keys(loss.params) : none);
+// The KL is the batch's, and no option.
+const namesOf = (loss: unknown): readonly string[] =>
+  isSettled(loss) ? Object.keys(loss.params).filter((name) => name !== "kl") : none;
 
 const isNumbers = (value: unknown): value is ArrayLike<number> & ArrayBufferView =>
   ArrayBuffer.isView(value) && arrayKind(value) !== "DataView";

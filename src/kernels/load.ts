@@ -43,6 +43,7 @@ export type KernelExports = {
   readonly SCRATCH_BYTES: WebAssembly.Global;
   readonly SORT_COUNTS_BYTES: WebAssembly.Global;
   pair_stats_f32(pc: number, pr: number, rc: number, rr: number, n: number, sums: number): void;
+  row_stats_f32(policy: number, reference: number, desirable: number, n: number, sums: number): void;
   sum_f32(x: number, n: number): number;
   scan_f32(x: number, n: number, out: number): void;
   add_f32(x: number, y: number, n: number): void;

@@ -1,8 +1,8 @@
 // The staging area: slots of the backend's memory, one piece of a batch each, small enough to stay in cache together.
 
 import { lengthOf, offsetOf, plainView, setNumbers } from "../checks/views.ts";
+import type { Numbers } from "../inputs/columns.ts";
 import { arrayKind } from "../messages.ts";
-import type { LengthArray } from "../types.ts";
 
 /** Elements per piece. measured: docs/performance.md, "Piece size". */
 export const PIECE = 4096;
@@ -13,9 +13,9 @@ export interface Staging<Slot extends string> {
   /** Each slot as an array of PIECE float32. */
   readonly views: Readonly<Record<Slot, Float32Array>>;
   /** Whether an array of float32 lies in this memory, where kernels can use it as it is. */
-  holds(array: LengthArray): boolean;
+  holds(array: Numbers): boolean;
   /** The address of n elements of `array` from `start` on: where they lie, or their copy in the slot. */
-  place(array: LengthArray, slot: Slot, start: number, n: number): number;
+  place(array: Numbers, slot: Slot, start: number, n: number): number;
 }
 
 /** Bytes of a staging area with so many slots. */
@@ -34,7 +34,7 @@ export function createStaging<const Slot extends string>(
     at[slot] = base + i * PIECE * 4;
     views[slot] = new Float32Array(buffer, at[slot], PIECE);
   });
-  const holds = (array: LengthArray): boolean => arrayKind(array) === "Float32Array" && holdsArray(array);
+  const holds = (array: Numbers): boolean => arrayKind(array) === "Float32Array" && holdsArray(array);
   return {
     at,
     views,
@@ -51,7 +51,7 @@ export function createStaging<const Slot extends string>(
 const SMALL = 32;
 
 /** Copies n elements between arrays of any kinds. */
-export function copy(from: LengthArray, start: number, to: LengthArray, at: number, n: number): void {
+export function copy(from: Numbers, start: number, to: Numbers, at: number, n: number): void {
   if (n > SMALL) {
     const all = n === lengthOf(from);
     setNumbers(to, all ? from : plainView(from, arrayKind(from)).subarray(start, start + n), at);

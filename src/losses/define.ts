@@ -5,7 +5,7 @@ import { copyRecord, recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { isRecord, shown } from "../messages.ts";
 import { describeLoss, kindOfLoss, type LossRecord } from "./kinds.ts";
-import type { LikelihoodLoss, Loss, MarginLoss, PairLoss } from "./loss.ts";
+import type { LikelihoodLoss, Loss, MarginLoss, PairLoss, RowLoss } from "./loss.ts";
 import { inRange, type Param, rangeText } from "./ranges.ts";
 
 /** Hyperparameters that a loss may have beside the log-ratios. */
@@ -20,13 +20,13 @@ function isLoss(value: unknown): value is Loss {
   return named && kind !== undefined && typeof value[kind as never] === "function";
 }
 
-const parts = "{ id, params, and one function margin or pair }";
+const parts = "{ id, params, and one function margin, pair or row }";
 
 const readLoss = recordOf(
   { what: "loss", field: "a part of a loss", prefix: "loss.", expected: parts },
-  (loss: Partial<MarginLoss & PairLoss & LikelihoodLoss>) => {
-    const { id, title, params, margin, pair, likelihood, normalised, sorted } = loss;
-    return { id, title, params, margin, pair, likelihood, normalised, sorted } as typeof loss;
+  (loss: Partial<MarginLoss & PairLoss & LikelihoodLoss & RowLoss>) => {
+    const { id, title, params, margin, pair, likelihood, row, normalised, sorted } = loss;
+    return { id, title, params, margin, pair, likelihood, row, normalised, sorted } as typeof loss;
   },
 );
 

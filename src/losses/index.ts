@@ -4,6 +4,8 @@ import { aot } from "./aot.ts";
 import { aotUnpaired } from "./aot-unpaired.ts";
 import { apoDown } from "./apo-down.ts";
 import { apoZero } from "./apo-zero.ts";
+import { apoZeroUnpaired } from "./apo-zero-unpaired.ts";
+import { bco } from "./bco.ts";
 import { bcoPair } from "./bco-pair.ts";
 import { recordOfLoss } from "./define.ts";
 import { discopop } from "./discopop.ts";
@@ -11,6 +13,7 @@ import { exoPair } from "./exo-pair.ts";
 import { hinge } from "./hinge.ts";
 import { ipo } from "./ipo.ts";
 import type { LossRecord } from "./kinds.ts";
+import { kto } from "./kto.ts";
 import type { Loss } from "./loss.ts";
 import { ncaPair } from "./nca-pair.ts";
 import { robust } from "./robust.ts";
@@ -36,6 +39,9 @@ export const losses = {
   apo_down: apoDown,
   discopop,
   sft,
+  kto,
+  apo_zero_unpaired: apoZeroUnpaired,
+  bco,
 } as const satisfies Readonly<Record<string, Loss>>;
 
 export type LossType = keyof typeof losses;

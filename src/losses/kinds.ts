@@ -1,8 +1,8 @@
-// Kinds of losses as tables: the arrays that a call on pairs takes and gives, what the formula of each kind takes, returns and
-// reads. The checks of a call, the kernels' signature, the shaders' inputs, the pool's messages, the columns of the command line
-// and docs/losses.md follow from them.
+// Kinds of losses as tables: the arrays that a call on pairs, or on rows, takes and gives; what the formula of each kind takes,
+// returns and reads. The checks of a call, the kernels' signature, the shaders' inputs, the pool's messages, the columns of the
+// command line and docs/losses.md follow from them.
 
-import type { LikelihoodLoss, Loss, LossInfo, MarginLoss, PairLoss } from "./loss.ts";
+import type { LikelihoodLoss, Loss, LossInfo, MarginLoss, PairLoss, RowLoss } from "./loss.ts";
 
 /** An array that a call on pairs takes: one number of each pair. */
 export interface Column {
@@ -30,15 +30,41 @@ export const pairResults = ["losses", "gradChosen", "gradRejected", "chosenRewar
 
 export type PairResult = (typeof pairResults)[number];
 
+/**
+ * The arrays that a call on rows takes. The pair stage computes rows too: a row is a pair whose rejected side is its label. `slot`
+ * is the array of the pair stage that each stands in; the density ratio is a weight of the undesirable rows.
+ */
+export const rowColumns = [
+  { name: "policy", of: "policy", slot: "policyChosen" },
+  { name: "reference", of: "reference", slot: "referenceChosen" },
+  { name: "desirable", of: "labels", slot: "policyRejected" },
+  { name: "lengths", of: "lengths", slot: "chosenLengths" },
+  { name: "rowWeights", of: "weights", slot: "pairWeights" },
+  { name: "densityRatio", of: "weights", slot: undefined },
+] as const satisfies readonly { name: string; of: Column["of"] | "labels"; slot: PairColumn | undefined }[];
+
+export type RowColumn = (typeof rowColumns)[number]["name"];
+
+/** The arrays that a call on rows gives, and where the pair stage has them. */
+export const rowResults = [
+  { name: "losses", slot: "losses" },
+  { name: "grad", slot: "gradChosen" },
+  { name: "rewards", slot: "chosenRewards" },
+] as const satisfies readonly { name: string; slot: PairResult }[];
+
 /** The function of each kind of loss. */
 export interface Formulas {
   readonly margin: MarginLoss["margin"];
   readonly pair: PairLoss["pair"];
   readonly likelihood: LikelihoodLoss["likelihood"];
+  readonly row: RowLoss["row"];
 }
 
 /** What kind of formula a loss is: the key that its function has in the definition. */
 export type Kind = keyof Formulas;
+
+/** What a loss is of. */
+export type Unit = "pair" | "row";
 
 /** What couples the pairs of a batch: a sort of margins, or of log-ratios; a sum over the chosen completions. */
 export type Coupling = "margins" | "ratios" | "likelihood";
@@ -46,6 +72,7 @@ export type Coupling = "margins" | "ratios" | "likelihood";
 const logRatios = ["policyChosen", "policyRejected", "referenceChosen", "referenceRejected"] as const;
 
 interface KindInfo {
+  readonly unit: Unit;
   /** The numbers that its function returns. */
   readonly returns: readonly string[];
   /** The arrays that every loss of the kind reads. */
@@ -55,9 +82,15 @@ interface KindInfo {
 
 /** The kinds. A formula of log-ratios has a kernel printed from it; a likelihood is one number for the batch. */
 export const kinds: Readonly<Record<Kind, KindInfo>> = {
-  margin: { returns: ["loss", "dLoss/dd"], reads: logRatios },
-  pair: { returns: ["loss", "dLoss/da", "dLoss/dc"], reads: logRatios },
-  likelihood: { returns: ["loss", "dLoss/dsum"], reads: ["policyChosen", "chosenLengths"], batch: "likelihood" },
+  margin: { unit: "pair", returns: ["loss", "dLoss/dd"], reads: logRatios },
+  pair: { unit: "pair", returns: ["loss", "dLoss/da", "dLoss/dc"], reads: logRatios },
+  likelihood: {
+    unit: "pair",
+    returns: ["loss", "dLoss/dsum"],
+    reads: ["policyChosen", "chosenLengths"],
+    batch: "likelihood",
+  },
+  row: { unit: "row", returns: ["loss", "dLoss/dr"], reads: ["policyChosen", "policyRejected", "referenceChosen"] },
 };
 
 const kindNames = Object.keys(kinds) as Kind[];
@@ -65,6 +98,7 @@ const kindNames = Object.keys(kinds) as Kind[];
 export interface Described<K extends Kind> extends Required<LossInfo> {
   readonly kind: K;
   readonly formula: Formulas[K];
+  readonly unit: Unit;
   /** Whether it compares the policy with a reference. */
   readonly reference: boolean;
   /** Whether its log-ratios are divided by the completions' lengths. */
@@ -102,6 +136,7 @@ export function describeLoss(definition: Loss): LossRecord {
     params,
     kind,
     formula: definition[kind as never],
+    unit: kinds[kind].unit,
     reference: reads.some((column) => column.of === "reference"),
     perToken,
     batch,
@@ -115,3 +150,6 @@ const lengths = pairColumns.filter((column) => column.of === "lengths").map(({ n
 
 /** Whether a loss forms its margins after sorting across the batch. */
 export const isSorting = ({ kind, batch }: LossRecord): boolean => kind === "margin" && batch !== undefined;
+
+/** Whether a loss sees how far the policy has moved in all: the k of KTO, which the mismatched rows of the batch give. */
+export const readsKl = ({ kind, params }: LossRecord): boolean => kind === "row" && Object.hasOwn(params, "kl");

@@ -40,4 +40,12 @@ export interface LikelihoodLoss extends LossInfo {
   readonly likelihood: (sum: number, tokens: number) => readonly [loss: number, slope: number];
 }
 
-export type Loss = MarginLoss | PairLoss | LikelihoodLoss;
+/**
+ * A loss of single rows: the log-ratio `r` of a completion, and `desirable`, 1 where it is one to learn and 0 where it is one to
+ * unlearn. The function returns `[loss, dLoss/dr]`. A hyperparameter named `kl` is the batch's: see `kto`.
+ */
+export interface RowLoss extends LossInfo {
+  readonly row: (r: number, desirable: number, ...params: number[]) => readonly [loss: number, slope: number];
+}
+
+export type Loss = MarginLoss | PairLoss | LikelihoodLoss | RowLoss;

@@ -18,6 +18,8 @@ const weights = "a list with weights here";
 export const otherNames: Readonly<Record<string, string>> = {
   kto_pair: "it was removed from DPO in TRL v0.9.6; use KTO",
   kto: "it is a loss of KTO, not of DPO",
+  apo_zero_unpaired: "it is a loss of KTO, not of DPO",
+  bco: "it is a loss of BCO, not of DPO",
   mpo: `MPO is ${weights}: ["sigmoid", "bco_pair", "sft"], weighted [0.8, 0.2, 1]`,
   rpo: `RPO with α is ${weights}: ["sigmoid", "sft"], weighted [1, α]`,
   wpo: "WPO is a weighting of any of them, not a loss",

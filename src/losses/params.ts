@@ -14,5 +14,19 @@ export const discopopTau = positive(0.05);
 /** What bco_pair subtracts from the rewards. */
 export const rewardShift = finite(0);
 
+/** What the losses of desirable and of undesirable rows are multiplied with. */
+export const desirableWeight = between(0, Infinity, 1, "max");
+export const undesirableWeight = between(0, Infinity, 1, "max");
+
+/** k of KTO: no option, the batch gives it. */
+export const kl = finite(0);
+
 /** The value of each hyperparameter that means "not asked for". */
-export const sharedParams: Readonly<Record<string, Param>> = { beta, labelSmoothing, discopopTau, rewardShift };
+export const sharedParams: Readonly<Record<string, Param>> = {
+  beta,
+  labelSmoothing,
+  discopopTau,
+  rewardShift,
+  desirableWeight,
+  undesirableWeight,
+};

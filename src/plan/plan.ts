@@ -7,7 +7,7 @@ import { quoted } from "../checks/printable.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { isSettled, recordOfLoss } from "../losses/define.ts";
 import { type LossType, lossTable, lossTypes } from "../losses/index.ts";
-import type { LossRecord } from "../losses/kinds.ts";
+import { type LossRecord, readsKl, type Unit } from "../losses/kinds.ts";
 import type { Loss } from "../losses/loss.ts";
 import { oldNames } from "../losses/old-names.ts";
 import { beta, sharedParams } from "../losses/params.ts";
@@ -38,8 +38,9 @@ export interface Term {
   readonly weight: number;
   /** The hyperparameters in the order of the loss's table. */
   readonly params: readonly number[];
-  /** Where the running mean goes among the parameters; −1 for nowhere. */
+  /** Where the running mean, and the batch's KL, go among the parameters; −1 for nowhere. */
   readonly shiftAt: number;
+  readonly klAt: number;
   /** Undefined for the reverse KL, whose margin is the difference of log-ratios. */
   readonly divergence: Divergence | undefined;
 }
@@ -51,14 +52,18 @@ export interface Plan {
   readonly shift: RunningMean | undefined;
 }
 
+/** The loss of a call that names none: of TRL's DPOTrainer, and of its KTOTrainer. */
+const byDefault: Readonly<Record<Unit, LossType>> = { pair: "sigmoid", row: "kto" };
+
 /**
- * Plans what the loss options of a call ask for, as `readLossOptions` reads them.
+ * Plans what the loss options of a call ask for, as `readLossOptions` reads them; `unit` is what the call has losses of.
  *
  * Throws    ParamError for unknown losses, values out of range, options that no loss asked for uses; KindError
  */
-export function planLosses(options: LossOptions): Plan {
-  const { lossType = "sigmoid", rewardShift } = options;
+export function planLosses(options: LossOptions, unit: Unit = "pair"): Plan {
+  const { lossType = byDefault[unit], rewardShift } = options;
   const chosen = readLosses(lossType);
+  checkUnits(chosen, unit);
   const weights = readWeights(options.lossWeights, chosen.length);
   const shift = typeof rewardShift === "object" ? readShift(rewardShift) : undefined;
   checkNames(options, chosen);
@@ -69,28 +74,49 @@ export function planLosses(options: LossOptions): Plan {
   for (let j = 0; j < chosen.length; j++) {
     const loss = chosen[j] as LossRecord;
     const params: number[] = [];
-    let shiftAt = -1;
+    let [shiftAt, klAt] = [-1, -1];
     for (const name in loss.params) {
-      if (name === "rewardShift" && shift) shiftAt = params.length;
+      const isShift = name === "rewardShift" && shift !== undefined;
+      const isKl = name === "kl" && readsKl(loss);
+      if (isShift) shiftAt = params.length;
+      if (isKl) klAt = params.length;
       const param = loss.params[name] as Param;
-      params.push(name === "rewardShift" && shift ? 0 : readParam(options, name, param, loss.id));
+      params.push(isShift || isKl ? 0 : readParam(options, name, param, loss.id));
     }
     // Constants cancel where both scores are divided alike.
     const form = loss.perToken && anchored ? forms?.anchored : forms?.plain;
     const divergence = loss.scored ? form : undefined;
-    terms.push({ loss, weight: weights?.[j] ?? 1, params, shiftAt, divergence });
+    terms.push({ loss, weight: weights?.[j] ?? 1, params, shiftAt, klAt, divergence });
   }
   return { terms, beta: rewardBeta, referenceFree: options.referenceFree ?? false, shift };
 }
 
-/** The plan of a call whose batch makes the running mean `shift`. */
-export const shiftedBy = (plan: Plan, shift: number): Plan => ({
+/** The plan of a call whose batch makes the running mean `shift`, or whose KL is `kl`. */
+export const filledWith = (plan: Plan, { shift, kl }: { shift?: number; kl?: number }): Plan => ({
   ...plan,
   terms: plan.terms.map((term) => ({
     ...term,
-    params: term.params.map((param, at) => (at === term.shiftAt ? shift : param)),
+    params: term.params.map((param, at) => (at === term.shiftAt ? shift : at === term.klAt ? kl : undefined) ?? param),
   })),
 });
+
+/** Whether a plan is of rows; of pairs otherwise. */
+export const isOfRows = ({ terms }: Pick<Plan, "terms">): boolean => terms[0]?.loss.unit === "row";
+
+// Where losses of either belong.
+const places: Readonly<Record<Unit, string>> = {
+  pair: "pairs, for pairLoss and tokens with pairs",
+  row: "single rows, for unpairedLoss and tokens with rows",
+};
+
+// A batch is of pairs or of rows, and so are its losses.
+function checkUnits(chosen: readonly LossRecord[], unit: Unit): void {
+  const other = chosen.find((loss) => loss.unit !== unit);
+  if (!other) return;
+  const own = lossTypes.filter((id) => lossTable[id].unit === unit).join(", ");
+  const got = `got ${quoted(other.id)}: it is a loss of ${places[other.unit]}`;
+  throw new ParamError("unknown-loss", `lossType: expected one of ${own}, ${got}`);
+}
 
 // Every loss has rewards, and β scales them: also where no formula uses it. A loss of the user's may have its own range and
 // default.
@@ -183,8 +209,12 @@ function readDivergence(options: LossOptions, chosen: readonly LossRecord[]): Fo
   if (typeof referenceFree !== "boolean") {
     throw new KindError(`referenceFree: expected true or false, got ${kindOf(referenceFree)}`);
   }
-  if (referenceFree && !chosen.some((loss) => loss.reference)) {
-    throw unused("referenceFree", chosen, "it has no reference");
+  if (referenceFree && !chosen.some((loss) => loss.reference && loss.unit === "pair")) {
+    throw unused(
+      "referenceFree",
+      chosen,
+      chosen[0]?.reference ? "its rewards are against a reference" : "it has no reference",
+    );
   }
   const isKnown = typeof fDivergence === "string" && Object.hasOwn(divergences, fDivergence);
   const make = isKnown ? divergences[fDivergence] : undefined;

@@ -1,21 +1,22 @@
-// The running mean of rewards that BCO subtracts (`rewardShift`), as TRL's DPOTrainer kept it up to v0.28.
+// The running mean of rewards that BCO subtracts (`rewardShift`): of batches as TRL's DPOTrainer kept it up to v0.28 for bco_pair, of
+// rows as its BCOTrainer keeps it for bco.
 
 import { recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
 
-/** A mean over calls: each call counts once, whatever its batch size. */
+/** A mean over calls: with `bco_pair` each call counts once, whatever its batch size; with `bco` each of its rows does. */
 export interface RunningMean {
   readonly mean: number;
   readonly count: number;
-  /** Takes in the mean of one batch and returns the new mean, the current batch included. */
-  update(batchMean: number): number;
+  /** Takes in the mean of one batch, which counts `times` times, and returns the new mean, the current batch included. Default 1. */
+  update(batchMean: number, times?: number): number;
   toJSON(): { mean: number; count: number };
 }
 
 /** The mean once one more batch is taken in. */
-export const nextMean = ({ mean, count }: { mean: number; count: number }, batchMean: number): number =>
-  mean + (batchMean - mean) / (count + 1);
+export const nextMean = ({ mean, count }: { mean: number; count: number }, batchMean: number, times = 1): number =>
+  mean + ((batchMean - mean) * times) / (count + times);
 
 const readState = recordOf(
   {
@@ -36,7 +37,7 @@ export function readRunningMean(value: object): RunningMean | undefined {
   try {
     const { mean, count, update } = value as RunningMean;
     if (!Number.isFinite(mean) || !Number.isSafeInteger(count) || typeof update !== "function") return undefined;
-    return { mean, count, update: (batchMean) => update.call(value, batchMean), toJSON: () => ({ mean, count }) };
+    return { mean, count, update: (...args) => update.apply(value, args), toJSON: () => ({ mean, count }) };
   } catch {
     return undefined;
   }
@@ -70,9 +71,9 @@ export function createRunningMean(state?: { mean: number; count: number }): Runn
     get count() {
       return count;
     },
-    update(batchMean) {
-      mean = nextMean({ mean, count }, batchMean);
-      count += 1;
+    update(batchMean, times = 1) {
+      mean = nextMean({ mean, count }, batchMean, times);
+      count += times;
       return mean;
     },
     toJSON: () => ({ mean, count }),

@@ -55,8 +55,11 @@ export function lossKernel(
   const [value, da, dc] =
     loss.kind === "pair"
       ? three(definition, parseFunction(definition, graph, [a, c, ...params]))
-      : throughMargin(definition, graph, marginOf(graph, a, c, margin), params);
-  for (const input of [a, c]) {
+      : loss.kind === "row"
+        ? [...two(definition, parseFunction(definition, graph, [a, c, ...params])), graph.number(0)]
+        : throughMargin(definition, graph, marginOf(graph, a, c, margin), params);
+  // A row's label, which has no gradient, is a number always.
+  for (const input of loss.kind === "row" ? [a] : [a, c]) {
     if (carriesNaN(value, input)) continue;
     refuse(
       definition.source,
@@ -65,7 +68,7 @@ export function lossKernel(
     );
   }
   const gradScale = graph.param("gradScale");
-  const outputs = [value, scaled(graph, gradScale, da), scaled(graph, gradScale, dc)] as const;
+  const outputs = [value, scaled(graph, gradScale, da), isNumber(dc, 0) ? dc : scaled(graph, gradScale, dc)] as const;
   for (const [output, name] of [
     [outputs[1], "chosenScale"],
     [outputs[2], "rejectedScale"],
@@ -106,9 +109,12 @@ function marginOf(graph: Graph, a: Expression, c: Expression, definition: Defini
 }
 
 function throughMargin(definition: Definition, graph: Graph, [d, da, dc]: Three, params: Expression[]): Three {
-  const [value, slope, ...rest] = parseFunction(definition, graph, [graph.named(d, "d"), ...params]);
-  if (!value || !slope || rest.length > 0) return refuse(definition.source, definition.fn, "expected [loss, slope]");
+  const [value, slope] = two(definition, parseFunction(definition, graph, [graph.named(d, "d"), ...params]));
   return [value, graph.op("*", slope, da), graph.op("*", slope, dc)];
+}
+
+function two({ source, fn }: Definition, [x, y, ...rest]: readonly Expression[]): readonly [Expression, Expression] {
+  return x && y && rest.length === 0 ? [x, y] : refuse(source, fn, "expected [loss, slope]");
 }
 
 function three({ source, fn }: Definition, [x, y, z, ...rest]: readonly Expression[]): Three {

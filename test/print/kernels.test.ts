@@ -41,6 +41,10 @@ describe("every kernel of the table", () => {
       const [value, da, dc] = loss.formula(a, c, ...rest);
       return [value, scale * da, scale * dc];
     }
+    if (loss?.kind === "row") {
+      const [value, slope] = loss.formula(a, c, ...rest);
+      return [value, scale * slope, 0];
+    }
     if (loss?.kind !== "margin") return expect.fail(`${name} has no definition`);
     const [d, da, dc] = loss.perToken ? reverseKl(a, c, chosenLength, rejectedLength) : [a - c, 1, -1];
     const [value, slope] = loss.formula(d, ...rest);
@@ -53,6 +57,9 @@ describe("every kernel of the table", () => {
     labelSmoothing: 0.1,
     discopopTau: 0.2,
     rewardShift: 0.4,
+    desirableWeight: 1.2,
+    undesirableWeight: 0.7,
+    kl: 0.6,
     k: -0.5,
     cap: 2,
     unit: 0.25,

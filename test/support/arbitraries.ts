@@ -2,10 +2,10 @@
 // prints the recipe, not a thousand numbers.
 
 import fc from "fast-check";
-import { type LossType, lossTypes } from "../../src/index.ts";
+import type { LossType } from "../../src/index.ts";
 import type { FloatArray, PairLogps, PairLossOptions } from "../../src/types.ts";
 import { mapPairs, randomFrom, randomPairs, wide } from "./pairs.ts";
-import { divergences, isLikelihood, isSorted, table, takesDivergence } from "./variants.ts";
+import { divergences, isLikelihood, isSorted, pairTypes, table, takesDivergence } from "./variants.ts";
 
 export interface Call {
   pairs: PairLogps;
@@ -22,10 +22,10 @@ export interface Wishes {
 }
 
 /** Losses of one pair at a time: neither sorted across the batch nor one number for it. */
-export const separable = lossTypes.filter((id) => !isSorted(table[id]) && !isLikelihood(table[id]));
+export const separable = pairTypes.filter((id) => !isSorted(table[id]) && !isLikelihood(table[id]));
 
 /** The losses that sort across the batch. */
-export const sorted = lossTypes.filter((id) => isSorted(table[id]));
+export const sorted = pairTypes.filter((id) => isSorted(table[id]));
 
 /** Pairs per piece of the WebAssembly backends: sizes around it cross from one piece to the next. */
 const PIECE = 4096;
@@ -36,7 +36,7 @@ const sizes = fc.oneof(
   { arbitrary: fc.constantFrom(PIECE - 1, PIECE, PIECE + 1, 2 * PIECE + 3), weight: 1 },
 );
 
-const recipes = ({ losses = lossTypes, most = 3, float64 }: Wishes) =>
+const recipes = ({ losses = pairTypes, most = 3, float64 }: Wishes) =>
   fc.record({
     count: sizes,
     seed: fc.integer(),

@@ -1,6 +1,7 @@
 // The options of pairLoss that are refused. Ranges of hyperparameters and options that a loss does not use: losses.test.ts.
 
 import { lossTypes } from "../../src/index.ts";
+import { lossTable } from "../../src/losses/index.ts";
 import type { Refusal } from "./refusals.ts";
 
 const param = { error: "ParamError" } as const;
@@ -25,7 +26,6 @@ const unknown: Refusal[] = [
 const unknownLosses: Refusal[] = [
   ["Sigmoid", '; did you mean "sigmoid"?'],
   ["dpo", '; did you mean "sigmoid"?'],
-  ["kto", ": it is a loss of KTO, not of DPO"],
   ["", ""],
   ["toString", ""],
   ["__proto__", ""],
@@ -37,6 +37,18 @@ const unknownLosses: Refusal[] = [
   code: "unknown-loss" as const,
   message: new RegExp(`^lossType: expected one of ${lossTypes.join(", ")}, got "${name}"${hint.replace("?", "\\?")}$`),
 }));
+
+const lossesOfRows: Refusal[] = lossTypes
+  .filter((id) => lossTable[id].unit === "row")
+  .map((id) => ({
+    what: `${id}, a loss of rows`,
+    options: { lossType: ["sigmoid", id] },
+    ...param,
+    code: "unknown-loss" as const,
+    message: new RegExp(
+      `^lossType: expected one of sigmoid, .*, got "${id}": it is a loss of single rows, for unpairedLoss`,
+    ),
+  }));
 
 const wrongKinds: Refusal[] = (
   [
@@ -142,6 +154,7 @@ const unused: Refusal[] = (
 export const optionRefusals: readonly Refusal[] = [
   ...unknown,
   ...unknownLosses,
+  ...lossesOfRows,
   ...wrongKinds,
   ...outOfRange,
   ...unused,

@@ -15,6 +15,10 @@ export interface Variant {
 
 export const table = lossTable;
 
+/** The losses of pairs, and those of single rows. */
+export const pairTypes: readonly LossType[] = lossTypes.filter((id) => table[id].unit === "pair");
+export const rowTypes: readonly LossType[] = lossTypes.filter((id) => table[id].unit === "row");
+
 /** What kind of formula a loss is; a sorted loss couples the pairs, a likelihood is one number for the batch. */
 export const isSorted = isSorting;
 export const isLikelihood = ({ kind }: LossRecord): boolean => kind === "likelihood";
@@ -42,18 +46,22 @@ const variant = (id: LossType, options: LossOptions): Variant => {
 };
 
 /** Each loss with its defaults. */
-export const plainVariants: readonly Variant[] = lossTypes.map((id) => variant(id, {}));
+export const plainVariants: readonly Variant[] = pairTypes.map((id) => variant(id, {}));
+
+// k of KTO is the batch's.
+const tuned = (id: LossType): Variant[] =>
+  Object.entries(table[id].params)
+    .filter(([name]) => name !== "kl")
+    .map(([name, param]) => variant(id, { [name]: otherValue(param) }));
+
+/** Each loss of rows with its defaults, and with each hyperparameter at another value. */
+export const rowVariants: readonly Variant[] = rowTypes.flatMap((id) => [variant(id, {}), ...tuned(id)]);
 
 /** Each loss with one hyperparameter at another value; discopop beyond τ = 1, where it grows exponentially, too. */
-export const tunedVariants: readonly Variant[] = [
-  ...lossTypes.flatMap((id) =>
-    Object.entries(table[id].params).map(([name, param]) => variant(id, { [name]: otherValue(param) })),
-  ),
-  variant("discopop", { discopopTau: 2 }),
-];
+export const tunedVariants: readonly Variant[] = [...pairTypes.flatMap(tuned), variant("discopop", { discopopTau: 2 })];
 
 /** Each loss of a score difference under each f-divergence. */
-export const divergedVariants: readonly Variant[] = lossTypes
+export const divergedVariants: readonly Variant[] = pairTypes
   .filter((id) => takesDivergence(table[id]))
   .flatMap((id) => [
     ...divergences.map((divergence) => variant(id, divergence)),

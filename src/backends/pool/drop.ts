@@ -31,6 +31,7 @@ export function endWhenDropped(backend: AsyncBackend, end: () => void): AsyncBac
       return backend.reason;
     },
     pairLoss: (...args) => hold(backend.pairLoss(...args)),
+    unpairedLoss: (...args) => hold(backend.unpairedLoss(...args)),
     sequenceLogps: (...args) => hold(backend.sequenceLogps(...args)),
     sequenceLogpsGrad: (...args) => hold(backend.sequenceLogpsGrad(...args)),
     logitsLoss: (...args) => hold(backend.logitsLoss(...args)),

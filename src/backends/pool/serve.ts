@@ -188,7 +188,7 @@ function makeRows(type: FloatData["type"], { positions, vocab }: { positions: nu
   return { type, data: new (type === "f32" ? Float32Array : Uint16Array)(positions * vocab) };
 }
 
-const received = ({ id, ...term }: SentTerm): Term => ({ ...term, loss: lossTable[id], shiftAt: -1 });
+const received = ({ id, ...term }: SentTerm): Term => ({ ...term, loss: lossTable[id], shiftAt: -1, klAt: -1 });
 
 function toJob({
   terms,
@@ -211,7 +211,7 @@ function toJob({
     scale,
     losses: make(results.losses),
     gradChosen: make(results.gradChosen),
-    gradRejected: make(results.gradRejected),
+    gradRejected: results.gradRejected,
     chosenRewards: results.chosenRewards,
     rejectedRewards: results.rejectedRewards,
   } as PairJob;

@@ -6,21 +6,30 @@ import { tokenLogps } from "../../calls/sequence-logps.ts";
 import { gradientsOf, tokenGradients } from "../../calls/sequence-logps-grad.ts";
 import { runLater } from "../../calls/steps.ts";
 import { tokenLoss } from "../../calls/token-loss.ts";
+import { unpairedLoss as unpairedLossSteps } from "../../calls/unpaired-loss.ts";
 import { computePairs as computeOnHost } from "../../cpu/evaluate.ts";
 import type { PairEngine } from "../../engine.ts";
 import { BackendError, KindError, ParamError } from "../../errors.ts";
+import { scanValues } from "../../inputs/columns.ts";
 import type { AnyFloats } from "../../inputs/floats.ts";
 import { type AnyLinearBatch, readLinearBatch } from "../../inputs/linear.ts";
 import { type AnyLogitsBatch, readLogitsBatch } from "../../inputs/logits.ts";
 import { readLossOptions } from "../../inputs/options.ts";
-import { type ReadPairs, readPairs, scanValues } from "../../inputs/pairs.ts";
+import { type ReadPairs, readPairs } from "../../inputs/pairs.ts";
 import { type AnySequencesBatch, readLogpsOptions, readSequencesBatch } from "../../inputs/sequence-logps.ts";
 import { type AnyGradBatch, readGradInput, readGradOptions } from "../../inputs/sequence-logps-grad.ts";
 import { readOut } from "../../inputs/token-results.ts";
+import { readRows } from "../../inputs/unpaired.ts";
 import { kindOf } from "../../messages.ts";
 import { kernelOf } from "../../plan/kernel-of.ts";
 import { type Plan, planLosses } from "../../plan/plan.ts";
-import type { LogpsBuffers, PairBuffers, SequenceLogpsGradOptions } from "../../types.ts";
+import type {
+  LogpsBuffers,
+  PairBuffers,
+  RowLogps,
+  SequenceLogpsGradOptions,
+  UnpairedLossOptions,
+} from "../../types.ts";
 import { asFloat32, asInt32, fetchArrays, mixedArrays, residentArrays } from "./device-arrays.ts";
 import { checkResident, reportLater, withOutputs } from "./outputs.ts";
 import { computePairs } from "./pairs.ts";
@@ -66,15 +75,18 @@ export async function pairLoss(gpu: Gpu, given: GpuPairLogps, all: GpuPairLossOp
   const read = readPairs(given) as ReadGpuPairs;
   if (!readback) return residentPairLoss(gpu, read, options, checkShaders);
   const pairs = (await fetchArrays(gpu, read, Object.keys(read), asFloat32)) as ReadPairs;
-  const engine: PairEngine = {
-    scan: scanValues,
-    compute: (job, sums) =>
-      missingShader(job.plan) === undefined
-        ? computePairs(gpu, job, sums, options.signal)
-        : pairsOnHost.compute(job, sums),
-  };
-  return runLater(pairLossSteps({ pairs: engine }, pairs, options));
+  return runLater(pairLossSteps({ pairs: pairsOn(gpu, options.signal) }, pairs, options));
 }
+
+export const unpairedLoss = (gpu: Gpu, given: RowLogps, options: UnpairedLossOptions) =>
+  runLater(unpairedLossSteps({ pairs: pairsOn(gpu, options.signal) }, readRows(given), options));
+
+/** The pair stage on the GPU, or here where a loss has no shader. */
+const pairsOn = (gpu: Gpu, signal: AbortSignal | undefined): PairEngine => ({
+  scan: scanValues,
+  compute: (job, sums) =>
+    missingShader(job.plan) === undefined ? computePairs(gpu, job, sums, signal) : pairsOnHost.compute(job, sums),
+});
 
 /**
  * The batch with its small arrays read back from the GPU: masks and offsets, which decide what is dispatched; with `all` also ids

@@ -2,13 +2,13 @@
 
 import { setNumbers } from "../../checks/views.ts";
 import { sortKeys } from "../../cpu/evaluate.ts";
-import type { PairSums } from "../../inputs/pair-sums.ts";
+import { addPair, addRow, type PairSums } from "../../inputs/pair-sums.ts";
 import type { PairJob } from "../../inputs/pairs.ts";
 import { times } from "../../losses/factor.ts";
 import { type KernelName, kernelConstants } from "../../plan/constants.gen.ts";
 import { divergedParams } from "../../plan/diverged.ts";
 import { kernelOf } from "../../plan/kernel-of.ts";
-import type { Plan, Term } from "../../plan/plan.ts";
+import { isOfRows, type Plan, type Term } from "../../plan/plan.ts";
 import type { LengthArray } from "../../types.ts";
 import { type Commands, packParams, type Range } from "./commands.ts";
 import { type Field, isSorted, pairFields, pairsWgsl, RESULTS } from "./pairs.wgsl.ts";
@@ -124,6 +124,7 @@ function deliver(job: PairJob, values: Float32Array, start: number, sums: PairSu
 function stageInputs(job: PairJob, start: number, n: number, sums: PairSums): Float32Array {
   const { policyChosen, policyRejected, referenceChosen, referenceRejected } = job;
   const staged = new Float32Array(7 * n + 1);
+  const add = isOfRows(job.plan) ? addRow : addPair;
   const fill = (at: number, array: LengthArray | undefined): void => {
     if (array) for (let k = 0; k < n; k++) staged[at * n + k] = array[start + k] as number;
     else staged.fill(1, at * n, (at + 1) * n);
@@ -137,11 +138,7 @@ function stageInputs(job: PairJob, start: number, n: number, sums: PairSums): Fl
     staged[n + k] = c;
     staged[2 * n + k] = pc;
     staged[3 * n + k] = pr;
-    sums.policyChosen += pc;
-    sums.policyRejected += pr;
-    sums.chosenRatio += a;
-    sums.rejectedRatio += c;
-    sums.wins += a > c ? 1 : 0;
+    add(sums, pc, pr, a, c);
   }
   fill(4, job.chosenLengths);
   fill(5, job.rejectedLengths);

@@ -2,8 +2,9 @@
 
 import { setNumbers } from "../../checks/views.ts";
 import { ParamError, ShapeError } from "../../errors.ts";
+import { type DeviceLength, scanValues } from "../../inputs/columns.ts";
 import { checkCall, ofTokens, refuseUnused } from "../../inputs/options.ts";
-import { checkInputs, type DeviceLength, readPairOut, scanValues } from "../../inputs/pairs.ts";
+import { checkInputs, readPairOut } from "../../inputs/pairs.ts";
 import { times } from "../../losses/factor.ts";
 import { pairColumns } from "../../losses/kinds.ts";
 import { type Plan, planLosses } from "../../plan/plan.ts";

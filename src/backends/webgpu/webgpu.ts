@@ -9,7 +9,7 @@ import type { AdamwHyper } from "../../train/adamw.ts";
 import type { AsyncBackend, CallOptions } from "../../types.ts";
 import { adamwOnGpu, type GpuAdamwState } from "./adamw.ts";
 import { createPool } from "./buffers.ts";
-import { linearLoss, logitsLoss, pairLoss, sequenceLogps, sequenceLogpsGrad } from "./calls.ts";
+import { linearLoss, logitsLoss, pairLoss, sequenceLogps, sequenceLogpsGrad, unpairedLoss } from "./calls.ts";
 import { describeInfo, lostError, openDevice, readWebGpuOptions, type WebGpuOptions } from "./device.ts";
 import type { Gpu } from "./submit.ts";
 import type { GpuArray, GpuCalls } from "./types.ts";
@@ -92,6 +92,7 @@ export async function createWebGpu(given: WebGpuOptions = {}): Promise<WebGpuBac
 /** Each call on one device. */
 const run: Readonly<Record<CallName, (gpu: Gpu, input: never, options: object) => Promise<unknown>>> = {
   pairLoss,
+  unpairedLoss,
   sequenceLogps,
   sequenceLogpsGrad,
   logitsLoss,
@@ -104,6 +105,8 @@ const readLoss = (options: unknown): CallOptions => readLossOptions(options, own
 /** How the options of each call are read: those of every backend, and this one's own. */
 const readers: Readonly<Record<CallName, (options: unknown) => CallOptions>> = {
   pairLoss: readLoss,
+  // Its results are read back always.
+  unpairedLoss: (options) => readLossOptions(options),
   sequenceLogps: (options) => readLogpsOptions(options, () => own),
   sequenceLogpsGrad: (options) => readGradOptions(options),
   logitsLoss: readLoss,

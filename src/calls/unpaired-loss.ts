@@ -1,0 +1,75 @@
+// unpairedLoss: plan, check, compute on the pair stage, metrics; and the parts of it that calls with tokens share.
+
+import type { MaybePromise, PairEngine } from "../engine.ts";
+import { checkCall, ofTokens, refuseUnused } from "../inputs/options.ts";
+import { noSums, type PairSums } from "../inputs/pair-sums.ts";
+import { checkRows, meanDifference, type ReadRows, type RowJob } from "../inputs/unpaired.ts";
+import { planLosses } from "../plan/plan.ts";
+import type { UnpairedLossOptions, UnpairedLossResult } from "../types.ts";
+import { takeShift } from "./pair-loss.ts";
+import type { Steps } from "./steps.ts";
+
+/** The call `unpairedLoss` of a backend, step by step, once what it was given is read. */
+export function* unpairedLoss<S extends MaybePromise>(
+  { pairs: engine }: { readonly pairs: PairEngine<S> },
+  rows: ReadRows,
+  options: UnpairedLossOptions,
+): Steps<UnpairedLossResult, S> {
+  const plan = planLosses(options, "row");
+  engine.check?.(plan);
+  checkCall(options);
+  refuseUnused(options, ofTokens, "unpairedLoss, which sees no tokens");
+  const { job, commit } = shiftRows(checkRows(rows, plan, options, engine.scan));
+  const sums = noSums();
+  yield engine.compute(job, sums);
+  const result = toRowResult(job, sums);
+  commit();
+  options.onProgress?.(job.pairs, job.pairs);
+  return result;
+}
+
+/** The job with the running mean that its batch makes: TRL's BCOTrainer counts each row once. */
+export const shiftRows = (job: RowJob) =>
+  takeShift(job, () => job.plan.beta * meanDifference(job.policyChosen, job.referenceChosen), job.pairs);
+
+/** What a call returns, from the sums over its rows. */
+export function toRowResult(job: RowJob, sums: PairSums): UnpairedLossResult {
+  const { plan, losses, gradChosen: grad, chosenRewards: rewards, kl } = job;
+  const loss = meanLoss(job, sums.losses);
+  const metrics: Record<string, number> = {};
+  const sides = [
+    ["chosen", sums.wins, sums.policyChosen, sums.chosenRatio],
+    ["rejected", sums.others, sums.policyRejected, sums.rejectedRatio],
+  ] as const;
+  for (const [side, count, policy, ratio] of sides) {
+    if (count === 0) continue;
+    metrics[`rewards/${side}`] = (plan.beta * ratio) / count;
+    metrics[`logps/${side}`] = policy / count;
+    metrics[`count/${side}`] = count;
+  }
+  const { "rewards/chosen": chosen, "rewards/rejected": rejected } = metrics;
+  if (chosen !== undefined && rejected !== undefined) metrics["rewards/margins"] = chosen - rejected;
+  // What each of TRL's two trainers of rows logs of its constant.
+  for (const { loss: of, params } of plan.terms) {
+    const at = Object.keys(of.params).indexOf("rewardShift");
+    if (at < 0) metrics["kl"] = kl;
+    else metrics["delta"] = params[at] as number;
+  }
+  return rewards ? { loss, losses, grad, rewards, metrics } : { loss, losses, grad, metrics };
+}
+
+// The mean over the rows whose loss is a number, as TRL's `nanmean` has it; the gradients of these are then those of that mean.
+function meanLoss({ pairs, losses, gradChosen }: RowJob, sum: number): number {
+  if (!Number.isNaN(sum)) return sum / pairs;
+  let [total, count] = [0, 0];
+  for (let i = 0; i < pairs; i++) {
+    const loss = losses[i] as number;
+    if (Number.isNaN(loss)) continue;
+    total += loss;
+    count++;
+  }
+  // Losses of both infinities have no mean, though each is a number.
+  if (count === 0 || count === pairs) return Number.NaN;
+  for (let i = 0; i < pairs; i++) gradChosen[i] = (gradChosen[i] as number) * (pairs / count);
+  return total / count;
+}

@@ -1,0 +1,194 @@
+// The inputs and results of unpairedLoss: checked once, before anything is computed or written. What comes of them is a job of the
+// pair stage (src/losses/kinds.ts says how a row is a pair).
+
+import { isList, mapList } from "../checks/lists.ts";
+import { lossSynonyms } from "../checks/loss-synonyms.ts";
+import { recordOf } from "../checks/record.ts";
+import { bufferOf, findNumber, lengthOf, refuseStray } from "../checks/views.ts";
+import { KindError, ParamError, ShapeError } from "../errors.ts";
+import { product } from "../losses/factor.ts";
+import { readsKl, rowColumns, rowResults } from "../losses/kinds.ts";
+import { kindOf } from "../messages.ts";
+import { filledWith, type Plan } from "../plan/plan.ts";
+import type { FloatArray, LengthArray, RowBuffers, RowLogps, UnpairedLossOptions } from "../types.ts";
+import {
+  checkColumns,
+  checkFiniteColumns,
+  checkLengths,
+  floatKinds,
+  hostLength,
+  inNumbers,
+  kindsOf,
+  type Labels,
+  missing,
+  noDevice,
+  type Scan,
+} from "./columns.ts";
+import { checkOut, type Wanted } from "./out.ts";
+import type { PairJob } from "./pairs.ts";
+
+/** Inputs of unpairedLoss whose numbers are all of one kind. */
+export interface ReadRows extends Omit<RowLogps, "desirable" | "lengths"> {
+  desirable: Labels;
+  lengths?: LengthArray | undefined;
+}
+
+/** A job of the pair stage on rows. */
+export interface RowJob extends PairJob {
+  readonly policyRejected: Labels;
+  readonly gradRejected: undefined;
+  /** k of KTO: 0 where no loss reads it. */
+  readonly kl: number;
+}
+
+const columns = rowColumns.map(({ name, of }) => ({
+  name,
+  kinds: kindsOf(of),
+  always: of === "policy" || of === "labels",
+}));
+
+/** The mismatched rows' log-probs: as many as there are. */
+const klNames = ["klPolicy", "klReference"] as const;
+const inputNames = [...columns.map(({ name }) => name), ...klNames];
+const floatNames = inputNames.filter((name) => name !== "desirable");
+
+/** The results of unpairedLoss. */
+export const wantedOfRows: readonly Wanted[] = rowResults.map(({ name }) => ({ name, kinds: ["Float32Array"] }));
+
+const readFields = recordOf(
+  { what: "rows", field: "an input of unpairedLoss", prefix: "rows.", synonyms: lossSynonyms },
+  (given: RowLogps): RowLogps => {
+    const { policy, reference, desirable, klPolicy, klReference, lengths, rowWeights, densityRatio } = given;
+    return { policy, reference, desirable, klPolicy, klReference, lengths, rowWeights, densityRatio };
+  },
+);
+
+/** The inputs of unpairedLoss, read once. Throws    KindError, ParamError for names that are none */
+export function readRows(given: unknown): ReadRows {
+  const rows = readFields(given);
+  rows.desirable = inLabels(rows.desirable, "desirable") as Labels;
+  rows.lengths = inNumbers(rows.lengths);
+  return rows as ReadRows;
+}
+
+/** Labels given as a list of booleans in numbers; other values come back as they are. Throws    KindError */
+export function inLabels(given: unknown, name: string): unknown {
+  if (!isList(given)) return given;
+  const labels = mapList<unknown, number>(given, name, (value, i) => {
+    if (typeof value === "boolean") return Number(value);
+    throw new KindError(`${name}[${i}]: expected true or false, got ${kindOf(value)}`);
+  });
+  return Uint8Array.from(labels);
+}
+
+/** Refuses labels that are neither 0 nor 1. */
+export function checkLabels(labels: Labels, name: string): void {
+  const n = lengthOf(labels);
+  let bits = 0;
+  for (let i = 0; i < n; i++) bits |= labels[i] as number;
+  if (bits <= 1) return;
+  const at = findNumber(labels, (label) => label > 1);
+  throw new ParamError("out-of-range", `${name}[${at}]: expected 0 or 1, got ${labels[at]}`);
+}
+
+/** `out` of unpairedLoss, read once. */
+const readRowOut = recordOf(
+  { what: "out", field: "a result", prefix: "out." },
+  ({ losses, grad, rewards }: RowBuffers): RowBuffers => ({ losses, grad, rewards }),
+);
+
+/**
+ * Checks a call of unpairedLoss, its inputs and options read, against its plan and makes the buffers that were not given.
+ *
+ * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
+ */
+export function checkRows(rows: ReadRows, plan: Plan, options: UnpairedLossOptions, scan: Scan): RowJob {
+  const buffers: (object | undefined)[] = [];
+  const count = checkColumns(rows as never, columns, "row", noDevice, buffers);
+  const { policy, reference, desirable, lengths } = rows;
+  checkLabels(desirable, "desirable");
+  const user = plan.terms.find(({ loss }) => loss.reference)?.loss.id;
+  if (user !== undefined && reference === undefined) throw missing("reference", user);
+  const tokens = checkLengths(lengths, "lengths", scan);
+  checkDensity(rows, plan);
+  checkKl(rows, plan, buffers);
+  if (options.validate === "finite") checkFiniteColumns(rows as never, floatNames);
+  const out = options.out === undefined ? undefined : readRowOut(options.out);
+  if (out !== undefined) checkOut(out, wantedOfRows, () => count, rows, inputNames, buffers);
+  const { gradScale = 1, metrics } = options;
+  const kl = klOf(rows, plan);
+  return {
+    plan: filledWith(plan, { kl }),
+    kl,
+    pairs: count,
+    policyChosen: policy,
+    policyRejected: desirable,
+    referenceChosen: reference,
+    referenceRejected: undefined,
+    chosenLengths: lengths,
+    rejectedLengths: undefined,
+    pairWeights: weightsOf(rows, count),
+    hasEmpty: tokens?.least === 0,
+    likelihood: () => [0, 0],
+    scale: gradScale / count,
+    losses: out?.losses ?? new Float32Array(count),
+    gradChosen: out?.grad ?? new Float32Array(count),
+    gradRejected: undefined,
+    chosenRewards: out?.rewards ?? (metrics === "full" ? new Float32Array(count) : undefined),
+    rejectedRewards: undefined,
+  };
+}
+
+// The running mean of rewards is what tells BCO from the others; its density ratio is one weight a row, whatever else is asked for.
+function checkDensity({ densityRatio }: ReadRows, { terms }: Plan): void {
+  const other = densityRatio && terms.find(({ loss }) => !Object.hasOwn(loss.params, "rewardShift"));
+  if (!other) return;
+  throw new ParamError("unused-option", `densityRatio: not used by ${other.loss.id} (used by bco alone)`);
+}
+
+function weightsOf({ desirable, rowWeights, densityRatio }: ReadRows, count: number): FloatArray | undefined {
+  if (!densityRatio) return rowWeights;
+  const weights = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    const own = rowWeights ? (rowWeights[i] as number) : 1;
+    weights[i] = desirable[i] === 0 ? product(own, densityRatio[i] as number) : own;
+  }
+  return weights;
+}
+
+function checkKl(rows: ReadRows, { terms }: Plan, buffers: (object | undefined)[]): void {
+  const user = terms.find(({ loss }) => readsKl(loss))?.loss.id;
+  let count: number | undefined;
+  for (const [k, name] of klNames.entries()) {
+    const array = rows[name];
+    if (array === undefined) {
+      const other = klNames[1 - k] as (typeof klNames)[number];
+      if (user !== undefined || rows[other] !== undefined) throw missing(name, user ?? other);
+      buffers.push(undefined);
+      continue;
+    }
+    const length = hostLength(array, name, floatKinds);
+    if (length === 0) throw new ShapeError("wrong-length", `${name}: expected at least one mismatched row, got 0`);
+    count ??= length;
+    if (length !== count) {
+      throw new ShapeError("wrong-length", `${name}: expected ${count} values (mismatched rows), got ${length}`);
+    }
+    const buffer = bufferOf(array);
+    buffers.push(buffer);
+    refuseStray(array, name, buffer);
+  }
+}
+
+// The mean is clamped, not each row's; a NaN stays.
+function klOf({ klPolicy, klReference }: ReadRows, { terms }: Plan): number {
+  if (!klPolicy || !klReference || !terms.some(({ loss }) => readsKl(loss))) return 0;
+  return Math.max(0, meanDifference(klPolicy, klReference));
+}
+
+/** The mean of x − y, in float64. */
+export function meanDifference(x: FloatArray, y: FloatArray | undefined): number {
+  const n = lengthOf(x);
+  let sum = 0;
+  for (let i = 0; i < n; i++) sum += (x[i] as number) - (y ? (y[i] as number) : 0);
+  return sum / n;
+}
