@@ -16,9 +16,11 @@ export {
   logits_stats_bf16,
   logits_stats_f16,
   logits_stats_f32,
+  logits_stats_through_f32,
   logsumexp_bf16,
   logsumexp_f16,
   logsumexp_f32,
+  logsumexp_through_f32,
 } from "./logprob";
 export {
   logits_grad_bf16,
@@ -27,6 +29,7 @@ export {
   logits_grad_f16_f32,
   logits_grad_f32,
 } from "./logprob-grad";
+export { logits_grad_through_f32 } from "./logprob-through";
 export * from "./losses.gen";
 export { narrow_bf16, narrow_f16 } from "./narrow";
 export { pack_columns_f32, pack_rows_f32 } from "./pack";

@@ -4,6 +4,7 @@
 import { entropy_grad_f32 } from "./entropy";
 import { logits_stats_f32, logsumexp_f32 } from "./logprob";
 import { logits_grad_f32 } from "./logprob-grad";
+import { logits_grad_through_f32 } from "./logprob-through";
 import { wide_scratch } from "./scratch";
 import { transform_grad_f32 } from "./transform";
 
@@ -78,10 +79,13 @@ export function linear_chain_f32(
     const g = load<f64>(slopes);
     const max = load<f64>(slopes, 8);
     const sum = load<f64>(slopes, 16);
-    memory.copy(logits, tile, n << 2);
     const h = entropies ? load<f64>(entropies + (r << 4)) : 0;
-    if (h == 0) logits_grad_f32(logits, tile, n, label, g, max, sum);
-    else entropy_grad_f32(logits, tile, n, label, g, h, max, sum, load<f64>(entropies + (r << 4), 8));
+    if (h == 0) {
+      logits_grad_through_f32(tile, tile, n, label, g, max, sum, inner, outer);
+      continue;
+    }
+    memory.copy(logits, tile, n << 2);
+    entropy_grad_f32(logits, tile, n, label, g, h, max, sum, load<f64>(entropies + (r << 4), 8));
     if (inner != 1 || outer != 0) transform_grad_f32(logits, tile, n, inner, outer);
   }
 }

@@ -55,6 +55,29 @@ export function exp_row_f32(x: usize, out: usize, n: usize): void {
   }
 }
 
+/** The same times 1 - x²/c², the slope of a softcap whose logits reach ±c; an exact 0 there. `rest` is c^-2, or a little more. */
+export function exp_row_capped_f32(x: usize, out: usize, n: usize, rest: f32): void {
+  const minus = f32x4.splat(-rest);
+  const one = f32x4.splat(1);
+  for (const end = x + (n << 2); x < end; x += 64, out += 64) {
+    const a = capped_exp_x4(v128.load(x), minus, one);
+    const b = capped_exp_x4(v128.load(x, 16), minus, one);
+    const c = capped_exp_x4(v128.load(x, 32), minus, one);
+    const d = capped_exp_x4(v128.load(x, 48), minus, one);
+    v128.store(out, a);
+    v128.store(out, b, 16);
+    v128.store(out, c, 32);
+    v128.store(out, d, 48);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function capped_exp_x4(x: v128, minus: v128, one: v128): v128 {
+  const slope = madd_x4(f32x4.mul(x, x), minus, one);
+  return f32x4.mul(scaled_exp_x4(x), f32x4.pmax(f32x4.splat(0), slope));
+}
+
 // @ts-ignore: decorator
 @inline
 function scaled_exp_x4(x: v128): v128 {

@@ -41,6 +41,13 @@ export function tail_scratch(): usize {
   return BASE + 256;
 }
 
+/** The coefficients of tanh for the transform at hand (math.ts): 6 float32. */
+// @ts-ignore: decorator
+@inline
+export function curve_scratch(): usize {
+  return BASE + 448;
+}
+
 /** One block of float32: widened half-precision logits, and gradients before they are narrowed. */
 // @ts-ignore: decorator
 @inline

@@ -1,13 +1,20 @@
 // What models do to their logits before anything looks at them: z = inner·x, or z = outer·tanh(inner·x) under a softcap.
 // With logit scale k, softcap c and temperature T, inner is k/c and outer c/T; without a softcap inner is k/T, and outer 0.
 
+import { hsum_f64 } from "./inline/hsum";
+import { hmax_f32 } from "./inline/lanes";
+import { madd_x4 } from "./inline/madd";
 import { load_part, store_part } from "./inline/part";
-import { tanh_x4 } from "./math";
+import { neg_x4, scale_tanh, TANH, tanh_scaled_x4 } from "./math";
+import { curve_scratch } from "./scratch";
+
+// Logits that are capped at a time. They are looked at first, which brings them into the L1 cache, and tells whether all are near.
+const BLOCK: usize = 2048;
 
 /** n logits; `out` may be `x`. -Infinity is -outer under a softcap, as tanh has it. */
 export function transform_f32(x: usize, out: usize, n: usize, inner: f32, outer: f32): void {
   if (outer == 0) scale_into(x, out, n, f32x4.splat(inner));
-  else soft_cap(x, out, n, f32x4.splat(inner), f32x4.splat(outer));
+  else soft_cap_f32(x, out, n, inner, outer);
 }
 
 /**
@@ -30,26 +37,89 @@ function scale_into(x: usize, out: usize, n: usize, factor: v128): void {
   for (; x < end; x += 4, out += 4) store_part(out, f32x4.mul(load_part(x, true), factor), true);
 }
 
+/** Under a softcap; gives the greatest of the results, of which NaN is none. */
+export function soft_cap_f32(x: usize, out: usize, n: usize, inner: f32, outer: f32): f32 {
+  // `inner` goes into the coefficients of tanh, or beforehand into the logits.
+  const is_usual = inner >= 0.00390625 && inner <= 256;
+  if (is_usual) scale_tanh(inner, curve_scratch());
+  else scale_into(x, out, n, f32x4.splat(inner));
+  const curve = is_usual ? curve_scratch() : TANH;
+  const from = is_usual ? x : out;
+  const factor: f32 = is_usual ? inner : 1;
+  const cap = f32x4.splat(outer);
+  const far = f32x4.splat(20 / factor);
+  let most: f32 = -Infinity;
+  for (let i: usize = 0; i < n; i += BLOCK) {
+    const at = from + (i << 2);
+    const to = out + (i << 2);
+    const size = min(BLOCK, n - i);
+    const whole = are_near(at, size & ~15, factor) ? size & ~15 : 0;
+    most = max(most, cap_near(at, to, whole, cap, curve));
+    if (whole < size) most = max(most, cap_any(at + (whole << 2), to + (whole << 2), size - whole, cap, curve, far));
+  }
+  return most;
+}
+
+// Whether none of n numbers, a multiple of 16, is beyond ±100/factor: by the sum of their squares, which costs less than their
+// greatest. In four places at once, as in `max_f32`.
+function are_near(x: usize, n: usize, factor: f32): bool {
+  let a = f32x4.splat(0);
+  let b = a;
+  let c = a;
+  let d = a;
+  for (const end = x + n; x < end; x += 16) {
+    const p = v128.load(x);
+    const q = v128.load(x + n);
+    const r = v128.load(x + 2 * n);
+    const s = v128.load(x + 3 * n);
+    a = madd_x4(p, p, a);
+    b = madd_x4(q, q, b);
+    c = madd_x4(r, r, c);
+    d = madd_x4(s, s, d);
+  }
+  const sum = hsum_f64(f32x4.add(f32x4.add(a, b), f32x4.add(c, d)));
+  return sum * factor * factor <= 10000;
+}
+
 // Four vectors at a time, so that their chains overlap.
-function soft_cap(x: usize, out: usize, n: usize, inner: v128, outer: v128): void {
-  const end = x + (n << 2);
-  for (const whole = x + ((n & ~15) << 2); x < whole; x += 64, out += 64) {
-    const a = capped(v128.load(x), inner, outer);
-    const b = capped(v128.load(x, 16), inner, outer);
-    const c = capped(v128.load(x, 32), inner, outer);
-    const d = capped(v128.load(x, 48), inner, outer);
+function cap_near(x: usize, out: usize, n: usize, outer: v128, curve: usize): f32 {
+  let m0 = f32x4.splat(-Infinity);
+  let m1 = m0;
+  let m2 = m0;
+  let m3 = m0;
+  for (const end = x + (n << 2); x < end; x += 64, out += 64) {
+    const a = f32x4.mul(tanh_scaled_x4(v128.load(x), curve), outer);
+    const b = f32x4.mul(tanh_scaled_x4(v128.load(x, 16), curve), outer);
+    const c = f32x4.mul(tanh_scaled_x4(v128.load(x, 32), curve), outer);
+    const d = f32x4.mul(tanh_scaled_x4(v128.load(x, 48), curve), outer);
     v128.store(out, a);
     v128.store(out, b, 16);
     v128.store(out, c, 32);
     v128.store(out, d, 48);
+    m0 = f32x4.pmax(m0, a);
+    m1 = f32x4.pmax(m1, b);
+    m2 = f32x4.pmax(m2, c);
+    m3 = f32x4.pmax(m3, d);
   }
-  for (; x < end; x += 4, out += 4) store_part(out, capped(load_part(x, true), inner, outer), true);
+  return hmax_f32(m0, m1, m2, m3);
 }
 
-// @ts-ignore: decorator
-@inline
-function capped(x: v128, inner: v128, outer: v128): v128 {
-  return f32x4.mul(tanh_x4(f32x4.mul(x, inner)), outer);
+// The same numbers, of logits beyond ±`far` as well.
+function cap_any(x: usize, out: usize, n: usize, outer: v128, curve: usize, far: v128): f32 {
+  const none = f32x4.splat(-Infinity);
+  let most = none;
+  const whole = x + ((n & ~3) << 2);
+  for (const end = x + (n << 2); x < end; ) {
+    const one = x >= whole;
+    const y = f32x4.pmin(f32x4.pmax(load_part(x, one), neg_x4(far)), far);
+    const z = f32x4.mul(tanh_scaled_x4(y, curve), outer);
+    store_part(out, z, one);
+    // Lanes of nothing are those of a logit of 0.
+    most = f32x4.pmax(most, one ? f32x4.replace_lane(none, 0, f32x4.extract_lane(z, 0)) : z);
+    x += one ? 4 : 16;
+    out += one ? 4 : 16;
+  }
+  return hmax_f32(most, most, most, most);
 }
 
 function through_cap(z: usize, grad: usize, n: usize, per: v128, slope: v128, most: v128): void {

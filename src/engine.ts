@@ -60,6 +60,8 @@ export interface LogitRows {
   readonly positions: number;
   /** What becomes of the logits. */
   readonly transform?: Transform | undefined;
+  /** Float32, where an engine may leave them transformed for the way back: the array of their gradient, if nothing that lies there is still to be read. */
+  readonly kept?: FloatData | undefined;
 }
 
 /** Where the gradient of rows of logits goes. */

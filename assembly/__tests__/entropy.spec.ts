@@ -1,7 +1,7 @@
 import { entropy_grad_f32 } from "../entropy";
 import { linear_chain_f32 } from "../linear";
 import { logits_stats_f32 } from "../logprob";
-import { logits_grad_f32 } from "../logprob-grad";
+import { logits_grad_through_f32 } from "../logprob-through";
 import { transform_f32, transform_grad_f32 } from "../transform";
 import { floats, get, guards_hold, random, same, set } from "./support/buffers";
 import { check_edges, edges } from "./support/edges";
@@ -100,8 +100,11 @@ describe("linear_chain_f32", () => {
         store<f64>(slopes + r * 24, sum, 16);
         store<f64>(entropies + r * 16, h);
         store<f64>(entropies + r * 16, load<f64>(state, 16) / sum, 8);
-        if (h == 0) logits_grad_f32(z, out, n, label, G, load<f64>(state), sum);
-        else grad(z, out, n, label, G, h, state);
+        if (h == 0) {
+          logits_grad_through_f32(z, out, n, label, G, load<f64>(state), sum, inner, outer);
+          continue;
+        }
+        grad(z, out, n, label, G, h, state);
         if (kind & 1) transform_grad_f32(z, out, n, inner, outer);
       }
       linear_chain_f32(tile, stride, ROWS, n, 100, ids, slopes, kind & 2 ? entropies : 0, inner, outer);

@@ -50,6 +50,30 @@ describe("transform_f32 and transform_grad_f32 with a softcap, error ≤ 4e-7 of
   });
   edges();
 
+  it("hold whatever the scale, and give equal logits the same number wherever they stand", () => {
+    for (let scale: f64 = 1e-12; scale < 1e13; scale *= 7.3) {
+      const n: usize = 2099;
+      const x = logits(n);
+      for (let i: usize = 0; i < n; i++) set(x, i, <f32>((<f64>get(x, i) * INNER) / scale));
+      set(x, n - 1, get(x, 3));
+      const z = floats(n);
+      const far = floats(n);
+      transform_f32(x, z, n, <f32>scale, OUTER);
+      let worst: f64 = 0;
+      for (let i: usize = 0; i < n; i++) {
+        worst = max(worst, abs(get(z, i) - OUTER * NativeMath.tanh(<f64>get(x, i) * <f32>scale)));
+      }
+      expect(worst).toBeLessThanOrEqual(4e-7 * OUTER);
+      expect(get(z, n - 1)).toBe(get(z, 3));
+      // A logit that is far out sends its whole block another way.
+      set(x, 5, Infinity);
+      transform_f32(x, far, n, <f32>scale, OUTER);
+      let misses = 0;
+      for (let i: usize = 0; i < n; i++) if (get(far, i) != (i == 5 ? OUTER : get(z, i))) misses++;
+      expect(misses).toBe(0);
+    }
+  });
+
   it("cap infinities, whose gradient is 0, and keep NaN", () => {
     const x = floats(4);
     const grad = floats(4);

@@ -18,7 +18,9 @@ export function* sequenceLogpsGrad<H, S extends MaybePromise>(
   options: SequenceLogpsGradOptions,
 ): Steps<SequenceLogpsGradResult, S> {
   const job = checkLogpsGrad(hostArrays, batch, options);
-  const source = openSource(engine, job, false);
+  // What the call is given of gradients is read before it goes forward.
+  const place = job.ofLogits?.gradient;
+  const source = openSource(engine, job, false, place?.type === "f32" ? place : undefined);
   const passes = {
     read: (sums: TokenSums) => source.read(sums, true),
     gradient: (g: Float64Array, sums: TokenSums, entropy: EntropySlopes | undefined) =>

@@ -9,6 +9,7 @@ import type {
   RowGradients,
   TokenSums,
 } from "../engine.ts";
+import type { FloatData } from "../inputs/floats.ts";
 import type { SequencesJob } from "../inputs/sequence-logps.ts";
 
 /** Where gradients go, as the source has them. */
@@ -20,11 +21,12 @@ export interface Source<S extends MaybePromise> {
   gradient(g: Float64Array, sums: TokenSums, to: SourceGradients, entropy: EntropySlopes | undefined): S;
 }
 
-/** Opens it: memory is made sure of now, for the forward pass alone where that is all. */
+/** Opens it: memory is made sure of now, for the forward pass alone where that is all; `kept` is that of `LogitRows`. */
 export function openSource<H, S extends MaybePromise>(
   engine: Engine<H, S>,
   { source, list, vocab, transform }: SequencesJob,
   isForward: boolean,
+  kept?: FloatData | undefined,
 ): Source<S> {
   if (source.head) {
     const head = engine.head.open(source.head, list, vocab, isForward);
@@ -35,7 +37,7 @@ export function openSource<H, S extends MaybePromise>(
     };
   }
   const { rows, targets, positions } = list;
-  const given: LogitRows = { logits: source.logits, vocab, rows, targets, positions, transform };
+  const given: LogitRows = { logits: source.logits, vocab, rows, targets, positions, transform, kept };
   return {
     read: (sums, again) => engine.logits.read(given, sums, again),
     gradient: (g, sums, to, entropy) =>

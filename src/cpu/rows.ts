@@ -32,8 +32,9 @@ export interface RowEngine {
     id: number,
     statistics: boolean,
     transform: Transform,
+    kept: FloatData | undefined,
   ): Readonly<RowSums & { label: number; hit: boolean }>;
-  /** The gradient through a transform, or of an entropy. */
+  /** The gradient through a transform, or of an entropy; `kept` is what `readThrough` was given. */
   gradientThrough(
     logits: FloatData,
     row: number,
@@ -42,6 +43,7 @@ export interface RowEngine {
     slopes: Readonly<RowSlopes>,
     transform: Transform | undefined,
     out: FloatData,
+    kept: FloatData | undefined,
   ): void;
 }
 
@@ -63,15 +65,16 @@ export interface RowPair {
   readonly sum: number;
 }
 
-/** Row after row, in this thread. */
-export function eachRow(engine: RowEngine): LogitsEngine<void> {
+/** Row after row, in this thread. With `keeps` nothing can stop a call between the two passes, so that logits may be kept in its results. */
+export function eachRow(engine: RowEngine, keeps = false): LogitsEngine<void> {
   return {
-    read({ logits, vocab, rows, targets, transform }, { max, sum, label, hit, statistics }) {
+    read({ logits, vocab, rows, targets, transform, kept }, { max, sum, label, hit, statistics }) {
       for (let k = 0; k < rows.length; k++) {
         const row = rows[k] as number;
         const id = targets[k] as number;
         const all = statistics !== undefined;
-        const through = transform && engine.readThrough(logits, row, vocab, id, all, transform);
+        const through =
+          transform && engine.readThrough(logits, row, vocab, id, all, transform, keeps ? kept : undefined);
         const sums = through ?? engine.read(logits, row, vocab, all);
         max[k] = sums.max;
         sum[k] = sums.sum;
@@ -85,7 +88,7 @@ export function eachRow(engine: RowEngine): LogitsEngine<void> {
         statistics.total[k] = sums.total;
       }
     },
-    gradient({ logits, vocab, rows, targets, positions, transform }, g, { max, sum }, { out, clear }, entropy) {
+    gradient({ logits, vocab, rows, targets, positions, transform, kept }, g, { max, sum }, { out, clear }, entropy) {
       const pair = { max: 0, sum: 0, g: 0, h: 0, mean: 0 };
       if (clear) clearGaps(rows, 0, positions, out.data, vocab);
       for (let k = 0; k < rows.length; k++) {
@@ -99,7 +102,7 @@ export function eachRow(engine: RowEngine): LogitsEngine<void> {
         }
         pair.g = g[k] as number;
         pair.mean = entropy?.mean[k] ?? 0;
-        engine.gradientThrough(logits, row, vocab, id, pair, transform, out);
+        engine.gradientThrough(logits, row, vocab, id, pair, transform, out, keeps && transform ? kept : undefined);
       }
     },
   };

@@ -101,6 +101,21 @@ export type KernelExports = {
   transform_f32(x: number, out: number, n: number, inner: number, outer: number): void;
   /** A gradient with respect to z, which `transform_f32` gave, to one with respect to x, in place. */
   transform_grad_f32(z: number, grad: number, n: number, inner: number, outer: number): void;
+  /** `logsumexp_f32` and `logits_stats_f32` of n more logits that are transformed first, to `z`, which may be `x`. */
+  logsumexp_through_f32(x: number, z: number, n: number, state: number, inner: number, outer: number): void;
+  logits_stats_through_f32(x: number, z: number, n: number, state: number, inner: number, outer: number): void;
+  /** `logits_grad_f32` with respect to x in one pass, from z; `out` may be `z`. */
+  logits_grad_through_f32(
+    z: number,
+    out: number,
+    n: number,
+    label: number,
+    g: number,
+    max: number,
+    sum: number,
+    inner: number,
+    outer: number,
+  ): void;
   /** out = g·(1[v = label] − p) − h·p·(log p + H), with mean = Σ p·(x − max); label −1 is none. */
   entropy_grad_f32(
     x: number,

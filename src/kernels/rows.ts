@@ -3,7 +3,6 @@
 
 import type { RowEngine, RowSums } from "../cpu/rows.ts";
 import type { FloatData, FloatType } from "../inputs/floats.ts";
-import type { Transform } from "../inputs/transform.ts";
 import type { KernelExports } from "./load.ts";
 
 /**
@@ -14,7 +13,7 @@ const BLOCK = 32768;
 const STATE_BYTES = 64;
 const bytesOf = { f32: 4, f16: 2, bf16: 2 } as const satisfies Record<FloatType, number>;
 
-/** Logits per block where they are transformed: three float32 areas of it and one of halves, all in the L1 cache. measured: 8192 cost 0.2 ns per logit more. */
+/** Logits per block where they are transformed: three float32 areas of it and one of halves, all in the L1 cache; the kernels' own. measured: 8192 cost 0.2 ns per logit more. */
 const CHAIN_BLOCK = 2048;
 
 /** The memory that rows need, whatever their length. */
@@ -44,19 +43,19 @@ export function rowEngine(
   const wide = new Float32Array(buffer, wideAt, CHAIN_BLOCK);
   const [zView, gradView] = [new Float32Array(buffer, zAt, CHAIN_BLOCK), new Float32Array(buffer, gradAt, CHAIN_BLOCK)];
 
-  /** n logits, transformed, to the area at `zAt`: in blocks of its own everywhere, so that it does not matter where they lie. */
-  const stage = ({ type, data }: FloatData, from: number, n: number, transform: Transform | undefined): void => {
-    let x = wideAt;
+  const holds = ({ data }: FloatData): boolean => holdsArray(data);
+  const address = ({ type, data }: FloatData, at: number): number => data.byteOffset + bytesOf[type] * at;
+
+  /** The address of n float32 logits: where they lie, or their copy. */
+  const widened = (logits: FloatData, from: number, n: number): number => {
+    const { type, data } = logits;
     if (type !== "f32") {
       halves.set((data as Uint16Array).subarray(from, from + n));
       kernels[`widen_${type}`](halvesAt, wideAt, whole(n));
-    } else if (holdsArray(data)) x = data.byteOffset + 4 * from;
+    } else if (holds(logits)) return address(logits, from);
     else wide.set((data as Float32Array).subarray(from, from + n));
-    kernels.transform_f32(x, zAt, n, transform?.inner ?? 1, transform?.outer ?? 0);
+    return wideAt;
   };
-
-  const holds = ({ data }: FloatData): boolean => holdsArray(data);
-  const address = ({ type, data }: FloatData, at: number): number => data.byteOffset + bytesOf[type] * at;
 
   // The address of n logits: where they lie, or their copy.
   const place = (floats: FloatData, from: number, n: number): number => {
@@ -82,18 +81,20 @@ export function rowEngine(
       return sums;
     },
     // The row is cut where the label stands, so that the maximum before it is known: the first of the greatest logits counts.
-    readThrough(logits, row, vocab, id, statistics, transform) {
-      const kernel = kernels[statistics ? "logits_stats_f32" : "logsumexp_f32"];
+    readThrough(logits, row, vocab, id, statistics, { inner, outer }, kept) {
+      const kernel = kernels[statistics ? "logits_stats_through_f32" : "logsumexp_through_f32"];
+      const direct = kept !== undefined && holds(kept);
+      const block = direct && logits.type === "f32" && holds(logits) ? vocab : CHAIN_BLOCK;
       state.set(fresh);
       let before = -Infinity;
       for (let i = 0; i < vocab; ) {
-        const n = Math.min(CHAIN_BLOCK, (i < id ? id : vocab) - i);
-        stage(logits, row * vocab + i, n, transform);
-        if (i === id) {
-          before = state[0] as number;
-          target.label = zView[0] as number;
-        }
-        kernel(zAt, n, stateAt);
+        if (i === id) before = state[0] as number;
+        const n = Math.min(block, (i < id ? id : vocab) - i);
+        const from = row * vocab + i;
+        const z = direct ? address(kept, from) : zAt;
+        kernel(widened(logits, from, n), z, n, stateAt, inner, outer);
+        if (kept && !direct) kept.data.set(zView.subarray(0, n), from);
+        if (i === id) target.label = (direct ? kept.data[from] : zView[0]) as number;
         i += n;
       }
       target.max = state[0] as number;
@@ -104,17 +105,24 @@ export function rowEngine(
       target.hit = target.label === target.max && before < target.label;
       return target;
     },
-    gradientThrough(logits, row, vocab, id, { g, h, max, sum, mean }, transform, out) {
-      for (let i = 0; i < vocab; i += CHAIN_BLOCK) {
-        const n = Math.min(CHAIN_BLOCK, vocab - i);
+    gradientThrough(logits, row, vocab, id, { g, h, max, sum, mean }, transform, out, kept) {
+      const { inner, outer } = transform ?? { inner: 1, outer: 0 };
+      const direct = h === 0 && out.type === "f32" && holds(out);
+      const block = direct && kept ? vocab : CHAIN_BLOCK;
+      for (let i = 0; i < vocab; i += block) {
+        const n = Math.min(block, vocab - i);
         const from = row * vocab + i;
         const label = id >= i && id < i + n ? id - i : -1;
-        stage(logits, from, n, transform);
-        if (h === 0) kernels.logits_grad_f32(zAt, gradAt, n, label, g, max, sum);
-        else kernels.entropy_grad_f32(zAt, gradAt, n, label, g, h, max, sum, mean);
-        // A token without a gradient has none whatever its logits.
-        const isLive = g !== 0 || h !== 0;
-        if (transform && isLive) kernels.transform_grad_f32(zAt, gradAt, n, transform.inner, transform.outer);
+        const to = direct ? address(out, from) : gradAt;
+        const z = direct && kept ? to : zAt;
+        if (!kept) kernels.transform_f32(widened(logits, from, n), z, n, inner, outer);
+        else if (z === zAt) zView.set(kept.data.subarray(from, from + n));
+        if (h === 0) kernels.logits_grad_through_f32(z, to, n, label, g, max, sum, inner, outer);
+        else {
+          kernels.entropy_grad_f32(z, to, n, label, g, h, max, sum, mean);
+          if (transform) kernels.transform_grad_f32(z, to, n, inner, outer);
+        }
+        if (direct) continue;
         if (out.type === "f32") out.data.set(gradView.subarray(0, n), from);
         else {
           kernels[`narrow_${out.type}`](gradAt, halvesAt, whole(n));

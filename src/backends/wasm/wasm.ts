@@ -26,7 +26,7 @@ export function wasmBackend(module: WebAssembly.Module, reserve: number, kind: s
     name: "wasm",
     reason: `WebAssembly in this thread: ${kind}`,
     ...bindNow(
-      { pairs, logits: eachRow(rows), head: shardsInOrder(createLinearShards(module)) },
+      { pairs, logits: eachRow(rows, true), head: shardsInOrder(createLinearShards(module)) },
       createHeap(memory, heapStart),
     ),
   };

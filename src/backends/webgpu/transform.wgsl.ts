@@ -5,8 +5,8 @@ import { readWgsl } from "./floats.wgsl.ts";
 import { eachWgsl, nanWgsl } from "./prelude.wgsl.ts";
 
 /**
- * `transformed` and `slope_at`, which takes what `transformed` gave. tanh is the rational function of tanh_x4 (assembly/math.ts),
- * since the built-in may be off by 5e-4; ±1 where that has rounded to it, and there the slope is an exact 0.
+ * `transformed` and `slope_at`, which takes what `transformed` gave. tanh is a rational function of x² times x, since the built-in may be off
+ * by 5e-4 and roots by units in the last place; ±1 where that has rounded to it, and there the slope is an exact 0.
  */
 export const transformWgsl = /* wgsl */ `
 fn tanh_f32(x: f32) -> f32 {
