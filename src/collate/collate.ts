@@ -7,7 +7,8 @@ import { readExample } from "./ids.ts";
 import { readOptions, type Settings } from "./read.ts";
 import type { CollateOptions, OldTrlTokenPair, PackedBatch, PaddedBatch, TokenPair, TrlTokenPair } from "./types.ts";
 
-interface Row {
+/** One sequence, cut. */
+export interface Row {
   readonly prompt: Int32Array;
   readonly completion: Int32Array;
 }
@@ -45,7 +46,7 @@ function makeRows(examples: Examples, settings: Settings): Row[] {
     if (typeof example !== "object" || example === null) {
       throw new KindError(`${where}: expected an object with prompt, chosen and rejected, got ${kindOf(example)}`);
     }
-    const lists = readExample(example, where);
+    const lists = readExample(example, ["prompt", "chosen", "rejected"], where);
     chosen.push(cut(lists.prompt, lists.chosen, settings));
     rejected.push(cut(lists.prompt, lists.rejected, settings));
   });
@@ -53,8 +54,13 @@ function makeRows(examples: Examples, settings: Settings): Row[] {
   return [...chosen, ...rejected];
 }
 
+/** A prompt and a completion, cut. */
 // TRL up to v0.28 cut columns of the padded batch, but after moving every row to the side that stays: the same tokens.
-function cut(prompt: Int32Array, completion: Int32Array, settings: Settings): Row {
+export function cut(
+  prompt: Int32Array,
+  completion: Int32Array,
+  settings: Pick<Settings, "maxLength" | "truncationMode" | "maxPromptLength" | "maxCompletionLength">,
+): Row {
   const before = prompt.subarray(Math.max(0, prompt.length - settings.maxPromptLength));
   const after = completion.subarray(0, settings.maxCompletionLength);
   const total = before.length + after.length;

@@ -3,7 +3,7 @@
 import { DpoError, KindError, ParamError, ShapeError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
 
-type Side = "prompt" | "chosen" | "rejected";
+type Side = "prompt" | "chosen" | "rejected" | "completion";
 
 type List = ArrayLike<unknown>;
 
@@ -17,10 +17,14 @@ const most = 2 ** 31 - 1;
  * Throws    KindError for what is no list of numbers, or cannot be read; ShapeError for a tensor of several sequences, a mask
  *           of another length; ParamError for what is no 32-bit id, and for lists of TRL before v0.12
  */
-export function readExample(example: object, where: string): Readonly<Record<Side, Int32Array>> {
+export function readExample<S extends Side>(
+  example: object,
+  sides: readonly S[],
+  where: string,
+): Readonly<Record<S, Int32Array>> {
   try {
-    const read = (side: Side): Int32Array => readIds(example, side, where);
-    return { prompt: read("prompt"), chosen: read("chosen"), rejected: read("rejected") };
+    const lists = sides.map((side) => [side, readIds(example, side, where)]);
+    return Object.fromEntries(lists) as Record<S, Int32Array>;
   } catch (cause) {
     if (cause instanceof DpoError) throw cause;
     throw new KindError(`${where}: expected an object that can be read, got one that throws`, { cause });
