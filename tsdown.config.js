@@ -50,7 +50,7 @@ const groups = [
       "errors|messages|checks/(lists|printable|hints|record|views|training-synonyms)|from-trl/(train|enums)|losses/ranges|kernels/memories",
     ),
   },
-  { name: "core", test: modules("(calls|cpu|inputs|losses|plan)/.*|checks/(memory|loss-synonyms)") },
+  { name: "core", test: modules("(calls|collate|cpu|inputs|losses|plan)/.*|checks/(memory|loss-synonyms)") },
 ];
 
 // comlink is bundled: a page without a bundler has no import map for its workers.
@@ -84,6 +84,9 @@ export default defineConfig([
       service: "src/service.ts",
       "service.workerd": "src/service.workerd.ts",
       "service.edge-light": "src/service.edge-light.ts",
+      text: "src/text.ts",
+      "text.workerd": "src/text.workerd.ts",
+      "text.edge-light": "src/text.edge-light.ts",
     },
     dts: true,
     clean: true,

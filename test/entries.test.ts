@@ -46,7 +46,15 @@ describe("dpo-kernels/js", () => {
   });
 });
 
-const forTheEdge = ["workerd.js", "edge-light.js", "pool.edge.js", "service.workerd.js", "service.edge-light.js"];
+const forTheEdge = [
+  "workerd.js",
+  "edge-light.js",
+  "pool.edge.js",
+  "service.workerd.js",
+  "service.edge-light.js",
+  "text.workerd.js",
+  "text.edge-light.js",
+];
 
 describe.each(forTheEdge)("%s, for the edge", (file) => {
   const all = everythingFrom(file);

@@ -8,7 +8,9 @@ import * as library from "../src/index.ts";
 import { lossTable } from "../src/losses/index.ts";
 import { createPool } from "../src/pool.ts";
 import * as service from "../src/service.ts";
+import * as text from "../src/text.ts";
 import * as train from "../src/train.ts";
+import { languageModel } from "./text/support.ts";
 
 const AsyncFunction = (async () => {}).constructor as new (
   ...args: string[]
@@ -23,6 +25,7 @@ async function surroundings(): Promise<Record<string, unknown>> {
     ...library,
     ...train,
     ...service,
+    ...text,
     ...{ createPool, recordOf, options: {} },
     pairs: { policyChosen: f32(-10, -9), policyRejected: f32(-12, -13), ...reference, ...lengths },
     tokens: {
@@ -46,7 +49,7 @@ async function surroundings(): Promise<Record<string, unknown>> {
 async function run(code: string, more: Record<string, unknown> = {}): Promise<void> {
   // An example may declare anew what is there already: a block of its own shadows it.
   const body = stripTypeScriptTypes(code)
-    .replace(/^\s*import .* from "dpo-kernels(\/\w+)?";$/gm, "")
+    .replace(/^\s*import .* from "(dpo-kernels(\/\w+)?|@huggingface\/transformers|onnxruntime-node)";$/gm, "")
     .replaceAll("import.meta.url", "here");
   const values = { here: import.meta.url, ...(await surroundings()), ...more };
   await new AsyncFunction(...Object.keys(values), `{ ${body}\n }`)(...Object.values(values));
@@ -78,9 +81,18 @@ const pages: Record<string, Record<string, unknown>> = {
   "docs/from-trl.md": {},
   "docs/pool.md": {},
   "docs/runtimes.md": {},
+  "docs/text.md": scored(),
   "docs/train.md": {},
 };
 const elsewhere = ["docs/adapters.md", "docs/losses.md", "docs/webgpu.md"];
+
+// Models that make nothing of their letters.
+function scored(): Record<string, unknown> {
+  const vocab = 128;
+  const model = ({ rows, length }: text.ModelBatch) => new Float32Array(rows * length * vocab);
+  const own = text.createScorer({ model, vocab, backend: library.createJs() });
+  return { ...languageModel(), vocab, own };
+}
 
 // A model over 31 ids that gives zeros.
 function collated(): Record<string, unknown> {
@@ -146,6 +158,7 @@ const load: Record<string, () => Promise<object>> = {
   "/train": async () => train,
   "/pool": () => import("../src/pool.ts"),
   "/service": async () => service,
+  "/text": async () => text,
   "/webgpu": () => import("../src/webgpu.ts"),
   "/onnxruntime": () => import("../src/adapters/onnxruntime.ts"),
   "/tfjs": () => import("../src/adapters/tfjs.ts"),

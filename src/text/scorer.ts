@@ -1,14 +1,14 @@
 // Log-probs of a data set by a model: sequences of like length together, padded as the model wants, in the order they came in.
 
-import { isList, mapList } from "../checks/lists.ts";
+import type { CreateBackend } from "../backends/choose.ts";
+import { isList } from "../checks/lists.ts";
 import { recordOf } from "../checks/record.ts";
-import { cut } from "../collate/collate.ts";
-import { readExample } from "../collate/ids.ts";
-import { AbortError, KindError, ParamError, ShapeError } from "../errors.ts";
+import { AbortError, KindError, ParamError } from "../errors.ts";
 import { checkCount } from "../inputs/tokens.ts";
-import { isRecord, kindOf, shown } from "../messages.ts";
+import { kindOf, shown } from "../messages.ts";
 import type { SequencesBatch } from "../types.ts";
 import { batchesOf, firstCounted, padBatch, type Sequence } from "./batches.ts";
+import { isTextRow, readSequences } from "./examples.ts";
 import { type Answer, openModel } from "./models.ts";
 import type {
   ModelBatch,
@@ -42,25 +42,22 @@ const readScoreOptions = recordOf(
   ({ signal, onProgress }: ScoreOptions): ScoreOptions => ({ signal, onProgress }),
 );
 
-/**
- * A scorer: log-probs of completions by a model of transformers.js, an ONNX session or a function of your own. Sequences of like
- * length are run together; of each, no more logits are asked for than the model can leave out, and none are kept.
- *
- * Throws    KindError, ParamError
- * @example  const model = ({ rows, length }) => new Float32Array(rows * length * 4); // logits: every id is as likely
- *           const scorer = createScorer({ model, vocab: 4, backend: js });
- *           const { logps } = await scorer.logps([{ prompt: [1], chosen: [2, 3], rejected: [2] }]); // −2·ln 4, −ln 4
- */
-export function createScorer(options: ScorerOptions): Scorer {
+/** A scorer of one model. */
+export type CreateScorer = (options: ScorerOptions) => Scorer;
+
+/** `createBackend` makes what computes, where the options bring nothing. */
+export const createScorerWith =
+  (createBackend: CreateBackend): CreateScorer =>
+  (options) =>
+    makeScorer(options, createBackend);
+
+function makeScorer(options: ScorerOptions, createBackend: CreateBackend): Scorer {
   const given = readOptions(options);
   const settings = checkSettings(given);
   let own: (ScorerBackend & { dispose(): unknown }) | undefined;
   const backendOf = async (): Promise<ScorerBackend> => {
     if (given.backend) return given.backend;
-    if (!own) {
-      const { createBackend } = await import("../backends/select.ts");
-      own = await createBackend({ for: given.head ? "linear" : "logits" });
-    }
+    own ??= await createBackend({ for: given.head ? "linear" : "logits" });
     return own;
   };
 
@@ -175,50 +172,6 @@ const transformOf = ({ logitScale, logitSoftcap, temperature }: ScorerOptions) =
   logitSoftcap,
   temperature,
 });
-
-// Texts, or messages; token lists are numbers, arrays of another kind, or stand under TRL's names.
-function isTextRow(example: unknown): boolean {
-  if (!isRecord(example)) return false;
-  const row = example as Record<string, unknown>;
-  if (["chosen", "rejected", "completion"].some((name) => row[`${name}_ids`] ?? row[`${name}_input_ids`])) return false;
-  const side = row["chosen"] ?? row["rejected"] ?? row["completion"];
-  return typeof side === "string" || (isList(side) && isRecord(side[0]));
-}
-
-/** Prompts and completions in one, cut as `collate` cuts: of pairs the chosen first. */
-function readSequences(
-  examples: readonly unknown[],
-  { maxLength = Infinity, truncationMode = "keep_start" }: ScorerOptions,
-) {
-  const limits = { maxLength, truncationMode, maxPromptLength: Infinity, maxCompletionLength: Infinity };
-  if (examples.length === 0) throw new ShapeError("wrong-length", "examples: expected at least one, got 0");
-  const whole = (prompt: Int32Array, after: Int32Array): Sequence => {
-    const row = cut(prompt, after, limits);
-    const ids = new Int32Array(row.prompt.length + row.completion.length);
-    ids.set(row.prompt);
-    ids.set(row.completion, row.prompt.length);
-    return { ids, completion: row.prompt.length };
-  };
-  const isRow = (example: unknown): boolean =>
-    isRecord(example) && ("completion_ids" in example || ("completion" in example && !("chosen_ids" in example)));
-  const isPairs = !isRow(examples[0]);
-  const rows = mapList(examples, "examples", (example, i): Sequence[] => {
-    const where = `examples[${i}]`;
-    if (!isRecord(example)) throw new KindError(`${where}: expected token lists, got ${kindOf(example)}`);
-    if (isRow(example) === isPairs) {
-      const [expected, got] = isPairs ? ["chosen and rejected", "a completion"] : ["a completion", "a pair"];
-      throw new KindError(`${where}: expected ${expected}, as in the first, got ${got}`);
-    }
-    if (!isPairs) {
-      const { prompt, completion } = readExample(example, ["prompt", "completion"], where);
-      return [whole(prompt, completion)];
-    }
-    const { prompt, chosen, rejected } = readExample(example, ["prompt", "chosen", "rejected"], where);
-    return [whole(prompt, chosen), whole(prompt, rejected)];
-  });
-  const sides = isPairs ? [0, 1] : [0];
-  return { isPairs, sequences: sides.flatMap((side) => rows.map((row) => row[side] as Sequence)) };
-}
 
 function bySide<T extends SequenceScores>(scores: T): T & Omit<PairScores, keyof SequenceScores | "examples"> {
   const { logps, lengths } = scores;
