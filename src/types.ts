@@ -260,6 +260,21 @@ export interface LogitsBatch {
   logits: Floats;
 }
 
+/** What rows of tokens have in place of pairs: labels, and what the losses of rows know of the batch. */
+export interface RowsOfTokens {
+  tokens: TokenRows | PackedRows;
+  /** [rows] 1, true: a completion to learn; 0, false: one to unlearn. */
+  desirable: Uint8Array<ArrayBufferLike> | readonly boolean[];
+  /** Required by `kto`: log-probs of mismatched rows, any number of them, as `sequenceLogps` gives them. */
+  kl?: { policy: FloatArray; reference: FloatArray } | undefined;
+}
+
+/** Logits over single rows: [rows·T·V] padded, [N·V] packed. */
+export type UnpairedLogitsBatch = Omit<LogitsBatch, "tokens"> & RowsOfTokens;
+
+/** Hidden states over single rows: [rows·T·D] padded, [N·D] packed. */
+export type UnpairedLinearBatch = Omit<LinearBatch, "tokens"> & RowsOfTokens;
+
 /** What becomes of logits before anything looks at them, the policy's and the reference's: z·logitScale, then c·tanh(z/c), then z/temperature. */
 export interface LogitOptions {
   /** > 0, default 1. */
@@ -325,6 +340,15 @@ export interface LogitsLossResult extends PairLossResult, SequenceLogpsResult {
   gradLogits: Floats;
 }
 
+export interface UnpairedLogitsOptions extends Omit<LogitsLossOptions, "out" | "ldAlpha" | "weighting"> {
+  out?: (RowBuffers & LogpsBuffers & { gradLogits?: Floats | undefined }) | undefined;
+}
+
+export interface UnpairedLogitsResult extends UnpairedLossResult, SequenceLogpsResult {
+  /** dloss / d logits, in their layout; 0 where nothing counts. */
+  gradLogits: Floats;
+}
+
 export interface LinearBuffers {
   gradHidden?: Floats | undefined;
   gradWeight?: Floats | undefined;
@@ -341,7 +365,16 @@ export interface LinearLossOptions extends LossOptions, CallOptions, LogitOption
   out?: (PairBuffers & LogpsBuffers & LinearBuffers) | undefined;
 }
 
-export interface LinearLossResult extends PairLossResult, SequenceLogpsResult {
+export interface UnpairedLinearOptions extends Omit<LinearLossOptions, "out" | "ldAlpha" | "weighting"> {
+  out?: (RowBuffers & LogpsBuffers & LinearBuffers) | undefined;
+}
+
+export interface UnpairedLinearResult extends UnpairedLossResult, SequenceLogpsResult, HeadGradients {}
+
+export interface LinearLossResult extends PairLossResult, SequenceLogpsResult, HeadGradients {}
+
+/** The gradients of hidden states and of their head. */
+export interface HeadGradients {
   /** dloss / d hidden, in their layout; 0 where nothing counts. */
   gradHidden: Floats;
   /** [V·D]; not with `lora`. */
@@ -370,9 +403,37 @@ export interface SequenceLogpsGradResult extends LinearBuffers {
   gradLogits?: Floats | undefined;
 }
 
+type Given<Result, Later extends boolean> = Later extends true ? Promise<Result> : Result;
+type WithReference<Batch> = Batch & { reference?: Reference | undefined };
+
+/** The losses of tokens: of pairs, or of rows. */
+interface TokenLosses<Later extends boolean> {
+  /**
+   * Losses from logits, and their gradient with respect to the logits. Only rows that count are read.
+   *
+   * Throws    as `pairLoss` and `sequenceLogps`
+   */
+  logitsLoss(
+    batch: WithReference<UnpairedLogitsBatch>,
+    options?: UnpairedLogitsOptions,
+  ): Given<UnpairedLogitsResult, Later>;
+  logitsLoss(batch: WithReference<LogitsBatch>, options?: LogitsLossOptions): Given<LogitsLossResult, Later>;
+  /**
+   * Losses from hidden states and a head, and the gradients of both: more than 64 MB of logits never exist as a whole.
+   *
+   * Throws    as `logitsLoss`
+   * @example  const { loss, gradHidden } = wasm.linearLoss({ tokens, vocab, hiddenSize, hidden, weight, reference });
+   */
+  linearLoss(
+    batch: WithReference<UnpairedLinearBatch>,
+    options?: UnpairedLinearOptions,
+  ): Given<UnpairedLinearResult, Later>;
+  linearLoss(batch: WithReference<LinearBatch>, options?: LinearLossOptions): Given<LinearLossResult, Later>;
+}
+
 /** The calls of a backend, promised. */
-type Promised = {
-  [Call in "pairLoss" | "unpairedLoss" | "sequenceLogps" | "sequenceLogpsGrad" | "logitsLoss" | "linearLoss"]: (
+type Promised = TokenLosses<true> & {
+  [Call in "pairLoss" | "unpairedLoss" | "sequenceLogps" | "sequenceLogpsGrad"]: (
     ...args: Parameters<Backend[Call]>
   ) => Promise<ReturnType<Backend[Call]>>;
 };
@@ -393,7 +454,7 @@ export interface AsyncBackend extends Promised {
 }
 
 /** What a backend of this thread offers: calls return at once. */
-export interface Backend {
+export interface Backend extends TokenLosses<false> {
   readonly name: string;
   /** Why this one, in words. */
   readonly reason: string;
@@ -431,19 +492,6 @@ export interface Backend {
     gradients: LogpsGradients,
     options?: SequenceLogpsGradOptions,
   ): SequenceLogpsGradResult;
-  /**
-   * Losses from logits, and their gradient with respect to the logits. Only rows that count are read.
-   *
-   * Throws    as `pairLoss` and `sequenceLogps`
-   */
-  logitsLoss(batch: LogitsBatch & { reference?: Reference | undefined }, options?: LogitsLossOptions): LogitsLossResult;
-  /**
-   * Losses from hidden states and a head, and the gradients of both: more than 64 MB of logits never exist as a whole.
-   *
-   * Throws    as `logitsLoss`
-   * @example  const { loss, gradHidden } = wasm.linearLoss({ tokens, vocab, hiddenSize, hidden, weight, reference });
-   */
-  linearLoss(batch: LinearBatch & { reference?: Reference | undefined }, options?: LinearLossOptions): LinearLossResult;
   /** A zeroed typed array in the backend's own memory, which calls use without copying. */
   allocate<T extends keyof ElementTypes>(type: T, n: number): ElementTypes[T];
   /**

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { errorCodes } from "../src/errors.ts";
 import { DpoError } from "../src/index.ts";
-import type { LogitsLossResult } from "../src/types.ts";
+import type { LogitsBatch, LogitsLossResult } from "../src/types.ts";
 import { onEachBackend, onEachWasm } from "./support/backends.ts";
 import type { AnyBackend } from "./support/candidate.ts";
 import { bytesOf, type Guarded, guarded, memoryOf, sameBytes, type Typed } from "./support/guards.ts";
@@ -64,7 +64,9 @@ async function check(backend: AnyBackend, given: Hostile, place: (array: Typed) 
     return found.view;
   }) as HostileCall;
   const before = [...placed.keys()].map((array) => bytesOf(array).slice());
-  const { result, thrown } = await resultOf(async () => backend.logitsLoss(call.batch as never, call.options as never));
+  const { result, thrown } = await resultOf(async () =>
+    backend.logitsLoss(call.batch as unknown as LogitsBatch, call.options as never),
+  );
   if (result) expectShapes(result, call);
   else expectRefusal(thrown);
   const { out } = call.options as { out?: Fields };

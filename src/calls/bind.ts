@@ -74,14 +74,15 @@ export function bindNow<H>(engine: Engine<H, void>, arrays: Arrays): Omit<Backen
       live("sequenceLogpsGrad");
       return runNow(sequenceLogpsGrad(engine, readGradInput({ batch, gradients }), readGradOptions(options)));
     },
-    logitsLoss(batch, options = none) {
+    // The declared overloads say what each gives.
+    logitsLoss: ((batch, options = none) => {
       live("logitsLoss");
       return runNow(logitsLoss(engine, readLogitsBatch(batch), readLossOptions(options)));
-    },
-    linearLoss(batch, options = none) {
+    }) as Backend["logitsLoss"],
+    linearLoss: ((batch, options = none) => {
       live("linearLoss");
       return runNow(linearLoss(engine, readLinearBatch(batch), readLossOptions(options)));
-    },
+    }) as Backend["linearLoss"],
     allocate(type, n) {
       live("allocate");
       return arrays.allocate(type, n);

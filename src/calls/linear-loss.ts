@@ -3,19 +3,20 @@
 
 import type { Engine, MaybePromise, TokenSums } from "../engine.ts";
 import { type FloatData, hostArrays } from "../inputs/floats.ts";
-import { checkLinear } from "../inputs/linear.ts";
+import { checkLinear, type readLinearBatch } from "../inputs/linear.ts";
+import { unitOf } from "../inputs/token-rows.ts";
 import { planLosses } from "../plan/plan.ts";
-import type { LinearBatch, LinearLossOptions, LinearLossResult, Reference } from "../types.ts";
+import type { LinearLossOptions, LinearLossResult, UnpairedLinearResult } from "../types.ts";
 import type { Steps } from "./steps.ts";
 import { referenceReader, tokenLoss } from "./token-loss.ts";
 
 /** The call `linearLoss` of a backend, step by step, once what it was given is read. */
 export function* linearLoss<H, S extends MaybePromise>(
   engine: Engine<H, S>,
-  batch: LinearBatch & { reference?: Reference | undefined },
+  batch: ReturnType<typeof readLinearBatch>,
   options: LinearLossOptions,
-): Steps<LinearLossResult, S> {
-  const plan = planLosses(options);
+): Steps<LinearLossResult | UnpairedLinearResult, S> {
+  const plan = planLosses(options, unitOf(batch.tokens));
   engine.pairs.check?.(plan);
   const job = checkLinear(hostArrays, batch, plan, options);
   const { list, vocab, gradients, results, accumulate } = job;
@@ -28,5 +29,5 @@ export function* linearLoss<H, S extends MaybePromise>(
     gradient: (g: Float64Array, sums: TokenSums) => engine.head.gradient(policy, g, sums, out),
   };
   const result = yield* tokenLoss(engine, job, passes, plan, { ...options, out: job.out });
-  return { ...result, ...job.named, ...results } as LinearLossResult;
+  return { ...result, ...job.named, ...results } as LinearLossResult | UnpairedLinearResult;
 }

@@ -3,21 +3,22 @@
 import { overlap } from "../checks/views.ts";
 import type { Engine, LogitRows, MaybePromise, TokenSums } from "../engine.ts";
 import { hostArrays } from "../inputs/floats.ts";
-import { checkLogitsLoss, type LogitsLossJob } from "../inputs/logits.ts";
+import { checkLogitsLoss, type LogitsLossJob, type readLogitsBatch } from "../inputs/logits.ts";
 import { referenceArrays } from "../inputs/reference.ts";
+import { unitOf } from "../inputs/token-rows.ts";
 import { isOwn } from "../losses/own.ts";
 import { type Plan, planLosses } from "../plan/plan.ts";
-import type { LogitsBatch, LogitsLossOptions, LogitsLossResult, Reference } from "../types.ts";
+import type { LogitsLossOptions, LogitsLossResult, UnpairedLogitsResult } from "../types.ts";
 import type { Steps } from "./steps.ts";
 import { referenceReader, tokenLoss } from "./token-loss.ts";
 
 /** The call `logitsLoss` of a backend, step by step, once what it was given is read. */
 export function* logitsLoss<H, S extends MaybePromise>(
   engine: Engine<H, S>,
-  batch: LogitsBatch & { reference?: Reference | undefined },
+  batch: ReturnType<typeof readLogitsBatch>,
   options: LogitsLossOptions,
-): Steps<LogitsLossResult, S> {
-  const plan = planLosses(options);
+): Steps<LogitsLossResult | UnpairedLogitsResult, S> {
+  const plan = planLosses(options, unitOf(batch.tokens));
   engine.pairs.check?.(plan);
   const job = checkLogitsLoss(hostArrays, batch, plan, options);
   const { list, vocab, logits, transform, gradient: out, gradLogits, fresh } = job;
@@ -30,7 +31,7 @@ export function* logitsLoss<H, S extends MaybePromise>(
     gradient: (g: Float64Array, sums: TokenSums) => engine.logits.gradient(policy, g, sums, { out, clear: !fresh }),
   };
   const result = yield* tokenLoss(engine, job, passes, plan, { ...options, out: job.out });
-  return { ...result, ...job.named, gradLogits } as LogitsLossResult;
+  return { ...result, ...job.named, gradLogits } as LogitsLossResult | UnpairedLogitsResult;
 }
 
 // Whether transformed logits may stand in the gradient's array until it is written: a function of the user's may throw before that,

@@ -70,6 +70,8 @@ interface ForwardOptions {
   readonly metrics?: "basic" | "full" | undefined;
   /** Whether the entropy of each token is wanted; with statistics. */
   readonly entropy?: boolean | undefined;
+  /** Of rows, which of them are: the chosen ones of "logits/*". */
+  readonly desirable?: Uint8Array<ArrayBufferLike> | undefined;
 }
 
 /** Log-probs and metrics, in the buffers of `out` where it names them. */
@@ -78,7 +80,7 @@ export function readSequences(
   vocab: number,
   sums: TokenSums,
   tail: Tail | undefined,
-  { out, metrics: wanted, entropy: each = false }: ForwardOptions,
+  { out, metrics: wanted, entropy: each = false, desirable }: ForwardOptions,
 ): Forward {
   const { places, size, start } = list;
   const { max, sum, hit, statistics } = sums;
@@ -87,7 +89,7 @@ export function readSequences(
   const logsumexp = out?.logsumexp ?? new Float64Array(size);
   const entropies = each ? (out?.entropy ?? new Float32Array(size)) : undefined;
   const spread = new Float64Array(start.length - 1);
-  let [entropy, likelihood, gradedLogits, otherLogits] = [0, 0, 0, 0];
+  let [entropy, likelihood, chosen, chosenLogits, rejectedLogits] = [0, 0, 0, 0, 0];
   eachToken(list, undefined, (k, r) => {
     const place = places[k] as number;
     const logp = logpOf(sums, k);
@@ -101,8 +103,10 @@ export function readSequences(
     entropy += own;
     spread[r] = (spread[r] as number) + logp - (Math.log(statistics.squares[k] as number) - 2 * logSum);
     const mean = (statistics.total[k] as number) / vocab;
-    if (k < graded) gradedLogits += mean;
-    else otherLogits += mean;
+    if (desirable ? desirable[r] === 1 : k < graded) {
+      chosenLogits += mean;
+      chosen++;
+    } else rejectedLogits += mean;
   });
   if (out?.tokenLogps) clearGaps(places, 0, size, tokenLogps, 1);
   if (out?.logsumexp) clearGaps(places, 0, size, logsumexp, 1);
@@ -116,8 +120,11 @@ export function readSequences(
   // measured: these take two fifths more of the forward pass.
   if (wanted === "full") {
     metrics["entropy"] = perToken(entropy, places.length);
-    metrics["logits/chosen"] = perToken(gradedLogits, graded);
-    metrics["logits/rejected"] = perToken(otherLogits, places.length - graded);
+    metrics["logits/chosen"] = perToken(chosenLogits, chosen);
+    metrics["logits/rejected"] = perToken(rejectedLogits, places.length - chosen);
+    // A label that does not occur has no mean.
+    if (desirable && !desirable.includes(1)) delete metrics["logits/chosen"];
+    if (desirable && !desirable.includes(0)) delete metrics["logits/rejected"];
   }
   return { logps: out?.logps ?? computed, tokenLogps, logsumexp, entropy: entropies, likelihood, spread, metrics };
 }

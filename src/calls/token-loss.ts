@@ -3,17 +3,27 @@
 // are read, and in nothing else.
 
 import type { Engine, MaybePromise, PairEngine, TokenSums } from "../engine.ts";
-import { noSums } from "../inputs/pair-sums.ts";
+import { noSums, type PairSums } from "../inputs/pair-sums.ts";
+import type { PairJob } from "../inputs/pairs.ts";
 import type { ReferenceData } from "../inputs/reference.ts";
+import type { RowLabels } from "../inputs/token-rows.ts";
 import type { TokenList } from "../inputs/tokens.ts";
 import { times } from "../losses/factor.ts";
 import { isOwn } from "../losses/own.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { LogitsLossOptions, PairLossResult, SequenceLogpsResult } from "../types.ts";
+import type {
+  LogitsLossOptions,
+  PairLossResult,
+  RowBuffers,
+  SequenceLogpsResult,
+  UnpairedLossResult,
+} from "../types.ts";
 import { shiftPairs, toResult } from "./pair-loss.ts";
 import { likelihoodSlope, newPairSums, pairJobOf, tailOf, tokenGradients } from "./pair-sequences.ts";
-import { readSequences, sequenceSums } from "./sequences.ts";
+import { rowJobOf } from "./row-sequences.ts";
+import { newSums, readSequences, sequenceSums } from "./sequences.ts";
 import type { Steps } from "./steps.ts";
+import { shiftRows, toRowResult } from "./unpaired-loss.ts";
 
 /** How one call reads its tokens, and takes their gradients further. */
 export interface TokenPasses<S extends MaybePromise = MaybePromise> {
@@ -32,6 +42,8 @@ export interface TokenLossJob {
   /** LD-DPO's α; 1 is off. */
   readonly ldAlpha: number;
   readonly wpo: boolean;
+  /** Undefined where the sequences are pairs. */
+  readonly rows: RowLabels | undefined;
   readonly reference: ReferenceData | undefined;
 }
 
@@ -53,37 +65,80 @@ export function referenceReader<H, S extends MaybePromise>(
   return (sums) => head.read(opened, sums, false);
 }
 
+/** The options of a loss of tokens that are pairs, or rows. */
+type TokenLossOptions = Omit<LogitsLossOptions, "out"> & {
+  out?: (NonNullable<LogitsLossOptions["out"]> & RowBuffers) | undefined;
+};
+
+/** The pair stage of one call, and what comes of it. */
+interface Stage {
+  readonly job: PairJob;
+  /** What the likelihood losses add to the gradient of every chosen token. */
+  readonly slope: number;
+  readonly commit: () => void;
+  end(sums: PairSums): {
+    readonly result: PairLossResult | UnpairedLossResult;
+    readonly gradients: Pick<PairLossResult, "gradChosen" | "gradRejected">;
+  };
+}
+
+const stageOfPairs = ({ job, commit }: ReturnType<typeof shiftPairs>, slope: number): Stage => ({
+  job,
+  slope,
+  commit,
+  end(sums) {
+    const result = toResult(job, sums);
+    return { result, gradients: result };
+  },
+});
+
+const stageOfRows = ({ job, commit }: ReturnType<typeof shiftRows>): Stage => ({
+  job,
+  slope: 0,
+  commit,
+  end(sums) {
+    const result = toRowResult(job, sums);
+    return { result, gradients: { gradChosen: result.grad, gradRejected: result.grad } };
+  },
+});
+
 /** Forward, pair stage, backward. */
 export function* tokenLoss<S extends MaybePromise>(
   engine: { readonly pairs: PairEngine<S> },
   job: TokenLossJob,
   passes: TokenPasses<S>,
   plan: Plan,
-  options: LogitsLossOptions,
-): Steps<PairLossResult & SequenceLogpsResult, S> {
-  const { list, vocab, ldAlpha, wpo, reference } = job;
-  const tail = tailOf(list, ldAlpha);
-  const sums = newPairSums(list, options.metrics === "full" || wpo);
+  options: TokenLossOptions,
+): Steps<(PairLossResult | UnpairedLossResult) & SequenceLogpsResult, S> {
+  const { list, vocab, ldAlpha, wpo, rows, reference } = job;
+  const tail = rows ? undefined : tailOf(list, ldAlpha);
+  const newTokenSums = (statistics: boolean): TokenSums =>
+    rows ? newSums(list, list.rows.length, statistics) : newPairSums(list, statistics);
+  const sums = newTokenSums(options.metrics === "full" || wpo);
   yield passes.read(sums);
   // A function of the user's may throw, and nothing may be written then.
   const { out } = options;
   const isLate = out !== undefined && plan.terms.some(({ loss }) => isOwn(loss));
-  const policy = readSequences(list, vocab, sums, tail, isLate ? { ...options, out: undefined } : options);
+  const forward = { ...options, desirable: rows?.desirable };
+  const policy = readSequences(list, vocab, sums, tail, isLate ? { ...forward, out: undefined } : forward);
   let referenceLogps = reference && "logps" in reference ? reference.logps : undefined;
   if (passes.readReference) {
-    const referenceSums = newPairSums(list, false);
+    const referenceSums = newTokenSums(false);
     yield passes.readReference(referenceSums);
     referenceLogps = sequenceSums(list, referenceSums, tail);
   }
-  const slope = times(options.gradScale ?? 1, likelihoodSlope(plan, policy, list));
-  const given = pairJobOf(plan, list, policy, referenceLogps, wpo, options, engine.pairs);
-  const { job: pairs, commit } = shiftPairs(given, engine.pairs.scan);
+  const stage = rows
+    ? stageOfRows(shiftRows(rowJobOf(plan, list, rows, policy, referenceLogps, options, engine.pairs)))
+    : stageOfPairs(
+        shiftPairs(pairJobOf(plan, list, policy, referenceLogps, wpo, options, engine.pairs), engine.pairs.scan),
+        times(options.gradScale ?? 1, likelihoodSlope(plan, policy, list)),
+      );
   const pairSums = noSums();
-  yield engine.pairs.compute(pairs, pairSums);
-  const result = toResult(pairs, pairSums);
+  yield engine.pairs.compute(stage.job, pairSums);
+  const { result, gradients } = stage.end(pairSums);
   if (isLate) for (const name of ["logps", "tokenLogps", "logsumexp"] as const) out[name]?.set(policy[name]);
-  yield passes.gradient(tokenGradients(list, tail, result, slope), sums);
-  commit();
+  yield passes.gradient(tokenGradients(list, tail, gradients, stage.slope), sums);
+  stage.commit();
   options.onProgress?.(list.rows.length, list.rows.length);
   const { logps, tokenLogps, logsumexp, metrics } = policy;
   return { ...result, logps, tokenLogps, logsumexp, metrics: { ...result.metrics, ...metrics } };

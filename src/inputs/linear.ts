@@ -5,7 +5,7 @@ import { recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { LinearBatch, LinearBuffers, LinearLossOptions, Reference } from "../types.ts";
+import type { LinearBatch, LinearBuffers, LinearLossOptions, Reference, SequenceTokens } from "../types.ts";
 import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
 import { type AnyHead, type HeadData, headArrays, readHead, readLoraFields } from "./head.ts";
 import { checkCall, refuseUnused } from "./options.ts";
@@ -25,7 +25,8 @@ import {
   readOut,
   tokenArrays,
 } from "./token-results.ts";
-import { type AnyTokens, listTokens, readTokens, type TokenList } from "./tokens.ts";
+import { checkRowFields, type RowFields, type RowLabels, readRowFields, unitOf } from "./token-rows.ts";
+import { type AnyTokens, listTokens, readSequenceTokens, type TokenList } from "./tokens.ts";
 import { readTransform } from "./transform.ts";
 
 /** A checked call of linearLoss. */
@@ -35,6 +36,8 @@ export interface LinearJob<F extends AnyFloats = FloatData> extends Outs, HeadGr
   /** LD-DPO's α; 1 is off. */
   readonly ldAlpha: number;
   readonly wpo: boolean;
+  /** Undefined where the tokens are pairs. */
+  readonly rows: RowLabels | undefined;
   readonly head: HeadData<F>;
   readonly reference: ReferenceData<F> | undefined;
 }
@@ -46,10 +49,10 @@ interface Gradient<F> {
   readonly input: F;
 }
 
-type Batch = LinearBatch & { reference?: Reference | undefined };
+type Batch = Omit<LinearBatch, "tokens"> & RowFields & { tokens: SequenceTokens; reference?: Reference | undefined };
 
 /** A batch as the caller of any backend gives it. */
-export interface AnyLinearBatch extends AnyHead {
+export interface AnyLinearBatch extends AnyHead, RowFields {
   readonly tokens: AnyTokens;
   readonly vocab: number;
   readonly hiddenSize: number;
@@ -58,15 +61,16 @@ export interface AnyLinearBatch extends AnyHead {
 
 const readFields = recordOf(
   { what: "batch", field: "a part of the batch", prefix: "batch.", synonyms: lossSynonyms },
-  ({ tokens, vocab, hiddenSize, hidden, weight, bias, lora, reference }: Batch): Batch => {
-    return { tokens, vocab, hiddenSize, hidden, weight, bias, lora, reference };
+  ({ tokens, vocab, hiddenSize, hidden, weight, bias, lora, reference, desirable, kl }: Batch): Batch => {
+    return { tokens, vocab, hiddenSize, hidden, weight, bias, lora, reference, desirable, kl };
   },
 );
 
 /** A batch of hidden states, all its fields read once. Throws    KindError, ParamError for names that are none */
 export function readLinearBatch(given: unknown): Batch {
   const batch = readFields(given);
-  batch.tokens = readTokens(batch.tokens);
+  batch.tokens = readSequenceTokens(batch.tokens);
+  readRowFields(batch);
   if (batch.reference !== undefined) batch.reference = readReferenceFields(batch.reference) as Reference;
   if (batch.lora !== undefined) batch.lora = readLoraFields(batch.lora);
   return batch;
@@ -89,17 +93,18 @@ export function checkLinear<F extends AnyFloats>(
   if (weighting !== undefined) checkWeighting(weighting, plan);
   const { tokens, vocab, hiddenSize } = batch;
   const list = listTokens(reader, tokens, vocab);
+  const [rows, rowArrays] = checkRowFields(batch, plan, list, options);
   const finite = options.validate === "finite";
   const transform = readTransform(options);
   const head = readHead(reader, batch, hiddenSize, "", list, vocab, finite, transform);
   const [reference, logps] = readReference(reader, batch.reference, plan, list, vocab, finite, transform, hiddenSize);
-  const out = readOut(options.out, headGradientNames(batch, head));
+  const out = readOut(options.out, headGradientNames(batch, head), unitOf(batch.tokens));
   const { gradients, results, accumulate } = readHeadGradients(reader, batch, head, options, out);
   const read = { ...headArrays(head, ""), ...referenceArrays(reference) };
-  const outs = checkResults(out, gradients, list, read, { ...tokenArrays(tokens), ...logps });
+  const outs = checkResults(out, gradients, list, read, { ...tokenArrays(tokens), ...logps, ...rowArrays });
   const ldAlpha = readLdAlpha(options);
   const wpo = weighting === "wpo";
-  return { list, vocab, ldAlpha, wpo, head, reference, gradients, results, accumulate, ...outs };
+  return { list, vocab, ldAlpha, wpo, rows, head, reference, gradients, results, accumulate, ...outs };
 }
 
 /** Where the gradients of a head go: as kernels see them, and as the result names them. */

@@ -5,7 +5,7 @@ import { recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { LogitOptions, LogitsBatch, LogitsLossOptions, Reference } from "../types.ts";
+import type { LogitOptions, LogitsBatch, LogitsLossOptions, Reference, SequenceTokens } from "../types.ts";
 import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
 import { checkCall, refuseUnused } from "./options.ts";
 import {
@@ -25,7 +25,8 @@ import {
   readOut,
   tokenArrays,
 } from "./token-results.ts";
-import { type AnyTokens, listTokens, readTokens, type TokenList } from "./tokens.ts";
+import { checkRowFields, type RowFields, type RowLabels, readRowFields, unitOf } from "./token-rows.ts";
+import { type AnyTokens, listTokens, readSequenceTokens, type TokenList } from "./tokens.ts";
 import { readTransform, type Transform } from "./transform.ts";
 
 /** A checked batch of logits. */
@@ -42,12 +43,15 @@ export interface LogitsJob<F extends AnyFloats = FloatData> extends Outs {
 export interface LogitsLossJob<F extends AnyFloats = FloatData> extends LogitsJob<F>, LogitsGradient<F> {
   readonly reference: ReferenceData<F> | undefined;
   readonly wpo: boolean;
+  /** Undefined where the tokens are pairs. */
+  readonly rows: RowLabels | undefined;
 }
 
-type LossBatch = LogitsBatch & { reference?: Reference | undefined };
+type LossBatch = Omit<LogitsBatch, "tokens"> &
+  RowFields & { tokens: SequenceTokens; reference?: Reference | undefined };
 
 /** A batch as the caller of any backend gives it. */
-export interface AnyLogitsBatch {
+export interface AnyLogitsBatch extends RowFields {
   readonly tokens: AnyTokens;
   readonly vocab: number;
   readonly logits: unknown;
@@ -56,13 +60,16 @@ export interface AnyLogitsBatch {
 
 const readFields = recordOf(
   { what: "batch", field: "a part of the batch", prefix: "batch.", synonyms: lossSynonyms },
-  ({ tokens, vocab, logits, reference }: LossBatch): LossBatch => ({ tokens, vocab, logits, reference }),
+  ({ tokens, vocab, logits, reference, desirable, kl }: LossBatch): LossBatch => {
+    return { tokens, vocab, logits, reference, desirable, kl };
+  },
 );
 
 /** A batch of logits, its fields and its tokens' read once. Throws    KindError, ParamError for names that are none */
 export function readLogitsBatch(given: unknown): LossBatch {
   const batch = readFields(given);
-  batch.tokens = readTokens(batch.tokens);
+  batch.tokens = readSequenceTokens(batch.tokens);
+  readRowFields(batch);
   if (batch.reference !== undefined) batch.reference = readReferenceFields(batch.reference) as Reference;
   return batch;
 }
@@ -84,13 +91,18 @@ export function checkLogitsLoss<F extends AnyFloats>(
   if (weighting !== undefined) checkWeighting(weighting, plan);
   const job = readBatch(reader, batch, options);
   const { list, logits, vocab, transform } = job;
+  const [rows, rowArrays] = checkRowFields(batch, plan, list, options);
   const finite = options.validate === "finite";
   const [reference, logps] = readReference(reader, batch.reference, plan, list, vocab, finite, transform);
-  const out = readOut(options.out, ["gradLogits"]);
+  const out = readOut(options.out, ["gradLogits"], unitOf(batch.tokens));
   const { gradient, gradLogits, fresh } = readLogitsGradient(reader, batch.logits, logits, options, out);
   const read = { logits, ...referenceArrays(reference) };
-  const outs = checkResults(out, { gradLogits: gradient }, list, read, { ...tokenArrays(batch.tokens), ...logps });
-  return { ...job, ...outs, reference, wpo: weighting === "wpo", gradient, gradLogits, fresh };
+  const outs = checkResults(out, { gradLogits: gradient }, list, read, {
+    ...tokenArrays(batch.tokens),
+    ...logps,
+    ...rowArrays,
+  });
+  return { ...job, ...outs, rows, reference, wpo: weighting === "wpo", gradient, gradLogits, fresh };
 }
 
 /** Where the gradient of logits goes. */

@@ -83,7 +83,7 @@ export function readReference<F extends AnyFloats>(
     if (value === undefined) continue;
     throw new ParamError("unused-option", `reference.${name}: not used by ${logps ? "logps" : "logits"}`);
   }
-  const onDevice = reader.deviceLogps(logps, "reference.logps", 2 * list.pairs);
+  const onDevice = reader.deviceLogps(logps, "reference.logps", list.start.length - 1);
   if (onDevice) return [{ logps: onDevice }, {}];
   if (logps !== undefined)
     return [{ logps: readLogps(logps, list, finite) }, { "reference.logps": logps as FloatArray }];
@@ -99,7 +99,7 @@ function widthOf<F extends AnyFloats>(reader: ArrayReader<F>, weight: unknown, v
   return length / vocab;
 }
 
-function readLogps(value: unknown, { pairs }: TokenList, finite: boolean): FloatArray {
+function readLogps(value: unknown, { start }: TokenList, finite: boolean): FloatArray {
   const kind = arrayKind(value);
   if (!logpKinds.includes(kind)) {
     throw new KindError(`reference.logps: expected a ${logpKinds.join(" or ")}, got ${kindOf(value)}`);
@@ -107,8 +107,9 @@ function readLogps(value: unknown, { pairs }: TokenList, finite: boolean): Float
   const given = value as FloatArray;
   refuseStray(given, "reference.logps", bufferOf(given));
   const logps = plainView(given, kind);
-  if (logps.length !== 2 * pairs) {
-    throw new ShapeError("wrong-length", `reference.logps: expected ${2 * pairs} values, got ${logps.length}`);
+  const sequences = start.length - 1;
+  if (logps.length !== sequences) {
+    throw new ShapeError("wrong-length", `reference.logps: expected ${sequences} values, got ${logps.length}`);
   }
   const at = finite ? logps.findIndex((value) => !Number.isFinite(value)) : -1;
   if (at >= 0) throw new ParamError("not-finite", `reference.logps[${at}]: expected a finite number, got ${logps[at]}`);

@@ -3,14 +3,16 @@
 import { recordOf } from "../checks/record.ts";
 import { bufferOf, lengthOf, type Memory, overlap, plainView } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
+import type { Unit } from "../losses/kinds.ts";
 import { arrayKind } from "../messages.ts";
 import { checkNumber, type Plan } from "../plan/plan.ts";
-import type { LogpsBuffers, PairBuffers } from "../types.ts";
+import type { LogpsBuffers, PairBuffers, RowBuffers } from "../types.ts";
 import { type AnyFloats, type ArrayReader, type FloatType, floatAt, isOnDevice, memoryOf } from "./floats.ts";
 import { checkOneOf } from "./options.ts";
 import { checkOut, type Wanted } from "./out.ts";
 import { wantedOfPairs } from "./pairs.ts";
 import type { TokenList } from "./tokens.ts";
+import { wantedOfRows } from "./unpaired.ts";
 
 /** The kinds of arrays that log-probs may stand in. */
 export const logpKinds = ["Float32Array", "Float64Array"];
@@ -23,10 +25,14 @@ export const logpResults: readonly Wanted[] = [
   { name: "entropy", kinds: ["Float32Array"] },
 ];
 
-/** The length of each of these results, and of those of pairs. */
+/** The results of each pair, or of each row. */
+const wantedOf = ({ pairs }: TokenList): readonly Wanted[] => (pairs > 0 ? wantedOfPairs : wantedOfRows);
+
+/** The length of each of these results, and of those of pairs or rows. */
 export function logpLengths({ pairs, start, size }: TokenList): (name: string) => number {
-  return (name) =>
-    name === "logps" ? start.length - 1 : logpResults.some((result) => result.name === name) ? size : pairs;
+  const sequences = start.length - 1;
+  const ofToken = (name: string): boolean => logpResults.some((result) => result.name === name);
+  return (name) => (name === "logps" ? sequences : ofToken(name) ? size : pairs || sequences);
 }
 
 /** The arrays of a batch of tokens, by name. */
@@ -52,7 +58,7 @@ export function checkWeighting(weighting: unknown, plan: Plan): void {
 }
 
 /** Results of a call, by name. */
-type Results = PairBuffers & LogpsBuffers & Record<string, unknown>;
+type Results = PairBuffers & RowBuffers & LogpsBuffers & Record<string, unknown>;
 
 const readResults = recordOf(
   { what: "out", field: "a result", prefix: "out." },
@@ -60,6 +66,12 @@ const readResults = recordOf(
     const ofPairs = { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards };
     return { ...ofPairs, logps, tokenLogps, logsumexp } as Results;
   },
+);
+
+const readRowResults = recordOf(
+  { what: "out", field: "a result", prefix: "out." },
+  ({ losses, grad, rewards, logps, tokenLogps, logsumexp }: Results) =>
+    ({ losses, grad, rewards, logps, tokenLogps, logsumexp }) as Results,
 );
 
 const readLogpResults = recordOf(
@@ -70,8 +82,8 @@ const readLogpResults = recordOf(
 const readGradients = recordOf({ what: "out", field: "a result", prefix: "out." }, (_: Results) => ({}) as Results);
 
 /** `out` of a loss, read once; `gradients` are the names of those that the call has. */
-export const readOut = (out: unknown, gradients: readonly string[]): Results =>
-  out === undefined ? {} : readResults(out, () => gradients);
+export const readOut = (out: unknown, gradients: readonly string[], unit: Unit = "pair"): Results =>
+  out === undefined ? {} : (unit === "pair" ? readResults : readRowResults)(out, () => gradients);
 
 /** `out` of log-probs alone, read once. */
 export const readLogpsOut = (out: unknown): Results => (out === undefined ? {} : readLogpResults(out));
@@ -82,8 +94,8 @@ export const readGradientsOut = (out: unknown, names: readonly string[]): Result
 
 /** The arrays that a call writes, and those of the caller's that its result names in their place. */
 export interface Outs {
-  readonly out: PairBuffers & LogpsBuffers;
-  readonly named: PairBuffers & LogpsBuffers;
+  readonly out: PairBuffers & RowBuffers & LogpsBuffers;
+  readonly named: PairBuffers & RowBuffers & LogpsBuffers;
 }
 
 /**
@@ -100,7 +112,8 @@ export function checkResults(
   arrays: Readonly<Record<string, ArrayBufferView>>,
 ): Outs {
   const buffers: Record<string, Memory | undefined> = {};
-  const wanted = [...wantedOfPairs, ...logpResults];
+  const results = [...wantedOf(list), ...logpResults];
+  const wanted = [...results];
   for (const { name } of wanted) buffers[name] = given[name] as ArrayBufferView | undefined;
   for (const [name, gradient] of Object.entries(gradients)) {
     const memory = memoryOf(gradient);
@@ -124,7 +137,7 @@ export function checkResults(
   }
   const out: Record<string, ArrayBufferView> = {};
   const named: Record<string, ArrayBufferView> = {};
-  for (const { name } of [...wantedOfPairs, ...logpResults]) {
+  for (const { name } of results) {
     const array = buffers[name];
     if (array === undefined || !ArrayBuffer.isView(array)) continue;
     out[name] = plainView(array, arrayKind(array));

@@ -31,6 +31,8 @@ import type { PairJob } from "./pairs.ts";
 export interface ReadRows extends Omit<RowLogps, "desirable" | "lengths"> {
   desirable: Labels;
   lengths?: LengthArray | undefined;
+  /** k of KTO, where it is known already. */
+  kl?: number;
 }
 
 /** A job of the pair stage on rows. */
@@ -111,12 +113,12 @@ export function checkRows(rows: ReadRows, plan: Plan, options: UnpairedLossOptio
   if (user !== undefined && reference === undefined) throw missing("reference", user);
   const tokens = checkLengths(lengths, "lengths", scan);
   checkDensity(rows, plan);
-  checkKl(rows, plan, buffers);
+  if (rows.kl === undefined) buffers.push(...checkKl(rows, klNames, plan));
   if (options.validate === "finite") checkFiniteColumns(rows as never, floatNames);
   const out = options.out === undefined ? undefined : readRowOut(options.out);
   if (out !== undefined) checkOut(out, wantedOfRows, () => count, rows, inputNames, buffers);
   const { gradScale = 1, metrics } = options;
-  const kl = klOf(rows, plan);
+  const kl = rows.kl ?? klOf(rows.klPolicy, rows.klReference, plan);
   return {
     plan: filledWith(plan, { kl }),
     kl,
@@ -156,16 +158,24 @@ function weightsOf({ desirable, rowWeights, densityRatio }: ReadRows, count: num
   return weights;
 }
 
-function checkKl(rows: ReadRows, { terms }: Plan, buffers: (object | undefined)[]): void {
+/**
+ * Checks the log-probs of the mismatched rows, the policy's and the reference's by their names; gives their buffers.
+ *
+ * Throws    KindError, ShapeError, ParamError
+ */
+export function checkKl<Name extends string>(
+  given: { readonly [N in Name]?: FloatArray | undefined },
+  names: readonly Name[],
+  { terms }: Plan,
+): (object | undefined)[] {
   const user = terms.find(({ loss }) => readsKl(loss))?.loss.id;
   let count: number | undefined;
-  for (const [k, name] of klNames.entries()) {
-    const array = rows[name];
+  return names.map((name, k) => {
+    const array = given[name];
     if (array === undefined) {
-      const other = klNames[1 - k] as (typeof klNames)[number];
-      if (user !== undefined || rows[other] !== undefined) throw missing(name, user ?? other);
-      buffers.push(undefined);
-      continue;
+      const other = names[1 - k] as Name;
+      if (user === undefined && given[other] === undefined) return undefined;
+      throw missing(name, user ?? other);
     }
     const length = hostLength(array, name, floatKinds);
     if (length === 0) throw new ShapeError("wrong-length", `${name}: expected at least one mismatched row, got 0`);
@@ -174,15 +184,15 @@ function checkKl(rows: ReadRows, { terms }: Plan, buffers: (object | undefined)[
       throw new ShapeError("wrong-length", `${name}: expected ${count} values (mismatched rows), got ${length}`);
     }
     const buffer = bufferOf(array);
-    buffers.push(buffer);
     refuseStray(array, name, buffer);
-  }
+    return buffer;
+  });
 }
 
-// The mean is clamped, not each row's; a NaN stays.
-function klOf({ klPolicy, klReference }: ReadRows, { terms }: Plan): number {
-  if (!klPolicy || !klReference || !terms.some(({ loss }) => readsKl(loss))) return 0;
-  return Math.max(0, meanDifference(klPolicy, klReference));
+/** k of KTO, 0 where no loss reads it. The mean is clamped, not each row's; a NaN stays. */
+export function klOf(policy: FloatArray | undefined, reference: FloatArray | undefined, { terms }: Plan): number {
+  if (!policy || !reference || !terms.some(({ loss }) => readsKl(loss))) return 0;
+  return Math.max(0, meanDifference(policy, reference));
 }
 
 /** The mean of x − y, in float64. */

@@ -72,3 +72,11 @@ export function rowMovements(rows: RowLogps, options: () => UnpairedLossOptions)
 /** The numbers of a result that lie outside the bound, as lines to read. */
 export const missesOfRows = (got: UnpairedLossResult, want: WantOfRows, movements: Movements, beta: number): string[] =>
   missesOfBound(asPairs(got) as never, asPairs(want), movements, beta);
+
+/** A batch of tokens as single rows: its sequences in the same order, without partners. */
+export function asRows<B extends { tokens: { pairs: number } }>(
+  batch: B,
+): Omit<B, "tokens"> & { tokens: Omit<B["tokens"], "pairs"> & { rows: number } } {
+  const { pairs, ...tokens } = batch.tokens;
+  return { ...batch, tokens: { ...tokens, rows: 2 * pairs } } as never;
+}

@@ -27,7 +27,10 @@ export function overSharedArrays(pool: AsyncBackend): AsyncBackend {
     ...pool,
     pairLoss: (pairs, options) => pool.pairLoss(inputs(pairs, options), options),
     sequenceLogps: (batch, options) => pool.sequenceLogps(inputs(batch, options), options),
-    logitsLoss: (batch, options) => pool.logitsLoss(inputs(batch, options), options),
-    linearLoss: (batch, options) => pool.linearLoss(inputs(batch, options), options),
+    unpairedLoss: (rows, options) => pool.unpairedLoss(inputs(rows, options), options),
+    logitsLoss: ((...[batch, options]: Parameters<AsyncBackend["logitsLoss"]>) =>
+      pool.logitsLoss(inputs(batch, options), options)) as AsyncBackend["logitsLoss"],
+    linearLoss: ((...[batch, options]: Parameters<AsyncBackend["linearLoss"]>) =>
+      pool.linearLoss(inputs(batch, options), options)) as AsyncBackend["linearLoss"],
   };
 }

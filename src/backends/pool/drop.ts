@@ -34,8 +34,11 @@ export function endWhenDropped(backend: AsyncBackend, end: () => void): AsyncBac
     unpairedLoss: (...args) => hold(backend.unpairedLoss(...args)),
     sequenceLogps: (...args) => hold(backend.sequenceLogps(...args)),
     sequenceLogpsGrad: (...args) => hold(backend.sequenceLogpsGrad(...args)),
-    logitsLoss: (...args) => hold(backend.logitsLoss(...args)),
-    linearLoss: (...args) => hold(backend.linearLoss(...args)),
+    // Each of both overloads.
+    logitsLoss: ((...args: Parameters<AsyncBackend["logitsLoss"]>) =>
+      hold(backend.logitsLoss(...args))) as AsyncBackend["logitsLoss"],
+    linearLoss: ((...args: Parameters<AsyncBackend["linearLoss"]>) =>
+      hold(backend.linearLoss(...args))) as AsyncBackend["linearLoss"],
     allocate: (...args) => backend.allocate(...args),
     free: (...args) => backend.free(...args),
     dispose,

@@ -40,7 +40,7 @@ function* walk(value: unknown, name: string, depth: number): Generator<NamedView
 }
 
 // Copied when the call begins.
-const isCopied = ({ name }: NamedView): boolean => name.startsWith("tokens.") || name === "reference.logps";
+const isCopied = ({ name }: NamedView): boolean => /^tokens\.|^kl\.|^(reference\.logps|desirable)$/.test(name);
 
 /** `given` is a buffer that the call itself detaches. */
 export function holdArrays(batch: unknown, options: unknown, given: ArrayBufferLike | undefined): Held {

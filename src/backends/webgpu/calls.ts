@@ -19,10 +19,12 @@ import { type ReadPairs, readPairs } from "../../inputs/pairs.ts";
 import { type AnySequencesBatch, readLogpsOptions, readSequencesBatch } from "../../inputs/sequence-logps.ts";
 import { type AnyGradBatch, readGradInput, readGradOptions } from "../../inputs/sequence-logps-grad.ts";
 import { readOut } from "../../inputs/token-results.ts";
+import { unitOf } from "../../inputs/token-rows.ts";
 import { readRows } from "../../inputs/unpaired.ts";
+import type { Unit } from "../../losses/kinds.ts";
 import { kindOf } from "../../messages.ts";
 import { kernelOf } from "../../plan/kernel-of.ts";
-import { type Plan, planLosses } from "../../plan/plan.ts";
+import { isOfRows, type Plan, planLosses } from "../../plan/plan.ts";
 import type {
   LogpsBuffers,
   PairBuffers,
@@ -115,11 +117,7 @@ export async function sequenceLogps(gpu: Gpu, given: GpuSequencesBatch, all: Gpu
     return runLater(tokenLogps({ ...checked }, read, options)).finally(release);
   }
   if (options.entropy === true || (batch.tokens as { rows?: number }).rows !== undefined) {
-    const what = options.entropy === true ? "entropy" : "tokens.rows";
-    throw new ParamError(
-      "unused-option",
-      `${what}: expected readback true, got false: no such results stay on the GPU`,
-    );
+    throw notResident(options.entropy === true ? "entropy" : "tokens.rows");
   }
   const plan = planLosses({ referenceFree: true });
   checkResident(plan, options, []);
@@ -130,6 +128,9 @@ export async function sequenceLogps(gpu: Gpu, given: GpuSequencesBatch, all: Gpu
     return result;
   });
 }
+
+const notResident = (what: string): ParamError =>
+  new ParamError("unused-option", `${what}: expected readback true, got false: no such results stay on the GPU`);
 
 export async function sequenceLogpsGrad(
   gpu: Gpu,
@@ -153,24 +154,27 @@ const gradientNames = {
 } as const;
 
 export async function logitsLoss(gpu: Gpu, given: GivenLogits, all: GpuLogitsLossOptions): Promise<object> {
-  const { readback, options, plan } = readLoss("logitsLoss", all);
-  const batch = await fetchSmall(gpu, readLogitsBatch(given) as AnyLogitsBatch, readback);
+  const read = readLogitsBatch(given) as AnyLogitsBatch;
+  const { readback, options, plan } = readLoss("logitsLoss", all, unitOf(read.tokens));
+  const batch = await fetchSmall(gpu, read, readback);
   const open = (reader: typeof mixedArrays) => openers.logitsLoss({ gpu, reader, batch, plan, options });
   return readback ? lossReadBack(gpu, plan, options, open) : lossLeft(gpu, options, open);
 }
 
 export async function linearLoss(gpu: Gpu, given: GpuHeadBatch, all: GpuLinearLossOptions): Promise<object> {
-  const { readback, options, plan } = readLoss("linearLoss", all);
-  const batch = await fetchSmall(gpu, readLinearBatch(given) as AnyLinearBatch, readback);
+  const read = readLinearBatch(given) as AnyLinearBatch;
+  const { readback, options, plan } = readLoss("linearLoss", all, unitOf(read.tokens));
+  const batch = await fetchSmall(gpu, read, readback);
   const open = (reader: typeof mixedArrays) => openers.linearLoss({ gpu, reader, batch, plan, options });
   return readback ? lossReadBack(gpu, plan, options, open) : lossLeft(gpu, options, open);
 }
 
 /** The options of a loss, read and planned. */
-function readLoss(name: keyof typeof gradientNames, all: GpuLogitsLossOptions | GpuLinearLossOptions) {
+function readLoss(name: keyof typeof gradientNames, all: GpuLogitsLossOptions | GpuLinearLossOptions, unit: Unit) {
   const { readback, options: read } = splitOptions(readLossOptions(all, ["readback"]));
-  const plan = planLosses(read as Parameters<typeof planLosses>[0]);
+  const plan = planLosses(read as Parameters<typeof planLosses>[0], unit);
   if (readback) return { readback, options: read as LossOptions, plan };
+  if (unit === "row") throw notResident("tokens.rows");
   const names = gradientNames[name];
   const out = read.out === undefined ? undefined : namedResults(read.out, names);
   const options: LossOptions = { ...read, out };
@@ -187,13 +191,14 @@ const namedResults = (out: object, gradients: readonly string[]): object =>
 type Open = (reader: typeof mixedArrays) => OpenLoss;
 
 async function lossReadBack(gpu: Gpu, plan: Plan, options: LossOptions, open: Open): Promise<object> {
-  const { job, outs, results, release } = open(mixedArrays);
-  // A running mean takes this batch in before its losses are known, and the CPU has to know its log-probs for that.
-  const isOnHost = missingShader(plan) !== undefined || plan.shift !== undefined;
+  const { job, rows, outs, results, release } = open(mixedArrays);
+  // A running mean takes this batch in before its losses are known, and the CPU has to know its log-probs for that. Rows are few
+  // numbers to send back and forth, and which of them count decides what the others' gradients are.
+  const isOnHost = missingShader(plan) !== undefined || plan.shift !== undefined || isOfRows(plan);
   const passes = (isOnHost ? passesApart : passesInOne)(gpu, job, options.signal);
   const { reference } = job;
   const logps = reference && "logps" in reference ? reference.logps : undefined;
-  const known = { ...job, reference: ArrayBuffer.isView(logps) ? { logps } : undefined };
+  const known = { ...job, rows, reference: ArrayBuffer.isView(logps) ? { logps } : undefined };
   const steps = tokenLoss({ pairs: pairsOnHost }, known, passes, plan, { ...options, out: outs.out });
   const result = await runLater(steps).finally(release);
   return { ...result, ...(outs.named as PairBuffers & LogpsBuffers), ...results };

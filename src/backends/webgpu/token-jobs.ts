@@ -7,6 +7,7 @@ import { type AnyLogitsBatch, checkLogitsLoss, type LogitsLossJob } from "../../
 import { type AnySequencesBatch, checkLogps, type LogpsJob } from "../../inputs/sequence-logps.ts";
 import { type AnyGradBatch, checkLogpsGrad, type GradJob } from "../../inputs/sequence-logps-grad.ts";
 import type { Outs } from "../../inputs/token-results.ts";
+import type { RowLabels } from "../../inputs/token-rows.ts";
 import type { TokenList } from "../../inputs/tokens.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type {
@@ -49,6 +50,8 @@ export interface OpenCall<Job> {
 export interface OpenLoss extends OpenCall<LossJob> {
   readonly gradients: Readonly<Record<string, AnyFloats>>;
   readonly results: Readonly<Record<string, unknown>>;
+  /** Undefined where the tokens are pairs. */
+  readonly rows: RowLabels | undefined;
 }
 
 /** Ids that lie on the GPU; they were checked with the rest of the tokens. */
@@ -170,7 +173,7 @@ function openLogits(call: LossCall<AnyLogitsBatch>): OpenLoss {
     const to = toGradientRows(gpu, logits, from, gradient, vocab);
     keep(to.gradient);
     const job = lossJobOf(call, checked, rowsSource(gpu, { ...list, vocab, transform, logits: from, ...to }), borrow);
-    return { job, gradients: { gradLogits: gradient }, results: { gradLogits }, outs: checked };
+    return { job, gradients: { gradLogits: gradient }, results: { gradLogits }, rows: checked.rows, outs: checked };
   });
 }
 
@@ -183,7 +186,7 @@ function openHead(call: LossCall<AnyLinearBatch>): OpenLoss {
   const out = { hidden: gradHidden as AnyFloats, weight, bias, a, b, accumulate };
   return borrowing(gpu, (borrow) => {
     const job = lossJobOf(call, checked, headSource(gpu, { head, list, vocab }, out), borrow);
-    return { job, gradients, results, outs: checked };
+    return { job, gradients, results, rows: checked.rows, outs: checked };
   });
 }
 

@@ -24,6 +24,12 @@ import type {
   SequenceLogpsResult,
   SequencesBatch,
   Tokens,
+  UnpairedLinearBatch,
+  UnpairedLinearOptions,
+  UnpairedLinearResult,
+  UnpairedLogitsBatch,
+  UnpairedLogitsOptions,
+  UnpairedLogitsResult,
 } from "../../types.ts";
 
 /** A part of a buffer on the backend's device, in bytes; by default all of it. Multiples of 4. */
@@ -218,6 +224,10 @@ export interface GpuCalls {
     options?: GpuSequenceLogpsGradOptions,
   ): Promise<MixedSequenceLogpsGradResult>;
   logitsLoss(
+    batch: UnpairedLogitsBatch & { reference?: Reference | undefined },
+    options?: UnpairedLogitsOptions,
+  ): Promise<UnpairedLogitsResult>;
+  logitsLoss(
     batch: GpuLogitsBatch & { reference?: GpuReference | undefined },
     options: GpuLogitsLossOptions & { readback: false },
   ): Promise<GpuLogitsLossResult>;
@@ -229,6 +239,10 @@ export interface GpuCalls {
     batch: GpuLogitsBatch & { reference?: GpuReference | undefined },
     options?: GpuLogitsLossOptions & { readback?: true },
   ): Promise<MixedLogitsLossResult>;
+  linearLoss(
+    batch: UnpairedLinearBatch & { reference?: Reference | undefined },
+    options?: UnpairedLinearOptions,
+  ): Promise<UnpairedLinearResult>;
   linearLoss(batch: GpuHeadBatch, options: GpuLinearLossOptions & { readback: false }): Promise<GpuLinearLossResult>;
   linearLoss(
     batch: LinearBatch & { reference?: Reference | undefined },
