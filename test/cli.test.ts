@@ -171,6 +171,9 @@ describe("doctor and help", () => {
     const { stdout, status } = run(["doctor"]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/│ js +│ yes +│ plain JavaScript/);
+    for (const fact of ["bytes may be compiled", "threads", "Float16Array"]) {
+      expect(stdout).toMatch(new RegExp(`│ ${fact} +│ yes +│`));
+    }
     const report = JSON.parse(run(["doctor", "--json"]).stdout) as { backends: unknown[]; version: string };
     expect(report.version).toBe(packageJson.version);
     expect(report.backends).toContainEqual(expect.objectContaining({ backend: "js", runs: true }));

@@ -54,6 +54,8 @@ const forTheEdge = [
   "service.edge-light.js",
   "text.workerd.js",
   "text.edge-light.js",
+  "diagnose.workerd.js",
+  "diagnose.edge-light.js",
 ];
 
 describe.each(forTheEdge)("%s, for the edge", (file) => {

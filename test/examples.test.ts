@@ -4,6 +4,7 @@ import { globSync, readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import { describe, expect, test } from "vitest";
 import { recordOf } from "../src/checks/record.ts";
+import * as diagnosis from "../src/diagnose.ts";
 import * as library from "../src/index.ts";
 import { lossTable } from "../src/losses/index.ts";
 import { createPool } from "../src/pool.ts";
@@ -26,6 +27,7 @@ async function surroundings(): Promise<Record<string, unknown>> {
     ...train,
     ...service,
     ...text,
+    ...diagnosis,
     ...{ createPool, recordOf, options: {} },
     pairs: { policyChosen: f32(-10, -9), policyRejected: f32(-12, -13), ...reference, ...lengths },
     tokens: {
@@ -159,6 +161,7 @@ const load: Record<string, () => Promise<object>> = {
   "/pool": () => import("../src/pool.ts"),
   "/service": async () => service,
   "/text": async () => text,
+  "/diagnose": async () => diagnosis,
   "/webgpu": () => import("../src/webgpu.ts"),
   "/onnxruntime": () => import("../src/adapters/onnxruntime.ts"),
   "/tfjs": () => import("../src/adapters/tfjs.ts"),

@@ -1,0 +1,9 @@
+// dpo-kernels/diagnose in Cloudflare Workers.
+
+import { createBackend, createWasm } from "./backends/workerd.ts";
+import { type Diagnosis, diagnoseAtEdge } from "./diagnose/edge.ts";
+
+export type { Diagnosis, Finding } from "./diagnose/diagnose.ts";
+export type { Place } from "./diagnose/place.ts";
+
+export const diagnose = (): Promise<Diagnosis> => diagnoseAtEdge(createBackend, createWasm);
