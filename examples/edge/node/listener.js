@@ -1,0 +1,34 @@
+// From Node's requests and responses to those of fetch.
+
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+
+/** A listener for createServer of a service's `fetch`. */
+export const listenerOf = (service) => async (incoming, outgoing) => {
+  const gone = new AbortController();
+  // Callers who leave, so that nothing is computed for them.
+  outgoing.on("close", () => outgoing.writableFinished || gone.abort());
+  try {
+    const response = await service.fetch(requestOf(incoming, gone.signal));
+    outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+    // An answer to half a request, one that is too large: the rest is not waited for.
+    if (!incoming.complete) outgoing.shouldKeepAlive = false;
+    if (response.body) await pipeline(Readable.fromWeb(response.body), outgoing);
+    else outgoing.end();
+  } catch {
+    // A target that is no URL, or a connection that is gone.
+    if (!outgoing.headersSent && !outgoing.destroyed) outgoing.writeHead(400).end();
+    else outgoing.destroy();
+  }
+};
+
+function requestOf(incoming, signal) {
+  const { method, url, headers } = incoming;
+  const hasBody = method !== "GET" && method !== "HEAD" && method !== "OPTIONS";
+  return new Request(new URL(url, "http://localhost"), {
+    method,
+    headers: Object.entries(headers).flatMap(([name, value]) => [value].flat().map((one) => [name, one])),
+    signal,
+    ...(hasBody ? { body: Readable.toWeb(incoming), duplex: "half" } : {}),
+  });
+}

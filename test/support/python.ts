@@ -1,0 +1,19 @@
+// A Python that has what the tests of the service need: the one that scripts/setup-python.mjs makes, or the machine's.
+
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const own = fileURLToPath(new URL("../../build/python/bin/python", import.meta.url));
+
+export const python = existsSync(own) ? own : "python3";
+
+const modules = (...names: readonly string[]): boolean =>
+  spawnSync(python, ["-c", `import ${names.join(", ")}`], { stdio: "ignore" }).status === 0;
+
+const how = "node scripts/setup-python.mjs, which wants python3 and its venv";
+
+/** How to get what the clients of examples/edge/ import; empty where it is there. */
+export const noPython = modules("requests", "safetensors.numpy") ? "" : `no requests, safetensors: ${how}`;
+
+export const noSchemathesis = modules("schemathesis") ? "" : `no schemathesis: ${how}`;
