@@ -13,25 +13,28 @@ interface Entry {
   hasInstallScript?: boolean;
 }
 
-describe.each(["package-lock.json", "bench/package-lock.json", "test/runtimes/edge/package-lock.json"])("%s", (file) => {
-  const packages = Object.entries<Entry>(JSON.parse(read(file)).packages).filter(([path]) => path !== "");
+describe.each(["package-lock.json", "bench/package-lock.json", "test/runtimes/edge/package-lock.json"])(
+  "%s",
+  (file) => {
+    const packages = Object.entries<Entry>(JSON.parse(read(file)).packages).filter(([path]) => path !== "");
 
-  test("names no registry", () => {
-    expect(read(file)).not.toMatch(/"resolved"|https?:\/\/[^"]*registry/);
-  });
+    test("names no registry", () => {
+      expect(read(file)).not.toMatch(/"resolved"|https?:\/\/[^"]*registry/);
+    });
 
-  test("every package has its integrity, those of other platforms too", () => {
-    const without = packages.filter(([, { integrity }]) => !/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity ?? ""));
-    expect(without.map(([path]) => path)).toEqual([]);
-  });
+    test("every package has its integrity, those of other platforms too", () => {
+      const without = packages.filter(([, { integrity }]) => !/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity ?? ""));
+      expect(without.map(([path]) => path)).toEqual([]);
+    });
 
-  test("no package is npm, or puts a program of that name on the path of scripts", () => {
-    const standIns = packages.filter(
-      ([path, { bin }]) => path.endsWith("node_modules/npm") || ["npm", "npx"].some((name) => name in (bin ?? {})),
-    );
-    expect(standIns.map(([path]) => path)).toEqual([]);
-  });
-});
+    test("no package is npm, or puts a program of that name on the path of scripts", () => {
+      const standIns = packages.filter(
+        ([path, { bin }]) => path.endsWith("node_modules/npm") || ["npm", "npx"].some((name) => name in (bin ?? {})),
+      );
+      expect(standIns.map(([path]) => path)).toEqual([]);
+    });
+  },
+);
 
 // An install script may fetch what no lock file has seen.
 test.each(["", "bench/"])(
