@@ -26,8 +26,9 @@ const wasmFiles = {
 // The pool has the worker's text too, for where its file is not found.
 const workerText = {
   name: "worker-text",
+  resolveId: { filter: { id: /\/worker-source\.ts$/ }, handler: () => "worker-text" },
   load: {
-    filter: { id: /\/src\/worker-source\.ts$/ },
+    filter: { id: /^worker-text$/ },
     async handler() {
       const bundle = await rolldown({ input: "src/worker.ts", resolve, platform: "neutral" });
       const { output } = await bundle.generate({ format: "esm", minify, comments, codeSplitting: false });
@@ -46,11 +47,20 @@ const modules = (names) => new RegExp(`/src/(${names})(?<!\\.d)\\.ts$`);
 const groups = [
   {
     name: "base",
+    priority: 3,
     test: modules(
       "errors|messages|checks/(lists|printable|hints|record|views|training-synonyms)|from-trl/(train|enums)|losses/ranges|kernels/memories",
     ),
   },
-  { name: "core", test: modules("(calls|collate|cpu|inputs|losses|plan)/.*|checks/(memory|loss-synonyms)") },
+  { name: "js", priority: 1, test: modules("backends/js/.*|from-trl/.*") },
+  { name: "load", priority: 1, test: modules("kernels/load|backends/wasm/factory") },
+  {
+    name: "core",
+    priority: 2,
+    test: modules(
+      "(calls|collate|cpu|inputs|losses)/.*|plan/(running-mean|plan|needs|divergences)|checks/(memory|loss-synonyms)",
+    ),
+  },
 ];
 
 // comlink is bundled: a page without a bundler has no import map for its workers.

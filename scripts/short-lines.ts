@@ -1,11 +1,11 @@
 // Minified code in short lines: an error that nobody catches prints the line that it was thrown in.
 //
-// measured: lines of 400 characters take 0.4 KB gzip of 42, lines of 120 take 1 KB.
+// measured: lines of 800 characters take 0.25 KB gzip of 42, of 400 0.4 KB, of 120 1 KB.
 
 import { decode, encode, type SourceMapSegment } from "@jridgewell/sourcemap-codec";
 import { type Node, parse } from "acorn";
 
-const WIDTH = 400;
+const WIDTH = 800;
 
 /** The same code in lines of about so many characters, and its source map, if it has one. */
 export function shortLines(code: string, map: { mappings: string } | undefined) {

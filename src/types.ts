@@ -1,5 +1,6 @@
 // The public types: what calls take and return. Names, shapes and units are those of docs/api.md.
 
+import type { DisposesLater, DisposesNow, HalfArray, Instance } from "./globals.ts";
 import type { LossType } from "./losses/index.ts";
 import type { Loss } from "./losses/loss.ts";
 import type { RunningMean } from "./plan/running-mean.ts";
@@ -137,7 +138,7 @@ export interface CallOptions {
   /** "finite" also refuses non-finite floats, naming the index. Default "ids". */
   validate?: "ids" | "finite" | undefined;
   /** Ends the call with an AbortError. */
-  signal?: AbortSignal | undefined;
+  signal?: Instance<"AbortSignal", { readonly aborted: boolean }> | undefined;
   /** Called with (done, total): pairs, or tokens that count. */
   onProgress?: ((done: number, total: number) => void) | undefined;
   /** On a pool: the logits are given away. Their buffer is detached and moved to one worker, in place of copies. */
@@ -161,7 +162,7 @@ export type Mask = Uint8Array<ArrayBufferLike> | Int32Array<ArrayBufferLike> | B
 /** Logits, hidden states, weights: float32, float16 (as such or as bits), bfloat16 (as bits). */
 export type Floats =
   | Float32Array<ArrayBufferLike>
-  | Float16Array<ArrayBufferLike>
+  | HalfArray
   | { f16: Uint16Array<ArrayBufferLike> }
   | { bf16: Uint16Array<ArrayBufferLike> };
 
@@ -237,27 +238,27 @@ export interface Lora {
 }
 
 /** Hidden states over tokens, and the head that makes logits of them. */
-export interface LinearBatch {
+export interface LinearBatch<F extends Floats = Floats> {
   tokens: Tokens | PackedTokens;
   /** V */
   vocab: number;
   /** D */
   hiddenSize: number;
   /** [2B·T·D] padded, [2B·(T−k)·D] with `logitsFrom` k, [N·D] packed; only rows that count are read. */
-  hidden: Floats;
+  hidden: F;
   /** [V·D]; frozen with `lora`. */
-  weight: Floats;
+  weight: F;
   /** [V]; frozen with `lora`. */
-  bias?: Floats | undefined;
+  bias?: F | undefined;
   lora?: Lora | undefined;
 }
 
 /** Logits over tokens: [2B·T·V] padded, [2B·(T−k)·V] with `logitsFrom` k, [N·V] packed, row-major. */
-export interface LogitsBatch {
+export interface LogitsBatch<L extends Floats = Floats> {
   tokens: Tokens | PackedTokens;
   /** V */
   vocab: number;
-  logits: Floats;
+  logits: L;
 }
 
 /** What rows of tokens have in place of pairs: labels, and what the losses of rows know of the batch. */
@@ -270,10 +271,10 @@ export interface RowsOfTokens {
 }
 
 /** Logits over single rows: [rows·T·V] padded, [N·V] packed. */
-export type UnpairedLogitsBatch = Omit<LogitsBatch, "tokens"> & RowsOfTokens;
+export type UnpairedLogitsBatch<L extends Floats = Floats> = Omit<LogitsBatch<L>, "tokens"> & RowsOfTokens;
 
 /** Hidden states over single rows: [rows·T·D] padded, [N·D] packed. */
-export type UnpairedLinearBatch = Omit<LinearBatch, "tokens"> & RowsOfTokens;
+export type UnpairedLinearBatch<F extends Floats = Floats> = Omit<LinearBatch<F>, "tokens"> & RowsOfTokens;
 
 /** What becomes of logits before anything looks at them, the policy's and the reference's: z·logitScale, then c·tanh(z/c), then z/temperature. */
 export interface LogitOptions {
@@ -286,7 +287,10 @@ export interface LogitOptions {
 }
 
 /** Logits over tokens, or hidden states and a head; of pairs, or of any sequences. */
-export type SequencesBatch = (Omit<LogitsBatch, "tokens"> | Omit<LinearBatch, "tokens">) & { tokens: SequenceTokens };
+export type SequencesBatch = OverSequences<LogitsBatch> | OverSequences<LinearBatch>;
+
+/** The same batch, of pairs or of any sequences. */
+export type OverSequences<Batch extends { tokens: unknown }> = Omit<Batch, "tokens"> & { tokens: SequenceTokens };
 
 /** dL / d what `sequenceLogps` gives, of any function L of it; one of them at least. */
 export interface LogpsGradients {
@@ -335,24 +339,24 @@ export interface LogitsLossOptions extends LossOptions, CallOptions, LogitOption
   out?: (PairBuffers & LogpsBuffers & { gradLogits?: Floats | undefined }) | undefined;
 }
 
-export interface LogitsLossResult extends PairLossResult, SequenceLogpsResult {
-  /** dloss / d logits, in their layout; 0 where nothing counts. */
-  gradLogits: Floats;
+export interface LogitsLossResult<G extends Floats = Floats> extends PairLossResult, SequenceLogpsResult {
+  /** dloss / d logits, in their layout and, unless `gradType` says otherwise, of their type; 0 where nothing counts. */
+  gradLogits: G;
 }
 
 export interface UnpairedLogitsOptions extends Omit<LogitsLossOptions, "out" | "ldAlpha" | "weighting"> {
   out?: (RowBuffers & LogpsBuffers & { gradLogits?: Floats | undefined }) | undefined;
 }
 
-export interface UnpairedLogitsResult extends UnpairedLossResult, SequenceLogpsResult {
-  /** dloss / d logits, in their layout; 0 where nothing counts. */
-  gradLogits: Floats;
+export interface UnpairedLogitsResult<G extends Floats = Floats> extends UnpairedLossResult, SequenceLogpsResult {
+  /** As that of LogitsLossResult. */
+  gradLogits: G;
 }
 
-export interface LinearBuffers {
-  gradHidden?: Floats | undefined;
-  gradWeight?: Floats | undefined;
-  gradBias?: Floats | undefined;
+export interface LinearBuffers<G extends Floats = Floats> {
+  gradHidden?: G | undefined;
+  gradWeight?: G | undefined;
+  gradBias?: G | undefined;
   gradA?: Float32Array<ArrayBufferLike> | undefined;
   gradB?: Float32Array<ArrayBufferLike> | undefined;
 }
@@ -369,18 +373,24 @@ export interface UnpairedLinearOptions extends Omit<LinearLossOptions, "out" | "
   out?: (RowBuffers & LogpsBuffers & LinearBuffers) | undefined;
 }
 
-export interface UnpairedLinearResult extends UnpairedLossResult, SequenceLogpsResult, HeadGradients {}
+export interface UnpairedLinearResult<G extends Floats = Floats>
+  extends UnpairedLossResult,
+    SequenceLogpsResult,
+    HeadGradients<G> {}
 
-export interface LinearLossResult extends PairLossResult, SequenceLogpsResult, HeadGradients {}
+export interface LinearLossResult<G extends Floats = Floats>
+  extends PairLossResult,
+    SequenceLogpsResult,
+    HeadGradients<G> {}
 
 /** The gradients of hidden states and of their head. */
-export interface HeadGradients {
-  /** dloss / d hidden, in their layout; 0 where nothing counts. */
-  gradHidden: Floats;
+export interface HeadGradients<G extends Floats = Floats> {
+  /** dloss / d hidden, in their layout and, unless `gradType` says otherwise, of their type; 0 where nothing counts. */
+  gradHidden: G;
   /** [V·D]; not with `lora`. */
-  gradWeight?: Floats;
+  gradWeight?: G;
   /** [V]; where there is a bias, and no `lora`. */
-  gradBias?: Floats;
+  gradBias?: G;
   /** [rank·D] and [V·rank]; with `lora`. */
   gradA?: Float32Array<ArrayBufferLike>;
   gradB?: Float32Array<ArrayBufferLike>;
@@ -403,67 +413,23 @@ export interface SequenceLogpsGradResult extends LinearBuffers {
   gradLogits?: Floats | undefined;
 }
 
-type Given<Result, Later extends boolean> = Later extends true ? Promise<Result> : Result;
+/** What a call gives: at once, or promised. */
+type Gives<Later extends boolean, T> = Later extends true ? Promise<T> : T;
+
+type Float32 = Float32Array<ArrayBufferLike>;
+type Float16Bits = { f16: Uint16Array<ArrayBufferLike> };
+type Bfloat16Bits = { bf16: Uint16Array<ArrayBufferLike> };
+type AsFloat32<Options> = Options & { gradType: "f32" };
 type WithReference<Batch> = Batch & { reference?: Reference | undefined };
 
-/** The losses of tokens: of pairs, or of rows. */
-interface TokenLosses<Later extends boolean> {
-  /**
-   * Losses from logits, and their gradient with respect to the logits. Only rows that count are read.
-   *
-   * Throws    as `pairLoss` and `sequenceLogps`
-   */
-  logitsLoss(
-    batch: WithReference<UnpairedLogitsBatch>,
-    options?: UnpairedLogitsOptions,
-  ): Given<UnpairedLogitsResult, Later>;
-  logitsLoss(batch: WithReference<LogitsBatch>, options?: LogitsLossOptions): Given<LogitsLossResult, Later>;
-  /**
-   * Losses from hidden states and a head, and the gradients of both: more than 64 MB of logits never exist as a whole.
-   *
-   * Throws    as `logitsLoss`
-   * @example  const { loss, gradHidden } = wasm.linearLoss({ tokens, vocab, hiddenSize, hidden, weight, reference });
-   */
-  linearLoss(
-    batch: WithReference<UnpairedLinearBatch>,
-    options?: UnpairedLinearOptions,
-  ): Given<UnpairedLinearResult, Later>;
-  linearLoss(batch: WithReference<LinearBatch>, options?: LinearLossOptions): Given<LinearLossResult, Later>;
-}
-
-/** The calls of a backend, promised. */
-type Promised = TokenLosses<true> & {
-  [Call in "pairLoss" | "unpairedLoss" | "sequenceLogps" | "sequenceLogpsGrad"]: (
-    ...args: Parameters<Backend[Call]>
-  ) => Promise<ReturnType<Backend[Call]>>;
-};
-
-/** A backend that computes elsewhere, such as a pool of workers: the calls of `Backend`, promised. */
-export interface AsyncBackend extends Promised {
-  readonly name: string;
-  /** Why this one, and how data get there, in words. */
-  readonly reason: string;
-  /** A zeroed typed array that calls use without copying, where memory can be shared; a plain one elsewhere. */
-  allocate<T extends keyof ElementTypes>(type: T, n: number): ElementTypes[T];
-  /** Gives an array of `allocate` back: that very array, once. */
-  free(array: ArrayBufferView): void;
-  /** Rejects the calls under way and ends everything; resolves when all has ended. */
-  dispose(): Promise<void>;
-  [Symbol.dispose](): void;
-  [Symbol.asyncDispose](): Promise<void>;
-}
-
-/** What a backend of this thread offers: calls return at once. */
-export interface Backend extends TokenLosses<false> {
-  readonly name: string;
-  /** Why this one, in words. */
-  readonly reason: string;
+/** The calls of every backend. Gradients are of the type of what they are gradients of, unless `gradType` says otherwise. */
+export interface Calls<Later extends boolean> {
   /**
    * Losses, gradients and metrics of B pairs from their sequence log-probabilities.
    *
    * Throws    ShapeError, ParamError, KindError as docs/errors.md says; nothing is written then
    */
-  pairLoss(pairs: PairLogps, options?: PairLossOptions): PairLossResult;
+  pairLoss(pairs: PairLogps, options?: PairLossOptions): Gives<Later, PairLossResult>;
   /**
    * Losses, gradients and metrics of B single rows from their sequence log-probabilities: thumbs up and thumbs down.
    *
@@ -473,13 +439,17 @@ export interface Backend extends TokenLosses<false> {
    *             { lossType: "kto", beta: 0.1 },
    *           );
    */
-  unpairedLoss(rows: RowLogps, options?: UnpairedLossOptions): UnpairedLossResult;
+  unpairedLoss(rows: RowLogps, options?: UnpairedLossOptions): Gives<Later, UnpairedLossResult>;
   /**
    * Token and sequence log-probabilities of a batch of logits, or of hidden states and a head: forward alone.
    *
    * Throws    ShapeError, ParamError, KindError; ParamError "bad-id" with row and position
    */
-  sequenceLogps(batch: SequencesBatch, options?: SequenceLogpsOptions): SequenceLogpsResult;
+  sequenceLogps(
+    batch: SequencesBatch,
+    options: SequenceLogpsOptions & { entropy: true },
+  ): Gives<Later, SequenceLogpsResult & { entropy: Float32 }>;
+  sequenceLogps(batch: SequencesBatch, options?: SequenceLogpsOptions): Gives<Later, SequenceLogpsResult>;
   /**
    * The backward pass of any function L of what `sequenceLogps` gives: from dL / d log-probs and entropies to logits, or to hidden
    * states and their head.
@@ -488,10 +458,147 @@ export interface Backend extends TokenLosses<false> {
    * @example  const { gradLogits } = wasm.sequenceLogpsGrad({ tokens, vocab, logits }, { logps: Float64Array.of(1, -1) });
    */
   sequenceLogpsGrad(
+    batch: OverSequences<LogitsBatch<Float32>>,
+    gradients: LogpsGradients,
+    options?: SequenceLogpsGradOptions,
+  ): Gives<Later, { gradLogits: Float32 }>;
+  sequenceLogpsGrad(
+    batch: OverSequences<LogitsBatch>,
+    gradients: LogpsGradients,
+    options: AsFloat32<SequenceLogpsGradOptions>,
+  ): Gives<Later, { gradLogits: Float32 }>;
+  sequenceLogpsGrad(
+    batch: OverSequences<LogitsBatch<HalfArray>>,
+    gradients: LogpsGradients,
+    options?: SequenceLogpsGradOptions,
+  ): Gives<Later, { gradLogits: HalfArray }>;
+  sequenceLogpsGrad(
+    batch: OverSequences<LogitsBatch<Float16Bits>>,
+    gradients: LogpsGradients,
+    options?: SequenceLogpsGradOptions,
+  ): Gives<Later, { gradLogits: Float16Bits }>;
+  sequenceLogpsGrad(
+    batch: OverSequences<LogitsBatch<Bfloat16Bits>>,
+    gradients: LogpsGradients,
+    options?: SequenceLogpsGradOptions,
+  ): Gives<Later, { gradLogits: Bfloat16Bits }>;
+  sequenceLogpsGrad(
+    batch: OverSequences<LogitsBatch>,
+    gradients: LogpsGradients,
+    options?: SequenceLogpsGradOptions,
+  ): Gives<Later, { gradLogits: Floats }>;
+  sequenceLogpsGrad(
+    batch: OverSequences<LinearBatch<Float32>>,
+    gradients: LogpsGradients,
+    options?: SequenceLogpsGradOptions,
+  ): Gives<Later, LinearBuffers<Float32> & { gradHidden: Float32 }>;
+  sequenceLogpsGrad(
+    batch: OverSequences<LinearBatch>,
+    gradients: LogpsGradients,
+    options?: SequenceLogpsGradOptions,
+  ): Gives<Later, LinearBuffers & { gradHidden: Floats }>;
+  sequenceLogpsGrad(
     batch: SequencesBatch,
     gradients: LogpsGradients,
     options?: SequenceLogpsGradOptions,
-  ): SequenceLogpsGradResult;
+  ): Gives<Later, SequenceLogpsGradResult>;
+  /**
+   * Losses from logits, and their gradient with respect to the logits. Only rows that count are read.
+   *
+   * Throws    as `pairLoss` and `sequenceLogps`
+   */
+  logitsLoss(
+    batch: WithReference<LogitsBatch<Float32>>,
+    options?: LogitsLossOptions,
+  ): Gives<Later, LogitsLossResult<Float32>>;
+  logitsLoss(
+    batch: WithReference<LogitsBatch>,
+    options: AsFloat32<LogitsLossOptions>,
+  ): Gives<Later, LogitsLossResult<Float32>>;
+  logitsLoss(
+    batch: WithReference<LogitsBatch<HalfArray>>,
+    options?: LogitsLossOptions,
+  ): Gives<Later, LogitsLossResult<HalfArray>>;
+  logitsLoss(
+    batch: WithReference<LogitsBatch<Float16Bits>>,
+    options?: LogitsLossOptions,
+  ): Gives<Later, LogitsLossResult<Float16Bits>>;
+  logitsLoss(
+    batch: WithReference<LogitsBatch<Bfloat16Bits>>,
+    options?: LogitsLossOptions,
+  ): Gives<Later, LogitsLossResult<Bfloat16Bits>>;
+  logitsLoss(
+    batch: WithReference<UnpairedLogitsBatch<Float32>>,
+    options?: UnpairedLogitsOptions,
+  ): Gives<Later, UnpairedLogitsResult<Float32>>;
+  logitsLoss(
+    batch: WithReference<UnpairedLogitsBatch>,
+    options: AsFloat32<UnpairedLogitsOptions>,
+  ): Gives<Later, UnpairedLogitsResult<Float32>>;
+  logitsLoss(
+    batch: WithReference<UnpairedLogitsBatch<HalfArray>>,
+    options?: UnpairedLogitsOptions,
+  ): Gives<Later, UnpairedLogitsResult<HalfArray>>;
+  logitsLoss(
+    batch: WithReference<UnpairedLogitsBatch<Float16Bits>>,
+    options?: UnpairedLogitsOptions,
+  ): Gives<Later, UnpairedLogitsResult<Float16Bits>>;
+  logitsLoss(
+    batch: WithReference<UnpairedLogitsBatch<Bfloat16Bits>>,
+    options?: UnpairedLogitsOptions,
+  ): Gives<Later, UnpairedLogitsResult<Bfloat16Bits>>;
+  logitsLoss(
+    batch: WithReference<UnpairedLogitsBatch>,
+    options?: UnpairedLogitsOptions,
+  ): Gives<Later, UnpairedLogitsResult>;
+  logitsLoss(batch: WithReference<LogitsBatch>, options?: LogitsLossOptions): Gives<Later, LogitsLossResult>;
+  /**
+   * Losses from hidden states and a head, and the gradients of both: more than 64 MB of logits never exist as a whole.
+   *
+   * Throws    as `logitsLoss`
+   * @example  const { loss, gradHidden } = wasm.linearLoss({ tokens, vocab, hiddenSize, hidden, weight, reference });
+   */
+  linearLoss(
+    batch: WithReference<LinearBatch<Float32>>,
+    options?: LinearLossOptions,
+  ): Gives<Later, LinearLossResult<Float32>>;
+  linearLoss(
+    batch: WithReference<LinearBatch>,
+    options: AsFloat32<LinearLossOptions>,
+  ): Gives<Later, LinearLossResult<Float32>>;
+  linearLoss(
+    batch: WithReference<UnpairedLinearBatch<Float32>>,
+    options?: UnpairedLinearOptions,
+  ): Gives<Later, UnpairedLinearResult<Float32>>;
+  linearLoss(
+    batch: WithReference<UnpairedLinearBatch>,
+    options: AsFloat32<UnpairedLinearOptions>,
+  ): Gives<Later, UnpairedLinearResult<Float32>>;
+  linearLoss(
+    batch: WithReference<UnpairedLinearBatch>,
+    options?: UnpairedLinearOptions,
+  ): Gives<Later, UnpairedLinearResult>;
+  linearLoss(batch: WithReference<LinearBatch>, options?: LinearLossOptions): Gives<Later, LinearLossResult>;
+}
+
+/** A backend that computes elsewhere, such as a pool of workers: the calls of `Backend`, promised. */
+export interface AsyncBackend extends Calls<true>, DisposesNow, DisposesLater {
+  readonly name: string;
+  /** Why this one, and how data get there, in words. */
+  readonly reason: string;
+  /** A zeroed typed array that calls use without copying, where memory can be shared; a plain one elsewhere. */
+  allocate<T extends keyof ElementTypes>(type: T, n: number): ElementTypes[T];
+  /** Gives an array of `allocate` back: that very array, once. */
+  free(array: ArrayBufferView): void;
+  /** Rejects the calls under way and ends everything; resolves when all has ended. */
+  dispose(): Promise<void>;
+}
+
+/** What a backend of this thread offers: calls return at once. */
+export interface Backend extends Calls<false>, DisposesNow {
+  readonly name: string;
+  /** Why this one, in words. */
+  readonly reason: string;
   /** A zeroed typed array in the backend's own memory, which calls use without copying. */
   allocate<T extends keyof ElementTypes>(type: T, n: number): ElementTypes[T];
   /**
@@ -501,5 +608,4 @@ export interface Backend extends TokenLosses<false> {
    */
   free(array: ArrayBufferView): void;
   dispose(): void;
-  [Symbol.dispose](): void;
 }

@@ -140,6 +140,6 @@ describe("what a debugger shows", () => {
     });
     expect(stderr).toMatch(/^ParamError: beta: expected/m);
     expect(stderr.indexOf("ParamError: ")).toBeLessThan(1500);
-    expect(Math.max(...stderr.split("\n").map((line) => line.length))).toBeLessThan(600);
+    expect(Math.max(...stderr.split("\n").map((line) => line.length))).toBeLessThan(1000);
   });
 });

@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ortLogits } from "../src/adapters/onnxruntime.ts";
 import { ParamError, ShapeError } from "../src/index.ts";
-import type { Floats, Tokens } from "../src/types.ts";
+import type { Floats, SequencesBatch, Tokens } from "../src/types.ts";
 import { createWebGpu, type WebGpuBackend } from "../src/webgpu.ts";
 import { onEachBackend } from "./support/backends.ts";
 import { missesSame } from "./support/compare.ts";
@@ -98,8 +98,8 @@ onEachBackend((backend) => {
         entropy: Float32Array.from({ length: 2 * pairs * length }, (_, at) => Math.cos(at)),
       };
       const name = size === vocab ? "gradLogits" : "gradHidden";
-      const wanted = (await backend.sequenceLogpsGrad(from as never, gradients))[name] as Float32Array;
-      const given = (await backend.sequenceLogpsGrad(to as never, gradients))[name] as Float32Array;
+      const wanted = (await backend.sequenceLogpsGrad(from as SequencesBatch, gradients))[name] as Float32Array;
+      const given = (await backend.sequenceLogpsGrad(to as SequencesBatch, gradients))[name] as Float32Array;
       expect(missesSame(name, given, trailing(wanted, size))).toEqual([]);
     }
   });

@@ -2,7 +2,6 @@
 
 import { describe, expect, it } from "vitest";
 import { AbortError, DpoError, KindError, ParamError, ShapeError } from "../src/index.ts";
-
 import { onEachBackend } from "./support/backends.ts";
 import type { AnyBackend } from "./support/candidate.ts";
 import { bytesOf, sameBytes } from "./support/guards.ts";

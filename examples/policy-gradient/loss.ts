@@ -25,8 +25,7 @@ export async function clippedPolicyGradient(
     const advantage = advantages[Math.floor(t / batch.tokens.length)] as number;
     const ratio = Math.exp(logp - old);
     const clipped = Math.min(Math.max(ratio, 1 - epsilon), 1 + epsilon);
-    loss -=
-      (Math.min(ratio * advantage, clipped * advantage) + bonus * ((entropy as Float32Array)[t] as number)) / count;
+    loss -= (Math.min(ratio * advantage, clipped * advantage) + bonus * (entropy[t] as number)) / count;
     return ratio * advantage <= clipped * advantage ? (-ratio * advantage) / count : 0;
   });
   const ofEntropy = slopes.map((_, t) => (oldTokenLogps[t] === 0 ? 0 : -bonus / count));

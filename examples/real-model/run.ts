@@ -54,7 +54,7 @@ for (let first = 0; first < examples.length; first += batchSize) {
   }
   sums.loss += share * policy.loss;
   sums.accuracy += share * (policy.metrics["rewards/accuracies"] ?? 0);
-  sums.squares += (policy.gradLogits as Float32Array).reduce((sum, g) => sum + (share * g) ** 2, 0);
+  sums.squares += policy.gradLogits.reduce((sum, g) => sum + (share * g) ** 2, 0);
   sums.tokens += tokens.completionMask.reduce((count, bit) => count + bit, 0);
 }
 

@@ -13,7 +13,24 @@ import { readLogpsOptions, readSequencesBatch } from "../inputs/sequence-logps.t
 import { readGradInput, readGradOptions } from "../inputs/sequence-logps-grad.ts";
 import { readRows } from "../inputs/unpaired.ts";
 import type { RunningMean } from "../plan/running-mean.ts";
-import type { AsyncBackend, Backend, CallOptions } from "../types.ts";
+import type {
+  AsyncBackend,
+  Backend,
+  CallOptions,
+  Calls,
+  LinearBatch,
+  LinearLossOptions,
+  LogitsBatch,
+  LogitsLossOptions,
+  LogpsGradients,
+  PairLogps,
+  PairLossOptions,
+  RowLogps,
+  SequenceLogpsGradOptions,
+  SequenceLogpsOptions,
+  SequencesBatch,
+  UnpairedLossOptions,
+} from "../types.ts";
 import { linearLoss } from "./linear-loss.ts";
 import { logitsLoss } from "./logits-loss.ts";
 import { pairLoss } from "./pair-loss.ts";
@@ -25,11 +42,7 @@ import { unpairedLoss } from "./unpaired-loss.ts";
 /** What every backend hands out memory with. */
 export type Arrays = Pick<Backend, "allocate" | "free">;
 
-type Calls = Pick<
-  Backend,
-  "pairLoss" | "unpairedLoss" | "sequenceLogps" | "sequenceLogpsGrad" | "logitsLoss" | "linearLoss"
->;
-export type CallName = keyof Calls;
+export type CallName = keyof Calls<false>;
 
 /**
  * How what a call is given is read, every field once, and the steps that follow: what is checked then is what is used, whatever the
@@ -44,6 +57,8 @@ export const calls = {
   linearLoss: { readInput: readLinearBatch, readOptions: readLossOptions, steps: linearLoss },
 } as const;
 
+export const callNames = Object.keys(calls) as CallName[];
+
 const none = {};
 
 const disposedOf = (name: string): BackendError => new BackendError("disposed", `${name}: the backend was disposed of`);
@@ -57,32 +72,35 @@ export function bindNow<H>(engine: Engine<H, void>, arrays: Arrays): Omit<Backen
   const dispose = (): void => {
     isDisposed = true;
   };
-  return {
-    pairLoss(pairs, options = none) {
+  const made = {
+    pairLoss(pairs: PairLogps, options: PairLossOptions = none) {
       live("pairLoss");
       return runNow(pairLoss(engine, readPairs(pairs), readLossOptions(options)));
     },
-    unpairedLoss(rows, options = none) {
+    unpairedLoss(rows: RowLogps, options: UnpairedLossOptions = none) {
       live("unpairedLoss");
       return runNow(unpairedLoss(engine, readRows(rows), readLossOptions(options)));
     },
-    sequenceLogps(batch, options = none) {
+    sequenceLogps(batch: SequencesBatch, options: SequenceLogpsOptions = none) {
       live("sequenceLogps");
       return runNow(sequenceLogps(engine, readSequencesBatch(batch), readLogpsOptions(options)));
     },
-    sequenceLogpsGrad(batch, gradients, options = none) {
+    sequenceLogpsGrad(batch: SequencesBatch, gradients: LogpsGradients, options: SequenceLogpsGradOptions = none) {
       live("sequenceLogpsGrad");
       return runNow(sequenceLogpsGrad(engine, readGradInput({ batch, gradients }), readGradOptions(options)));
     },
-    // The declared overloads say what each gives.
-    logitsLoss: ((batch, options = none) => {
+    logitsLoss(batch: LogitsBatch, options: LogitsLossOptions = none) {
       live("logitsLoss");
       return runNow(logitsLoss(engine, readLogitsBatch(batch), readLossOptions(options)));
-    }) as Backend["logitsLoss"],
-    linearLoss: ((batch, options = none) => {
+    },
+    linearLoss(batch: LinearBatch, options: LinearLossOptions = none) {
       live("linearLoss");
       return runNow(linearLoss(engine, readLinearBatch(batch), readLossOptions(options)));
-    }) as Backend["linearLoss"],
+    },
+  };
+  return {
+    // The types say what each call gives for what it is given.
+    ...(made as Calls<false>),
     allocate(type, n) {
       live("allocate");
       return arrays.allocate(type, n);
@@ -155,7 +173,7 @@ export function bindLater({ arrays, run, end, read = readAsCalls }: Remote) {
     await ended;
   };
   // The types say what each call gives.
-  const promised = Object.fromEntries((Object.keys(calls) as CallName[]).map((name) => [name, call(name)]));
+  const promised = Object.fromEntries(callNames.map((name) => [name, call(name)]));
   return {
     live,
     backend: {

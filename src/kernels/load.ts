@@ -2,6 +2,7 @@
 
 import { bufferOf, bytesOf as byteLengthOf, offsetOf } from "../checks/views.ts";
 import { BackendError, KindError } from "../errors.ts";
+import type { Instance, WasmModule } from "../globals.ts";
 import type { FloatType } from "../inputs/floats.ts";
 import { kindOf } from "../messages.ts";
 import type { KernelName } from "../plan/constants.gen.ts";
@@ -131,7 +132,11 @@ export type KernelExports = {
 };
 
 /** What `createWasm({ module })` takes. */
-export type WasmSource = WebAssembly.Module | BufferSource | Response;
+export type WasmSource =
+  | WasmModule
+  | ArrayBuffer
+  | ArrayBufferView<ArrayBufferLike>
+  | Instance<"Response", { arrayBuffer(): Promise<ArrayBuffer> }>;
 
 // (func (param v128) (result v128) local.get 0 local.get 0 local.get 0 f32x4.relaxed_madd), and the same with f32x4.add.
 const probeStart = [0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 123, 1, 123, 3, 2, 1, 0];

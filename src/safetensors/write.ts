@@ -4,6 +4,7 @@ import { printable, quoted } from "../checks/printable.ts";
 import { copyRecord } from "../checks/record.ts";
 import { bufferOf, bytesOf, lengthOf, offsetOf } from "../checks/views.ts";
 import { KindError, ShapeError } from "../errors.ts";
+import type { HalfArray } from "../globals.ts";
 import { arrayKind, kindOf, shown } from "../messages.ts";
 import { bytesPerElement, type Dtype, dtypeOfKind, fits, isDtype } from "./dtypes.ts";
 
@@ -13,7 +14,7 @@ export type AnyArray =
   | Int8Array<ArrayBufferLike>
   | Uint16Array<ArrayBufferLike>
   | Int16Array<ArrayBufferLike>
-  | Float16Array<ArrayBufferLike>
+  | HalfArray
   | Uint32Array<ArrayBufferLike>
   | Int32Array<ArrayBufferLike>
   | Float32Array<ArrayBufferLike>

@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { BackendError, createRunningMean } from "../../src/index.ts";
 import { createPool } from "../../src/pool.ts";
+import { callOf } from "../support/call.ts";
 import { unrulyWorkers } from "./support/orders.ts";
 import { errorOf, large, poolOf, small } from "./support/pools.ts";
 
@@ -81,7 +82,7 @@ describe.each(["shared", "transfer"] as const)("memory: %s", (memory) => {
     await pool.dispose();
     for (const call of ["pairLoss", "sequenceLogps", "logitsLoss"] as const) {
       const message = `${call}: the backend was disposed of`;
-      expect(await errorOf(pool[call](small as never))).toMatchObject({ ...gone, message });
+      expect(await errorOf(callOf(pool, call)(small))).toMatchObject({ ...gone, message });
     }
     expect(() => pool.allocate("f32", 1)).toThrow(expect.objectContaining(gone));
     expect(() => pool.free(new Float32Array(1))).toThrow(expect.objectContaining(gone));

@@ -1,6 +1,7 @@
 // onProgress counts tokens, or pairs: it never goes back, and ends with all of them, once, when the call is done.
 
 import { describe, expect, it, vi } from "vitest";
+import { callOf } from "../support/call.ts";
 import { errorOf, large, poolOf, small } from "./support/pools.ts";
 
 type Progress = [done: number, total: number][];
@@ -22,7 +23,7 @@ describe.each(["shared", "transfer"] as const)("memory: %s", (memory) => {
   it.each(["logitsLoss", "sequenceLogps"] as const)("%s tells of its shards", async (call) => {
     const pool = await poolOf({ memory });
     const { seen, onProgress } = watch();
-    await pool[call](large(), { onProgress });
+    await callOf(pool, call)(large(), { onProgress });
     // 8 sequences of 10 positions, of which 9 predict.
     expectSound(seen, 72);
     expect(seen.length).toBeGreaterThan(3);

@@ -1,6 +1,7 @@
 // A pool whose callers keep their arrays in shared memory.
 
-import type { AsyncBackend } from "../../src/types.ts";
+import type { AsyncBackend, CallOptions } from "../../src/types.ts";
+import { callOf } from "./call.ts";
 
 /** Copies of the typed arrays of a value in shared memory, wherever they stand in it; everything else as it is. */
 export function shared<T>(value: T): T {
@@ -23,14 +24,10 @@ export function overSharedArrays(pool: AsyncBackend): AsyncBackend {
     const { inPlace, out } = (options ?? {}) as { inPlace?: unknown; out?: unknown };
     return inPlace || out ? value : shared(value);
   };
-  return {
-    ...pool,
-    pairLoss: (pairs, options) => pool.pairLoss(inputs(pairs, options), options),
-    sequenceLogps: (batch, options) => pool.sequenceLogps(inputs(batch, options), options),
-    unpairedLoss: (rows, options) => pool.unpairedLoss(inputs(rows, options), options),
-    logitsLoss: ((...[batch, options]: Parameters<AsyncBackend["logitsLoss"]>) =>
-      pool.logitsLoss(inputs(batch, options), options)) as AsyncBackend["logitsLoss"],
-    linearLoss: ((...[batch, options]: Parameters<AsyncBackend["linearLoss"]>) =>
-      pool.linearLoss(inputs(batch, options), options)) as AsyncBackend["linearLoss"],
-  };
+  const names = ["pairLoss", "unpairedLoss", "sequenceLogps", "logitsLoss", "linearLoss"] as const;
+  const calls = names.map((name) => {
+    const call = callOf(pool, name);
+    return [name, (given: unknown, options?: CallOptions) => call(inputs(given, options), options)];
+  });
+  return { ...pool, ...Object.fromEntries(calls) };
 }

@@ -1,6 +1,7 @@
 // A pool that nobody holds any more lets its workers go, where the engine can tell.
 
-import type { AsyncBackend } from "../../types.ts";
+import { callNames } from "../../calls/bind.ts";
+import type { AsyncBackend, Calls } from "../../types.ts";
 
 const dropped =
   typeof FinalizationRegistry === "function" ? new FinalizationRegistry<() => void>((end) => end()) : undefined;
@@ -25,20 +26,18 @@ export function endWhenDropped(backend: AsyncBackend, end: () => void): AsyncBac
     dropped?.unregister(token);
     await backend.dispose();
   };
+  const held = Object.fromEntries(
+    callNames.map((name) => {
+      const call = backend[name] as (...args: unknown[]) => Promise<unknown>;
+      return [name, (...args: unknown[]) => hold(call(...args))];
+    }),
+  ) as unknown as Calls<true>;
   return {
     name: backend.name,
     get reason() {
       return backend.reason;
     },
-    pairLoss: (...args) => hold(backend.pairLoss(...args)),
-    unpairedLoss: (...args) => hold(backend.unpairedLoss(...args)),
-    sequenceLogps: (...args) => hold(backend.sequenceLogps(...args)),
-    sequenceLogpsGrad: (...args) => hold(backend.sequenceLogpsGrad(...args)),
-    // Each of both overloads.
-    logitsLoss: ((...args: Parameters<AsyncBackend["logitsLoss"]>) =>
-      hold(backend.logitsLoss(...args))) as AsyncBackend["logitsLoss"],
-    linearLoss: ((...args: Parameters<AsyncBackend["linearLoss"]>) =>
-      hold(backend.linearLoss(...args))) as AsyncBackend["linearLoss"],
+    ...held,
     allocate: (...args) => backend.allocate(...args),
     free: (...args) => backend.free(...args),
     dispose,

@@ -5,10 +5,11 @@
 import type { Endpoint } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { WorkerError } from "../../errors.ts";
+import type { Instance } from "../../globals.ts";
 import { becomesQuiet, type Gate } from "./gate.ts";
 
 /** What `createWorker` may return: a worker of the web, or of Node's `worker_threads`. */
-export type AnyWorker = Worker | NodeWorker;
+export type AnyWorker = Instance<"Worker"> | NodeWorker;
 
 /** The part of Node's `Worker` that is used. */
 export interface NodeWorker {

@@ -2,16 +2,17 @@
 
 import { recordOf } from "../../checks/record.ts";
 import { BackendError, KindError } from "../../errors.ts";
+import type { GpuDevice, Instance } from "../../globals.ts";
 import { checkOneOf } from "../../inputs/options.ts";
 import { kindOf } from "../../messages.ts";
 
 export interface WebGpuOptions {
   /** A device to share; it is never destroyed here. */
-  device?: GPUDevice | undefined;
+  device?: GpuDevice | undefined;
   /** An adapter to make a device of, in place of the one that the browser chooses. */
-  adapter?: GPUAdapter | undefined;
+  adapter?: Instance<"GPUAdapter", object> | undefined;
   /** Passed on to `requestAdapter`. */
-  powerPreference?: GPUPowerPreference | undefined;
+  powerPreference?: "low-power" | "high-performance" | undefined;
 }
 
 /** A device, and whether it still is one. */

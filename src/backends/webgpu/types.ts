@@ -1,7 +1,9 @@
 // What calls on WebGPU take and return beside the types of every backend: parts of GPU buffers.
 
+import type { GpuBuffer } from "../../globals.ts";
 import type { FloatType } from "../../inputs/floats.ts";
 import type {
+  Calls,
   FloatArray,
   Floats,
   Ids,
@@ -34,7 +36,7 @@ import type {
 
 /** A part of a buffer on the backend's device, in bytes; by default all of it. Multiples of 4. */
 export interface GpuArray {
-  readonly buffer: GPUBuffer;
+  readonly buffer: GpuBuffer;
   readonly offset?: number | undefined;
   readonly size?: number | undefined;
   /** Of logits, hidden states and heads: the element type. Default "f32". */
@@ -124,7 +126,7 @@ export type GpuLinearLossOptions = Omit<LinearLossOptions, "out"> &
 
 /** A part of a buffer that a call made or was given. */
 export interface GpuRange {
-  readonly buffer: GPUBuffer;
+  readonly buffer: GpuBuffer;
   readonly offset: number;
   readonly size: number;
 }
@@ -201,14 +203,23 @@ export type GpuSequenceLogpsGradOptions = Omit<SequenceLogpsGradOptions, "out"> 
   out?: Partial<Record<LinearGradients | "gradLogits", Floats | GpuArray | undefined>> | undefined;
 };
 
-/** The calls, with what they give for each `readback`. */
-export interface GpuCalls {
+/** Calls whose results stay on the GPU. */
+interface ResidentCalls {
   pairLoss(pairs: GpuPairLogps, options: GpuPairLossOptions & { readback: false }): Promise<GpuPairLossResult>;
-  pairLoss(pairs: GpuPairLogps, options?: PairLossOptions & { readback?: true }): Promise<PairLossResult>;
   sequenceLogps(
     batch: GpuSequencesBatch,
     options: GpuSequenceLogpsOptions & { readback: false },
   ): Promise<GpuSequenceLogpsResult>;
+  logitsLoss(
+    batch: GpuLogitsBatch & { reference?: GpuReference | undefined },
+    options: GpuLogitsLossOptions & { readback: false },
+  ): Promise<GpuLogitsLossResult>;
+  linearLoss(batch: GpuHeadBatch, options: GpuLinearLossOptions & { readback: false }): Promise<GpuLinearLossResult>;
+}
+
+/** Calls on arrays and GPU buffers, mixed freely. */
+interface MixedCalls {
+  pairLoss(pairs: GpuPairLogps, options?: PairLossOptions & { readback?: true }): Promise<PairLossResult>;
   sequenceLogps(
     batch: GpuSequencesBatch,
     options?: SequenceLogpsOptions & { readback?: true },
@@ -228,10 +239,6 @@ export interface GpuCalls {
     options?: UnpairedLogitsOptions,
   ): Promise<UnpairedLogitsResult>;
   logitsLoss(
-    batch: GpuLogitsBatch & { reference?: GpuReference | undefined },
-    options: GpuLogitsLossOptions & { readback: false },
-  ): Promise<GpuLogitsLossResult>;
-  logitsLoss(
     batch: LogitsBatch & { reference?: Reference | undefined },
     options?: LogitsLossOptions & { readback?: true },
   ): Promise<LogitsLossResult>;
@@ -243,10 +250,12 @@ export interface GpuCalls {
     batch: UnpairedLinearBatch & { reference?: Reference | undefined },
     options?: UnpairedLinearOptions,
   ): Promise<UnpairedLinearResult>;
-  linearLoss(batch: GpuHeadBatch, options: GpuLinearLossOptions & { readback: false }): Promise<GpuLinearLossResult>;
   linearLoss(
     batch: LinearBatch & { reference?: Reference | undefined },
     options?: LinearLossOptions & { readback?: true },
   ): Promise<LinearLossResult>;
   linearLoss(batch: GpuHeadBatch, options?: GpuLinearLossOptions & { readback?: true }): Promise<MixedLinearLossResult>;
 }
+
+/** The calls of the backend on a GPU: the first that fits says what comes back. */
+export type GpuCalls = ResidentCalls & Calls<true> & MixedCalls;

@@ -1,6 +1,7 @@
 // The backend on WebGPU: the calls of every backend, each a promise.
 
 import { bindLater, type CallName } from "../../calls/bind.ts";
+import type { GpuDevice } from "../../globals.ts";
 import { plainArrays } from "../../inputs/element-types.ts";
 import { readLossOptions } from "../../inputs/options.ts";
 import { readLogpsOptions } from "../../inputs/sequence-logps.ts";
@@ -18,7 +19,7 @@ import type { GpuArray, GpuCalls } from "./types.ts";
 export interface WebGpuBackend extends Omit<AsyncBackend, keyof GpuCalls>, GpuCalls {
   readonly name: "webgpu";
   /** The device that calls run on: the caller's, or ours; another one after ours was lost. */
-  readonly device: GPUDevice;
+  readonly device: GpuDevice;
   /**
    * One step of AdamW on float32 buffers, in place: the hyperparameters are those of `adamw` in `dpo-kernels/train`. The
    * promise is of what the device thinks of the commands; it need not be awaited before the next call.
