@@ -12,6 +12,7 @@ export function pair_sigmoid_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -48,10 +49,10 @@ export function pair_sigmoid_f32(
   tail_open(1, pr + i, rest);
   tail_open(2, rc + i, rest);
   tail_open(3, rr + i, rest);
-  pair_sigmoid_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  pair_sigmoid_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/losses/sigmoid-norm.ts: DPO on log-ratios per token */
@@ -62,6 +63,7 @@ export function pair_sigmoid_norm_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -100,10 +102,10 @@ export function pair_sigmoid_norm_f32(
   tail_open(3, rr + i, rest);
   tail_open(4, nw + i, rest);
   tail_open(5, nl + i, rest);
-  pair_sigmoid_norm_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  pair_sigmoid_norm_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/losses/hinge.ts: hinge on the margin: SLiC, RSO */
@@ -114,6 +116,7 @@ export function pair_hinge_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -145,10 +148,10 @@ export function pair_hinge_f32(
   tail_open(1, pr + i, rest);
   tail_open(2, rc + i, rest);
   tail_open(3, rr + i, rest);
-  pair_hinge_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  pair_hinge_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/losses/ipo.ts: squared distance of the margin per token to 1/(2β) */
@@ -159,6 +162,7 @@ export function pair_ipo_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -193,10 +197,10 @@ export function pair_ipo_f32(
   tail_open(3, rr + i, rest);
   tail_open(4, nw + i, rest);
   tail_open(5, nl + i, rest);
-  pair_ipo_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  pair_ipo_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/losses/exo-pair.ts: reverse KL to the smoothed label: EXO */
@@ -207,6 +211,7 @@ export function pair_exo_pair_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -259,10 +264,10 @@ export function pair_exo_pair_f32(
   tail_open(1, pr + i, rest);
   tail_open(2, rc + i, rest);
   tail_open(3, rr + i, rest);
-  pair_exo_pair_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  pair_exo_pair_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/losses/nca-pair.ts: noise contrastive alignment, pair form */
@@ -273,6 +278,7 @@ export function pair_nca_pair_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -314,10 +320,10 @@ export function pair_nca_pair_f32(
   tail_open(1, pr + i, rest);
   tail_open(2, rc + i, rest);
   tail_open(3, rr + i, rest);
-  pair_nca_pair_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  pair_nca_pair_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/losses/robust.ts: DPO, unbiased when a share ε of the labels is flipped */
@@ -328,6 +334,7 @@ export function pair_robust_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -363,10 +370,10 @@ export function pair_robust_f32(
   tail_open(1, pr + i, rest);
   tail_open(2, rc + i, rest);
   tail_open(3, rr + i, rest);
-  pair_robust_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  pair_robust_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/losses/bco-pair.ts: binary classifier of rewards: BCO */
@@ -377,6 +384,7 @@ export function pair_bco_pair_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -416,10 +424,10 @@ export function pair_bco_pair_f32(
   tail_open(1, pr + i, rest);
   tail_open(2, rc + i, rest);
   tail_open(3, rr + i, rest);
-  pair_bco_pair_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  pair_bco_pair_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/losses/sppo-hard.ts: squared distance of the log-ratios to ±1/(2β): SPPO with hard labels */
@@ -430,6 +438,7 @@ export function pair_sppo_hard_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -458,10 +467,10 @@ export function pair_sppo_hard_f32(
   tail_open(1, pr + i, rest);
   tail_open(2, rc + i, rest);
   tail_open(3, rr + i, rest);
-  pair_sppo_hard_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  pair_sppo_hard_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/losses/apo-zero.ts: raise the chosen, lower the rejected: APO-zero */
@@ -472,6 +481,7 @@ export function pair_apo_zero_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -512,10 +522,10 @@ export function pair_apo_zero_f32(
   tail_open(1, pr + i, rest);
   tail_open(2, rc + i, rest);
   tail_open(3, rr + i, rest);
-  pair_apo_zero_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  pair_apo_zero_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/losses/apo-down.ts: lower both, the rejected more: APO-down */
@@ -526,6 +536,7 @@ export function pair_apo_down_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -570,10 +581,10 @@ export function pair_apo_down_f32(
   tail_open(1, pr + i, rest);
   tail_open(2, rc + i, rest);
   tail_open(3, rr + i, rest);
-  pair_apo_down_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  pair_apo_down_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/losses/discopop.ts: blend of logistic and exponential loss, found by search: DiscoPOP */
@@ -584,6 +595,7 @@ export function pair_discopop_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -632,10 +644,345 @@ export function pair_discopop_f32(
   tail_open(1, pr + i, rest);
   tail_open(2, rc + i, rest);
   tail_open(3, rr + i, rest);
-  pair_discopop_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  pair_discopop_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
+}
+
+/** src/losses/dpop.ts: DPO that penalises a chosen completion less likely than under the reference: DPO-Positive */
+export function pair_dpop_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  rm: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const beta = v128.load32_splat(constants, 0);
+  const dpopLambda = v128.load32_splat(constants, 4);
+  const gradScale = v128.load32_splat(constants, 8);
+  const one = v128.load32_splat(constants, 12); // 1
+  const k = v128.load32_splat(constants, 16); // 1 + dpopLambda
+  const rejectedScale = v128.load32_splat(constants, 20); // gradScale * beta
+  const zero = f32x4.splat(0);
+  const when = f32x4.gt(dpopLambda, zero);
+  const end = (n & ~3) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 16) {
+    const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+    const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+    const penalty = v128.and(f32x4.mul(dpopLambda, f32x4.pmin(a, zero)), when);
+    const z = f32x4.mul(beta, f32x4.add(f32x4.sub(a, c), penalty));
+    const e_z = exp_neg_abs_x4(z);
+    const log1p_z = log1p_x4(e_z);
+    const inverse_z = f32x4.div(one, f32x4.add(one, e_z));
+    const sigmoid_neg_z = f32x4.mul(v128.bitselect(e_z, one, f32x4.ge(z, zero)), inverse_z);
+    const slope = f32x4.mul(beta, sigmoid_neg_z);
+    const t = neg_x4(slope);
+    v128.store(loss + i, f32x4.sub(log1p_z, f32x4.pmin(z, zero)));
+    v128.store(gc + i, f32x4.mul(gradScale, v128.bitselect(f32x4.mul(t, k), t, f32x4.lt(a, zero))));
+    v128.store(gr + i, f32x4.mul(rejectedScale, sigmoid_neg_z));
+  }
+  const rest = n & 3;
+  if (rest == 0) return;
+  tail_open(0, pc + i, rest);
+  tail_open(1, pr + i, rest);
+  tail_open(2, rc + i, rest);
+  tail_open(3, rr + i, rest);
+  pair_dpop_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
+}
+
+/** src/losses/rpo-sq.ts: squared distance of the reward margin to a given one: RPO */
+export function pair_rpo_sq_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  rm: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const beta = v128.load32_splat(constants, 0);
+  const chosenScale = v128.load32_splat(constants, 4); // gradScale * (2 * beta)
+  const zero = f32x4.splat(0);
+  const end = (n & ~3) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 16) {
+    const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+    const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+    const rewardMargin = v128.load(rm + i);
+    const d = f32x4.sub(a, c);
+    const error = f32x4.sub(f32x4.mul(beta, d), rewardMargin);
+    const t = f32x4.mul(chosenScale, error);
+    v128.store(loss + i, f32x4.mul(error, error));
+    v128.store(gc + i, t);
+    v128.store(gr + i, neg_x4(t));
+  }
+  const rest = n & 3;
+  if (rest == 0) return;
+  tail_open(0, pc + i, rest);
+  tail_open(1, pr + i, rest);
+  tail_open(2, rc + i, rest);
+  tail_open(3, rr + i, rest);
+  tail_open(6, rm + i, rest);
+  pair_rpo_sq_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
+}
+
+/** src/losses/rpo-bwd-kl.ts: KL from a reward model's preference to the policy's: RPO */
+export function pair_rpo_bwd_kl_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  rm: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const beta = v128.load32_splat(constants, 0);
+  const k = v128.load32_splat(constants, 4); // 3e+38
+  const k1 = v128.load32_splat(constants, 8); // -3e+38
+  const k2 = v128.load32_splat(constants, 12); // 0.25
+  const one = v128.load32_splat(constants, 16); // 1
+  const k3 = v128.load32_splat(constants, 20); // 1 / 2
+  const two = v128.load32_splat(constants, 24); // 2
+  const k4 = v128.load32_splat(constants, 28); // 1 / 6
+  const k5 = v128.load32_splat(constants, 32); // 6
+  const k6 = v128.load32_splat(constants, 36); // 1 / 24
+  const k7 = v128.load32_splat(constants, 40); // 12
+  const k8 = v128.load32_splat(constants, 44); // 1 / 120
+  const k9 = v128.load32_splat(constants, 48); // 30
+  const k10 = v128.load32_splat(constants, 52); // 120
+  const k11 = v128.load32_splat(constants, 56); // 1 / 720
+  const k12 = v128.load32_splat(constants, 60); // 60
+  const k13 = v128.load32_splat(constants, 64); // 360
+  const k14 = v128.load32_splat(constants, 68); // 1 / 5040
+  const k15 = v128.load32_splat(constants, 72); // 126
+  const k16 = v128.load32_splat(constants, 76); // 1680
+  const k17 = v128.load32_splat(constants, 80); // 5040
+  const k18 = v128.load32_splat(constants, 84); // 1 / 40320
+  const gradScale = v128.load32_splat(constants, 88);
+  const k19 = v128.load32_splat(constants, 92); // -beta
+  const zero = f32x4.splat(0);
+  const end = (n & ~3) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 16) {
+    const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+    const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+    const rewardMargin = v128.load(rm + i);
+    const t = f32x4.lt(rewardMargin, zero);
+    const d = f32x4.sub(a, c);
+    const t1 = f32x4.mul(beta, d);
+    const z = v128.bitselect(neg_x4(t1), t1, t);
+    const y = f32x4.abs(rewardMargin);
+    const u = f32x4.pmax(f32x4.pmin(f32x4.sub(z, y), k), k1);
+    const t2 = f32x4.abs(u);
+    const e_rewardMargin = exp_neg_abs_x4(rewardMargin);
+    const inverse_y = f32x4.div(one, f32x4.add(one, e_rewardMargin));
+    const sigmoid_neg_y = f32x4.mul(e_rewardMargin, inverse_y);
+    const w = f32x4.mul(sigmoid_neg_y, inverse_y);
+    const m = f32x4.sub(f32x4.mul(two, sigmoid_neg_y), one);
+    const t3 = f32x4.mul(w, m);
+    const high = madd_x4(f32x4.mul(w, madd_x4(f32x4.mul(k10, w), w, f32x4.sub(one, f32x4.mul(k9, w)))), k11, f32x4.mul(u, madd_x4(f32x4.mul(t3, madd_x4(f32x4.mul(k13, w), w, f32x4.sub(one, f32x4.mul(k12, w)))), k14, f32x4.mul(u, f32x4.mul(f32x4.mul(w, f32x4.sub(madd_x4(f32x4.mul(k16, w), w, f32x4.sub(one, f32x4.mul(k15, w))), f32x4.mul(f32x4.mul(f32x4.mul(k17, w), w), w))), k18)))));
+    const middle = madd_x4(f32x4.mul(w, f32x4.sub(one, f32x4.mul(k5, w))), k6, f32x4.mul(u, madd_x4(f32x4.mul(t3, f32x4.sub(one, f32x4.mul(k7, w))), k8, f32x4.mul(u, high))));
+    const near = f32x4.mul(f32x4.mul(u, u), madd_x4(w, k3, f32x4.mul(u, madd_x4(t3, k4, f32x4.mul(u, middle)))));
+    const e_z = exp_neg_abs_x4(z);
+    const log1p_z = log1p_x4(e_z);
+    const log1p_y = log1p_x4(e_rewardMargin);
+    const far = madd_x4(u, sigmoid_neg_y, f32x4.sub(f32x4.sub(log1p_z, f32x4.pmin(z, zero)), f32x4.sub(log1p_y, f32x4.pmin(y, zero))));
+    const t4 = f32x4.ge(z, zero);
+    const inverse_z = f32x4.div(one, f32x4.add(one, e_z));
+    const sigmoid_z = f32x4.mul(v128.bitselect(one, e_z, t4), inverse_z);
+    const rise = expm1_x4(neg_x4(t2));
+    const sigmoid_neg_z = f32x4.mul(v128.bitselect(e_z, one, t4), inverse_z);
+    const slope = v128.bitselect(f32x4.mul(neg_x4(f32x4.mul(sigmoid_z, sigmoid_neg_y)), rise), f32x4.mul(f32x4.mul(sigmoid_neg_z, inverse_y), rise), f32x4.ge(u, zero));
+    const t5 = f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k19, slope), f32x4.mul(beta, slope), t));
+    v128.store(loss + i, v128.bitselect(near, far, f32x4.lt(t2, k2)));
+    v128.store(gc + i, t5);
+    v128.store(gr + i, neg_x4(t5));
+  }
+  const rest = n & 3;
+  if (rest == 0) return;
+  tail_open(0, pc + i, rest);
+  tail_open(1, pr + i, rest);
+  tail_open(2, rc + i, rest);
+  tail_open(3, rr + i, rest);
+  tail_open(6, rm + i, rest);
+  pair_rpo_bwd_kl_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
+}
+
+/** src/losses/rpo-fwd-kl.ts: KL from the policy's preference to a reward model's: RPO */
+export function pair_rpo_fwd_kl_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  rm: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const beta = v128.load32_splat(constants, 0);
+  const k = v128.load32_splat(constants, 4); // 1000
+  const k1 = v128.load32_splat(constants, 8); // -1000
+  const k2 = v128.load32_splat(constants, 12); // 3e+38
+  const k3 = v128.load32_splat(constants, 16); // -3e+38
+  const k4 = v128.load32_splat(constants, 20); // 0.25
+  const one = v128.load32_splat(constants, 24); // 1
+  const k5 = v128.load32_splat(constants, 28); // 1 / 2
+  const two = v128.load32_splat(constants, 32); // 2
+  const k6 = v128.load32_splat(constants, 36); // 1 / 3
+  const k7 = v128.load32_splat(constants, 40); // 6
+  const k8 = v128.load32_splat(constants, 44); // 1 / 8
+  const k9 = v128.load32_splat(constants, 48); // 12
+  const k10 = v128.load32_splat(constants, 52); // 1 / 30
+  const k11 = v128.load32_splat(constants, 56); // 30
+  const k12 = v128.load32_splat(constants, 60); // 120
+  const k13 = v128.load32_splat(constants, 64); // 1 / 144
+  const k14 = v128.load32_splat(constants, 68); // 60
+  const k15 = v128.load32_splat(constants, 72); // 360
+  const k16 = v128.load32_splat(constants, 76); // 1 / 840
+  const k17 = v128.load32_splat(constants, 80); // 126
+  const k18 = v128.load32_splat(constants, 84); // 1680
+  const k19 = v128.load32_splat(constants, 88); // 5040
+  const k20 = v128.load32_splat(constants, 92); // 1 / 5760
+  const gradScale = v128.load32_splat(constants, 96);
+  const k21 = v128.load32_splat(constants, 100); // -beta
+  const zero = f32x4.splat(0);
+  const end = (n & ~3) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 16) {
+    const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+    const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+    const rewardMargin = v128.load(rm + i);
+    const d = f32x4.sub(a, c);
+    const z = f32x4.pmax(f32x4.pmin(f32x4.mul(beta, d), k), k1);
+    const x = f32x4.abs(z);
+    const t = f32x4.lt(z, zero);
+    const y = f32x4.pmax(f32x4.pmin(v128.bitselect(neg_x4(rewardMargin), rewardMargin, t), k2), k3);
+    const u = f32x4.sub(x, y);
+    const t1 = f32x4.ge(y, zero);
+    const e_y = exp_neg_abs_x4(y);
+    const inverse_y = f32x4.div(one, f32x4.add(one, e_y));
+    const sigmoid_neg_y = f32x4.mul(v128.bitselect(e_y, one, t1), inverse_y);
+    const sigmoid_y = f32x4.mul(v128.bitselect(one, e_y, t1), inverse_y);
+    const w = f32x4.mul(sigmoid_neg_y, sigmoid_y);
+    const m = f32x4.sub(f32x4.mul(two, sigmoid_neg_y), one);
+    const t2 = f32x4.mul(w, m);
+    const high = madd_x4(f32x4.mul(w, madd_x4(f32x4.mul(k12, w), w, f32x4.sub(one, f32x4.mul(k11, w)))), k13, f32x4.mul(u, madd_x4(f32x4.mul(t2, madd_x4(f32x4.mul(k15, w), w, f32x4.sub(one, f32x4.mul(k14, w)))), k16, f32x4.mul(u, f32x4.mul(f32x4.mul(w, f32x4.sub(madd_x4(f32x4.mul(k18, w), w, f32x4.sub(one, f32x4.mul(k17, w))), f32x4.mul(f32x4.mul(f32x4.mul(k19, w), w), w))), k20)))));
+    const middle = madd_x4(f32x4.mul(w, f32x4.sub(one, f32x4.mul(k7, w))), k8, f32x4.mul(u, madd_x4(f32x4.mul(t2, f32x4.sub(one, f32x4.mul(k9, w))), k10, f32x4.mul(u, high))));
+    const near = f32x4.mul(f32x4.mul(u, u), madd_x4(w, k5, f32x4.mul(u, madd_x4(t2, k6, f32x4.mul(u, middle)))));
+    const log1p_y = log1p_x4(e_y);
+    const e_z = exp_neg_abs_x4(z);
+    const log1p_x = log1p_x4(e_z);
+    const inverse_x = f32x4.div(one, f32x4.add(one, e_z));
+    const sigmoid_neg_x = f32x4.mul(e_z, inverse_x);
+    const far = f32x4.sub(f32x4.sub(f32x4.sub(log1p_y, f32x4.pmin(y, zero)), f32x4.sub(log1p_x, f32x4.pmin(x, zero))), f32x4.mul(u, sigmoid_neg_x));
+    const slope = f32x4.mul(f32x4.mul(sigmoid_neg_x, inverse_x), u);
+    const t3 = f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k21, slope), f32x4.mul(beta, slope), t));
+    v128.store(loss + i, v128.bitselect(near, far, f32x4.lt(f32x4.abs(u), k4)));
+    v128.store(gc + i, t3);
+    v128.store(gr + i, neg_x4(t3));
+  }
+  const rest = n & 3;
+  if (rest == 0) return;
+  tail_open(0, pc + i, rest);
+  tail_open(1, pr + i, rest);
+  tail_open(2, rc + i, rest);
+  tail_open(3, rr + i, rest);
+  tail_open(6, rm + i, rest);
+  pair_rpo_fwd_kl_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
+}
+
+/** src/losses/simpo.ts: logistic loss of the margin of log-probs per token, less γ: SimPO; with alphapoAlpha AlphaPO */
+export function pair_simpo_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  rm: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const beta = v128.load32_splat(constants, 0);
+  const one = v128.load32_splat(constants, 4); // 1
+  const simpoGamma = v128.load32_splat(constants, 8);
+  const labelSmoothing = v128.load32_splat(constants, 12);
+  const k = v128.load32_splat(constants, 16); // -3e+38
+  const chosenScale = v128.load32_splat(constants, 20); // gradScale * beta
+  const rejectedScale = v128.load32_splat(constants, 24); // -(gradScale * beta)
+  const zero = f32x4.splat(0);
+  const when = f32x4.gt(labelSmoothing, zero);
+  const end = (n & ~3) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 16) {
+    const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+    const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+    const chosenLength = v128.load(nw + i);
+    const rejectedLength = v128.load(nl + i);
+    const perChosen = f32x4.div(one, f32x4.pmax(chosenLength, one));
+    const perRejected = f32x4.div(one, f32x4.pmax(rejectedLength, one));
+    const d = f32x4.sub(f32x4.mul(a, perChosen), f32x4.mul(c, perRejected));
+    const z = f32x4.sub(f32x4.mul(beta, d), simpoGamma);
+    const e_z = exp_neg_abs_x4(z);
+    const log1p_z = log1p_x4(e_z);
+    const smoothing = v128.and(f32x4.mul(labelSmoothing, f32x4.pmax(z, k)), when);
+    const inverse_z = f32x4.div(one, f32x4.add(one, e_z));
+    const sigmoid_neg_z = f32x4.mul(v128.bitselect(e_z, one, f32x4.ge(z, zero)), inverse_z);
+    const t = f32x4.sub(labelSmoothing, sigmoid_neg_z);
+    v128.store(loss + i, f32x4.add(f32x4.sub(log1p_z, f32x4.pmin(z, zero)), smoothing));
+    v128.store(gc + i, f32x4.mul(chosenScale, f32x4.mul(t, perChosen)));
+    v128.store(gr + i, f32x4.mul(rejectedScale, f32x4.mul(t, perRejected)));
+  }
+  const rest = n & 3;
+  if (rest == 0) return;
+  tail_open(0, pc + i, rest);
+  tail_open(1, pr + i, rest);
+  tail_open(2, rc + i, rest);
+  tail_open(3, rr + i, rest);
+  tail_open(4, nw + i, rest);
+  tail_open(5, nl + i, rest);
+  pair_simpo_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/losses/kto.ts: value of a row against the batch's KL: KTO */
@@ -646,6 +993,7 @@ export function pair_kto_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -677,7 +1025,7 @@ export function pair_kto_f32(
     const value = loss1;
     const nan = f32x4.ne(value, value);
     v128.store(loss + i, value);
-    v128.store(gc + i, v128.or(f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k, slope), f32x4.mul(undesirableWeight, slope), t)), nan));
+    v128.store(gc + i, f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k, slope), f32x4.mul(undesirableWeight, slope), t)));
     v128.store(gr + i, v128.or(zero, nan));
   }
   const rest = n & 3;
@@ -686,10 +1034,10 @@ export function pair_kto_f32(
   tail_open(1, pr + i, rest);
   tail_open(2, rc + i, rest);
   tail_open(3, rr + i, rest);
-  pair_kto_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  pair_kto_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/losses/apo-zero-unpaired.ts: raise the desirable, lower the undesirable: APO-zero of rows */
@@ -700,6 +1048,7 @@ export function pair_apo_zero_unpaired_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -730,7 +1079,7 @@ export function pair_apo_zero_unpaired_f32(
     const value = loss1;
     const nan = f32x4.ne(value, value);
     v128.store(loss + i, value);
-    v128.store(gc + i, v128.or(f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k, slope), f32x4.mul(undesirableWeight, slope), t)), nan));
+    v128.store(gc + i, f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k, slope), f32x4.mul(undesirableWeight, slope), t)));
     v128.store(gr + i, v128.or(zero, nan));
   }
   const rest = n & 3;
@@ -739,10 +1088,10 @@ export function pair_apo_zero_unpaired_f32(
   tail_open(1, pr + i, rest);
   tail_open(2, rc + i, rest);
   tail_open(3, rr + i, rest);
-  pair_apo_zero_unpaired_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  pair_apo_zero_unpaired_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/losses/bco.ts: binary classifier of single rows' rewards: BCO */
@@ -753,6 +1102,7 @@ export function pair_bco_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -781,7 +1131,7 @@ export function pair_bco_f32(
     const value = v128.bitselect(f32x4.sub(log1p_y, f32x4.pmin(y, zero)), f32x4.add(f32x4.pmax(y, zero), log1p_y), t);
     const nan = f32x4.ne(value, value);
     v128.store(loss + i, value);
-    v128.store(gc + i, v128.or(f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k, sigmoid_neg_y), f32x4.mul(beta, sigmoid_y), t)), nan));
+    v128.store(gc + i, f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k, sigmoid_neg_y), f32x4.mul(beta, sigmoid_y), t)));
     v128.store(gr + i, v128.or(zero, nan));
   }
   const rest = n & 3;
@@ -790,10 +1140,10 @@ export function pair_bco_f32(
   tail_open(1, pr + i, rest);
   tail_open(2, rc + i, rest);
   tail_open(3, rr + i, rest);
-  pair_bco_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  pair_bco_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/plan/divergences.ts */
@@ -804,6 +1154,7 @@ export function margin_js_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -848,10 +1199,10 @@ export function margin_js_f32(
   tail_open(3, rr + i, rest);
   tail_open(4, nw + i, rest);
   tail_open(5, nl + i, rest);
-  margin_js_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  margin_js_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/plan/divergences.ts */
@@ -862,6 +1213,7 @@ export function margin_power_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -915,10 +1267,10 @@ export function margin_power_f32(
   tail_open(3, rr + i, rest);
   tail_open(4, nw + i, rest);
   tail_open(5, nl + i, rest);
-  margin_power_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  margin_power_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/plan/divergences.ts */
@@ -929,6 +1281,7 @@ export function margin_js_anchored_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -980,10 +1333,10 @@ export function margin_js_anchored_f32(
   tail_open(3, rr + i, rest);
   tail_open(4, nw + i, rest);
   tail_open(5, nl + i, rest);
-  margin_js_anchored_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  margin_js_anchored_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }
 
 /** src/plan/divergences.ts */
@@ -994,6 +1347,7 @@ export function margin_power_anchored_f32(
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -1044,8 +1398,76 @@ export function margin_power_anchored_f32(
   tail_open(3, rr + i, rest);
   tail_open(4, nw + i, rest);
   tail_open(5, nl + i, rest);
-  margin_power_anchored_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), 4, constants);
-  tail_close(6, loss + i, rest);
-  tail_close(7, gc + i, rest);
-  tail_close(8, gr + i, rest);
+  margin_power_anchored_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
+}
+
+/** src/plan/divergences.ts */
+export function margin_power_mean_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  rm: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const k = v128.load32_splat(constants, 0);
+  const one = v128.load32_splat(constants, 4); // 1
+  const k1 = v128.load32_splat(constants, 8); // Math.min(cap, 1e+30)
+  const k2 = v128.load32_splat(constants, 12); // -1e+30
+  const k3 = v128.load32_splat(constants, 16); // 0.7
+  const k4 = v128.load32_splat(constants, 20); // 80
+  const half = v128.load32_splat(constants, 24); // 0.5
+  const k5 = v128.load32_splat(constants, 28); // unit / k
+  const cap = v128.load32_splat(constants, 32);
+  const slopeUnit = v128.load32_splat(constants, 36);
+  const zero = f32x4.splat(0);
+  const end = (n & ~3) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 16) {
+    const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+    const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+    const chosenLength = v128.load(nw + i);
+    const rejectedLength = v128.load(nl + i);
+    const perChosen = f32x4.div(one, f32x4.pmax(chosenLength, one));
+    const s = f32x4.pmax(f32x4.pmin(f32x4.mul(k, f32x4.mul(a, perChosen)), k1), k2);
+    const perRejected = f32x4.div(one, f32x4.pmax(rejectedLength, one));
+    const t = f32x4.pmax(f32x4.pmin(f32x4.mul(k, f32x4.mul(c, perRejected)), k1), k2);
+    const gap = f32x4.sub(s, t);
+    const t1 = f32x4.abs(gap);
+    const t2 = f32x4.ge(gap, zero);
+    const drop = expm1_x4(neg_x4(t1));
+    const near = v128.bitselect(neg_x4(drop), drop, t2);
+    const e_gap = exp_neg_abs_x4(gap);
+    const far = v128.bitselect(f32x4.sub(one, e_gap), f32x4.sub(e_gap, one), t2);
+    const rest1 = v128.bitselect(near, far, f32x4.lt(t1, k3));
+    const most = f32x4.pmax(s, t);
+    const chosenRoot = exp_x4(f32x4.mul(half, s));
+    const rejectedRoot = exp_x4(f32x4.mul(half, t));
+    const root = f32x4.pmax(chosenRoot, rejectedRoot);
+    const scaled = f32x4.mul(rest1, k5);
+    v128.store(loss + i, v128.bitselect(zero, v128.bitselect(f32x4.mul(root, f32x4.mul(root, scaled)), f32x4.mul(exp_x4(most), scaled), f32x4.gt(most, k4)), f32x4.eq(rest1, zero)));
+    v128.store(gc + i, f32x4.mul(v128.bitselect(zero, f32x4.mul(chosenRoot, f32x4.mul(chosenRoot, slopeUnit)), f32x4.ge(s, cap)), perChosen));
+    v128.store(gr + i, f32x4.mul(v128.bitselect(zero, neg_x4(f32x4.mul(rejectedRoot, f32x4.mul(rejectedRoot, slopeUnit))), f32x4.ge(t, cap)), perRejected));
+  }
+  const rest = n & 3;
+  if (rest == 0) return;
+  tail_open(0, pc + i, rest);
+  tail_open(1, pr + i, rest);
+  tail_open(2, rc + i, rest);
+  tail_open(3, rr + i, rest);
+  tail_open(4, nw + i, rest);
+  tail_open(5, nl + i, rest);
+  margin_power_mean_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
 }

@@ -34,7 +34,7 @@ export function seen_scratch(): usize {
   return BASE + 192;
 }
 
-/** Nine vectors: the padded tails of arrays. */
+/** Up to sixteen vectors: the padded tails of arrays. */
 // @ts-ignore: decorator
 @inline
 export function tail_scratch(): usize {

@@ -21,6 +21,8 @@ export interface PairLogps {
   /** Completion tokens; required by `ipo`, `sigmoid_norm`, `sft`. 0 is an empty completion: its gradient is 0. */
   chosenLengths?: LengthArray | BigInt64Array<ArrayBufferLike> | undefined;
   rejectedLengths?: LengthArray | BigInt64Array<ArrayBufferLike> | undefined;
+  /** Δ*, how much better the chosen completion is by a reward model, times η; required by `rpo_sq`, `rpo_bwd_kl`, `rpo_fwd_kl`. */
+  rewardMargin?: FloatArray | undefined;
   /** Multiplies each pair's loss; refused with `aot`, `aot_unpaired`. */
   pairWeights?: FloatArray | undefined;
 }
@@ -122,6 +124,12 @@ export interface LossOptions {
   weighting?: "wpo" | undefined;
   /** The reference counts as 0 in the losses of log-ratios. */
   referenceFree?: boolean | undefined;
+  /** γ of `simpo`, absolute, default 0.5. */
+  simpoGamma?: number | undefined;
+  /** α of AlphaPO, default 0: `cpo_sigmoid`, `cpo_hinge`, `cpo_ipo`, `simpo` of (1 − e^(−αs)) / α in place of log-probs s. */
+  alphapoAlpha?: number | undefined;
+  /** λ of `dpop`, ≥ 0, default 50. */
+  dpopLambda?: number | undefined;
   /** ≥ 0, default 1: multiply the losses of desirable and of undesirable rows in `kto`, `apo_zero_unpaired`. */
   desirableWeight?: number | undefined;
   undesirableWeight?: number | undefined;
@@ -225,6 +233,13 @@ export type Reference =
       /** Default: the policy's, which `logitsLoss` does not know: there it is needed. */
       hiddenSize?: number | undefined;
     };
+
+/** What losses take beside tokens and logits, or hidden states. */
+export interface LossInputs {
+  reference?: Reference | undefined;
+  /** [B] Δ* of the reward-aware losses, as `pairLoss` takes it. */
+  rewardMargin?: FloatArray | undefined;
+}
 
 /** A low-rank adapter: head = weight + scale·b·a, which is never formed. */
 export interface Lora {
@@ -420,6 +435,7 @@ type Float32 = Float32Array<ArrayBufferLike>;
 type Float16Bits = { f16: Uint16Array<ArrayBufferLike> };
 type Bfloat16Bits = { bf16: Uint16Array<ArrayBufferLike> };
 type AsFloat32<Options> = Options & { gradType: "f32" };
+type WithInputs<Batch> = Batch & LossInputs;
 type WithReference<Batch> = Batch & { reference?: Reference | undefined };
 
 /** The calls of every backend. Gradients are of the type of what they are gradients of, unless `gradType` says otherwise. */
@@ -508,23 +524,23 @@ export interface Calls<Later extends boolean> {
    * Throws    as `pairLoss` and `sequenceLogps`
    */
   logitsLoss(
-    batch: WithReference<LogitsBatch<Float32>>,
+    batch: WithInputs<LogitsBatch<Float32>>,
     options?: LogitsLossOptions,
   ): Gives<Later, LogitsLossResult<Float32>>;
   logitsLoss(
-    batch: WithReference<LogitsBatch>,
+    batch: WithInputs<LogitsBatch>,
     options: AsFloat32<LogitsLossOptions>,
   ): Gives<Later, LogitsLossResult<Float32>>;
   logitsLoss(
-    batch: WithReference<LogitsBatch<HalfArray>>,
+    batch: WithInputs<LogitsBatch<HalfArray>>,
     options?: LogitsLossOptions,
   ): Gives<Later, LogitsLossResult<HalfArray>>;
   logitsLoss(
-    batch: WithReference<LogitsBatch<Float16Bits>>,
+    batch: WithInputs<LogitsBatch<Float16Bits>>,
     options?: LogitsLossOptions,
   ): Gives<Later, LogitsLossResult<Float16Bits>>;
   logitsLoss(
-    batch: WithReference<LogitsBatch<Bfloat16Bits>>,
+    batch: WithInputs<LogitsBatch<Bfloat16Bits>>,
     options?: LogitsLossOptions,
   ): Gives<Later, LogitsLossResult<Bfloat16Bits>>;
   logitsLoss(
@@ -551,7 +567,7 @@ export interface Calls<Later extends boolean> {
     batch: WithReference<UnpairedLogitsBatch>,
     options?: UnpairedLogitsOptions,
   ): Gives<Later, UnpairedLogitsResult>;
-  logitsLoss(batch: WithReference<LogitsBatch>, options?: LogitsLossOptions): Gives<Later, LogitsLossResult>;
+  logitsLoss(batch: WithInputs<LogitsBatch>, options?: LogitsLossOptions): Gives<Later, LogitsLossResult>;
   /**
    * Losses from hidden states and a head, and the gradients of both: more than 64 MB of logits never exist as a whole.
    *
@@ -559,11 +575,11 @@ export interface Calls<Later extends boolean> {
    * @example  const { loss, gradHidden } = wasm.linearLoss({ tokens, vocab, hiddenSize, hidden, weight, reference });
    */
   linearLoss(
-    batch: WithReference<LinearBatch<Float32>>,
+    batch: WithInputs<LinearBatch<Float32>>,
     options?: LinearLossOptions,
   ): Gives<Later, LinearLossResult<Float32>>;
   linearLoss(
-    batch: WithReference<LinearBatch>,
+    batch: WithInputs<LinearBatch>,
     options: AsFloat32<LinearLossOptions>,
   ): Gives<Later, LinearLossResult<Float32>>;
   linearLoss(
@@ -578,7 +594,7 @@ export interface Calls<Later extends boolean> {
     batch: WithReference<UnpairedLinearBatch>,
     options?: UnpairedLinearOptions,
   ): Gives<Later, UnpairedLinearResult>;
-  linearLoss(batch: WithReference<LinearBatch>, options?: LinearLossOptions): Gives<Later, LinearLossResult>;
+  linearLoss(batch: WithInputs<LinearBatch>, options?: LinearLossOptions): Gives<Later, LinearLossResult>;
 }
 
 /** A backend that computes elsewhere, such as a pool of workers: the calls of `Backend`, promised. */

@@ -33,17 +33,18 @@ describe("the record of a loss", () => {
   });
 
   it("of another kind knows nothing of what margins alone have", () => {
-    const pair = {
+    const odd = {
       id: "odd",
       title: "",
       params: {},
       normalised: true,
-      pair: (a: number, c: number) => [a, 1, c] as const,
+      sorted: "margins",
+      likelihood: (sum: number, tokens: number) => [sum, tokens] as const,
     };
-    expect(describeLoss(pair as never)).toMatchObject({
-      kind: "pair",
+    expect(describeLoss(odd as never)).toMatchObject({
+      kind: "likelihood",
       perToken: false,
-      batch: undefined,
+      batch: "likelihood",
       scored: false,
     });
   });

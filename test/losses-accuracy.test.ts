@@ -48,7 +48,8 @@ function exactPairs(seed: number, least: number): FullPairs {
 const dyadic: Variant[] = plainVariants
   .filter(({ loss }) => !isLikelihood(loss) && !isSorted(loss))
   .flatMap(({ id, loss }) => {
-    const tuned = Object.keys(loss.params).filter((name) => name !== "beta");
+    // AlphaPO's powers err as those of the f-divergences do: below.
+    const tuned = Object.keys(loss.params).filter((name) => name !== "beta" && name !== "alphapoAlpha");
     return [{}, ...tuned.map((name) => ({ [name]: 0.25 }))].map((params) => ({
       name: [id, ...Object.keys(params)].join(", "),
       id,
@@ -59,7 +60,8 @@ const dyadic: Variant[] = plainVariants
 
 // Their gradient is a sum of parts of both signs: near its zero, digits cancel.
 const crosses = (name: string): boolean =>
-  ["exo_pair", "nca_pair", "discopop", "sigmoid, labelSmoothing"].some((start) => name.startsWith(start));
+  ["exo_pair", "nca_pair", "discopop", "rpo_fwd_kl"].some((start) => name.startsWith(start)) ||
+  /^(cpo_sigmoid|sigmoid|simpo), labelSmoothing/.test(name);
 
 type Vectors = Pick<PairLossResult, (typeof vectorNames)[number]>;
 

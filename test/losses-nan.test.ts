@@ -1,10 +1,11 @@
 // A NaN stays in its pair: loss and both gradients of that pair are NaN, and every other pair keeps its bits.
 
 import { describe, expect, it } from "vitest";
+import { type Column, type PairColumn, pairColumns } from "../src/losses/kinds.ts";
 import type { PairLogps, PairLossOptions, PairLossResult } from "../src/types.ts";
 import { onEachBackend } from "./support/backends.ts";
 import { misses, missesNear, vectorNames } from "./support/compare.ts";
-import { logpNames, randomPairs, wide, withValue } from "./support/pairs.ts";
+import { randomPairs, wide, withValue } from "./support/pairs.ts";
 import { isLikelihood, isSorted, type Variant, variants } from "./support/variants.ts";
 
 // Five pairs: four in a register and one in the tail. The NaN stands in either.
@@ -15,6 +16,9 @@ const weighted: PairLogps = { ...pairs, pairWeights: Float32Array.of(1, -2, 0.5,
 
 const isOwn = ({ loss }: Variant): boolean => !isSorted(loss) && !isLikelihood(loss);
 const own = variants.filter(isOwn);
+const all: readonly PairColumn[] = pairColumns
+  .filter(({ of }) => of === "policy" || of === "reference")
+  .map(({ name }) => name);
 
 /** All vectors NaN at one place, with the bits of `clean` elsewhere. */
 function missesAround(at: number, got: PairLossResult, clean: PairLossResult): string[] {
@@ -29,9 +33,13 @@ onEachBackend((backend) => {
     ["float32", (p: PairLogps) => p],
     ["float64", wide],
   ] as const)("a NaN among %s inputs stays in its pair", (_type, convert) => {
-    const run = async (inputs: PairLogps, options: PairLossOptions): Promise<string[]> => {
+    const run = async (inputs: PairLogps, options: PairLossOptions, reads = all): Promise<string[]> => {
       const clean = await backend.pairLoss(convert(inputs), options);
-      const names = inputs.pairWeights ? ([...logpNames, "pairWeights"] as const) : logpNames;
+      const isNumber = ({ name, of }: Column): boolean => of !== "lengths" && reads.includes(name as PairColumn);
+      const columns = pairColumns.filter(
+        (column) => isNumber(column) || (inputs.pairWeights && column.of === "weights"),
+      );
+      const names = columns.map(({ name }) => name);
       const lines: string[] = [];
       for (const [name, at] of names.flatMap((each) => spots.map((spot) => [each, spot] as const))) {
         const got = await backend.pairLoss(convert(withValue(inputs, name, at, Number.NaN)), options);
@@ -40,9 +48,11 @@ onEachBackend((backend) => {
       return lines;
     };
 
-    it.each(own)("$name", async ({ options }) => expect(await run(pairs, options)).toEqual([]));
+    it.each(own)("$name", async ({ options, loss }) => expect(await run(pairs, options, loss.reads)).toEqual([]));
 
-    it.each(own)("$name, weighted pairs", async ({ options }) => expect(await run(weighted, options)).toEqual([]));
+    it.each(own)("$name, weighted pairs", async ({ options, loss }) => {
+      expect(await run(weighted, options, loss.reads)).toEqual([]);
+    });
 
     it("three losses, a gradient scale", async () => {
       const options = { lossType: ["hinge", "apo_zero", "ipo"], lossWeights: [1, 0, -2], gradScale: 64 };
@@ -50,8 +60,8 @@ onEachBackend((backend) => {
     });
   });
 
-  it.each(own)("a NaN in an unused reference does no harm: $name, referenceFree", async ({ options }) => {
-    const free = { ...options, referenceFree: true };
+  it.each(own)("a NaN in an unused reference does no harm: $name, referenceFree", async ({ options, loss }) => {
+    const free = { ...options, referenceFree: loss.reference };
     const clean = await backend.pairLoss(pairs, free);
     for (const inputs of [pairs, wide(pairs)]) {
       const got = await backend.pairLoss(withValue(inputs, "referenceChosen", 2, Number.NaN), free);

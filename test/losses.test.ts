@@ -23,6 +23,8 @@ import {
 const beta = { default: 0.1, least: Number.MIN_VALUE, most: Number.MAX_VALUE };
 const labelSmoothing = { default: 0, least: 0, most: 0.5 };
 const weight = { default: 1, least: 0, most: Number.MAX_VALUE };
+const simpoGamma = { default: 0.5, least: -Number.MAX_VALUE, most: Number.MAX_VALUE };
+const alphapoAlpha = { default: 0, least: -Number.MAX_VALUE, most: Number.MAX_VALUE };
 const documented: Record<LossType, Record<string, { default: number; least: number; most: number }>> = {
   sigmoid: { beta, labelSmoothing },
   sigmoid_norm: { beta },
@@ -38,6 +40,14 @@ const documented: Record<LossType, Record<string, { default: number; least: numb
   apo_zero: { beta },
   apo_down: { beta },
   discopop: { beta, discopopTau: { default: 0.05, least: Number.MIN_VALUE, most: Number.MAX_VALUE } },
+  dpop: { beta, dpopLambda: { default: 50, least: 0, most: Number.MAX_VALUE } },
+  rpo_sq: { beta },
+  rpo_bwd_kl: { beta },
+  rpo_fwd_kl: { beta },
+  cpo_sigmoid: { beta, labelSmoothing, alphapoAlpha },
+  cpo_hinge: { beta, alphapoAlpha },
+  cpo_ipo: { beta, alphapoAlpha },
+  simpo: { beta, simpoGamma, labelSmoothing, alphapoAlpha },
   sft: {},
   kto: { beta, desirableWeight: weight, undesirableWeight: weight },
   apo_zero_unpaired: { beta, desirableWeight: weight, undesirableWeight: weight },
@@ -54,6 +64,9 @@ const unusual: Record<string, number> = {
   rewardShift: 0.5,
   desirableWeight: 2,
   undesirableWeight: 0.5,
+  simpoGamma: 1,
+  alphapoAlpha: 0.25,
+  dpopLambda: 2,
 };
 const unused = pairTypes.flatMap((lossType) =>
   Object.entries(unusual).flatMap(([name, value]) => (name in documented[lossType] ? [] : [{ lossType, name, value }])),
@@ -64,6 +77,9 @@ const byDefault: Record<string, number> = {
   rewardShift: 0,
   desirableWeight: 1,
   undesirableWeight: 1,
+  simpoGamma: 0.5,
+  alphapoAlpha: 0,
+  dpopLambda: 50,
 };
 
 const pairs = randomPairs(9, 3);
@@ -140,17 +156,25 @@ onEachBackend((backend) => {
   });
 
   describe("the reference", () => {
-    it.each(pairTypes.filter((id) => !isLikelihood(table[id])))(
+    it.each(pairTypes.filter((id) => table[id].reference))(
       "counts as 0 under referenceFree in %s",
       async (lossType) => {
         await expectOther(backend, { lossType }, { lossType, referenceFree: true });
       },
     );
 
-    it("is refused to be free in sft, which has none", async () => {
-      const refusal = { code: "unused-option", message: expect.stringMatching(/^referenceFree: not used by sft/) };
-      await expect(call({ lossType: "sft", referenceFree: true })).rejects.toThrow(expect.objectContaining(refusal));
-    });
+    it.each(lossTypes.filter((id) => !table[id].reference))(
+      "has no say in %s, and is refused to be free",
+      async (lossType) => {
+        const message = expect.stringMatching(new RegExp(`^referenceFree: not used by ${lossType}`));
+        const refusal = expect.objectContaining({ code: "unused-option", message });
+        await expect(call({ lossType, referenceFree: true })).rejects.toThrow(refusal);
+        const moved = withValue(pairs, "referenceChosen", 2, 5);
+        const { losses, gradChosen } = await backend.pairLoss(pairs, { lossType });
+        const got = await backend.pairLoss(moved, { lossType });
+        expect([got.losses, got.gradChosen]).toEqual([losses, gradChosen]);
+      },
+    );
   });
 
   describe("f-divergences", () => {
@@ -183,7 +207,9 @@ onEachBackend((backend) => {
     const dividing = pairTypes.filter((id) => isNormalised(table[id]) || isLikelihood(table[id]));
     const summing = pairTypes.filter((id) => !dividing.includes(id));
 
-    it("divide in ipo, sigmoid_norm and sft", () => expect([...dividing]).toEqual(["sigmoid_norm", "ipo", "sft"]));
+    it("divide in ipo, sigmoid_norm, those of log-probs per token and sft", () => {
+      expect([...dividing]).toEqual(["sigmoid_norm", "ipo", "cpo_ipo", "simpo", "sft"]);
+    });
 
     it.each(dividing)("change %s", (lossType) => expectOther(backend, { lossType }, { lossType }, longer));
 

@@ -1,7 +1,7 @@
 // `out`: buffers that a call fills and returns, and what they may share. What is refused: out-refusals.test.ts.
 
 import { describe, expect, it } from "vitest";
-import type { FloatArray, PairBuffers, PairLogps, PairLossOptions, PairLossResult } from "../src/types.ts";
+import type { FloatArray, PairBuffers, PairLossOptions, PairLossResult } from "../src/types.ts";
 import { onEachBackend } from "./support/backends.ts";
 import { misses } from "./support/compare.ts";
 import { type FullPairs, randomPairs } from "./support/pairs.ts";
@@ -14,6 +14,7 @@ const inputNames = [
   "referenceRejected",
   "chosenLengths",
   "rejectedLengths",
+  "rewardMargin",
   "pairWeights",
 ] as const;
 
@@ -98,7 +99,7 @@ onEachBackend((backend) => {
   it("all results may go over inputs at once", async () => {
     const pairs = make(COUNT);
     const want = await backend.pairLoss(pairs, options);
-    const out = Object.fromEntries(bufferNames.map((name, k) => [name, pairs[inputNames[6 - k] as keyof PairLogps]]));
+    const out = Object.fromEntries(bufferNames.map((name, k) => [name, pairs[inputNames[7 - k] as keyof Inputs]]));
     expect(missesOfAll(await backend.pairLoss(pairs, { ...options, out: out as PairBuffers }), want)).toEqual([]);
   });
 

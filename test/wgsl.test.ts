@@ -9,14 +9,8 @@ import { lossesWgsl } from "../src/backends/webgpu/losses.gen.ts";
 import { mathWgsl } from "../src/backends/webgpu/math.wgsl.ts";
 import type { LossRecord } from "../src/losses/kinds.ts";
 import { type KernelName, kernelConstants } from "../src/plan/constants.gen.ts";
-import {
-  jsAnchored,
-  jsDivergence,
-  type Margin,
-  powerAnchored,
-  powerDivergence,
-  reverseKl,
-} from "../src/plan/divergences.ts";
+import { jsAnchored, jsDivergence, type Margin, margins, reverseKl } from "../src/plan/divergences.ts";
+import { kernelOf } from "../src/plan/kernel-of.ts";
 import { printWgsl } from "../src/print/wgsl.ts";
 import { excessOver, misses } from "./support/compare.ts";
 import { randomFrom } from "./support/pairs.ts";
@@ -50,7 +44,7 @@ const dawn = await openDawn("webgpu").catch((error: unknown): undefined => void 
 const missing = dawn ? "" : `Dawn finds no Vulkan driver: ${INSTALL}`;
 afterAll(() => dawn?.device.destroy());
 
-type Pair = readonly [a: number, c: number, chosenLength: number, rejectedLength: number];
+type Pair = readonly [a: number, c: number, chosenLength: number, rejectedLength: number, rewardMargin: number];
 
 /** One function with one set of hyperparameters. */
 interface Case {
@@ -69,54 +63,55 @@ const constantsOf = (kernel: KernelName, params: readonly number[]): readonly nu
 
 const exactly =
   (loss: LossRecord, params: readonly number[]): Case["exact"] =>
-  (a, c, chosenLength, rejectedLength) => {
+  (a, c, chosenLength, rejectedLength, rewardMargin) => {
     if (loss.kind === "likelihood") throw new Error("a likelihood has no kernel");
     if (loss.kind === "row") {
       const [value, slope] = loss.formula(a, c, ...params);
       return [value, GRAD_SCALE * slope, 0];
     }
-    if (loss.kind === "pair") {
-      const [value, da, dc] = loss.formula(a, c, ...params);
-      return [value, GRAD_SCALE * da, GRAD_SCALE * dc];
-    }
+    const given = [...loss.columns.map(() => rewardMargin), ...params];
     const [d, da, dc] = loss.perToken ? reverseKl(a, c, chosenLength, rejectedLength) : [a - c, 1, -1];
-    const [value, slope] = loss.formula(d, ...params);
+    if (loss.kind === "pair") {
+      const [value, slopeA, slopeC] = loss.formula(a * da, c * -dc, ...given);
+      return [value, GRAD_SCALE * slopeA * da, GRAD_SCALE * slopeC * -dc];
+    }
+    const [value, slope] = loss.formula(d, ...given);
     return [value, GRAD_SCALE * slope * da, GRAD_SCALE * slope * dc];
   };
 
-const lossCases = [...plainVariants, ...tunedVariants, ...rowVariants].flatMap(
-  ({ name, id, loss, options }): Case[] => {
-    if (loss.batch) return [];
-    const kernel = `pair_${id}` as KernelName;
-    const params = Object.entries(loss.params).map(([key, param]) => Number(options[key as "beta"] ?? param.default));
-    const parts = [1, GRAD_SCALE * (options.beta ?? 0.1)] as const;
-    const constants = constantsOf(kernel, [GRAD_SCALE, ...params]);
-    return [{ name, kernel, constants, exact: exactly(loss, params), parts: () => parts }];
-  },
-);
+const lossCases = [...plainVariants, ...tunedVariants, ...rowVariants].flatMap(({ name, loss, options }): Case[] => {
+  if (loss.batch) return [];
+  const kernel = kernelOf(loss) as KernelName;
+  const params = Object.entries(loss.params).map(([key, param]) => Number(options[key as "beta"] ?? param.default));
+  const parts = [1, GRAD_SCALE * (options.beta ?? 0.1)] as const;
+  const constants = constantsOf(kernel, [GRAD_SCALE, ...params]);
+  return [{ name, kernel, constants, exact: exactly(loss, params), parts: () => parts }];
+});
 
 const marginCase = (kernel: KernelName, margin: Margin, params: number[], parts: Case["parts"]): Case => ({
   name: [kernel, ...params].join(" "),
   kernel,
   constants: constantsOf(kernel, params),
-  exact: (...pair) => margin(...pair, ...params),
+  exact: (a, c, chosenLength, rejectedLength) => margin(a, c, chosenLength, rejectedLength, ...params),
   parts,
 });
 
 // e^M/k times the terms that the difference of powers is made of; those with 1/lengths vanish where the lengths agree.
-const powerCase = (k: number, cap: number, anchored = false): Case =>
-  marginCase(
-    anchored ? "margin_power_anchored" : "margin_power",
-    anchored ? powerAnchored : powerDivergence,
-    [k, cap, 1, 1],
-    (a, c, chosenLength, rejectedLength) => {
-      const [n, m] = [1 / Math.max(chosenLength, 1), 1 / Math.max(rejectedLength, 1)];
-      const [s, t] = [Math.min(k * a, cap), Math.min(k * c, cap)];
-      const most = Math.max(s, t);
-      const terms = Math.abs(Math.expm1(s - most) * n) + Math.abs(Math.expm1(t - most) * m) + (n === m ? 0 : n + m);
-      return [Math.max(1, (Math.exp(most) * terms) / Math.abs(k)), 1];
-    },
-  );
+const powerCase = (k: number, cap: number, id: "power" | "power_anchored" | "power_mean" = "power"): Case =>
+  marginCase(`margin_${id}`, margins[id], [k, cap, 1, 1], (a, c, chosenLength, rejectedLength) => {
+    const lengths = [1 / Math.max(chosenLength, 1), 1 / Math.max(rejectedLength, 1)] as const;
+    const [[n, m], [x, y]] =
+      id === "power_mean"
+        ? ([
+            [1, 1],
+            [a * lengths[0], c * lengths[1]],
+          ] as const)
+        : ([lengths, [a, c]] as const);
+    const [s, t] = [Math.min(k * x, cap), Math.min(k * y, cap)];
+    const most = Math.max(s, t);
+    const terms = Math.abs(Math.expm1(s - most) * n) + Math.abs(Math.expm1(t - most) * m) + (n === m ? 0 : n + m);
+    return [Math.max(1, (Math.exp(most) * terms) / Math.abs(k)), 1];
+  });
 
 const cases: readonly Case[] = [
   ...lossCases,
@@ -124,8 +119,9 @@ const cases: readonly Case[] = [
   powerCase(-1, Infinity),
   ...[-1, -0.5, 1, -1e-3, 1e-3, 1e-5].map((k) => powerCase(k, 80)),
   marginCase("margin_js_anchored", jsAnchored, [], () => [1, 1]),
-  powerCase(-1, Infinity, true),
-  ...[-1, -0.5, 1, -1e-3, 1e-3, 1e-5].map((k) => powerCase(k, 80, true)),
+  powerCase(-1, Infinity, "power_anchored"),
+  ...[-1, -0.5, 1, -1e-3, 1e-3, 1e-5].map((k) => powerCase(k, 80, "power_anchored")),
+  ...[-2, -0.25, 0.6, -1e-3, 1e-5].map((k) => powerCase(k, Infinity, "power_mean")),
 ];
 
 /** The elementary functions, what they are in float64, and how many units in the last place they may be off. */
@@ -143,6 +139,9 @@ const special = [0, 17.4, 86.9, 87.1, 87.4, 88.722, 88.723, 88.9, 1e4, 3e38].fla
 
 type Input = readonly [...Pair, x: number, e: number];
 
+// Every third is near β·(a − c), where the losses of reward margins have their zero.
+const rewardMargins = [0, 1, -0.3, 8, -20, 100, 0.01];
+
 function makeInputs(): Input[] {
   const random = randomFrom(51);
   const either = (): number => (random() < 0.5 ? -1 : 1);
@@ -153,7 +152,9 @@ function makeInputs(): Input[] {
   return [...randoms, ...crossed].map((logRatios, i) => {
     const x = special[i] ?? either() * random() * 2 ** (7 - 30 * random() ** 2);
     const e = i < 2 ? i : random() * 2 ** (-30 * random() ** 2);
-    return Array.from(Float32Array.from([...logRatios, length(), length(), x, e])) as never as Input;
+    const rewardMargin =
+      i % 3 === 0 ? 0.1 * ((logRatios[0] as number) - (logRatios[1] as number)) : (rewardMargins[i % 7] ?? 0);
+    return Array.from(Float32Array.from([...logRatios, length(), length(), rewardMargin, x, e])) as never as Input;
   });
 }
 
@@ -162,13 +163,15 @@ const inputs = makeInputs();
 // One invocation for each input calls all there is: an output for each case, then one for each elementary function.
 const outputs = cases.length + elementary.length;
 const calls = [
-  ...cases.map(({ kernel }, i) => `${kernel}(it.a, it.c, it.chosenLength, it.rejectedLength, constants.k${i})`),
+  ...cases.map(
+    ({ kernel }, i) => `${kernel}(it.a, it.c, it.chosenLength, it.rejectedLength, it.rewardMargin, constants.k${i})`,
+  ),
   ...elementary.map(({ call }) => `vec3f(${call})`),
 ];
 const shader = `
 ${mathWgsl}
 ${lossesWgsl}
-struct Input { a: f32, c: f32, chosenLength: f32, rejectedLength: f32, x: f32, e: f32 }
+struct Input { a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMargin: f32, x: f32, e: f32 }
 struct Constants { ${cases.map(({ constants }, i) => `k${i}: array<f32, ${constants.length}>`).join(", ")} }
 @group(0) @binding(0) var<storage, read> inputs: array<Input>;
 @group(0) @binding(1) var<storage, read> constants: Constants;
@@ -229,7 +232,7 @@ const overflows = (got: number, want: number): boolean =>
 /** One result of a case for all inputs: 1e-6 of itself, 4e-7 of its parts, what rounding the log-ratios twice moves. */
 function missesOfCase({ exact, parts }: Case, got: Float32Array, which: 0 | 1 | 2): string[] {
   const answer = (pair: Pair): number => exact(...pair)[which] as number;
-  const pairs = inputs.map(([a, c, chosenLength, rejectedLength]): Pair => [a, c, chosenLength, rejectedLength]);
+  const pairs = inputs.map(([a, c, ...columns]): Pair => [a, c, columns[0], columns[1], columns[2]]);
   return misses(["value", "da", "dc"][which] as string, got, pairs.map(answer), (g, want, i) => {
     const pair = pairs[i] as Pair;
     const [a, c, ...lengths] = pair;
@@ -267,7 +270,7 @@ describe.skipIf(missing)(title, () => {
 
   it("compiles without a word, and has a case for every function", () => {
     expect(compiled.messages).toEqual([]);
-    expect([...new Set(cases.map(({ kernel }) => kernel))]).toEqual(Object.keys(kernelConstants));
+    expect(new Set(cases.map(({ kernel }) => kernel))).toEqual(new Set(Object.keys(kernelConstants)));
     expect(cases.filter(({ kernel }) => !lossesWgsl.includes(`fn ${kernel}(`))).toEqual([]);
   });
 
@@ -279,7 +282,7 @@ describe.skipIf(missing)(title, () => {
   });
 
   it.each(elementary.map((one, k) => ({ ...one, k })))("$call keeps $ulps ulp", ({ exact, ulps, k }) => {
-    const want = inputs.map(([, , , , x, e]) => exact(x, e));
+    const want = inputs.map(([, , , , , x, e]) => exact(x, e));
     const lines = misses("at", column(cases.length + k, 0), want, (g, w) => {
       if (overflows(g, w) && w > FLOAT32_MAX) return 0;
       return g === 0 && w >= 0 && w < EXP_IS_ZERO ? 0 : excessOver(ulps * ulp(w), g, w);

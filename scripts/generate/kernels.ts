@@ -16,10 +16,19 @@ const perToken = exportedFunction(divergences, "reverseKl");
 export const kernels: readonly Kernel[] = [
   // Losses that couple the pairs have no kernel of their own: AOT's is that of the margin loss around which it sorts.
   ...Object.values(lossTable)
-    .filter(({ batch }) => batch === undefined)
+    .filter(({ batch, formula }, i, all) => {
+      // A formula that several losses share is printed once.
+      return batch === undefined && all.findIndex((other) => other.formula === formula) === i;
+    })
     .map((loss) => lossKernel(loss, source(`src/losses/${loss.id.replaceAll("_", "-")}.ts`), perToken)),
   marginKernel("js", exportedFunction(divergences, "jsDivergence"), []),
   marginKernel("power", exportedFunction(divergences, "powerDivergence"), ["k", "cap", "unit", "slopeUnit"]),
   marginKernel("js_anchored", exportedFunction(divergences, "jsAnchored"), []),
   marginKernel("power_anchored", exportedFunction(divergences, "powerAnchored"), ["k", "cap", "unit", "slopeUnit"]),
+  marginKernel(
+    "power_mean",
+    exportedFunction(divergences, "powerDivergence"),
+    ["k", "cap", "unit", "slopeUnit"],
+    perToken,
+  ),
 ];

@@ -1,6 +1,7 @@
 // Sequences as pairs: the first half of them are the chosen completions, the second half the rejected ones, in the same order.
 
 import type { PairEngine, TokenSums } from "../engine.ts";
+import type { OwnColumns } from "../inputs/own-columns.ts";
 import { checkPairs, type JobOfPairs, likelihoodOf } from "../inputs/pairs.ts";
 import type { TokenList } from "../inputs/tokens.ts";
 import { product, times } from "../losses/factor.ts";
@@ -36,13 +37,19 @@ function wpoWeights({ pairs, start }: TokenList, { spread }: Forward): Float64Ar
   return Float64Array.from({ length: pairs }, (_, i) => product(Math.exp(mean(i)), Math.exp(mean(i + pairs))));
 }
 
+/** What the pair stage takes beside the policy's log-probs. */
+interface PairInputs {
+  readonly reference: FloatArray | undefined;
+  readonly wpo: boolean;
+  readonly columns: OwnColumns;
+}
+
 /** The pair stage's job: sequence sums stay in float64 until here, so that log-ratios are formed in it. */
 export function pairJobOf(
   plan: Plan,
   list: TokenList,
   policy: Forward,
-  reference: FloatArray | undefined,
-  wpo: boolean,
+  { reference, wpo, columns }: PairInputs,
   { out, gradScale, metrics }: LogitsLossOptions,
   { scan }: PairEngine,
 ): JobOfPairs {
@@ -54,6 +61,7 @@ export function pairJobOf(
     ...(reference && { referenceChosen: half(reference, 0), referenceRejected: half(reference, pairs) }),
     chosenLengths: half(lengths, 0),
     rejectedLengths: half(lengths, pairs),
+    ...columns,
     ...(wpo && { pairWeights: wpoWeights(list, policy) }),
   };
   const { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = out ?? {};

@@ -3,6 +3,7 @@
 // are read, and in nothing else.
 
 import type { Engine, MaybePromise, PairEngine, TokenSums } from "../engine.ts";
+import type { OwnColumns } from "../inputs/own-columns.ts";
 import { noSums, type PairSums } from "../inputs/pair-sums.ts";
 import type { PairJob } from "../inputs/pairs.ts";
 import type { ReferenceData } from "../inputs/reference.ts";
@@ -45,6 +46,7 @@ export interface TokenLossJob {
   /** Undefined where the sequences are pairs. */
   readonly rows: RowLabels | undefined;
   readonly reference: ReferenceData | undefined;
+  readonly columns: OwnColumns;
 }
 
 /**
@@ -110,7 +112,7 @@ export function* tokenLoss<S extends MaybePromise>(
   plan: Plan,
   options: TokenLossOptions,
 ): Steps<(PairLossResult | UnpairedLossResult) & SequenceLogpsResult, S> {
-  const { list, vocab, ldAlpha, wpo, rows, reference } = job;
+  const { list, vocab, ldAlpha, wpo, rows, reference, columns } = job;
   const tail = rows ? undefined : tailOf(list, ldAlpha);
   const newTokenSums = (statistics: boolean): TokenSums =>
     rows ? newSums(list, list.rows.length, statistics) : newPairSums(list, statistics);
@@ -127,10 +129,11 @@ export function* tokenLoss<S extends MaybePromise>(
     yield passes.readReference(referenceSums);
     referenceLogps = sequenceSums(list, referenceSums, tail);
   }
+  const given = { reference: referenceLogps, wpo, columns };
   const stage = rows
     ? stageOfRows(shiftRows(rowJobOf(plan, list, rows, policy, referenceLogps, options, engine.pairs)))
     : stageOfPairs(
-        shiftPairs(pairJobOf(plan, list, policy, referenceLogps, wpo, options, engine.pairs), engine.pairs.scan),
+        shiftPairs(pairJobOf(plan, list, policy, given, options, engine.pairs), engine.pairs.scan),
         times(options.gradScale ?? 1, likelihoodSlope(plan, policy, list)),
       );
   const pairSums = noSums();

@@ -185,7 +185,7 @@ async function askAll(opened: Source, given: LossOptions, map: ColumnMap) {
   const { first, whole: source } = await peekRow(opened);
   const left: string[] = [];
   const lossType = pairTypes.filter((id) => {
-    const plan = { ...planLosses({ lossType: id }), referenceFree: given.referenceFree ?? false };
+    const plan = planLosses({ lossType: id, referenceFree: lossTable[id].reference && given.referenceFree });
     const missing = first ? missingIn(first, { ...needsOf(plan), policyChosen: id }, map) : [];
     if (missing.length > 0) left.push(`${id}: left out, since the first pair has no ${missing.join(", ")}`);
     return missing.length === 0;

@@ -25,6 +25,7 @@ const namesInFiles: Readonly<Record<FileColumn, readonly string[]>> = {
   referenceRejected: ["ref_rejected_logps", "reference_rejected_logps"],
   chosenLengths: ["chosen_length", "chosen_lengths"],
   rejectedLengths: ["rejected_length", "rejected_lengths"],
+  rewardMargin: ["reward_margin", "reward_margins"],
 };
 
 /** Each field of a pair. */
@@ -174,6 +175,7 @@ export function readPairs(
     columns.chosenLengths[at] = get("chosenLengths") ?? 1;
     // Without a loss that sees the rejected completion, nothing depends on its length.
     columns.rejectedLengths[at] = needs.policyRejected ? (get("rejectedLengths") ?? 1) : 1;
+    columns.rewardMargin[at] = get("rewardMargin") ?? 0;
   }
 
   function read([number, values]: Row, { key, group }: Field, needed: string | undefined): number | undefined {

@@ -4,13 +4,15 @@ import { setNumbers } from "../checks/views.ts";
 import { addPair, addRow, type PairSums } from "../inputs/pair-sums.ts";
 import type { PairJob } from "../inputs/pairs.ts";
 import { times } from "../losses/factor.ts";
-import { type Coupling, type LossRecord, type PairResult, pairResults } from "../losses/kinds.ts";
+import { type LossRecord, type PairResult, pairResults } from "../losses/kinds.ts";
 import { functionOf, isOwn } from "../losses/own.ts";
 import { margins, reverseKl } from "../plan/divergences.ts";
 import { isOfRows, type Term } from "../plan/plan.ts";
+import type { FloatArray } from "../types.ts";
 
 type Triple = readonly [number, number, number];
 type MarginRecord = Extract<LossRecord, { kind: "margin" }>;
+type PairRecord = Extract<LossRecord, { kind: "pair" }>;
 
 // Loss and derivatives of pair i, before weights and scale.
 type Evaluate = (i: number, a: number, c: number, chosenLength: number, rejectedLength: number) => Triple;
@@ -44,9 +46,9 @@ function computeEach(job: PairJob, sums: PairSums): void {
     const pairWeight = pairWeights ? (pairWeights[i] as number) : 1;
     let [loss, da, dc] = [0, 0, 0];
     for (let j = 0; j < evaluate.length; j++) {
-      const { weight, loss: definition } = plan.terms[j] as Term;
-      const a = plan.referenceFree ? pc : pc - rc;
-      const c = plan.referenceFree ? pr : pr - rr;
+      const { weight, free, loss: definition } = plan.terms[j] as Term;
+      const a = free ? pc : pc - rc;
+      const c = free ? pr : pr - rr;
       const [l, la, lc] = (evaluate[j] as Evaluate)(i, a, c, nw, nl);
       // The slope of a likelihood bears the weights of all pairs already.
       const ofPair = definition.batch === "likelihood" ? 1 : pairWeight;
@@ -82,28 +84,59 @@ function evaluator(term: Term, at: number, job: PairJob): Evaluate {
     };
   }
   if (loss.kind === "pair") {
-    const [p0, p1, p2, p3] = four(term.params);
-    const pair = functionOf(loss);
-    return (_i, a, c) => withNaN(pair(a, c, p0, p1, p2, p3));
+    return pairEvaluator(loss, term, job);
   }
-  return loss.batch ? sortedEvaluator(loss, term, job) : marginEvaluator(loss, term);
+  return loss.batch ? sortedEvaluator(loss, term, job) : marginEvaluator(loss, term, job);
 }
 
-function marginEvaluator(loss: MarginRecord, { params, divergence }: Term): Evaluate {
+function pairEvaluator(loss: PairRecord, { params }: Term, job: PairJob): Evaluate {
+  const pair = withColumns(functionOf(loss), 2, loss, params, job);
+  if (!loss.perToken) return (i, a, c) => withNaN(pair(i, a, c));
+  return (i, a, c, chosenLength, rejectedLength) => {
+    const [, perChosen, perRejected] = reverseKl(a, c, chosenLength, rejectedLength);
+    const [value, da, dc] = withNaN(pair(i, a * perChosen, c * -perRejected));
+    return [value, da * perChosen, dc * -perRejected];
+  };
+}
+
+// The formula of a loss that takes columns, of pair i; others take their hyperparameters alone.
+function withColumns<R>(
+  formula: (...numbers: number[]) => R,
+  first: 1 | 2,
+  { columns }: LossRecord,
+  params: readonly number[],
+  job: PairJob,
+): (i: number, x: number, y: number) => R {
   const [p0, p1, p2, p3] = four(params);
+  if (columns.length === 0) {
+    return first === 1 ? (_i, x) => formula(x, p0, p1, p2, p3) : (_i, x, y) => formula(x, y, p0, p1, p2, p3);
+  }
+  const given = columns.map((name) => job[name] as FloatArray);
+  const args = [...new Array(first + columns.length).fill(0), ...params];
+  return (i, x, y) => {
+    args[0] = x;
+    if (first === 2) args[1] = y;
+    given.forEach((column, k) => {
+      args[first + k] = column[i];
+    });
+    return formula(...args);
+  };
+}
+
+function marginEvaluator(loss: MarginRecord, { params, divergence }: Term, job: PairJob): Evaluate {
   const { perToken } = loss;
-  const margin = functionOf(loss);
+  const margin = withColumns(functionOf(loss), 1, loss, params, job);
   if (!divergence && !perToken) {
-    return (_i, a, c) => {
-      const [value, slope] = margin(a - c, p0, p1, p2, p3);
+    return (i, a, c) => {
+      const [value, slope] = margin(i, a - c, 0);
       return withNaN([value, slope, -slope]);
     };
   }
   const form = divergence ? margins[divergence.id] : reverseKl;
   const [k, cap] = divergence?.constants ?? [];
-  return (_i, a, c, chosenLength, rejectedLength) => {
+  return (i, a, c, chosenLength, rejectedLength) => {
     const [d, da, dc] = form(a, c, perToken ? chosenLength : 1, perToken ? rejectedLength : 1, k ?? 0, cap ?? 0, 1, 1);
-    const [value, slope] = margin(d, p0, p1, p2, p3);
+    const [value, slope] = margin(i, d, 0);
     return withNaN([value, chain(slope, da), chain(slope, dc)]);
   };
 }
@@ -116,7 +149,7 @@ function sortedEvaluator(loss: MarginRecord, term: Term, job: PairJob): Evaluate
   const { batch } = loss;
   const margin = functionOf(loss);
   const [p0, p1, p2, p3] = four(term.params);
-  const [u, v] = sortKeys(batch, job);
+  const [u, v] = sortKeys(term, job);
   const uOrder = argsort(u);
   const vOrder = argsort(v);
   const values = new Float64Array(job.pairs);
@@ -134,10 +167,11 @@ function sortedEvaluator(loss: MarginRecord, term: Term, job: PairJob): Evaluate
 }
 
 /** The two vectors that AOT sorts: policy and reference margins, or chosen and rejected log-ratios. In float64. */
-export function sortKeys(batch: Coupling | undefined, job: PairJob, u = new Float64Array(job.pairs), v = u.slice()) {
-  const { policyChosen, policyRejected, plan } = job;
-  const referenceChosen = plan.referenceFree ? undefined : job.referenceChosen;
-  const referenceRejected = plan.referenceFree ? undefined : job.referenceRejected;
+export function sortKeys({ loss, free }: Term, job: PairJob, u = new Float64Array(job.pairs), v = u.slice()) {
+  const { batch } = loss;
+  const { policyChosen, policyRejected } = job;
+  const referenceChosen = free ? undefined : job.referenceChosen;
+  const referenceRejected = free ? undefined : job.referenceRejected;
   for (let i = 0; i < job.pairs; i++) {
     const pc = policyChosen[i] as number;
     const pr = policyRejected[i] as number;

@@ -5,10 +5,11 @@ import { recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { LinearBatch, LinearBuffers, LinearLossOptions, Reference, SequenceTokens } from "../types.ts";
+import type { LinearBatch, LinearBuffers, LinearLossOptions, LossInputs, Reference, SequenceTokens } from "../types.ts";
 import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
 import { type AnyHead, type HeadData, headArrays, readHead, readLoraFields } from "./head.ts";
 import { checkCall, refuseUnused } from "./options.ts";
+import { type OwnColumns, readOwnColumns } from "./own-columns.ts";
 import {
   type AnyReference,
   type ReferenceData,
@@ -40,6 +41,7 @@ export interface LinearJob<F extends AnyFloats = FloatData> extends Outs, HeadGr
   readonly rows: RowLabels | undefined;
   readonly head: HeadData<F>;
   readonly reference: ReferenceData<F> | undefined;
+  readonly columns: OwnColumns;
 }
 
 /** A gradient, and what it is the gradient of. */
@@ -49,7 +51,7 @@ interface Gradient<F> {
   readonly input: F;
 }
 
-type Batch = Omit<LinearBatch, "tokens"> & RowFields & { tokens: SequenceTokens; reference?: Reference | undefined };
+type Batch = Omit<LinearBatch, "tokens"> & RowFields & LossInputs & { tokens: SequenceTokens };
 
 /** A batch as the caller of any backend gives it. */
 export interface AnyLinearBatch extends AnyHead, RowFields {
@@ -57,12 +59,13 @@ export interface AnyLinearBatch extends AnyHead, RowFields {
   readonly vocab: number;
   readonly hiddenSize: number;
   readonly reference?: AnyReference | undefined;
+  readonly rewardMargin?: unknown;
 }
 
 const readFields = recordOf(
   { what: "batch", field: "a part of the batch", prefix: "batch.", synonyms: lossSynonyms },
-  ({ tokens, vocab, hiddenSize, hidden, weight, bias, lora, reference, desirable, kl }: Batch): Batch => {
-    return { tokens, vocab, hiddenSize, hidden, weight, bias, lora, reference, desirable, kl };
+  ({ tokens, vocab, hiddenSize, hidden, weight, bias, lora, reference, rewardMargin, desirable, kl }: Batch): Batch => {
+    return { tokens, vocab, hiddenSize, hidden, weight, bias, lora, reference, rewardMargin, desirable, kl };
   },
 );
 
@@ -98,13 +101,15 @@ export function checkLinear<F extends AnyFloats>(
   const transform = readTransform(options);
   const head = readHead(reader, batch, hiddenSize, "", list, vocab, finite, transform);
   const [reference, logps] = readReference(reader, batch.reference, plan, list, vocab, finite, transform, hiddenSize);
+  const { columns, given } = readOwnColumns(batch, plan, list.pairs, finite);
   const out = readOut(options.out, headGradientNames(batch, head), unitOf(batch.tokens));
   const { gradients, results, accumulate } = readHeadGradients(reader, batch, head, options, out);
   const read = { ...headArrays(head, ""), ...referenceArrays(reference) };
-  const outs = checkResults(out, gradients, list, read, { ...tokenArrays(tokens), ...logps, ...rowArrays });
+  const arrays = { ...tokenArrays(tokens), ...logps, ...given, ...rowArrays };
+  const outs = checkResults(out, gradients, list, read, arrays);
   const ldAlpha = readLdAlpha(options);
   const wpo = weighting === "wpo";
-  return { list, vocab, ldAlpha, wpo, rows, head, reference, gradients, results, accumulate, ...outs };
+  return { list, vocab, ldAlpha, wpo, rows, head, reference, columns, gradients, results, accumulate, ...outs };
 }
 
 /** Where the gradients of a head go: as kernels see them, and as the result names them. */

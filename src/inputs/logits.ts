@@ -5,9 +5,10 @@ import { recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { LogitOptions, LogitsBatch, LogitsLossOptions, Reference, SequenceTokens } from "../types.ts";
+import type { LogitOptions, LogitsBatch, LogitsLossOptions, LossInputs, Reference, SequenceTokens } from "../types.ts";
 import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
 import { checkCall, refuseUnused } from "./options.ts";
+import { type OwnColumns, readOwnColumns } from "./own-columns.ts";
 import {
   type AnyReference,
   type ReferenceData,
@@ -45,10 +46,10 @@ export interface LogitsLossJob<F extends AnyFloats = FloatData> extends LogitsJo
   readonly wpo: boolean;
   /** Undefined where the tokens are pairs. */
   readonly rows: RowLabels | undefined;
+  readonly columns: OwnColumns;
 }
 
-type LossBatch = Omit<LogitsBatch, "tokens"> &
-  RowFields & { tokens: SequenceTokens; reference?: Reference | undefined };
+type LossBatch = Omit<LogitsBatch, "tokens"> & RowFields & LossInputs & { tokens: SequenceTokens };
 
 /** A batch as the caller of any backend gives it. */
 export interface AnyLogitsBatch extends RowFields {
@@ -56,12 +57,13 @@ export interface AnyLogitsBatch extends RowFields {
   readonly vocab: number;
   readonly logits: unknown;
   readonly reference?: AnyReference | undefined;
+  readonly rewardMargin?: unknown;
 }
 
 const readFields = recordOf(
   { what: "batch", field: "a part of the batch", prefix: "batch.", synonyms: lossSynonyms },
-  ({ tokens, vocab, logits, reference, desirable, kl }: LossBatch): LossBatch => {
-    return { tokens, vocab, logits, reference, desirable, kl };
+  ({ tokens, vocab, logits, reference, rewardMargin, desirable, kl }: LossBatch): LossBatch => {
+    return { tokens, vocab, logits, reference, rewardMargin, desirable, kl };
   },
 );
 
@@ -94,15 +96,13 @@ export function checkLogitsLoss<F extends AnyFloats>(
   const [rows, rowArrays] = checkRowFields(batch, plan, list, options);
   const finite = options.validate === "finite";
   const [reference, logps] = readReference(reader, batch.reference, plan, list, vocab, finite, transform);
+  const { columns, given } = readOwnColumns(batch, plan, list.pairs, finite);
   const out = readOut(options.out, ["gradLogits"], unitOf(batch.tokens));
   const { gradient, gradLogits, fresh } = readLogitsGradient(reader, batch.logits, logits, options, out);
   const read = { logits, ...referenceArrays(reference) };
-  const outs = checkResults(out, { gradLogits: gradient }, list, read, {
-    ...tokenArrays(batch.tokens),
-    ...logps,
-    ...rowArrays,
-  });
-  return { ...job, ...outs, rows, reference, wpo: weighting === "wpo", gradient, gradLogits, fresh };
+  const arrays = { ...tokenArrays(batch.tokens), ...logps, ...given, ...rowArrays };
+  const outs = checkResults(out, { gradLogits: gradient }, list, read, arrays);
+  return { ...job, ...outs, rows, reference, wpo: weighting === "wpo", columns, gradient, gradLogits, fresh };
 }
 
 /** Where the gradient of logits goes. */

@@ -22,6 +22,7 @@ const readNames = recordOf(
   (given: LossCallOptions): LossCallOptions => {
     const { lossType, lossWeights, beta, labelSmoothing, discopopTau, rewardShift } = given;
     const { desirableWeight, undesirableWeight } = given;
+    const { simpoGamma, alphapoAlpha, dpopLambda } = given;
     const { fDivergence, fAlpha, fConstants, referenceFree, ldAlpha, weighting } = given;
     const { out, inPlace, gradType, gradScale, accumulate, metrics, validate, signal, onProgress, transfer } = given;
     const { logitScale, logitSoftcap, temperature } = given;
@@ -34,6 +35,9 @@ const readNames = recordOf(
       rewardShift,
       desirableWeight,
       undesirableWeight,
+      simpoGamma,
+      alphapoAlpha,
+      dpopLambda,
       fDivergence,
       fAlpha,
       fConstants,

@@ -36,6 +36,7 @@ export interface PairJob {
   readonly referenceRejected: FloatArray | undefined;
   readonly chosenLengths: LengthArray | undefined;
   readonly rejectedLengths: LengthArray | undefined;
+  readonly rewardMargin: FloatArray | undefined;
   readonly pairWeights: FloatArray | undefined;
   /** Whether a length is 0, so that gradients have to be cleared. */
   readonly hasEmpty: boolean;
@@ -78,7 +79,7 @@ const readFields = recordOf(
   { what: "pairs", field: "an input of pairLoss", prefix: "pairs.", synonyms: lossSynonyms },
   (given: PairLogps): PairLogps => {
     const { policyChosen, policyRejected, referenceChosen, referenceRejected } = given;
-    const { chosenLengths, rejectedLengths, pairWeights } = given;
+    const { chosenLengths, rejectedLengths, rewardMargin, pairWeights } = given;
     return {
       policyChosen,
       policyRejected,
@@ -86,6 +87,7 @@ const readFields = recordOf(
       referenceRejected,
       chosenLengths,
       rejectedLengths,
+      rewardMargin,
       pairWeights,
     };
   },
@@ -135,6 +137,7 @@ export function checkPairs(
     referenceRejected: pairs.referenceRejected,
     chosenLengths: pairs.chosenLengths,
     rejectedLengths: pairs.rejectedLengths,
+    rewardMargin: pairs.rewardMargin,
     pairWeights: pairs.pairWeights,
     hasEmpty: chosen?.least === 0 || rejected?.least === 0,
     likelihood: likelihood ?? likelihoods(pairs, plan, chosen?.sum ?? 0, scan),
@@ -166,7 +169,7 @@ export function checkInputs(pairs: AnyPairs, plan: Plan, scan: Scan, deviceLengt
 
 function checkNeeds(pairs: AnyPairs, plan: Plan): void {
   for (const term of plan.terms) {
-    for (const name of readsOf(plan, term)) if (pairs[name] === undefined) throw missing(name, term.loss.id);
+    for (const name of readsOf(term)) if (pairs[name] === undefined) throw missing(name, term.loss.id);
   }
   // Half a reference would go unread in silence.
   if (pairs.referenceChosen && !pairs.referenceRejected) throw missing("referenceRejected", "referenceChosen");

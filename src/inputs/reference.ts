@@ -62,8 +62,8 @@ export function readReference<F extends AnyFloats>(
   width?: number,
 ): readonly [ReferenceData<F> | undefined, Record<string, FloatArray>] {
   if (reference === undefined) {
-    const ratio = plan.terms.find(({ loss }) => loss.reference);
-    if (!ratio || plan.referenceFree) return [undefined, {}];
+    const ratio = plan.terms.find(({ free }) => !free);
+    if (!ratio) return [undefined, {}];
     throw new ParamError("missing-input", `reference: expected with ${ratio.loss.id}, got nothing`);
   }
   const { logps, logits, hidden, weight, bias, hiddenSize } = reference;

@@ -129,6 +129,7 @@ export function checkRows(rows: ReadRows, plan: Plan, options: UnpairedLossOptio
     referenceRejected: undefined,
     chosenLengths: lengths,
     rejectedLengths: undefined,
+    rewardMargin: undefined,
     pairWeights: weightsOf(rows, count),
     hasEmpty: tokens?.least === 0,
     likelihood: () => [0, 0],

@@ -16,6 +16,7 @@ export type KernelExports = {
     referenceRejected: number,
     chosenLengths: number,
     rejectedLengths: number,
+    rewardMargin: number,
     loss: number,
     gradChosen: number,
     gradRejected: number,

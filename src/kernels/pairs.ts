@@ -8,7 +8,7 @@ import type { PairJob } from "../inputs/pairs.ts";
 import { times } from "../losses/factor.ts";
 import { pairColumns, pairResults } from "../losses/kinds.ts";
 import { arrayKind } from "../messages.ts";
-import { type KernelName, kernelConstants } from "../plan/constants.gen.ts";
+import { type KernelName, kernelConstants, mostConstants } from "../plan/constants.gen.ts";
 import { divergedParams } from "../plan/diverged.ts";
 import { kernelOf } from "../plan/kernel-of.ts";
 import { isOfRows, type Term } from "../plan/plan.ts";
@@ -28,12 +28,13 @@ const slots = [
   "marginChosen",
   "marginRejected",
   // The policy's own log-probs, where the kernels are given log-ratios.
-  "policy",
+  "ownChosen",
+  "ownRejected",
   "zeros",
   "ones",
 ] as const;
 
-const CONSTANTS_BYTES = 64;
+const CONSTANTS_BYTES = 64 * Math.ceil(mostConstants / 16);
 const SUMS_BYTES = 64;
 
 /** The memory that pairLoss needs, whatever the batch. */
@@ -43,13 +44,13 @@ export const pairBytes = stagingBytes(slots.length) + CONSTANTS_BYTES + SUMS_BYT
 interface Piece {
   readonly start: number;
   readonly n: number;
-  readonly policy: number;
   readonly pc: number;
   readonly pr: number;
   readonly rc: number;
   readonly rr: number;
   readonly nw: number;
   readonly nl: number;
+  readonly rm: number;
 }
 
 /** Where losses and gradients of a piece are written. */
@@ -78,8 +79,8 @@ export function pairEngine(
   const run = (name: KernelName, params: readonly number[], piece: Piece, [losses, gc, gr]: Outputs): void => {
     const constants: (...params: number[]) => readonly number[] = kernelConstants[name];
     heap.set(constants(...params), constantsAt / 4);
-    const { pc, pr, rc, rr, nw, nl, n } = piece;
-    kernels[`${name}_f32`](pc, pr, rc, rr, nw, nl, losses, gc, gr, n, constantsAt);
+    const { pc, pr, rc, rr, nw, nl, rm, n } = piece;
+    kernels[`${name}_f32`](pc, pr, rc, rr, nw, nl, rm, losses, gc, gr, n, constantsAt);
   };
 
   // The margin under the divergence, then the loss of it as if it were a log-ratio, then the chain rule.
@@ -121,7 +122,7 @@ export function pairEngine(
     const isLikelihood = loss.kind === "likelihood";
     if (isLikelihood) {
       const [value, slope] = job.likelihood(j);
-      kernels.likelihood_f32(piece.policy, ...out, n, value, times(gradScale * job.pairs, slope));
+      kernels.likelihood_f32(piece.pc, ...out, n, value, times(gradScale * job.pairs, slope));
     } else if (sorted) {
       for (const k of [0, 1, 2] as const) copy(sorted[k], start, heap, out[k] / 4, n);
     } else if (kernel) {
@@ -133,12 +134,21 @@ export function pairEngine(
     for (const address of isLikelihood ? [out[0]] : out) kernels.weigh_f32(weights, address, n);
   };
 
-  const runTerms = (job: PairJob, sorted: readonly (Sorted | undefined)[], piece: Piece, out: Outputs): void => {
+  // `own` is the piece without its reference.
+  const runTerms = (
+    job: PairJob,
+    sorted: readonly (Sorted | undefined)[],
+    piece: Piece,
+    own: Piece,
+    out: Outputs,
+  ): void => {
     const { n, nw, nl } = piece;
-    runTerm(job, 0, sorted[0], piece, out);
+    const { terms } = job.plan;
+    runTerm(job, 0, sorted[0], terms[0]?.free ? own : piece, out);
     for (let j = 1; j < sorted.length; j++) {
-      if (isOff((job.plan.terms[j] as Term).weight)) continue;
-      runTerm(job, j, sorted[j], piece, termSlots);
+      const { weight, free } = terms[j] as Term;
+      if (isOff(weight)) continue;
+      runTerm(job, j, sorted[j], free ? own : piece, termSlots);
       for (let k = 0; k < 3; k++) kernels.add_f32(termSlots[k] as number, out[k] as number, n);
     }
     if (isOff(job.scale)) for (const address of [out[1], out[2]]) clear(address, n);
@@ -148,7 +158,7 @@ export function pairEngine(
   };
 
   const compute = (job: PairJob, into: PairSums): void => {
-    const { plan, pairs, chosenLengths, rejectedLengths, referenceChosen, referenceRejected } = job;
+    const { plan, pairs, chosenLengths, rejectedLengths, rewardMargin, referenceChosen, referenceRejected } = job;
     const sorted = plan.terms.map((term, j) => (isOff(term.weight) ? undefined : sorter(term, j, job)));
     const wide = isWide(job);
     const ofRows = isOfRows(plan);
@@ -173,10 +183,12 @@ export function pairEngine(
         chosenAt < 0 ? at.gradChosen : chosenAt + 4 * start,
         rejectedAt < 0 ? at.gradRejected : rejectedAt + 4 * start,
       ];
-      const policy = wide ? at.policy : pc;
-      const isFree = plan.referenceFree;
-      const piece = { start, n, policy, pc, pr, rc: isFree ? at.zeros : rc, rr: isFree ? at.zeros : rr, nw, nl };
-      runTerms(job, sorted, piece, out);
+      const rm = rewardMargin ? place(rewardMargin, "rewardMargin", start, n) : at.zeros;
+      const piece = { start, n, pc, pr, rc, rr, nw, nl, rm };
+      const { zeros } = at;
+      const alone = { ...piece, rc: zeros, rr: zeros };
+      const own = wide ? { ...alone, pc: at.ownChosen, pr: at.ownRejected } : alone;
+      runTerms(job, sorted, piece, own, out);
       // Metrics after the losses, not before: measured 10 % faster at 1e6 pairs from memory.
       if (!wide) {
         if (ofRows) kernels.row_stats_f32(pc, rc, pr, n, sumsAt);
@@ -217,16 +229,12 @@ export function pairEngine(
   return { compute, scan };
 }
 
+type WideSlot = Extract<(typeof slots)[number], `${"own" | "policy"}${string}` | `${string}Rewards`>;
+
 // Log-ratios of float64 inputs are formed in float64, metrics with them; the kernels then take them with a reference of 0.
-function widen(
-  job: PairJob,
-  start: number,
-  n: number,
-  to: Record<"policy" | "policyChosen" | "policyRejected" | "chosenRewards" | "rejectedRewards", Float32Array>,
-  sums: Float64Array,
-): void {
+function widen(job: PairJob, start: number, n: number, to: Record<WideSlot, Float32Array>, sums: Float64Array): void {
   const { policyChosen, policyRejected, referenceChosen, referenceRejected } = job;
-  const { beta, referenceFree } = job.plan;
+  const { beta } = job.plan;
   const ofRows = isOfRows(job.plan);
   let [chosen, rejected, chosenRatio, rejectedRatio, wins, others] = sums as unknown as [
     number,
@@ -241,9 +249,10 @@ function widen(
     const pr = policyRejected[i] as number;
     const a = pc - (referenceChosen ? (referenceChosen[i] as number) : 0);
     const c = pr - (referenceRejected ? (referenceRejected[i] as number) : 0);
-    to.policy[k] = pc;
-    to.policyChosen[k] = referenceFree ? pc : a;
-    to.policyRejected[k] = referenceFree ? pr : c;
+    to.ownChosen[k] = pc;
+    to.ownRejected[k] = pr;
+    to.policyChosen[k] = a;
+    to.policyRejected[k] = c;
     to.chosenRewards[k] = beta * a;
     to.rejectedRewards[k] = beta * c;
     if (ofRows) {

@@ -31,7 +31,7 @@ export function createSorter(module: WebAssembly.Module): Sorter {
     const { kernels, buffer } = reserve(places.end);
 
     const { u, v, uOrder, vOrder, keys2, order2, counts, zeros, constants } = places;
-    sortKeys(loss.batch, job, new Float64Array(buffer, u, pairs), new Float64Array(buffer, v, pairs));
+    sortKeys(term, job, new Float64Array(buffer, u, pairs), new Float64Array(buffer, v, pairs));
     kernels.argsort_f64(u, uOrder, keys2, order2, counts, pairs);
     kernels.argsort_f64(v, vOrder, keys2, order2, counts, pairs);
 
@@ -47,7 +47,7 @@ export function createSorter(module: WebAssembly.Module): Sorter {
       const i = 4 * start;
       const n = Math.min(ZEROS, pairs - start);
       const out = [losses + i, slopes + i, negated + i] as const;
-      kernels[`${kernel}_f32`](margins + i, zeros, zeros, zeros, zeros, zeros, ...out, n, constants);
+      kernels[`${kernel}_f32`](margins + i, zeros, zeros, zeros, zeros, zeros, zeros, ...out, n, constants);
     }
     kernels.scatter_f32(slopes, uOrder, gradChosen, pairs);
     kernels.scatter_f32(negated, loss.batch === "margins" ? uOrder : vOrder, gradRejected, pairs);

@@ -25,8 +25,9 @@ const parts = "{ id, params, and one function margin, pair or row }";
 const readLoss = recordOf(
   { what: "loss", field: "a part of a loss", prefix: "loss.", expected: parts },
   (loss: Partial<MarginLoss & PairLoss & LikelihoodLoss & RowLoss>) => {
-    const { id, title, params, margin, pair, likelihood, row, normalised, sorted } = loss;
-    return { id, title, params, margin, pair, likelihood, row, normalised, sorted } as typeof loss;
+    const { id, title, params, margin, pair, likelihood, row, normalised, sorted, reference, columns } = loss;
+    const fields = { id, title, params, margin, pair, likelihood, row, normalised, sorted, reference, columns };
+    return fields as typeof loss;
   },
 );
 

@@ -7,8 +7,12 @@ import { apoZero } from "./apo-zero.ts";
 import { apoZeroUnpaired } from "./apo-zero-unpaired.ts";
 import { bco } from "./bco.ts";
 import { bcoPair } from "./bco-pair.ts";
+import { cpoHinge } from "./cpo-hinge.ts";
+import { cpoIpo } from "./cpo-ipo.ts";
+import { cpoSigmoid } from "./cpo-sigmoid.ts";
 import { recordOfLoss } from "./define.ts";
 import { discopop } from "./discopop.ts";
+import { dpop } from "./dpop.ts";
 import { exoPair } from "./exo-pair.ts";
 import { hinge } from "./hinge.ts";
 import { ipo } from "./ipo.ts";
@@ -17,9 +21,13 @@ import { kto } from "./kto.ts";
 import type { Loss } from "./loss.ts";
 import { ncaPair } from "./nca-pair.ts";
 import { robust } from "./robust.ts";
+import { rpoBwdKl } from "./rpo-bwd-kl.ts";
+import { rpoFwdKl } from "./rpo-fwd-kl.ts";
+import { rpoSq } from "./rpo-sq.ts";
 import { sft } from "./sft.ts";
 import { sigmoidLoss } from "./sigmoid.ts";
 import { sigmoidNorm } from "./sigmoid-norm.ts";
+import { simpo } from "./simpo.ts";
 import { sppoHard } from "./sppo-hard.ts";
 
 /** Every loss, by TRL's name, with its title, hyperparameters and formula. */
@@ -38,6 +46,14 @@ export const losses = {
   apo_zero: apoZero,
   apo_down: apoDown,
   discopop,
+  dpop,
+  rpo_sq: rpoSq,
+  rpo_bwd_kl: rpoBwdKl,
+  rpo_fwd_kl: rpoFwdKl,
+  cpo_sigmoid: cpoSigmoid,
+  cpo_hinge: cpoHinge,
+  cpo_ipo: cpoIpo,
+  simpo,
   sft,
   kto,
   apo_zero_unpaired: apoZeroUnpaired,

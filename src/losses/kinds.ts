@@ -2,28 +2,10 @@
 // returns and reads. The checks of a call, the kernels' signature, the shaders' inputs, the pool's messages, the columns of the
 // command line and docs/losses.md follow from them.
 
+import { type Column, type OwnColumn, type PairColumn, pairColumns } from "./columns.ts";
 import type { LikelihoodLoss, Loss, LossInfo, MarginLoss, PairLoss, RowLoss } from "./loss.ts";
 
-/** An array that a call on pairs takes: one number of each pair. */
-export interface Column {
-  readonly name: string;
-  readonly of: "policy" | "reference" | "lengths" | "weights";
-  /** What kernels and shaders call it. */
-  readonly symbol: string;
-}
-
-/** The arrays that a call on pairs takes, in the order in which they are checked, sent and bound. */
-export const pairColumns = [
-  { name: "policyChosen", of: "policy", symbol: "pc" },
-  { name: "policyRejected", of: "policy", symbol: "pr" },
-  { name: "referenceChosen", of: "reference", symbol: "rc" },
-  { name: "referenceRejected", of: "reference", symbol: "rr" },
-  { name: "chosenLengths", of: "lengths", symbol: "nw" },
-  { name: "rejectedLengths", of: "lengths", symbol: "nl" },
-  { name: "pairWeights", of: "weights", symbol: "weight" },
-] as const satisfies readonly Column[];
-
-export type PairColumn = (typeof pairColumns)[number]["name"];
+export { type Column, type OwnColumn, type PairColumn, pairColumns } from "./columns.ts";
 
 /** The arrays that a call on pairs gives, float32. The first three always, rewards with `metrics: "full"`. */
 export const pairResults = ["losses", "gradChosen", "gradRejected", "chosenRewards", "rejectedRewards"] as const;
@@ -103,6 +85,8 @@ export interface Described<K extends Kind> extends Required<LossInfo> {
   readonly reference: boolean;
   /** Whether its log-ratios are divided by the completions' lengths. */
   readonly perToken: boolean;
+  /** The columns that its function takes after its first arguments. */
+  readonly columns: readonly OwnColumn[];
   /** What couples the pairs of a batch; undefined for losses of single pairs. */
   readonly batch: Coupling | undefined;
   /** Whether its margin may be one of scores, under an f-divergence. */
@@ -125,11 +109,14 @@ export function kindOfLoss(definition: object): Kind | undefined {
 /** The record of a sound definition. */
 export function describeLoss(definition: Loss): LossRecord {
   const kind = kindOfLoss(definition) as Kind;
-  const { id, title, params, normalised, sorted } = definition as MarginLoss;
-  const perToken = kind === "margin" && normalised === true;
+  const { id, title, params, normalised, sorted, columns = [], reference: isRelative } = definition as MarginLoss;
+  const perToken = (kind === "margin" || kind === "pair") && normalised === true;
   const batch = (kind === "margin" && sorted) || kinds[kind].batch;
-  const read: ReadonlySet<string> = new Set([...kinds[kind].reads, ...(perToken ? lengths : [])]);
-  const reads = pairColumns.filter(({ name }) => read.has(name));
+  const read: ReadonlySet<string> = new Set([...kinds[kind].reads, ...(perToken ? lengths : []), ...columns]);
+  const all = pairColumns.filter(({ name }) => read.has(name));
+  const alone = all.filter((column) => column.of !== "reference");
+  const reads = isRelative === false ? alone : all;
+  const reference = reads.length > alone.length;
   return Object.freeze({
     id,
     title,
@@ -137,12 +124,13 @@ export function describeLoss(definition: Loss): LossRecord {
     kind,
     formula: definition[kind as never],
     unit: kinds[kind].unit,
-    reference: reads.some((column) => column.of === "reference"),
+    reference,
     perToken,
+    columns,
     batch,
-    scored: kind === "margin" && batch === undefined,
+    scored: kind === "margin" && batch === undefined && reference && columns.length === 0,
     reads: reads.map(({ name }) => name),
-    readsAlone: reads.filter((column) => column.of !== "reference").map(({ name }) => name),
+    readsAlone: alone.map(({ name }) => name),
   }) as LossRecord;
 }
 

@@ -1,5 +1,6 @@
 // What a loss is, in types: one plain function of log-ratios and hyperparameters, and what it says of itself.
 
+import type { OwnColumn } from "./columns.ts";
 import type { Param } from "./ranges.ts";
 
 /** What every loss says of itself. */
@@ -12,14 +13,22 @@ export interface LossInfo {
   readonly params: Readonly<Record<string, Param>>;
 }
 
+/** What losses of single pairs may say beside that. */
+interface OfPairs extends LossInfo {
+  /** The log-ratios are divided by completion length: needs `chosenLengths`, `rejectedLengths`. */
+  readonly normalised?: true;
+  /** There is no reference in it: its log-ratios are the policy's own log-probs. */
+  readonly reference?: false;
+  /** Inputs of its own, which its function takes before the hyperparameters. */
+  readonly columns?: readonly OwnColumn[];
+}
+
 /**
  * A loss of one number per pair, the margin `d`: the difference of the two log-ratios (or of their scores, under an
  * f-divergence). The function returns `[loss, dLoss/dd]`.
  */
-export interface MarginLoss extends LossInfo {
+export interface MarginLoss extends OfPairs {
   readonly margin: (d: number, ...params: number[]) => readonly [loss: number, slope: number];
-  /** `d` is the difference of log-ratios divided by completion length: needs `chosenLengths`, `rejectedLengths`. */
-  readonly normalised?: true;
   /**
    * The margins are formed after sorting across the batch: `"margins"` sorts policy and reference margins, `"ratios"` sorts
    * chosen and rejected log-ratios, each on its own.
@@ -28,7 +37,7 @@ export interface MarginLoss extends LossInfo {
 }
 
 /** A loss of the two log-ratios `a` (chosen) and `c` (rejected). The function returns `[loss, dLoss/da, dLoss/dc]`. */
-export interface PairLoss extends LossInfo {
+export interface PairLoss extends OfPairs {
   readonly pair: (a: number, c: number, ...params: number[]) => readonly [loss: number, da: number, dc: number];
 }
 

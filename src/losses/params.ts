@@ -20,6 +20,14 @@ export const undesirableWeight = between(0, Infinity, 1, "max");
 
 /** k of KTO: no option, the batch gives it. */
 export const kl = finite(0);
+/** What SimPO subtracts from the β-scaled margin. */
+export const simpoGamma = finite(0.5);
+
+/** The shape of AlphaPO's rewards, r(s) = (1 − e^(−αs)) / α; 0 leaves log-probs as they are. */
+export const alphapoAlpha = finite(0);
+
+/** The weight of DPO-Positive's penalty. */
+export const dpopLambda = between(0, Infinity, 50, "max");
 
 /** The value of each hyperparameter that means "not asked for". */
 export const sharedParams: Readonly<Record<string, Param>> = {
@@ -29,4 +37,7 @@ export const sharedParams: Readonly<Record<string, Param>> = {
   rewardShift,
   desirableWeight,
   undesirableWeight,
+  simpoGamma,
+  alphapoAlpha,
+  dpopLambda,
 };

@@ -74,6 +74,15 @@ export const powerDivergence: Margin = (a, c, chosenLength, rejectedLength, k, c
   ];
 };
 
+// Scores of log-ratios per token, in place of scores per token. Twin: marginKernel of src/print/kernel.ts
+const ofMeans =
+  (margin: Margin): Margin =>
+  (a, c, chosenLength, rejectedLength, ...constants) => {
+    const [, perChosen, perRejected] = reverseKl(a, c, chosenLength, rejectedLength);
+    const [d, da, dc] = margin(a * perChosen, c * -perRejected, 1, 1, ...constants);
+    return [d, da * perChosen, dc * -perRejected];
+  };
+
 /**
  * f(r) = log 2 + log σ(r).
  *
@@ -130,6 +139,8 @@ export const margins = {
   js_anchored: jsAnchored,
   power: powerDivergence,
   power_anchored: powerAnchored,
+  /** AlphaPO's of means. */
+  power_mean: ofMeans(powerDivergence),
 } as const satisfies Readonly<Record<string, Margin>>;
 
 export type DivergenceId = keyof typeof margins;

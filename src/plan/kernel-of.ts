@@ -4,11 +4,12 @@ import { lossTable } from "../losses/index.ts";
 import type { LossRecord } from "../losses/kinds.ts";
 import type { KernelName } from "./constants.gen.ts";
 
-// Kernels by the function they were printed from: a loss of the user's with a known name is still another loss. AOT has
-// that of the margin loss it sorts around.
+// Kernels by the function they were printed from: a loss of the user's with a known name is still another loss. Losses that share
+// a function share the kernel of the first of them; AOT has that of the margin loss it sorts around.
 const kernelsByFormula = new Map<unknown, { name: KernelName; perToken: boolean }>();
 for (const { id, formula, perToken, batch } of Object.values(lossTable)) {
-  if (batch === undefined) kernelsByFormula.set(formula, { name: `pair_${id}` as KernelName, perToken });
+  if (batch === undefined && !kernelsByFormula.has(formula))
+    kernelsByFormula.set(formula, { name: `pair_${id}` as KernelName, perToken });
 }
 
 /** The kernel that computes a loss, if it is built in. */

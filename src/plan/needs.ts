@@ -7,11 +7,10 @@ import type { Plan, Term } from "./plan.ts";
 export type Needs = Readonly<Partial<Record<PairColumn, string | undefined>>>;
 
 /** The arrays that a term of a plan reads. */
-export const readsOf = ({ referenceFree }: Plan, { loss }: Term): readonly PairColumn[] =>
-  referenceFree ? loss.readsAlone : loss.reads;
+export const readsOf = ({ loss, free }: Term): readonly PairColumn[] => (free ? loss.readsAlone : loss.reads);
 
 /** What the losses of a plan read. Beside that, every call takes `policyRejected`, for the metrics. */
 export const needsOf = (plan: Plan): Needs =>
   Object.fromEntries(
-    pairColumns.map(({ name }) => [name, plan.terms.find((term) => readsOf(plan, term).includes(name))?.loss.id]),
+    pairColumns.map(({ name }) => [name, plan.terms.find((term) => readsOf(term).includes(name))?.loss.id]),
   );

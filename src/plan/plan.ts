@@ -36,6 +36,8 @@ interface Forms {
 export interface Term {
   readonly loss: LossRecord;
   readonly weight: number;
+  /** Whether the reference counts as 0 in it. */
+  readonly free: boolean;
   /** The hyperparameters in the order of the loss's table. */
   readonly params: readonly number[];
   /** Where the running mean, and the batch's KL, go among the parameters; −1 for nowhere. */
@@ -48,7 +50,6 @@ export interface Term {
 export interface Plan {
   readonly terms: readonly Term[];
   readonly beta: number;
-  readonly referenceFree: boolean;
   readonly shift: RunningMean | undefined;
 }
 
@@ -85,10 +86,24 @@ export function planLosses(options: LossOptions, unit: Unit = "pair"): Plan {
     }
     // Constants cancel where both scores are divided alike.
     const form = loss.perToken && anchored ? forms?.anchored : forms?.plain;
-    const divergence = loss.scored ? form : undefined;
-    terms.push({ loss, weight: weights?.[j] ?? 1, params, shiftAt, klAt, divergence });
+    const divergence = loss.scored ? form : shapeOf(loss, params);
+    const free = options.referenceFree === true || !loss.reference;
+    terms.push({ loss, weight: weights?.[j] ?? 1, free, params, shiftAt, klAt, divergence });
   }
-  return { terms, beta: rewardBeta, referenceFree: options.referenceFree ?? false, shift };
+  return { terms, beta: rewardBeta, shift };
+}
+
+/**
+ * AlphaPO: (1 − e^(−αs)) / α in place of each log-prob s is, up to a constant, a power of the α-divergence. Below 1e-20 it is s to the
+ * last digit, and its powers would leave float32.
+ */
+function shapeOf(
+  { params: table, reference, perToken }: LossRecord,
+  params: readonly number[],
+): Divergence | undefined {
+  const alpha = reference ? undefined : params[Object.keys(table).indexOf("alphapoAlpha")];
+  if (alpha === undefined || Math.abs(alpha) < 1e-20) return undefined;
+  return { id: perToken ? "power_mean" : "power", constants: [-alpha, Infinity] };
 }
 
 /** The plan of a call whose batch makes the running mean `shift`, or whose KL is `kl`. */

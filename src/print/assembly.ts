@@ -1,6 +1,6 @@
 // Prints kernels as AssemblyScript: four pairs at a time, the last one to three through a padded copy.
 
-import { pairColumns } from "../losses/kinds.ts";
+import { type Column, pairColumns } from "../losses/kinds.ts";
 import { type Expression, isNumber, type Op } from "./expression.ts";
 import { type KernelFunctions, leavesAndCalls, printer, type Target } from "./fold.ts";
 import { hostText } from "./host.ts";
@@ -68,7 +68,7 @@ export function printAssembly(kernels: readonly Kernel[]): string {
 }
 
 // Weights are multiplied in by a kernel of their own.
-const columns = pairColumns.filter((column) => column.of !== "weights");
+const columns: readonly Column[] = pairColumns.filter((column) => column.of !== "weights");
 const inputs = columns.map(({ symbol }) => symbol);
 const outputs = ["loss", "gc", "gr"] as const;
 
@@ -77,7 +77,8 @@ function printKernel(kernel: Kernel): string {
   const { use, define } = printer(simd(nameOf), nameOf);
   const step = (node: Expression): string => `const ${nameOf(node)} = ${define(node)};`;
   const load = (pointer: string): string => `v128.load(${pointer} + i)`;
-  const used = columns.filter((column) => kernel.lengths || column.of !== "lengths").map(({ symbol }) => symbol);
+  const isUsed = ({ argument }: Column): boolean => argument === undefined || kernel.reads.includes(argument);
+  const used = columns.map((column, k) => ({ ...column, k })).filter(isUsed);
   const needsNaN = kernel.leaks.some(Boolean);
   const values = kernel.outputs.map((node, k) => (needsNaN && k === 0 ? "value" : use(node)));
   const slots = [...inputs, ...outputs].map((_, k) => `tail_slot(${k})`).join(", ");
@@ -91,7 +92,7 @@ function printKernel(kernel: Kernel): string {
     "for (; i < end; i += 16) {",
     `  const a = f32x4.sub(${load("pc")}, ${load("rc")});`,
     `  const c = f32x4.sub(${load("pr")}, ${load("rr")});`,
-    ...(kernel.lengths ? [`  const chosenLength = ${load("nw")};`, `  const rejectedLength = ${load("nl")};`] : []),
+    ...used.flatMap(({ argument, symbol }) => (argument ? [`  const ${argument} = ${load(symbol)};`] : [])),
     ...kernel.steps.filter((node) => !node.uniform).map((node) => `  ${step(node)}`),
     ...(needsNaN ? [`  const value = ${use(kernel.outputs[0])};`, "  const nan = f32x4.ne(value, value);"] : []),
     ...outputs.map((name, k) => {
@@ -100,7 +101,7 @@ function printKernel(kernel: Kernel): string {
     "}",
     "const rest = n & 3;",
     "if (rest == 0) return;",
-    ...used.map((name, k) => `tail_open(${k}, ${name} + i, rest);`),
+    ...used.map(({ symbol, k }) => `tail_open(${k}, ${symbol} + i, rest);`),
     `${kernel.name}_f32(${slots}, 4, constants);`,
     ...outputs.map((name, k) => `tail_close(${inputs.length + k}, ${name} + i, rest);`),
   ];

@@ -60,6 +60,9 @@ export function createGraph() {
   function op(symbol: Op, x: Expression, y: Expression): Expression {
     // A quotient by a hyperparameter is a product with its reciprocal, which the host computes in float64.
     if (symbol === "/" && y.uniform && !x.uniform) return op("*", x, op("/", number(1), y));
+    if (symbol === "/" && isNumber(y, 1)) return x;
+    if (symbol === "-" && x === y && x.kind === "number") return number(0);
+    if (symbol === "+" && isNumber(x, 0)) return y;
     if (symbol === "*" && isNumber(x, 1)) return y;
     if (symbol === "*" && isNumber(y, 1)) return x;
     if (symbol === "*" && isNumber(x, -1)) return neg(y);
@@ -79,7 +82,8 @@ export function createGraph() {
     input: (name: string): Expression => node({ kind: "input", name }),
     neg,
     op,
-    call: (fn: Fn, ...args: [Expression, ...Expression[]]): Expression => node({ kind: "call", fn, args }),
+    call: (fn: Fn, ...args: [Expression, ...Expression[]]): Expression =>
+      fn === "max" && args[0] === args[1] ? args[0] : node({ kind: "call", fn, args }),
     select: (test: Expression, then: Expression, otherwise: Expression): Expression =>
       node({ kind: "select", args: [test, then, otherwise] }),
     /** The name that printed code should give an expression, if it has to name it. The first one given stays. */

@@ -40,6 +40,9 @@ export function printHost(kernels: readonly Kernel[]): string {
     ...entries,
     "} as const;",
     "",
+    "/** As many as a kernel takes at most. */",
+    `export const mostConstants = ${Math.max(...kernels.map(({ constants }) => constants.length))};`,
+    "",
     "export type KernelName = keyof typeof kernelConstants;",
     "",
   ].join("\n");

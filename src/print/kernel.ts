@@ -1,6 +1,6 @@
 // From a definition to what its kernel computes: constants, steps, three outputs. What all printers start from.
 
-import type { LossRecord } from "../losses/kinds.ts";
+import { type LossRecord, pairColumns } from "../losses/kinds.ts";
 import {
   argsOf,
   carriesNaN,
@@ -22,8 +22,8 @@ export interface Kernel {
   /** The file of the definition. */
   readonly file: string;
   readonly title: string;
-  /** Whether it reads the lengths of the completions. */
-  readonly lengths: boolean;
+  /** The columns that it reads beside log-probs, by the names that formulas have for them. */
+  readonly reads: readonly string[];
   readonly params: readonly string[];
   /** Expressions of hyperparameters and numbers, computed by the host in float64 and rounded once. */
   readonly constants: readonly Expression[];
@@ -41,7 +41,7 @@ export interface Kernel {
  * `perToken` is the margin of normalised losses.
  */
 export function lossKernel(
-  loss: Pick<LossRecord, "id" | "title" | "params" | "kind" | "perToken">,
+  loss: Pick<LossRecord, "id" | "title" | "params" | "kind" | "perToken" | "columns">,
   source: Source,
   perToken: Definition,
 ): Kernel {
@@ -50,16 +50,17 @@ export function lossKernel(
   const [a, c] = [graph.input("a"), graph.input("c")];
   const names = Object.keys(loss.params);
   const params = names.map(graph.param);
-  const lengths = loss.perToken;
-  const margin = lengths ? perToken : undefined;
+  const margin = loss.perToken ? perToken : undefined;
+  const given = [...ownArguments(loss).map(graph.input), ...params];
   const [value, da, dc] =
     loss.kind === "pair"
-      ? three(definition, parseFunction(definition, graph, [a, c, ...params]))
+      ? three(definition, parseFunction(definition, graph, [a, c, ...given]))
       : loss.kind === "row"
-        ? [...two(definition, parseFunction(definition, graph, [a, c, ...params])), graph.number(0)]
-        : throughMargin(definition, graph, marginOf(graph, a, c, margin), params);
+        ? [...two(definition, parseFunction(definition, graph, [a, c, ...given])), graph.number(0)]
+        : throughMargin(definition, graph, marginOf(graph, a, c, margin), given);
   // A row's label, which has no gradient, is a number always.
-  for (const input of loss.kind === "row" ? [a] : [a, c]) {
+  const nanInputs = [...(loss.kind === "row" ? [a] : [a, c]), ...ownArguments(loss).map(graph.input)];
+  for (const input of nanInputs) {
     if (carriesNaN(value, input)) continue;
     refuse(
       definition.source,
@@ -77,26 +78,50 @@ export function lossKernel(
     if (scale?.uniform) graph.named(scale, name);
   }
   return {
-    ...kernelOf(graph, outputs, [a, c]),
+    ...kernelOf(graph, outputs, nanInputs),
     name: `pair_${loss.id}`,
     file: definition.source.file,
     title: loss.title,
-    lengths,
+    reads: [...(loss.perToken ? lengths : []), ...ownArguments(loss)],
     params: ["gradScale", ...names],
   };
 }
 
-/** The kernel of an f-divergence: margin and its two derivatives, unscaled. */
-export function marginKernel(name: string, definition: Definition, params: readonly string[]): Kernel {
+const lengths = pairColumns.flatMap((column) => (column.of === "lengths" ? [column.argument] : []));
+
+const ownArguments = ({ columns }: Pick<LossRecord, "columns">): string[] =>
+  pairColumns.flatMap((column) => (column.of === "own" && columns.includes(column.name) ? [column.argument] : []));
+
+/**
+ * The kernel of an f-divergence: margin and its two derivatives, unscaled. With `perToken`, the margin of normalised losses, it is
+ * that of log-ratios per token.
+ */
+export function marginKernel(
+  name: string,
+  definition: Definition,
+  params: readonly string[],
+  perToken?: Definition,
+): Kernel {
   const graph = createGraph();
-  const inputs = ["a", "c", "chosenLength", "rejectedLength"].map(graph.input);
-  const outputs = three(definition, parseFunction(definition, graph, [...inputs, ...params.map(graph.param)]));
+  const [a, c] = [graph.input("a"), graph.input("c")];
+  const given = params.map(graph.param);
+  const scored = (inputs: readonly Expression[]): Three =>
+    three(definition, parseFunction(definition, graph, [...inputs, ...given]));
+  let outputs: Three;
+  if (perToken) {
+    const one = graph.number(1);
+    const times = (x: Expression, y: Expression): Expression => graph.op("*", x, y);
+    const [, perChosen, rest] = marginOf(graph, a, c, perToken);
+    const perRejected = graph.neg(rest);
+    const [d, da, dc] = scored([times(a, perChosen), times(c, perRejected), one, one]);
+    outputs = [d, times(da, perChosen), times(dc, perRejected)];
+  } else outputs = scored([a, c, ...lengths.map(graph.input)]);
   return {
     ...kernelOf(graph, outputs, []),
     name: `margin_${name}`,
     file: definition.source.file,
     title: "",
-    lengths: true,
+    reads: lengths,
     params,
   };
 }
@@ -104,8 +129,7 @@ export function marginKernel(name: string, definition: Definition, params: reado
 /** d, dd/da, dd/dc: the difference of the log-ratios, or what `definition` makes of them and the lengths. */
 function marginOf(graph: Graph, a: Expression, c: Expression, definition: Definition | undefined): Three {
   if (!definition) return [graph.op("-", a, c), graph.number(1), graph.number(-1)];
-  const lengths = ["chosenLength", "rejectedLength"].map(graph.input);
-  return three(definition, parseFunction(definition, graph, [a, c, ...lengths]));
+  return three(definition, parseFunction(definition, graph, [a, c, ...lengths.map(graph.input)]));
 }
 
 function throughMargin(definition: Definition, graph: Graph, [d, da, dc]: Three, params: Expression[]): Three {

@@ -35,6 +35,7 @@ const aboutColumns = {
   policy: "log-probs of the policy, nats, summed over the completion",
   reference: "the same of the reference",
   lengths: "completion tokens; losses per token need them",
+  own: "what a reward model says of chosen less rejected, times η: the losses that are aware of it",
   weights: "multiplies the loss of each",
 };
 

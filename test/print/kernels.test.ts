@@ -3,14 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { kernels } from "../../scripts/generate/kernels.ts";
 import { type LossType, lossTable } from "../../src/losses/index.ts";
-import {
-  jsAnchored,
-  jsDivergence,
-  type Margin,
-  powerAnchored,
-  powerDivergence,
-  reverseKl,
-} from "../../src/plan/divergences.ts";
+import { margins, reverseKl } from "../../src/plan/divergences.ts";
 import type { Kernel } from "../../src/print/kernel.ts";
 import { type Numbers, operationsOf, repeated, targets, wgslBody } from "../support/printed.ts";
 
@@ -24,30 +17,27 @@ describe("every kernel of the table", () => {
     ]);
   });
 
-  const margins: Readonly<Record<string, Margin>> = {
-    ...{ margin_js: jsDivergence, margin_power: powerDivergence },
-    ...{ margin_js_anchored: jsAnchored, margin_power_anchored: powerAnchored },
-  };
-
   /** The definition itself, with the gradients scaled. */
   function expected({ name, params }: Kernel, values: Numbers): readonly number[] {
-    const { a = 0, c = 0, chosenLength = 0, rejectedLength = 0 } = values;
+    const { a = 0, c = 0, chosenLength = 0, rejectedLength = 0, rewardMargin = 0 } = values;
     const [first, ...rest] = params.map((param) => values[param] as number);
-    const margin = margins[name];
+    const margin = Object.entries(margins).find(([id]) => name === `margin_${id}`)?.[1];
     if (margin) return margin(a, c, chosenLength, rejectedLength, ...params.map((param) => values[param] as number));
     const loss = lossTable[name.replace("pair_", "") as LossType];
     const scale = first ?? 1;
+    const [n, m] = loss?.perToken ? [chosenLength, rejectedLength] : [1, 1];
+    const given = [...(loss?.columns ?? []).map(() => rewardMargin), ...rest];
     if (loss?.kind === "pair") {
-      const [value, da, dc] = loss.formula(a, c, ...rest);
-      return [value, scale * da, scale * dc];
+      const [value, da, dc] = loss.formula(a / n, c / m, ...given);
+      return [value, (scale * da) / n, (scale * dc) / m];
     }
     if (loss?.kind === "row") {
       const [value, slope] = loss.formula(a, c, ...rest);
       return [value, scale * slope, 0];
     }
     if (loss?.kind !== "margin") return expect.fail(`${name} has no definition`);
-    const [d, da, dc] = loss.perToken ? reverseKl(a, c, chosenLength, rejectedLength) : [a - c, 1, -1];
-    const [value, slope] = loss.formula(d, ...rest);
+    const [d, da, dc] = reverseKl(a, c, n, m);
+    const [value, slope] = loss.formula(d, ...given);
     return [value, scale * slope * da, scale * slope * dc];
   }
 
@@ -60,6 +50,8 @@ describe("every kernel of the table", () => {
     desirableWeight: 1.2,
     undesirableWeight: 0.7,
     kl: 0.6,
+    simpoGamma: 0.7,
+    dpopLambda: 3,
     k: -0.5,
     cap: 2,
     unit: 0.25,
@@ -72,7 +64,13 @@ describe("every kernel of the table", () => {
     { a: 0.1, c: 0.1 },
     { a: 40, c: -60 },
     { a: -500, c: 300 },
-  ].map((pair) => ({ chosenLength: 7, rejectedLength: 3, ...hyper, ...pair }));
+  ].map((pair, i) => ({
+    chosenLength: 7,
+    rejectedLength: 3,
+    rewardMargin: [1, -0.5, 0.01][i % 3] ?? 0,
+    ...hyper,
+    ...pair,
+  }));
 
   it.each(
     kernels.flatMap((kernel) =>

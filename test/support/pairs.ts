@@ -23,9 +23,10 @@ export function randomFrom(seed: number): () => number {
 export type FullPairs = Required<{ [K in LogpName]: FloatArray }> & {
   chosenLengths: LengthArray;
   rejectedLengths: LengthArray;
+  rewardMargin: FloatArray;
 };
 
-/** Plausible log-probabilities: policies within `spread` nats of the reference, 1 to 40 tokens; float32. */
+/** Plausible log-probabilities: policies within `spread` nats of the reference, 1 to 40 tokens, reward margins of ±3; float32. */
 export function randomPairs(count: number, seed: number, spread = 20): FullPairs {
   const random = randomFrom(seed);
   const reference = (): Float32Array => Float32Array.from({ length: count }, () => -5 - 120 * random());
@@ -39,6 +40,7 @@ export function randomPairs(count: number, seed: number, spread = 20): FullPairs
     referenceRejected,
     chosenLengths: lengths(),
     rejectedLengths: lengths(),
+    rewardMargin: Float32Array.from({ length: count }, () => 6 * (random() - 0.5)),
   };
 }
 
@@ -70,6 +72,7 @@ export function pairsOf(rows: readonly (readonly [number, number, number, number
     referenceRejected: column(3),
     chosenLengths: ones(),
     rejectedLengths: ones(),
+    rewardMargin: ones(),
   };
 }
 

@@ -88,8 +88,8 @@ const expNegAbs = (x: number): number => Math.exp(-Math.abs(x));
 /** Four pairs, of which the first is looked at: a pointer is a place in `memory`, which holds one lane per vector. */
 function runAssembly(kernel: Kernel, values: Numbers): Three {
   const constants = constantsOf(kernel, values);
-  const { a = 0, c = 0, chosenLength = 1, rejectedLength = 1 } = values;
-  const memory = [a, c, 0, 0, chosenLength, rejectedLength, NaN, NaN, NaN];
+  const { a = 0, c = 0, chosenLength = 1, rejectedLength = 1, rewardMargin = 0 } = values;
+  const memory = [a, c, 0, 0, chosenLength, rejectedLength, rewardMargin, NaN, NaN, NaN];
   const globals = {
     f32x4: lane,
     v128: {
@@ -109,8 +109,8 @@ function runAssembly(kernel: Kernel, values: Numbers): Three {
   };
   const [, text = ""] = printAssembly([kernel]).match(/^(export function .*)/ms) ?? [];
   const script = text.replace("export function", "return function").replaceAll(/: (usize|void)\b/g, "");
-  Function(...Object.keys(globals), script)(...Object.values(globals))(0, 1, 2, 3, 4, 5, 6, 7, 8, 4, 0);
-  return memory.slice(6) as Three;
+  Function(...Object.keys(globals), script)(...Object.values(globals))(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 4, 0);
+  return memory.slice(7) as Three;
 }
 
 /** The body of the one function of a kernel in WGSL. */
@@ -129,8 +129,8 @@ function runWgsl(kernel: Kernel, values: Numbers): Three {
     vec3f: (...xyz: Three) => xyz,
     k: constantsOf(kernel, values),
   };
-  const { a = 0, c = 0, chosenLength = 1, rejectedLength = 1 } = values;
-  const inputs = { a, c, chosenLength, rejectedLength };
+  const { a = 0, c = 0, chosenLength = 1, rejectedLength = 1, rewardMargin = 0 } = values;
+  const inputs = { a, c, chosenLength, rejectedLength, rewardMargin };
   return Function(
     ...Object.keys(globals),
     ...Object.keys(inputs),

@@ -8,6 +8,7 @@ export type Kernel = (
   rr: usize,
   nw: usize,
   nl: usize,
+  rm: usize,
   loss: usize,
   gc: usize,
   gr: usize,
@@ -26,6 +27,7 @@ export class Pairs {
   rr: usize;
   nw: usize;
   nl: usize;
+  rm: usize;
   loss: usize;
   gc: usize;
   gr: usize;
@@ -37,6 +39,7 @@ export class Pairs {
     this.rr = log_probs(n);
     this.nw = lengths(n, 1);
     this.nl = lengths(n, 5);
+    this.rm = log_probs(n);
     this.loss = floats(n);
     this.gc = floats(n);
     this.gr = floats(n);
@@ -50,6 +53,7 @@ export class Pairs {
     memory.copy(to.pr, this.pr, size);
     memory.copy(to.rc, this.rc, size);
     memory.copy(to.rr, this.rr, size);
+    memory.copy(to.rm, this.rm, size);
     return to;
   }
 
@@ -63,6 +67,7 @@ export class Pairs {
       this.rr + i,
       this.nw + i,
       this.nl + i,
+      this.rm + i,
       this.loss + i,
       this.gc + i,
       this.gr + i,

@@ -95,11 +95,10 @@ function pack(job: PairJob, start: number, n: number, shares: boolean): PairsTas
   };
   const from = <Name extends keyof PairJob>(names: readonly Name[]) =>
     Object.fromEntries(names.map((name) => [name, part(job[name] as LengthArray | undefined)]));
-  const { terms, beta, referenceFree } = job.plan;
+  const { terms, beta } = job.plan;
   return {
     terms: terms.map(sent),
     beta,
-    referenceFree,
     pairs: n,
     arrays: from(pairArrays) as PairsTask["arrays"],
     hasEmpty: job.hasEmpty,
@@ -114,9 +113,10 @@ function pack(job: PairJob, start: number, n: number, shares: boolean): PairsTas
 }
 
 // Both sides have the table of losses and the margins; what a call makes of them travels.
-const sent = ({ loss, weight, params, divergence }: Term): SentTerm => ({
+const sent = ({ loss, weight, free, params, divergence }: Term): SentTerm => ({
   id: loss.id as LossType,
   weight,
+  free,
   params,
   divergence,
 });

@@ -87,6 +87,7 @@ type PairResults = { [name in PairResult]: Float32Array<ArrayBufferLike> | undef
 export interface SentTerm {
   id: LossType;
   weight: number;
+  free: boolean;
   params: readonly number[];
   divergence: Divergence | undefined;
 }
@@ -95,7 +96,6 @@ export interface SentTerm {
 export interface PairsTask {
   terms: SentTerm[];
   beta: number;
-  referenceFree: boolean;
   pairs: number;
   arrays: { [name in PairColumn]: LengthArray | undefined };
   hasEmpty: boolean;

@@ -44,10 +44,10 @@ import type {
   GpuLinearLossOptions,
   GpuLogitsBatch,
   GpuLogitsLossOptions,
+  GpuLossInputs,
   GpuPairLogps,
   GpuPairLossOptions,
   GpuRange,
-  GpuReference,
   GpuSequenceLogpsOptions,
   GpuSequencesBatch,
 } from "./types.ts";
@@ -145,7 +145,7 @@ export async function sequenceLogpsGrad(
   return gradientsOf(checked);
 }
 
-type GivenLogits = GpuLogitsBatch & { reference?: GpuReference | undefined };
+type GivenLogits = GpuLogitsBatch & GpuLossInputs;
 
 /** The gradients that the result of a loss may name. */
 const gradientNames = {

@@ -11,7 +11,7 @@ import { kernelOf } from "../../plan/kernel-of.ts";
 import { isOfRows, type Plan, type Term } from "../../plan/plan.ts";
 import type { LengthArray } from "../../types.ts";
 import { type Commands, packParams, type Range } from "./commands.ts";
-import { type Field, isSorted, pairFields, pairsWgsl, RESULTS } from "./pairs.wgsl.ts";
+import { behindLogps, type Field, inputNames, isSorted, pairFields, pairsWgsl, RESULTS } from "./pairs.wgsl.ts";
 import { groupsOf } from "./prelude.wgsl.ts";
 import { recordSorted } from "./sort.ts";
 import { type Gpu, submit } from "./submit.ts";
@@ -90,7 +90,7 @@ export async function computePairs(gpu: Gpu, job: PairJob, sums: PairSums, signa
     const [value, slope] = job.likelihood(at);
     return [value, slope * pairs, 0];
   };
-  const most = Math.floor(gpu.device.limits.maxStorageBufferBindingSize / (4 * 8));
+  const most = Math.floor(gpu.device.limits.maxStorageBufferBindingSize / (4 * (inputNames.length + 1)));
   const piece = plan.terms.some(isSorted) ? pairs : Math.min(pairs, most);
   // Written once the whole call has succeeded: a result may lie over an input, and a refused call writes nothing.
   const results: Float32Array[] = [];
@@ -123,7 +123,7 @@ function deliver(job: PairJob, values: Float32Array, start: number, sums: PairSu
 // Log-ratios are formed in float64 on their way to the GPU, metrics with them.
 function stageInputs(job: PairJob, start: number, n: number, sums: PairSums): Float32Array {
   const { policyChosen, policyRejected, referenceChosen, referenceRejected } = job;
-  const staged = new Float32Array(7 * n + 1);
+  const staged = new Float32Array(inputNames.length * n + 1);
   const add = isOfRows(job.plan) ? addRow : addPair;
   const fill = (at: number, array: LengthArray | undefined): void => {
     if (array) for (let k = 0; k < n; k++) staged[at * n + k] = array[start + k] as number;
@@ -140,16 +140,17 @@ function stageInputs(job: PairJob, start: number, n: number, sums: PairSums): Fl
     staged[3 * n + k] = pr;
     add(sums, pc, pr, a, c);
   }
-  fill(4, job.chosenLengths);
-  fill(5, job.rejectedLengths);
-  fill(6, job.pairWeights);
+  // Behind log-ratios and the policy's log-probs: 1 for a length or a weight that there is none of.
+  behindLogps.forEach(({ name }, k) => {
+    fill(4 + k, job[name] as LengthArray | undefined);
+  });
   return staged;
 }
 
 // Two float32 hold a float64 key closely enough that margins tie only where they are equal.
 function keysOf(commands: Commands, job: PairJob): PairStage["keys"] {
-  return ({ loss }) => {
-    const lists = sortKeys(loss.batch, job);
+  return (term) => {
+    const lists = sortKeys(term, job);
     const parts = lists.flatMap((list) => {
       const high = Float32Array.from(list);
       const low = Float32Array.from(high, (x, i) => (Number.isFinite(x) ? (list[i] as number) - x : 0));

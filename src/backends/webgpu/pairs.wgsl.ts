@@ -31,11 +31,11 @@ const termWgsl = (term: Term, j: number): string => /* wgsl */ `
   }`;
 
 function onWgsl(term: Term, j: number): string {
-  const { loss, divergence } = term;
+  const { loss, divergence, free } = term;
   if (isLikelihood(term))
     return /* wgsl */ `
     // Σ of the likelihood stands behind the arrays where it is known on the GPU alone.
-    let value = params.k${j}[0] + params.k${j}[2] * inputs[7u * n];
+    let value = params.k${j}[0] + params.k${j}[2] * inputs[${inputNames.length}u * n];
     if (!is_zero(weight)) {
       losses += params.weight${j} * weight * value;
       lossNan = lossNan || is_nan(value);
@@ -53,18 +53,19 @@ function onWgsl(term: Term, j: number): string {
     daNan = daNan || is_nan(sorted[at + params.pairs]);
     dcNan = dcNan || is_nan(sorted[at + 2u * params.pairs]);`;
   const lengths = loss.perToken ? "nw, nl" : "1.0, 1.0";
+  const ratios = free ? "pc, pr" : "a_ratio, c_ratio";
   const call = divergence
-    ? /* wgsl */ `let m = margin_${divergence.id}(a, c, ${lengths}, params.m${j});
-    let r = ${kernelOf(loss)}(m.x, 0.0, 1.0, 1.0, params.k${j});
+    ? /* wgsl */ `let m = margin_${divergence.id}(${ratios}, ${lengths}, ${ownSymbols}, params.m${j});
+    let r = ${kernelOf(loss)}(m.x, 0.0, ${noColumns}, params.k${j});
     let ra = chain(r.y, m.y);
     let rc = chain(r.y, m.z);`
-    : /* wgsl */ `let r = ${kernelOf(loss)}(a, c, nw, nl, params.k${j});
+    : /* wgsl */ `let r = ${kernelOf(loss)}(${ratios}, nw, nl, ${ownSymbols}, params.k${j});
     let ra = r.y;
     let rc = r.z;`;
   return /* wgsl */ `
     if (!is_zero(weight)) {
     ${call}
-    let bad = ratioNan || is_nan(r.x);
+    let bad = is_nan(weight) || is_nan(r.x)${nansOf(term)};
     losses += params.weight${j} * weight * r.x;
     da += weight * ra;
     dc += weight * rc;
@@ -74,15 +75,32 @@ function onWgsl(term: Term, j: number): string {
     }`;
 }
 
+/** The columns of a kernel that reads none. */
+export const noColumns = pairColumns.flatMap((column) => ("argument" in column ? ["1.0"] : [])).join(", ");
+
+const ownSymbols = pairColumns.flatMap(({ of, symbol }) => (of === "own" ? [symbol] : [])).join(", ");
+
+// What a term sees of a pair and makes it NaN, whatever the arithmetic makes of it.
+const nansOf = ({ loss, free }: Term): string =>
+  [
+    ...(free ? ["pc", "pr"] : ["a_ratio", "c_ratio"]),
+    ...pairColumns.flatMap(({ of, name, symbol }) => (of === "own" && loss.columns.includes(name) ? [symbol] : [])),
+  ]
+    .map((symbol) => ` || is_nan(${symbol})`)
+    .join("");
+
 // The place of pair i of the k-th sorted term: losses, then gradients of chosen and rejected.
 const sortedIndex = (j: number): string => `params.sortedAt${j} + i`;
 
 /** Numbers of each pair that the shader reads, one array after another; one number more follows them. */
 export const inputNames = [
-  "a",
-  "c",
-  ...pairColumns.filter((column) => column.of !== "reference").map(({ symbol }) => symbol),
+  "a_ratio",
+  "c_ratio",
+  ...pairColumns.filter(({ of }) => of !== "reference").map(({ symbol }) => symbol),
 ] as const;
+
+/** The columns that stand behind log-ratios and the policy's log-probs. */
+export const behindLogps = pairColumns.filter(({ of }) => of !== "policy" && of !== "reference");
 
 /** Arrays of results, one after another. */
 export const RESULTS = pairResults.length;
@@ -93,6 +111,7 @@ const marginConstants = {
   power: kernelConstants.margin_power(1, 1, 1, 1).length,
   js_anchored: kernelConstants.margin_js_anchored().length,
   power_anchored: kernelConstants.margin_power_anchored(1, 1, 1, 1).length,
+  power_mean: kernelConstants.margin_power_mean(1, 1, 1, 1).length,
 };
 
 /** The fields of the parameters: unsigned integers, then floats, with how many of them. */
@@ -121,7 +140,7 @@ const structWgsl = (fields: readonly Field[]): string =>
 
 /** The shader of a plan. */
 export function pairsWgsl(plan: Plan, fields: readonly Field[]): string {
-  const { terms, referenceFree } = plan;
+  const { terms } = plan;
   const used = terms.flatMap(({ loss, divergence }) => [
     ...(loss.kind === "likelihood" ? [] : [kernelOf(loss) ?? ""]),
     ...(divergence ? [`margin_${divergence.id}`] : []),
@@ -139,10 +158,7 @@ struct Params { ${structWgsl(fields)} }
 ${anySorted ? "@group(0) @binding(3) var<storage, read> sorted: array<f32>;" : ""}
 ${eachWgsl("params.pairs")}
   let n = params.pairs;
-  ${inputNames.map((name, k) => `let ${name === "a" || name === "c" ? `${name}_ratio` : name} = inputs[${k}u * n + i];`).join("\n  ")}
-  let a = ${referenceFree ? "pc" : "a_ratio"};
-  let c = ${referenceFree ? "pr" : "c_ratio"};
-  let ratioNan = is_nan(a) || is_nan(c) || is_nan(weight);
+  ${inputNames.map((name, k) => `let ${name} = inputs[${k}u * n + i];`).join("\n  ")}
   var losses = 0.0;
   var da = 0.0;
   var dc = 0.0;

@@ -77,9 +77,9 @@ export async function residentPairLoss(
         });
         return sequences;
       }) as [Range, Range];
-      const lengths = gather(commands, given, namesOf("lengths", "weights"), pairs, 1);
+      const columns = gather(commands, given, namesOf("lengths", "own", "weights"), pairs, 1);
       const start = commands.upload(new Uint32Array(2 * pairs + 1));
-      const parts = { plan, params, scale, likelihood, policy, reference, lengths, start };
+      const parts = { plan, params, scale, likelihood, policy, reference, columns, start };
       commands.copy(recordPairStage(commands, parts, metrics).results, results);
     });
     reportLater(options, pairs, done);

@@ -160,8 +160,8 @@ export interface PairParts {
   readonly likelihood: (at: number) => readonly [loss: number, slope: number, perSum: number];
   readonly policy: Range;
   readonly reference: Range;
-  /** Chosen and rejected length and weight of each pair. */
-  readonly lengths: Range;
+  /** Of each pair what the pair stage reads beside log-probs, one column after another. */
+  readonly columns: Range;
   /** Where the tokens of each sequence start. */
   readonly start: Range;
 }
@@ -172,16 +172,16 @@ export function recordPairStage(
   parts: PairParts,
   metrics: Range,
 ): { inputs: Range; results: Range } {
-  const { plan, params, scale, likelihood, policy, reference, lengths, start } = parts;
+  const { plan, params, scale, likelihood, policy, reference, columns, start } = parts;
   const { pairs } = params;
   const shared = uploadParams(commands, params);
   const inputs = commands.scratch(4 * (inputNames.length * pairs + 1));
   commands.run(tokenMetricsWgsl, 1, shared, policy, start, inputs, metrics);
-  commands.run(pairInputsWgsl, groupsOf(pairs), shared, policy, reference, lengths, start, inputs);
-  const keys = ({ loss }: Term): Range => {
+  commands.run(pairInputsWgsl, groupsOf(pairs), shared, policy, reference, columns, start, inputs);
+  const keys = ({ loss, free }: Term): Range => {
     const range = commands.scratch(16 * pairs);
     const sorted = loss.batch ?? "";
-    commands.run(keysOfWgsl(sorted), groupsOf(pairs), shared, policy, plan.referenceFree ? blank() : reference, range);
+    commands.run(keysOfWgsl(sorted), groupsOf(pairs), shared, policy, free ? blank() : reference, range);
     return range;
   };
   const blank = (): Range => {

@@ -3,6 +3,7 @@
 
 import { fixedWgsl } from "./fixed-point.wgsl.ts";
 import { mathWgsl } from "./math.wgsl.ts";
+import { inputNames } from "./pairs.wgsl.ts";
 import { eachWgsl, GROUP, nanWgsl } from "./prelude.wgsl.ts";
 import { SUMS_WORDS } from "./rows.wgsl.ts";
 import { gpuMetrics } from "./types.ts";
@@ -133,18 +134,18 @@ var<workgroup> floats: array<array<f32, 5>, ${LANES}>;
   if (lane != 0u) { return; }
   let chosen = f32(start[params.pairs]);
   let all = f32(start[2u * params.pairs]);
-  inputs[7u * params.pairs] = floats[0][0];
+  inputs[${inputNames.length}u * params.pairs] = floats[0][0];
   metrics[7] = floats[0][1] / max(chosen, 1.0);
   metrics[8] = floats[0][2] / max(all, 1.0);
   metrics[9] = floats[0][3] / max(chosen, 1.0);
   metrics[10] = floats[0][4] / max(all - chosen, 1.0);
 }`;
 
-/** Sequences of policy and reference to the inputs of the pair stage. \`lengths\`: nw and nl of each pair, then weights. */
+/** Sequences of policy and reference to the inputs of the pair stage; what stands behind log-probs is given. */
 export const pairInputsWgsl = /* wgsl */ `${sequencePrelude}
 @group(0) @binding(1) var<storage, read> policy: array<Sequence>;
 @group(0) @binding(2) var<storage, read> reference: array<Sequence>;
-@group(0) @binding(3) var<storage, read> lengths: array<f32>;
+@group(0) @binding(3) var<storage, read> columns: array<f32>;
 @group(0) @binding(4) var<storage, read> start: array<u32>;
 @group(0) @binding(5) var<storage, read_write> inputs: array<u32>;
 fn omega(r: u32) -> f32 { return exp_f32(policy[r].spread / f32(max(start[r + 1u] - start[r], 1u))); }
@@ -155,16 +156,15 @@ ${eachWgsl("params.pairs")}
   put(n + i, difference(policy[n + i].sum, reference[n + i].sum));
   inputs[2u * n + i] = value_bits(policy[i].sum);
   inputs[3u * n + i] = value_bits(policy[n + i].sum);
-  put(4u * n + i, lengths[i]);
-  put(5u * n + i, lengths[n + i]);
-  var weight = lengths[2u * n + i];
+  for (var k = 0u; k < ${inputNames.length - 5}u; k++) { put((4u + k) * n + i, columns[k * n + i]); }
+  var weight = columns[${inputNames.length - 5}u * n + i];
   if (params.wpo != 0u) {
     let chosen = omega(i);
     let rejected = omega(n + i);
     // Either switches the pair off.
     weight = select(chosen * rejected, 0.0, is_zero(chosen) || is_zero(rejected));
   }
-  put(6u * n + i, weight);
+  put(${inputNames.length - 1}u * n + i, weight);
 }`;
 
 /** The keys that AOT sorts: margins of policy and reference, or both log-ratios, as floats and what they leave over. */

@@ -6,7 +6,7 @@ import { kernelOf } from "../../plan/kernel-of.ts";
 import type { Term } from "../../plan/plan.ts";
 import { type Commands, packParams, type Range, within } from "./commands.ts";
 import { mathWgsl } from "./math.wgsl.ts";
-import { lossWgsl } from "./pairs.wgsl.ts";
+import { lossWgsl, noColumns } from "./pairs.wgsl.ts";
 import { GROUP, nanWgsl } from "./prelude.wgsl.ts";
 
 /** Elements that one workgroup sorts in its own memory. */
@@ -166,7 +166,7 @@ ${entry(HALF)}
   let i = items[k].z;
   let j = items[params.step.size + k].z;
   let d = (keys[i] - keys[2u * n + j]) + (keys[n + i] - keys[3u * n + j]);
-  let r = ${kernel}(d, 0.0, 1.0, 1.0, params.k);
+  let r = ${kernel}(d, 0.0, ${noColumns}, params.k);
   let bad = is_nan(d) || is_nan(r.x);
   results[k] = bits_of(r.x, bad);
   results[n + i] = bits_of(r.y, bad);

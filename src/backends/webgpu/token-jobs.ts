@@ -4,6 +4,7 @@ import type { LinearGradients } from "../../engine.ts";
 import type { AnyFloats, ArrayReader } from "../../inputs/floats.ts";
 import { type AnyLinearBatch, checkLinear, type LinearJob } from "../../inputs/linear.ts";
 import { type AnyLogitsBatch, checkLogitsLoss, type LogitsLossJob } from "../../inputs/logits.ts";
+import type { OwnColumns } from "../../inputs/own-columns.ts";
 import { type AnySequencesBatch, checkLogps, type LogpsJob } from "../../inputs/sequence-logps.ts";
 import { type AnyGradBatch, checkLogpsGrad, type GradJob } from "../../inputs/sequence-logps-grad.ts";
 import type { Outs } from "../../inputs/token-results.ts";
@@ -35,6 +36,7 @@ export interface LossJob extends TokenJob {
   readonly wpo: boolean;
   readonly gradScale: number;
   readonly reference: ReferenceSource;
+  readonly columns: OwnColumns;
 }
 
 /** An opened call. */
@@ -145,7 +147,7 @@ interface LossCall<Batch> {
 
 function lossJobOf(
   { gpu, batch, plan, options }: LossCall<AnyLogitsBatch | AnyLinearBatch>,
-  { list, vocab, ldAlpha, wpo, reference }: LogitsLossJob<AnyFloats> | LinearJob<AnyFloats>,
+  { list, vocab, ldAlpha, wpo, reference, columns }: LogitsLossJob<AnyFloats> | LinearJob<AnyFloats>,
   policy: TokenSource,
   borrow: (floats: AnyFloats, width: number) => DeviceRows,
 ): LossJob {
@@ -161,7 +163,7 @@ function lossJobOf(
   const { gradScale = 1, metrics } = options;
   const statistics = wpo || metrics === "full";
   const ids = deviceIdsOf(batch.tokens, list);
-  return { plan, list, vocab, ldAlpha, wpo, gradScale, statistics, ids, policy, reference: sourceOf() };
+  return { plan, list, vocab, ldAlpha, wpo, columns, gradScale, statistics, ids, policy, reference: sourceOf() };
 }
 
 function openLogits(call: LossCall<AnyLogitsBatch>): OpenLoss {

@@ -3,12 +3,14 @@
 
 import type { TokenPasses } from "../../calls/token-loss.ts";
 import type { EntropySlopes, TokenSums } from "../../engine.ts";
+import type { OwnColumns } from "../../inputs/own-columns.ts";
 import type { TokenList } from "../../inputs/tokens.ts";
 import { times } from "../../losses/factor.ts";
+import type { PairColumn } from "../../losses/kinds.ts";
 import type { Plan, Term } from "../../plan/plan.ts";
 import type { Commands, Range } from "./commands.ts";
 import { METRICS_BYTES, type Outputs, pairRanges } from "./outputs.ts";
-import { RESULTS } from "./pairs.wgsl.ts";
+import { behindLogps, RESULTS } from "./pairs.wgsl.ts";
 import { groupsOf } from "./prelude.wgsl.ts";
 import {
   type BatchParams,
@@ -44,10 +46,19 @@ const perTokenRanges = ({ buffer }: GpuRange, { size: count }: TokenList) => ({
   logsumexp: { buffer, offset: 4 * count, size: 4 * count },
 });
 
-// Chosen and rejected lengths, then weights of 1.
-function uploadLengths(commands: Commands, { pairs, lengths }: TokenList): Range {
-  const packed = new Float32Array(3 * pairs).fill(1);
-  packed.set(lengths);
+const none: OwnColumns = {};
+
+// What the pair stage reads of each pair beside log-probs: 1 where there is none of it.
+function uploadColumns(commands: Commands, { pairs, lengths }: TokenList, own = none): Range {
+  const all: { [Name in PairColumn]?: ArrayLike<number> | undefined } = {
+    ...own,
+    chosenLengths: lengths.subarray(0, pairs),
+    rejectedLengths: lengths.subarray(pairs),
+  };
+  const packed = new Float32Array(behindLogps.length * pairs).fill(1);
+  behindLogps.forEach(({ name }, k) => {
+    packed.set(all[name] ?? [], k * pairs);
+  });
   return commands.upload(packed);
 }
 
@@ -69,7 +80,7 @@ export function residentLogps(gpu: Gpu, job: TokenJob, plan: Plan, outputs: Outp
       params,
       scale: 1 / pairs,
       likelihood: () => [0, 0, 0] as const,
-      lengths: uploadLengths(commands, list),
+      columns: uploadColumns(commands, list),
       policy: sequences,
       reference: sequences,
       start: layout.start,
@@ -125,7 +136,7 @@ function recordLoss(commands: Commands, job: LossJob, { perToken, metrics, resul
       const perSum = loss?.kind === "likelihood" ? loss.formula(1, chosenTokens)[0] : 0;
       return [0, 0, perSum] as const;
     },
-    lengths: uploadLengths(commands, list),
+    columns: uploadColumns(commands, list, job.columns),
     policy: recordSequences(commands, job, layout, params, sums, perToken),
     reference: reference.sequences,
     start: layout.start,

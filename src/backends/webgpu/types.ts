@@ -15,6 +15,7 @@ import type {
   LogitsLossOptions,
   LogitsLossResult,
   LogpsGradients,
+  LossInputs,
   Mask,
   PackedTokens,
   PairLossOptions,
@@ -51,6 +52,7 @@ export interface GpuPairLogps {
   referenceRejected?: FloatArray | GpuArray | undefined;
   chosenLengths?: LengthArray | BigInt64Array | GpuArray | undefined;
   rejectedLengths?: LengthArray | BigInt64Array | GpuArray | undefined;
+  rewardMargin?: FloatArray | GpuArray | undefined;
   pairWeights?: FloatArray | GpuArray | undefined;
 }
 
@@ -88,8 +90,14 @@ export type GpuReference =
       hiddenSize?: number | undefined;
     };
 
+/** As `LossInputs`. */
+export interface GpuLossInputs {
+  reference?: GpuReference | undefined;
+  rewardMargin?: FloatArray | undefined;
+}
+
 /** As `LinearBatch`; what `lora` has on the GPU is float32. */
-export interface GpuHeadBatch {
+export interface GpuHeadBatch extends GpuLossInputs {
   tokens: GpuTokens;
   vocab: number;
   hiddenSize: number;
@@ -97,7 +105,6 @@ export interface GpuHeadBatch {
   weight: Floats | GpuArray;
   bias?: Floats | GpuArray | undefined;
   lora?: { a: Float32Array | GpuArray; b: Float32Array | GpuArray; rank: number; scale: number } | undefined;
-  reference?: GpuReference | undefined;
 }
 
 interface Readback {
@@ -211,7 +218,7 @@ interface ResidentCalls {
     options: GpuSequenceLogpsOptions & { readback: false },
   ): Promise<GpuSequenceLogpsResult>;
   logitsLoss(
-    batch: GpuLogitsBatch & { reference?: GpuReference | undefined },
+    batch: GpuLogitsBatch & GpuLossInputs,
     options: GpuLogitsLossOptions & { readback: false },
   ): Promise<GpuLogitsLossResult>;
   linearLoss(batch: GpuHeadBatch, options: GpuLinearLossOptions & { readback: false }): Promise<GpuLinearLossResult>;
@@ -239,11 +246,11 @@ interface MixedCalls {
     options?: UnpairedLogitsOptions,
   ): Promise<UnpairedLogitsResult>;
   logitsLoss(
-    batch: LogitsBatch & { reference?: Reference | undefined },
+    batch: LogitsBatch & LossInputs,
     options?: LogitsLossOptions & { readback?: true },
   ): Promise<LogitsLossResult>;
   logitsLoss(
-    batch: GpuLogitsBatch & { reference?: GpuReference | undefined },
+    batch: GpuLogitsBatch & GpuLossInputs,
     options?: GpuLogitsLossOptions & { readback?: true },
   ): Promise<MixedLogitsLossResult>;
   linearLoss(
@@ -251,7 +258,7 @@ interface MixedCalls {
     options?: UnpairedLinearOptions,
   ): Promise<UnpairedLinearResult>;
   linearLoss(
-    batch: LinearBatch & { reference?: Reference | undefined },
+    batch: LinearBatch & LossInputs,
     options?: LinearLossOptions & { readback?: true },
   ): Promise<LinearLossResult>;
   linearLoss(batch: GpuHeadBatch, options?: GpuLinearLossOptions & { readback?: true }): Promise<MixedLinearLossResult>;

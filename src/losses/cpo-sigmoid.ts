@@ -1,0 +1,18 @@
+import { defineLoss } from "./define.ts";
+import { alphapoAlpha, beta, labelSmoothing } from "./params.ts";
+import { sigmoidLoss } from "./sigmoid.ts";
+
+/**
+ * Contrastive preference optimization: the formula of `sigmoid`, of the policy's own log-probs.
+ *
+ * Note      No reference model to hold: DPO with a uniform one. Sums, so length matters. TRL adds cpo_alpha (1 by default) times
+ *           the chosen completions' NLL: cpoAlpha.
+ * Paper     Xu et al. 2024, arXiv:2401.08417
+ */
+export const cpoSigmoid = defineLoss({
+  id: "cpo_sigmoid",
+  title: "DPO without a reference: CPO",
+  params: { beta, labelSmoothing, alphapoAlpha },
+  reference: false,
+  margin: sigmoidLoss.margin,
+});
