@@ -44,7 +44,7 @@ const lossNames: Record<string, string[]> = {
   hinges: ["hinge"],
   nll: ["sft"],
   ...Object.fromEntries(
-    "cpo mpo rpo ppo spo npo gpo tdpo kto simpo orpo wpo ld_dpo tr_dpo rdpo aco_pair kco_pair eco_pair sco_pair apo_up ape"
+    "cpo mpo rpo ppo spo npo gpo tdpo kto orpo wpo ld_dpo tr_dpo rdpo aco_pair kco_pair eco_pair sco_pair apo_up ape"
       .split(" ")
       .map((name) => [name, []]),
   ),
@@ -72,7 +72,7 @@ it("losses that are a list, an option or another trainer's say so", () => {
   );
   expect(message(() => fromTrl({ loss_type: "RPO" }))).toMatch(/\["sigmoid", "sft"\], weighted \[1, α\]$/);
   expect(message(() => fromTrl({ loss_type: "kto_pair" }))).toMatch(/use KTO$/);
-  expect(message(() => js.pairLoss(somePairs(), { lossType: "simpo" }))).toMatch(/a loss of CPO/);
+  expect(message(() => js.pairLoss(somePairs(), { lossType: "alphapo" }))).toMatch(/an option of simpo/);
 });
 
 describe("divergences", () => {

@@ -25,8 +25,7 @@ export const otherNames: Readonly<Record<string, string>> = {
   wpo: "WPO is a weighting of any of them, not a loss",
   ld_dpo: "LD-DPO is an option beside any of them, its α",
   tr_dpo: "TR-DPO updates the reference and leaves the loss as it is",
-  cpo: "it is a loss of CPO, not of DPO",
-  simpo: "it is a loss of CPO, not of DPO",
-  alphapo: "it is a loss of CPO, not of DPO",
+  cpo: "CPO's losses are cpo_sigmoid, cpo_hinge, cpo_ipo and simpo here",
+  alphapo: "AlphaPO is an option of simpo and of CPO's losses here: alphapoAlpha",
   orpo: "it is a loss of ORPO, not of DPO",
 };

@@ -214,8 +214,9 @@ function readConstants(
   if (fConstants) return true;
   if (fDivergence === "reverse_kl")
     throw new ParamError("unused-option", "fConstants: not used by reverse_kl, which has none");
-  if (chosen.some((loss) => loss.perToken)) return false;
-  const users = lossTypes.filter((id) => lossTable[id].perToken);
+  const feels = ({ scored, perToken }: LossRecord): boolean => scored && perToken;
+  if (chosen.some(feels)) return false;
+  const users = lossTypes.filter((id) => feels(lossTable[id]));
   throw unused("fConstants", chosen, `used by ${users.join(", ")}`);
 }
 
