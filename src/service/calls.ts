@@ -1,8 +1,16 @@
 // The calls over HTTP, each once: its path, what it takes and gives. Router, readers and the OpenAPI document follow from the table.
 
 import type { AsyncBackend, Backend } from "../types.ts";
-import { type Fields, gradientFields, linearFields, logitsFields, pairFields, sequencesFields } from "./fields.ts";
-import { logpsGradOptions, logpsOptions, pairOptions, type Schema, tokenLossOptions } from "./options.ts";
+import {
+  type Fields,
+  gradientFields,
+  linearFields,
+  logitsFields,
+  pairFields,
+  rowFields,
+  sequencesFields,
+} from "./fields.ts";
+import { logpsGradOptions, logpsOptions, pairOptions, rowOptions, type Schema, tokenLossOptions } from "./options.ts";
 
 export type AnyBackend = Backend | AsyncBackend;
 
@@ -15,10 +23,10 @@ export interface Given {
 export interface ServiceCall {
   readonly path: string;
   /** Of the backend. */
-  readonly name: "pairLoss" | "sequenceLogps" | "sequenceLogpsGrad" | "logitsLoss" | "linearLoss";
+  readonly name: "pairLoss" | "unpairedLoss" | "sequenceLogps" | "sequenceLogpsGrad" | "logitsLoss" | "linearLoss";
   readonly summary: string;
   /** What the library calls its first argument. */
-  readonly argument: "pairs" | "batch";
+  readonly argument: "pairs" | "rows" | "batch";
   readonly fields: Fields;
   readonly options: Readonly<Record<string, Schema>>;
   /** Results that are arrays; those of some requests only end in "?". */
@@ -27,6 +35,12 @@ export interface ServiceCall {
 }
 
 const pairResults = ["losses", "gradChosen", "gradRejected", "chosenRewards?", "rejectedRewards?"];
+const rowResults = ["losses", "grad", "rewards?"];
+/** Of pairs, or of rows. */
+const lossResults = [
+  "losses",
+  ...["gradChosen?", "gradRejected?", "chosenRewards?", "rejectedRewards?", "grad?", "rewards?"],
+];
 const tokenResults = ["logps", "tokenLogps", "logsumexp"];
 const headResults = ["gradHidden?", "gradWeight?", "gradBias?", "gradA?", "gradB?"];
 
@@ -39,6 +53,16 @@ export const calls: readonly ServiceCall[] = [
     fields: pairFields,
     options: pairOptions,
     results: pairResults,
+    hasLoss: true,
+  },
+  {
+    path: "/v1/unpaired-loss",
+    name: "unpairedLoss",
+    summary: "Losses, gradients and metrics of single rows, desirable or not, from their log-probs",
+    argument: "rows",
+    fields: rowFields,
+    options: rowOptions,
+    results: rowResults,
     hasLoss: true,
   },
   {
@@ -68,7 +92,7 @@ export const calls: readonly ServiceCall[] = [
     argument: "batch",
     fields: logitsFields,
     options: tokenLossOptions,
-    results: [...pairResults, ...tokenResults, "gradLogits"],
+    results: [...lossResults, ...tokenResults, "gradLogits"],
     hasLoss: true,
   },
   {
@@ -78,7 +102,7 @@ export const calls: readonly ServiceCall[] = [
     argument: "batch",
     fields: linearFields,
     options: tokenLossOptions,
-    results: [...pairResults, ...tokenResults, ...headResults],
+    results: [...lossResults, ...tokenResults, ...headResults],
     hasLoss: true,
   },
 ];

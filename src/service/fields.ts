@@ -1,7 +1,7 @@
 // What the calls take, as requests name it: the names of the library, with a kind that says how JSON and tensors become arrays. The
 // router, the reader of bodies and the OpenAPI document follow from these tables.
 
-import { pairColumns } from "../losses/kinds.ts";
+import { pairColumns, rowColumns } from "../losses/kinds.ts";
 
 /** A value of a request. */
 export type Kind =
@@ -13,6 +13,8 @@ export type Kind =
   | "ids"
   /** 0 or 1. */
   | "mask"
+  /** 0 or 1, false or true. */
+  | "flags"
   | "count"
   /** A count that may be 0. */
   | "index"
@@ -46,6 +48,19 @@ export const pairFields: Fields = Object.fromEntries(
     return [name, of === "policy" ? { ...field, required: true } : field];
   }),
 );
+
+/** The columns of rows, and the log-probs of the mismatched ones. */
+export const rowFields: Fields = {
+  ...Object.fromEntries(
+    rowColumns.map(({ name, of }): [string, Value] => {
+      if (of === "labels") return [name, { kind: "flags", about: "[B] 1: desirable", required: true }];
+      const field: Value = { kind: "numbers", about: `[B] ${aboutColumns[of]}` };
+      return [name, of === "policy" || of === "reference" ? { ...field, required: true } : field];
+    }),
+  ),
+  klPolicy: { kind: "numbers", about: "kto: log-probs of the mismatched rows, any number of them" },
+  klReference: { kind: "numbers", about: "the same of the reference" },
+};
 
 const tokenFields: Fields = {
   length: { kind: "count", about: "T, of padded rows" },
@@ -110,12 +125,30 @@ const required = (fields: Fields, ...names: string[]): Fields =>
     Object.entries(fields).map(([name, field]) => [name, names.includes(name) ? { ...field, required: true } : field]),
   );
 
-export const logitsFields: Fields = { ...tokensOf(pairs), ...required(logits, "logits"), ...reference };
+/** What losses of rows need beside their tokens. */
+const labels: Fields = {
+  desirable: { kind: "flags", about: "[rows] 1: desirable; losses of rows alone" },
+  kl: {
+    fields: {
+      policy: { kind: "numbers", about: "any number of them", required: true },
+      reference: { kind: "numbers", about: "the same of the reference", required: true },
+    },
+    about: "kto: log-probs of the mismatched rows, as sequence-logps gives them",
+  },
+};
+
+export const logitsFields: Fields = {
+  ...tokensOf({ ...pairs, ...rows }),
+  ...required(logits, "logits"),
+  ...reference,
+  ...labels,
+};
 
 export const linearFields: Fields = {
-  ...tokensOf(pairs),
+  ...tokensOf({ ...pairs, ...rows }),
   ...required(head, "hiddenSize", "hidden", "weight"),
   ...reference,
+  ...labels,
 };
 
 export const sequencesFields: Fields = { ...tokensOf({ ...pairs, ...rows }), ...logits, ...head };

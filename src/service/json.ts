@@ -78,11 +78,20 @@ function toValue(value: unknown, kind: Kind, name: string): unknown {
     throw new KindError(`${name}: expected a number, got ${shown(value)}`);
   }
   if (!Array.isArray(value)) throw new KindError(`${name}: expected a list of numbers, got ${shown(value)}`);
+  if (kind === "flags") return toFlags(value, name);
   if (kind === "numbers") return fill(new Float64Array(value.length), value, name, Number.isFinite, "a finite number");
   if (kind === "floats") return fill(new Float32Array(value.length), value, name, isFloat32, "a number of float32");
   const isMask = kind === "mask";
   const words = isMask ? "0 or 1" : "an integer of int32";
   return fill(new Int32Array(value.length), value, name, isMask ? isBit : isInt32, words);
+}
+
+function toFlags(list: readonly unknown[], name: string): Uint8Array {
+  return Uint8Array.from(list, (flag, i) => {
+    if (flag === true || flag === 1) return 1;
+    if (flag === false || flag === 0) return 0;
+    throw new ParamError("out-of-range", `${name}[${i}]: expected 0 or 1, got ${shown(flag)}`);
+  });
 }
 
 const isFloat32 = (x: number): boolean => Number.isFinite(Math.fround(x));

@@ -44,6 +44,7 @@ export function checkLimits(
 ): void {
   const tokens = (input["tokens"] ?? {}) as Tokens;
   refuseMore(sizeOf(input["policyChosen"]), maxPairs, "policyChosen", "pairs");
+  refuseMore(sizeOf(input["policy"]), 2 * maxPairs, "policy", "rows");
   refuseMore(numberOf(tokens.pairs), maxPairs, "tokens.pairs", "pairs");
   refuseMore(numberOf(tokens.rows), 2 * maxPairs, "tokens.rows", "rows");
   const vocab = numberOf(input["vocab"]);

@@ -42,6 +42,8 @@ function schemaOf({ kind }: Value, name: string, { maxPairs, maxVocab, maxBytes 
       return list({ type: "integer", minimum: -(2 ** 31), maximum: 2 ** 31 - 1 });
     case "mask":
       return list({ type: "integer", enum: [0, 1] });
+    case "flags":
+      return list({ enum: [0, 1, false, true] });
     case "floats":
       return list({ type: "number", minimum: -3.4e38, maximum: 3.4e38 });
     case "numbers":

@@ -1,6 +1,7 @@
 // The options that a request may have, as JSON Schema has them: their ranges are those of the library.
 
-import { lossTypes } from "../losses/index.ts";
+import { type LossType, lossTable, lossTypes } from "../losses/index.ts";
+import type { Unit } from "../losses/kinds.ts";
 import { sharedParams } from "../losses/params.ts";
 import type { Param } from "../losses/ranges.ts";
 import type { FDivergence } from "../types.ts";
@@ -26,17 +27,25 @@ export function ofParam({ default: byDefault, min, max, open }: Param): Schema {
 
 const divergences: readonly FDivergence[] = ["reverse_kl", "forward_kl", "js_divergence", "alpha_divergence"];
 
-const lossName: Schema = { type: "string", enum: lossTypes };
+/** Losses of pairs, of rows, or of either, and what they may be given; the first is the default. */
+function lossOptions(...units: readonly Unit[]): Readonly<Record<string, Schema>> {
+  const names = units.flatMap((unit) => lossTypes.filter((id) => lossTable[id].unit === unit));
+  const lossName = { type: "string", enum: names };
+  return {
+    lossType: {
+      oneOf: [lossName, { type: "array", items: lossName, minItems: 1, maxItems: 100 }],
+      default: defaults[units[0] as Unit],
+    },
+    lossWeights: { type: "array", items: anyNumber, minItems: 1, maxItems: 100, description: "default: all 1" },
+    ...Object.fromEntries(Object.entries(sharedParams).map(([name, param]) => [name, ofParam(param)])),
+    fDivergence: oneOf(...divergences),
+    fAlpha: { ...anyNumber, default: 0.5 },
+    fConstants: { type: "boolean", default: true },
+    referenceFree: flag,
+  };
+}
 
-const lossOptions: Readonly<Record<string, Schema>> = {
-  lossType: { oneOf: [lossName, { type: "array", items: lossName, minItems: 1, maxItems: 100 }], default: "sigmoid" },
-  lossWeights: { type: "array", items: anyNumber, minItems: 1, maxItems: 100, description: "default: all 1" },
-  ...Object.fromEntries(Object.entries(sharedParams).map(([name, param]) => [name, ofParam(param)])),
-  fDivergence: oneOf(...divergences),
-  fAlpha: { ...anyNumber, default: 0.5 },
-  fConstants: { type: "boolean", default: true },
-  referenceFree: flag,
-};
+const defaults: Readonly<Record<Unit, LossType>> = { pair: "sigmoid", row: "kto" };
 
 const transforms: Readonly<Record<string, Schema>> = {
   logitScale: { ...above0, default: 1 },
@@ -50,9 +59,11 @@ const metrics = oneOf("basic", "full");
 const validate = oneOf("ids", "finite");
 const gradType = oneOf("same", "f32");
 
-export const pairOptions = { ...lossOptions, gradScale, metrics, validate };
+const common = { gradScale, metrics, validate };
+export const pairOptions = { ...lossOptions("pair"), ...common };
+export const rowOptions = { ...lossOptions("row"), ...common };
 export const tokenLossOptions = {
-  ...pairOptions,
+  ...{ ...lossOptions("pair", "row"), ...common },
   ...{ ldAlpha, weighting: { type: "string", enum: ["wpo"] } as Schema },
   ...{ gradType, ...transforms },
 };

@@ -2,7 +2,8 @@
 
 import packageJson from "../../package.json" with { type: "json" };
 import { lossTable } from "../losses/index.ts";
-import type { LossRecord } from "../losses/kinds.ts";
+import { type LossRecord, rowColumns } from "../losses/kinds.ts";
+import { sharedParams } from "../losses/params.ts";
 import { answer } from "./answer.ts";
 import { type AnyBackend, calls } from "./calls.ts";
 import type { Limits } from "./limits.ts";
@@ -46,8 +47,19 @@ export function createRoutes(
   ]);
 }
 
-/** What a loss says of itself, and the inputs that it needs. */
-function toListed({ id, title, kind, params, reads, batch }: LossRecord): object {
-  const ranges = Object.fromEntries(Object.entries(params).map(([name, param]) => [name, ofParam(param)]));
-  return { id, title, kind, params: ranges, reads, dependsOnBatch: batch !== undefined };
+/** What a loss says of itself, and the inputs that it needs, by the names of its call. */
+function toListed({ id, title, unit, params, reads, batch }: LossRecord): object {
+  const isRow = unit === "row";
+  const given = Object.entries(params).filter(([name]) => name in sharedParams);
+  // The pair stage has places for the columns of rows; k of KTO comes with the batch.
+  const ofRows = rowColumns.filter(({ slot }) => reads.some((name) => name === slot)).map(({ name }) => name);
+  const inputs = isRow ? [...ofRows, ...("kl" in params ? ["klPolicy", "klReference"] : [])] : reads;
+  return {
+    id,
+    title,
+    of: isRow ? "rows" : "pairs",
+    params: Object.fromEntries(given.map(([name, param]) => [name, ofParam(param)])),
+    inputs,
+    dependsOnBatch: batch !== undefined || "kl" in params,
+  };
 }

@@ -5,7 +5,17 @@ import { createBackend } from "../../src/backends/select.ts";
 import type { TensorToWrite } from "../../src/safetensors/write.ts";
 import { calls, runCall, type ServiceCall } from "../../src/service/calls.ts";
 import { type Fields, isValue } from "../../src/service/fields.ts";
-import { linearBatch, logitsBatch, pairs, post, postTensors, requestOf, service, tokens } from "./support.ts";
+import {
+  linearBatch,
+  logitsBatch,
+  pairs,
+  post,
+  postTensors,
+  requestOf,
+  service,
+  tokens,
+  rows as unpaired,
+} from "./support.ts";
 
 const backend = await createBackend();
 
@@ -15,6 +25,10 @@ const packed = { pairs: 1, offsets: [0, 2, 3], targets: [1, 3, 2], lengths: [3, 
 const rows = { rows: 3, offsets: [0, 2, 3, 3], targets: [1, 3, 2] };
 const lora = { a: [0.5, -0.25], b: [1, 2, 3, -1], rank: 1, scale: 0.5 };
 
+const { pairs: _pairs, ...unpairedTokens } = tokens;
+const labelled = { rows: 2, ...unpairedTokens };
+const labels = { desirable: [0, 1], kl: { policy: [-2, -1], reference: [-1, -2] } };
+
 type Batch = Record<string, unknown>;
 
 const cases: [path: string, what: string, input: Batch, options: Batch][] = [
@@ -22,6 +36,13 @@ const cases: [path: string, what: string, input: Batch, options: Batch][] = [
   ["/v1/pair-loss", "several losses", pairs, { lossType: ["sigmoid", "ipo"], lossWeights: [0.7, 0.3], beta: 0.25 }],
   ["/v1/pair-loss", "full metrics", { ...pairs, pairWeights: [1, 0.5, 2] }, { metrics: "full", gradScale: 2 }],
   ["/v1/pair-loss", "a shift of rewards", pairs, { lossType: "bco_pair", rewardShift: 0.5 }],
+  [
+    "/v1/unpaired-loss",
+    "kto",
+    { ...unpaired, klPolicy: [-3, -4], klReference: [-3.5, -4] },
+    { lossType: "kto", desirableWeight: 2 },
+  ],
+  ["/v1/unpaired-loss", "bco", { ...unpaired, densityRatio: [1, 0.5, 1, 2] }, { lossType: "bco", metrics: "full" }],
   ["/v1/sequence-logps", "logits", logits, { temperature: 2 }],
   ["/v1/sequence-logps", "a head, with entropy", head, { entropy: true, metrics: "full" }],
   ["/v1/sequence-logps", "rows without partners", { ...logits, tokens: rows, logits: logits.logits.slice(0, 12) }, {}],
@@ -40,6 +61,18 @@ const cases: [path: string, what: string, input: Batch, options: Batch][] = [
     { ...logitsBatch, reference: { logits: logits.logits.map((x) => x / 2) } },
     { weighting: "wpo" },
   ],
+  [
+    "/v1/logits-loss",
+    "rows",
+    { ...logits, tokens: labelled, reference: { logps: [-2, -3] }, ...labels },
+    { lossType: "kto" },
+  ],
+  [
+    "/v1/linear-loss",
+    "rows",
+    { ...head, tokens: labelled, reference: { logps: [-2, -3] }, desirable: [1, 0] },
+    { lossType: "bco" },
+  ],
   ["/v1/linear-loss", "a reference's head", linearBatch, { lossType: "hinge", ldAlpha: 0.5 }],
   ["/v1/linear-loss", "an adapter", { ...head, bias: undefined, lora, reference: { logps: [-2, -3] } }, {}],
 ];
@@ -47,11 +80,13 @@ const cases: [path: string, what: string, input: Batch, options: Batch][] = [
 const arrayOf = (kind: string, list: readonly number[]): TensorToWrite["data"] =>
   kind === "numbers"
     ? Float64Array.from(list)
-    : kind === "floats"
-      ? Float32Array.from(list)
-      : kind === "mask"
-        ? Uint8Array.from(list)
-        : Int32Array.from(list);
+    : kind === "flags"
+      ? Uint8Array.from(list)
+      : kind === "floats"
+        ? Float32Array.from(list)
+        : kind === "mask"
+          ? Uint8Array.from(list)
+          : Int32Array.from(list);
 
 /** Calls `use` with each value of a request, the path of its name, and what kind it is. */
 function walk(

@@ -23,12 +23,17 @@ describe("paths and methods", () => {
 
   test("losses", async () => {
     const { json, headers } = await get("/v1/losses");
-    const losses = json["losses"] as { id: string; params: object; reads: string[]; dependsOnBatch: boolean }[];
+    const losses = json["losses"] as { id: string; params: object; inputs: string[]; dependsOnBatch: boolean }[];
     expect(losses.map(({ id }) => id)).toEqual(lossTypes);
     expect(losses.find(({ id }) => id === "ipo")).toMatchObject({
       params: { beta: { type: "number", exclusiveMinimum: 0, default: 0.1 } },
-      reads: expect.arrayContaining(["policyChosen", "chosenLengths"]),
+      inputs: expect.arrayContaining(["policyChosen", "chosenLengths"]),
       dependsOnBatch: false,
+    });
+    expect(losses.find(({ id }) => id === "kto")).toMatchObject({
+      of: "rows",
+      inputs: ["policy", "reference", "desirable", "klPolicy", "klReference"],
+      dependsOnBatch: true,
     });
     expect(headers.get("cache-control")).toBe("max-age=300");
   });

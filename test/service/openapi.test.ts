@@ -5,7 +5,7 @@ import { createJs } from "../../src/backends/js/js.ts";
 import { calls, runCall, type ServiceCall } from "../../src/service/calls.ts";
 import { isValue } from "../../src/service/fields.ts";
 import { localOptions } from "../../src/service/options.ts";
-import { linearBatch, logitsBatch, pairs, post, requestOf, service } from "./support.ts";
+import { linearBatch, logitsBatch, pairs, post, requestOf, rows, service } from "./support.ts";
 
 const js = createJs();
 const document = await (await service.fetch(requestOf("/openapi.json"))).json();
@@ -23,7 +23,7 @@ function knownTo(run: () => unknown): string[] {
 
 /** What is read before the options are. */
 const sound = (call: ServiceCall): Record<string, unknown> =>
-  call.argument === "pairs" ? {} : { tokens: {}, ...(call.name === "sequenceLogpsGrad" ? { gradients: {} } : {}) };
+  call.argument !== "batch" ? {} : { tokens: {}, ...(call.name === "sequenceLogpsGrad" ? { gradients: {} } : {}) };
 
 describe.each(calls.map((call) => [call.path, call] as const))("%s", (path, call) => {
   test("has every option of the library that has a meaning over HTTP", () => {
@@ -66,7 +66,7 @@ const ofOthers = (path: string): Record<string, true> => {
     logitSoftcap: true,
     temperature: true,
   } as const;
-  if (path === "/v1/pair-loss") return ofTokens;
+  if (path === "/v1/pair-loss" || path === "/v1/unpaired-loss") return ofTokens;
   return path.startsWith("/v1/sequence-logps") ? { gradType: true, gradScale: true, metrics: true } : {};
 };
 
@@ -74,6 +74,7 @@ test("results are those that the document names", async () => {
   const { reference: _, ...logits } = logitsBatch;
   const bodies: Record<string, object> = {
     "/v1/pair-loss": { ...pairs, metrics: "full" },
+    "/v1/unpaired-loss": { ...rows, lossType: "bco", metrics: "full" },
     "/v1/sequence-logps": { ...logits, entropy: true },
     "/v1/sequence-logps-grad": { ...logits, gradients: { logps: [1, 1] } },
     "/v1/logits-loss": logitsBatch,

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { writeSafetensors } from "../../src/safetensors/write.ts";
 import { createService } from "../../src/service.ts";
 import { fileOf } from "../support/safetensors.ts";
-import { answerOf, linearBatch, logitsBatch, pairs, post, requestOf, service, streamOf } from "./support.ts";
+import { answerOf, linearBatch, logitsBatch, pairs, post, requestOf, rows, service, streamOf } from "./support.ts";
 
 const PAIRS = "/v1/pair-loss";
 
@@ -80,6 +80,22 @@ describe("JSON", () => {
     ["a buffer", PAIRS, { ...pairs, out: {} }, 422, "unused-option", "out"],
     ["a signal", PAIRS, { ...pairs, signal: { aborted: false } }, 422, "unused-option", "signal"],
     ["a negative length", PAIRS, { ...pairs, chosenLengths: [1, -1, 1] }, 422, "out-of-range", "chosenLengths[1]"],
+    [
+      "a label that is none",
+      "/v1/unpaired-loss",
+      { ...rows, desirable: [1, 2, 0, 0] },
+      422,
+      "out-of-range",
+      "desirable[1]",
+    ],
+    [
+      "a loss of pairs for rows",
+      "/v1/unpaired-loss",
+      { ...rows, lossType: "sigmoid" },
+      422,
+      "unknown-loss",
+      "lossType",
+    ],
     [
       "an id out of range",
       "/v1/logits-loss",

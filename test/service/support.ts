@@ -59,6 +59,12 @@ export const pairs = {
   rejectedLengths: [12, 20, 6],
 };
 
+export const rows = {
+  policy: [-12.1, -30.5, -7, -9],
+  reference: [-12.9, -30.1, -6.5, -9.5],
+  desirable: [1, 0, 1, 0],
+};
+
 const wave = (n: number, step: number): number[] =>
   Array.from({ length: n }, (_, i) => Math.fround(Math.sin(step * i)));
 
