@@ -1,15 +1,19 @@
 // dpo-kernels/js: all of dpo-kernels that needs no WebAssembly.
 
 export { createJs } from "./backends/js/js.ts";
-export { collate } from "./collate/collate.ts";
+export { collate, collateRows } from "./collate/collate.ts";
+export { mismatch } from "./collate/mismatch.ts";
 export type {
   CollateOptions,
   OldTrlTokenPair,
   PackedBatch,
+  PackedRowsBatch,
   PaddedBatch,
+  PaddedRows,
   TokenEncoding,
   TokenIds,
   TokenPair,
+  TokenRow,
   TokenTensor,
   TrlTokenPair,
 } from "./collate/types.ts";
@@ -35,7 +39,7 @@ export {
 export { logitTransform, type ModelLogitOptions } from "./from-trl/logit-transform.ts";
 export { defineLoss } from "./losses/define.ts";
 export { type LossType, losses, lossTypes } from "./losses/index.ts";
-export type { LikelihoodLoss, Loss, MarginLoss, PairLoss } from "./losses/loss.ts";
+export type { LikelihoodLoss, Loss, MarginLoss, PairLoss, RowLoss } from "./losses/loss.ts";
 export { logsigmoid, sigmoid, softplus } from "./losses/math.ts";
 export type { Param } from "./losses/ranges.ts";
 export { createRunningMean, type RunningMean } from "./plan/running-mean.ts";

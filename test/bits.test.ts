@@ -6,12 +6,13 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { createWasm } from "../src/index.ts";
-import type { Floats, LinearLossOptions, LogitsLossOptions, PairLogps } from "../src/types.ts";
+import type { Floats, LinearLossOptions, LogitsLossOptions, PairLogps, RowLogps } from "../src/types.ts";
 import { toBits } from "./support/half.ts";
 import { randomLinear } from "./support/linear.ts";
 import { layouts, randomLogits } from "./support/logits.ts";
 import { narrow, randomPairs, wide } from "./support/pairs.ts";
-import { isLikelihood, isSorted, variants } from "./support/variants.ts";
+import { randomRows, wideRows } from "./support/rows.ts";
+import { isLikelihood, isSorted, rowVariants, variants } from "./support/variants.ts";
 
 const record = new URL("golden/bits.json", import.meta.url);
 const isUpdate = process.env["UPDATE_BITS"] === "1";
@@ -80,6 +81,26 @@ describe("bits of pairLoss", () => {
     } as const;
     for (const [name, options] of Object.entries(calls)) holds(`pairLoss/${name}`, wasm.pairLoss(pairs, options));
   });
+});
+
+describe("bits of unpairedLoss", () => {
+  const sizes = [1, 37, 4099];
+  for (const { name, options } of rowVariants) {
+    it(name, () => {
+      for (const size of sizes) {
+        const rows = randomRows(size, 9, 12);
+        const rowWeights = Float32Array.from({ length: size }, (_, i) => (i % 5) / 4);
+        const inputs: Record<string, RowLogps> = {
+          float32: rows,
+          float64: wideRows(rows),
+          weights: { ...rows, rowWeights },
+        };
+        for (const [kind, given] of Object.entries(inputs)) {
+          holds(`unpairedLoss/${name}/${size}/${kind}`, wasm.unpairedLoss(given, { ...options, metrics: "full" }));
+        }
+      }
+    });
+  }
 });
 
 const tokenOptions: Readonly<Record<string, LogitsLossOptions & LinearLossOptions>> = {

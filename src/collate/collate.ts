@@ -5,7 +5,19 @@ import { KindError, ShapeError } from "../errors.ts";
 import { kindOf } from "../plan/plan.ts";
 import { readExample } from "./ids.ts";
 import { readOptions, type Settings } from "./read.ts";
-import type { CollateOptions, OldTrlTokenPair, PackedBatch, PaddedBatch, TokenPair, TrlTokenPair } from "./types.ts";
+import type {
+  CollateOptions,
+  OldTrlTokenPair,
+  PackedArrays,
+  PackedBatch,
+  PackedRowsBatch,
+  PaddedArrays,
+  PaddedBatch,
+  PaddedRows,
+  TokenPair,
+  TokenRow,
+  TrlTokenPair,
+} from "./types.ts";
 
 /** One sequence, cut. */
 export interface Row {
@@ -34,24 +46,61 @@ export function collate(examples: Examples, options?: CollateOptions): PaddedBat
 export function collate(examples: Examples, options: CollateOptions = {}): PaddedBatch | PackedBatch {
   const settings = readOptions(options);
   const rows = makeRows(examples, settings);
-  return settings.layout === "packed" ? pack(rows) : pad(rows, settings);
+  return { pairs: rows.length / 2, ...layOut(rows, settings) };
+}
+
+/**
+ * Makes a batch of single rows, each a prompt and its completion, in their order: `tokens` of losses of rows, and of mismatched ones.
+ *
+ * Shapes    padded: inputIds, attentionMask, completionMask [rows·T]; packed: offsets [rows+1], targets, lengths [rows]
+ * Throws    as `collate`
+ * @example  const tokens = collateRows([{ prompt: [1, 5, 6], completion: [7, 8] }]);
+ *           // { rows: 1, length: 5, inputIds: [1, 5, 6, 7, 8], completionMask: [0, 0, 0, 1, 1], attentionMask: [1, 1, 1, 1, 1] }
+ */
+export function collateRows(
+  examples: readonly TokenRow[],
+  options: CollateOptions & { layout: "packed" },
+): PackedRowsBatch;
+export function collateRows(
+  examples: readonly TokenRow[],
+  options?: CollateOptions & { layout?: "padded" | undefined },
+): PaddedRows;
+export function collateRows(examples: readonly TokenRow[], options?: CollateOptions): PaddedRows | PackedRowsBatch;
+export function collateRows(examples: readonly TokenRow[], options: CollateOptions = {}): PaddedRows | PackedRowsBatch {
+  const settings = readOptions(options);
+  const rows = readEach(examples, ["prompt", "completion"], "row").map((lists) =>
+    cut(lists.prompt, lists.completion, settings),
+  );
+  return { rows: rows.length, ...layOut(rows, settings) };
+}
+
+// Which layout it is, the options say.
+const layOut = (rows: readonly Row[], settings: Settings) =>
+  (settings.layout === "packed" ? pack(rows) : pad(rows, settings)) as ReturnType<typeof pad> & ReturnType<typeof pack>;
+
+/** The lists of each example, read once. */
+function readEach<S extends "prompt" | "chosen" | "rejected" | "completion">(
+  examples: readonly object[],
+  sides: readonly S[],
+  unit: string,
+): Readonly<Record<S, Int32Array>>[] {
+  if (!isList(examples)) throw new KindError(`examples: expected a list of ${unit}s, got ${kindOf(examples)}`);
+  const last = sides.at(-1);
+  const words = `${sides.slice(0, -1).join(", ")} and ${last}`;
+  const read = mapList(examples, "examples", (example, i) => {
+    const where = `examples[${i}]`;
+    if (typeof example === "object" && example !== null) return readExample(example, sides, where);
+    throw new KindError(`${where}: expected an object with ${words}, got ${kindOf(example)}`);
+  });
+  if (read.length === 0) throw new ShapeError("wrong-length", `examples: expected at least one ${unit}, got 0`);
+  return read;
 }
 
 function makeRows(examples: Examples, settings: Settings): Row[] {
-  if (!isList(examples)) throw new KindError(`examples: expected a list of pairs, got ${kindOf(examples)}`);
-  const chosen: Row[] = [];
-  const rejected: Row[] = [];
-  mapList(examples, "examples", (example: Examples[number], i) => {
-    const where = `examples[${i}]`;
-    if (typeof example !== "object" || example === null) {
-      throw new KindError(`${where}: expected an object with prompt, chosen and rejected, got ${kindOf(example)}`);
-    }
-    const lists = readExample(example, ["prompt", "chosen", "rejected"], where);
-    chosen.push(cut(lists.prompt, lists.chosen, settings));
-    rejected.push(cut(lists.prompt, lists.rejected, settings));
-  });
-  if (chosen.length === 0) throw new ShapeError("wrong-length", "examples: expected at least one pair, got 0");
-  return [...chosen, ...rejected];
+  const lists = readEach(examples, ["prompt", "chosen", "rejected"], "pair");
+  return (["chosen", "rejected"] as const).flatMap((side) =>
+    lists.map((list) => cut(list.prompt, list[side], settings)),
+  );
 }
 
 /** A prompt and a completion, cut. */
@@ -73,7 +122,7 @@ export function cut(
   };
 }
 
-function pad(rows: readonly Row[], { padToMultipleOf, padTokenId }: Settings): PaddedBatch {
+function pad(rows: readonly Row[], { padToMultipleOf, padTokenId }: Settings): PaddedArrays & { length: number } {
   // One column of padding where no row has a token: a batch without positions is none.
   const longest = rows.reduce((most, { prompt, completion }) => Math.max(most, prompt.length + completion.length), 1);
   const length = Math.ceil(longest / padToMultipleOf) * padToMultipleOf;
@@ -90,10 +139,10 @@ function pad(rows: readonly Row[], { padToMultipleOf, padTokenId }: Settings): P
     attentionMask.fill(1, start, end);
     completionMask.fill(1, middle, end);
   }
-  return { pairs: rows.length / 2, length, inputIds, attentionMask, completionMask };
+  return { length, inputIds, attentionMask, completionMask };
 }
 
-function pack(rows: readonly Row[]): PackedBatch {
+function pack(rows: readonly Row[]): PackedArrays {
   // Nothing stands before the first token of a row that could predict it.
   const counted = rows.map(({ prompt, completion }) => completion.subarray(prompt.length === 0 ? 1 : 0));
   const total = counted.reduce((sum, { length }) => sum + length, 0);
@@ -106,7 +155,6 @@ function pack(rows: readonly Row[]): PackedBatch {
     offsets[r + 1] = start + ids.length;
   }
   return {
-    pairs: rows.length / 2,
     offsets,
     targets,
     lengths: Int32Array.from(rows, ({ completion }) => completion.length),

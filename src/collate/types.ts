@@ -1,6 +1,6 @@
 // What `collate` takes and gives.
 
-import type { PackedTokens, Tokens } from "../types.ts";
+import type { PackedRows, PackedTokens, TokenRows, Tokens } from "../types.ts";
 
 /** A tensor of transformers.js or ONNX Runtime that holds one sequence: dims [n] or [1, n]. */
 export interface TokenTensor {
@@ -30,6 +30,17 @@ export interface TrlTokenPair {
   chosen_ids: TokenIds;
   rejected_ids: TokenIds;
 }
+
+/** One row as token ids: a prompt and its completion, under the names of any version of TRL. */
+export type TokenRow =
+  | { prompt: TokenIds; completion: TokenIds }
+  | { prompt_ids: TokenIds; completion_ids: TokenIds }
+  | {
+      prompt_input_ids: TokenIds;
+      completion_input_ids: TokenIds;
+      prompt_attention_mask?: Bits;
+      completion_attention_mask?: Bits;
+    };
 
 type Bits = TokenEncoding["attention_mask"];
 
@@ -61,18 +72,42 @@ export interface CollateOptions {
   layout?: "padded" | "packed" | undefined;
 }
 
-/** A batch padded on the right: what the losses take, and the mask that a model needs. */
-export interface PaddedBatch extends Tokens {
+export interface PaddedArrays {
   inputIds: Int32Array<ArrayBuffer>;
   completionMask: Uint8Array<ArrayBuffer>;
-  /** [2B·T] 1 on tokens, 0 on padding. */
+  /** In the layout of the ids: 1 on tokens, 0 on padding. */
   attentionMask: Uint8Array<ArrayBuffer>;
 }
 
-/** A packed batch: the tokens that count, and nothing else. */
-export interface PackedBatch extends PackedTokens {
+/** A batch padded on the right: what the losses take, and the mask that a model needs. */
+export interface PaddedBatch extends Tokens, PaddedArrays {
+  inputIds: Int32Array<ArrayBuffer>;
+  completionMask: Uint8Array<ArrayBuffer>;
+}
+
+/** The same of single rows. */
+export interface PaddedRows extends TokenRows, PaddedArrays {
+  inputIds: Int32Array<ArrayBuffer>;
+  completionMask: Uint8Array<ArrayBuffer>;
+}
+
+export interface PackedArrays {
   offsets: Int32Array<ArrayBuffer>;
   targets: Int32Array<ArrayBuffer>;
-  /** [2B] completion lengths before the shift: one above the row's tokens where the row has no prompt. */
+  /** Of each row: completion lengths before the shift: one above the row's tokens where the row has no prompt. */
+  lengths: Int32Array<ArrayBuffer>;
+}
+
+/** A packed batch: the tokens that count, and nothing else. */
+export interface PackedBatch extends PackedTokens, PackedArrays {
+  offsets: Int32Array<ArrayBuffer>;
+  targets: Int32Array<ArrayBuffer>;
+  lengths: Int32Array<ArrayBuffer>;
+}
+
+/** The same of single rows. */
+export interface PackedRowsBatch extends PackedRows, PackedArrays {
+  offsets: Int32Array<ArrayBuffer>;
+  targets: Int32Array<ArrayBuffer>;
   lengths: Int32Array<ArrayBuffer>;
 }

@@ -15,7 +15,9 @@ import { toBits } from "../support/half.ts";
 import { missesOfLinearBits, randomLinear } from "../support/linear.ts";
 import { missesOfBits, rawOf } from "../support/logits-results.ts";
 import { randomPairs } from "../support/pairs.ts";
+import { bitsOff, randomRows, withRow } from "../support/rows.ts";
 import { shared } from "../support/shared-arrays.ts";
+import { rowTypes } from "../support/variants.ts";
 import { large, small, wasm } from "./support/pools.ts";
 
 const types: Record<string, (logits: Float32Array) => Floats> = {
@@ -33,6 +35,7 @@ const pairOptions: [string, PairLossOptions][] = [
   ["AOT", { lossType: ["aot", "hinge"] }],
 ];
 const few = randomPairs(1000, 22);
+const rows = randomRows(PAIRS, 24);
 
 const big = large(40_000);
 const logitsOptions: LogitsLossOptions = { lossType: ["sigmoid", "hinge"], metrics: "full", weighting: "wpo" };
@@ -102,6 +105,17 @@ describe.each(["shared", "transfer"] as const)("memory: %s", (memory) => {
       expect(got.losses).toBe(out.losses);
     });
 
+    it.each(rowTypes)("unpairedLoss, %s, in shared memory, also with a row that has no log-ratio", async (lossType) => {
+      for (const given of [rows, withRow(rows, "policy", PAIRS - 3, Number.NaN)]) {
+        const out = shared({ losses: new Float32Array(PAIRS), grad: new Float32Array(PAIRS) });
+        const got = await pool.unpairedLoss(shared(given), { lossType, out });
+        const want = wasm.unpairedLoss(given, { lossType });
+        expect(bitsOff({ ...got, loss: want.loss }, want)).toEqual([]);
+        expect(got.loss).toBeCloseTo(want.loss, 5);
+        expect(got.grad).toBe(out.grad);
+      }
+    });
+
     it.each(pairOptions)("pairLoss, %s, in the caller's own arrays", async (_name, options) => {
       expect(missesBits(await pool.pairLoss(few, options), wasm.pairLoss(few, options))).toEqual([]);
     });
@@ -113,8 +127,11 @@ describe.each(["shared", "transfer"] as const)("memory: %s", (memory) => {
       await using pool = await createPool({ workers, memory, relaxed: false });
       const { loss, metrics } = await pool.pairLoss(shared(pairs), { out: sharedBuffers(PAIRS) });
       losses.add(loss).add(metrics["rewards/margins"] as number);
+      const out = shared({ losses: new Float32Array(PAIRS), grad: new Float32Array(PAIRS) });
+      const ofRows = await pool.unpairedLoss(shared(rows), { out });
+      losses.add(ofRows.loss).add(ofRows.metrics["rewards/margins"] as number);
     }
-    expect(losses.size).toBe(2);
+    expect(losses.size).toBe(4);
   });
 });
 

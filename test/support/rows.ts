@@ -3,6 +3,7 @@
 import { createJs } from "../../src/index.ts";
 import type { FloatArray, RowLogps, UnpairedLossOptions, UnpairedLossResult } from "../../src/types.ts";
 import { type Movements, missesOfBound } from "./bound.ts";
+import { missesBits } from "./compare.ts";
 import { randomFrom } from "./pairs.ts";
 
 /** Where log-probabilities stand. */
@@ -68,6 +69,13 @@ export function rowMovements(rows: RowLogps, options: () => UnpairedLossOptions)
   );
   return { base: call(exact), moved };
 }
+
+/** What the definitions in float64 give. */
+export const wantOf = ({ base }: Movements): WantOfRows => ({ ...base, grad: base.gradChosen });
+
+/** The numbers of two results that differ in a bit. */
+export const bitsOff = (got: UnpairedLossResult, want: UnpairedLossResult): string[] =>
+  missesBits(asPairs(got) as never, asPairs(want) as never);
 
 /** The numbers of a result that lie outside the bound, as lines to read. */
 export const missesOfRows = (got: UnpairedLossResult, want: WantOfRows, movements: Movements, beta: number): string[] =>
