@@ -76,6 +76,35 @@ describe("other options", () => {
   });
 });
 
+describe("configurations of other trainers", () => {
+  const cpo = { loss_type: "simpo", beta: 2, simpo_gamma: 1, cpo_alpha: 0.5 };
+  it("give the losses of pairs what it takes; the likelihood, which is of tokens, is left out and mentioned", async () => {
+    const { options, warnings } = await read(cpo);
+    expect(options).toEqual({ lossType: "simpo", beta: 2, simpoGamma: 1 });
+    expect(warnings).toContain("cpo_alpha: left out, since the likelihood is of tokens, which no file here has");
+    expect(await terms(cpo, {})).toBe("1 simpo");
+  });
+
+  it.each<[object, LossOptions, string]>([
+    [cpo, { lossType: ["ipo"] }, "1 ipo"],
+    [cpo, { lossType: ["cpo_ipo"] }, "1 cpo_ipo"],
+    [{ cpo_alpha: 0, loss_type: "hinge" }, {}, "1 cpo_hinge"],
+    [{ cpo_alpha: 0 }, { lossType: ["sigmoid"] }, "1 sigmoid"],
+    [{ beta: 0.1 }, { lossType: ["simpo"] }, "1 simpo"],
+  ])("%j under %j: %s, losses of the command line being those of the table", async (config, given, expected) => {
+    expect(await terms(config, given)).toBe(expected);
+  });
+
+  it("are read with what the command line gives over them", async () => {
+    const { options } = await read(cpo, { lossType: ["simpo"], simpoGamma: 3 });
+    expect(options).toEqual({ lossType: "simpo", beta: 2, simpoGamma: 3 });
+    expect((await read({ desirable_weight: 2 }, { lossType: ["kto"] })).options).toEqual({
+      lossType: "kto",
+      desirableWeight: 2,
+    });
+  });
+});
+
 describe("files", () => {
   it.each(["\ufeff", "\r\n\n  "])("may begin with %j", async (start) => {
     expect((await read(`${start}{\r\n"beta": 0.3}\r\n`)).options).toEqual({ beta: 0.3 });

@@ -3,7 +3,7 @@
 
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { describe, expect, it } from "vitest";
-import { columnNames } from "../src/cli/read-pairs.ts";
+import { columnNames } from "../src/cli/field-names.ts";
 import { pair, run, write } from "./cli-run.ts";
 import { type Columns, parquetFiles } from "./support/parquet-files.ts";
 import { fuzz, readColumns } from "./support/parquet-fuzz.ts";

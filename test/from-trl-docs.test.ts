@@ -36,6 +36,7 @@ describe("docs/from-trl.md", () => {
     };
     const company: Record<string, TrlConfig> = {
       discopop_tau: { loss_type: "discopop" },
+      simpo_gamma: { loss_type: "simpo" },
       f_alpha_divergence_coef: { f_divergence_type: "alpha_divergence" },
     };
     const readable = [...Object.keys(readKeys), ...Object.values(formerKeys)];
@@ -43,7 +44,9 @@ describe("docs/from-trl.md", () => {
       for (const key of codes(keys).filter((code) => readable.includes(code) && code !== "rpo_alpha")) {
         const value = key in samples ? samples[key] : /length|size|steps|seed|multiple|padding/.test(key) ? 3 : 0.25;
         const { loss, collate, train } = fromTrl({ ...company[key], [key]: value });
-        const name = codes(becomes)[0]?.replace(/:.*/, "") ?? "";
+        const names = codes(becomes).map((code) => code.replace(/:.*/, ""));
+        // Several keys in one row become as many names.
+        const name = names[codes(keys).length === 2 && names.length > 1 ? codes(keys).indexOf(key) : 0] ?? "";
         expect({ key, [name]: true }).toStrictEqual({ key, [name]: name in { ...loss, ...collate, ...train } });
       }
     }

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { fromTrl, type TrlConfig } from "../src/from-trl/from-trl.ts";
-import { elsewhereKeys, silentKeys } from "../src/from-trl/keys.ts";
+import { elsewhereKeys, keyTrainers, silentKeys } from "../src/from-trl/keys.ts";
 import { loss, refusal, warnings } from "./support/from-trl.ts";
 
 describe("options", () => {
@@ -184,8 +184,10 @@ describe("configurations that cannot be read", () => {
 
 describe("keys that nothing reads", () => {
   it.each(Object.entries(elsewhereKeys))("%s warns where it is on", (key, { off, says }) => {
-    for (const value of off) expect(fromTrl({ [key]: value }).warnings).toStrictEqual([]);
-    expect(fromTrl({ [key]: "on" }).warnings).toStrictEqual([`${key}: ${says}`]);
+    const trainer = keyTrainers[key]?.[0] ?? "dpo";
+    const others = fromTrl({}, { trainer }).warnings;
+    for (const value of off) expect(fromTrl({ [key]: value }, { trainer }).warnings).toStrictEqual(others);
+    expect(fromTrl({ [key]: "on" }, { trainer }).warnings).toStrictEqual([...others, `${key}: ${says}`]);
   });
 
   it("are silent where they only run the job", () => {
@@ -210,8 +212,12 @@ describe("keys that nothing reads", () => {
     const unknown = ["gamma_beta_ratio", "constructor", "toString", "hidden", ""];
     for (const key of unknown)
       expect(fromTrl({ [key]: 1 }).warnings).toStrictEqual([`${key}: not a key of DPOConfig; ignored`]);
-    expect(warnings({ cpo_alpha: 1 })).toBe("cpo_alpha: a key of CPOConfig, not of DPOConfig; ignored");
-    expect(warnings({ desirable_weight: 1 })).toMatch(/KTOConfig/);
+    const asDpo = { trainer: "dpo" } as const;
+    expect(fromTrl({ cpo_alpha: 1 }, asDpo)).toStrictEqual({
+      ...fromTrl({}),
+      warnings: ["cpo_alpha: a key of CPOConfig, not of DPOConfig; ignored"],
+    });
+    expect(fromTrl({ desirable_weight: 1 }, asDpo).warnings.join()).toMatch(/KTOConfig/);
     expect(warnings(JSON.parse('{ "__proto__": 1 }'))).toBe("__proto__: not a key of DPOConfig; ignored");
   });
 });

@@ -4,11 +4,16 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DpoError } from "../src/errors.ts";
 import { fromTrl, type TrlConfig } from "../src/from-trl/from-trl.ts";
-import { elsewhereKeys, type Key, knownKeys, readKeys, silentKeys } from "../src/from-trl/keys.ts";
+import { elsewhereKeys, type Key, keyTrainers, knownKeys, readKeys, silentKeys } from "../src/from-trl/keys.ts";
 import { type LossType, lossTable } from "../src/losses/index.ts";
 import { oldNames } from "../src/losses/old-names.ts";
 import { lossOf, refusal } from "./support/from-trl.ts";
 import { pairTypes } from "./support/variants.ts";
+
+/** The losses that a DPOConfig may ask for, of what somePairs() has. */
+const dpoTypes = pairTypes.filter((type) => !/^(cpo_|simpo|orpo|rpo_)/.test(type));
+/** Keys that a DPOConfig has. */
+const isDpoKey = (key: string): boolean => keyTrainers[key]?.includes("dpo") ?? true;
 
 describe("any configuration", () => {
   const text = fc.string({ maxLength: 6 });
@@ -33,7 +38,7 @@ describe("any configuration", () => {
     rpo_alpha: real,
     ld_alpha: fc.double({ min: 0, max: 1, noNaN: true }),
   };
-  const names = fc.array(fc.constantFrom(...pairTypes, ...Object.keys(oldNames)), { minLength: 1, maxLength: 4 });
+  const names = fc.array(fc.constantFrom(...dpoTypes, ...Object.keys(oldNames)), { minLength: 1, maxLength: 4 });
   const chosen = names.chain((list) =>
     fc.record(
       {
@@ -48,8 +53,13 @@ describe("any configuration", () => {
     const value = special[key] ?? (kind === "names" || kind === "numbers" ? fc.constant(null) : byKind[kind]);
     return fc.oneof({ weight: 4, arbitrary: value }, fc.constant(null));
   };
-  const keys = Object.keys(readKeys).filter((key): key is Key => key in readKeys && !/^loss_/.test(key));
-  const others = fc.dictionary(fc.constantFrom(...silentKeys, ...Object.keys(elsewhereKeys)), fc.anything());
+  const keys = Object.keys(readKeys).filter(
+    (key): key is Key => key in readKeys && !/^loss_/.test(key) && isDpoKey(key),
+  );
+  const others = fc.dictionary(
+    fc.constantFrom(...silentKeys, ...Object.keys(elsewhereKeys).filter(isDpoKey)),
+    fc.anything(),
+  );
   const read = fc.record(Object.fromEntries(keys.map((key) => [key, valueFor(key)])), { requiredKeys: [] });
   const config = fc.tuple(fc.option(chosen), read, others).map(([a, b, c]): TrlConfig => ({ ...c, ...b, ...a }));
   const version = fc.constantFrom(undefined, "0.7.5", "0.9.6", "0.12.0", "0.24.0", "0.28", "0.29.0", "1.9.2", "1.16.0");

@@ -58,7 +58,7 @@ describe("refusals", () => {
     expect(refusal(() => fromTrl({ f_divergence_type: "kl" })).message).toBe(
       'config.f_divergence_type: expected one of reverse_kl, forward_kl, js_divergence, alpha_divergence, got "kl"; did you mean "reverse_kl"?',
     );
-    for (const name of ["nope", "constructor", "simpo", ""]) {
+    for (const name of ["nope", "constructor", "cpo", ""]) {
       const error = refusal(() => fromTrl({ loss_type: name }));
       expect(error).toBeInstanceOf(ParamError);
       expect(error.code).toBe("unknown-loss");

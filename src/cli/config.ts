@@ -3,6 +3,7 @@
 import { createReadStream } from "node:fs";
 import { extname } from "node:path";
 import { fromTrl, type TrlConfig } from "../from-trl/from-trl.ts";
+import { trainerOf } from "../from-trl/trainers.ts";
 import { DpoError } from "../index.ts";
 import type { LossOptions } from "../types.ts";
 import { unpacked } from "./bytes.ts";
@@ -61,9 +62,14 @@ export async function readConfig(
   const config = value as TrlConfig;
   const { overlay, notes } = overlayOf(given, config);
   try {
-    const { loss, warnings } = fromTrl({ ...config, ...overlay }, { version });
+    // What --loss-type names are losses of the table, whosever configuration this is.
+    const trainer = given.lossType === undefined ? undefined : trainerOf([given.lossType].flat());
+    const { loss, warnings } = fromTrl({ ...config, ...overlay }, { version, trainer });
     const { lossType: _type, lossWeights: _weights, ...others } = given;
-    return { options: { ...loss, ...others }, warnings: [...notes, ...warnings] };
+    const { cpoAlpha, ...options }: LossOptions & { cpoAlpha?: number | undefined } = { ...loss, ...others };
+    if (cpoAlpha !== undefined)
+      notes.push("cpo_alpha: left out, since the likelihood is of tokens, which no file here has");
+    return { options, warnings: [...notes, ...warnings] };
   } catch (error) {
     if (!(error instanceof DpoError)) throw error;
     const key = /^config\.(\w+)/.exec(error.message)?.[1] ?? "";

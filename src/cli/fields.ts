@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { printable } from "../checks/printable.ts";
-import { type ColumnMap, columnNames, fieldOf } from "./read-pairs.ts";
+import { type ColumnMap, columnNames, fieldOf } from "./field-names.ts";
 import { kindOfJson, refusal } from "./refusal.ts";
 import { frame, toJson } from "./report.ts";
 import { openSource, peekRow } from "./source.ts";

@@ -1,17 +1,13 @@
-// The pairs of a file with what the loss makes of each, written beside the columns that they came with.
+// The pairs or rows of a file with what the loss makes of each, written beside the columns that they came with.
 
 import { existsSync, realpathSync } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { type ColumnSource, fileWriter, ParquetWriter, schemaFromColumnData } from "hyparquet-writer";
 import { printable } from "../checks/printable.ts";
-import type { PairLossResult } from "../types.ts";
 import { fileProblem, isSystemError, refusal } from "./refusal.ts";
 import { toJson } from "./report.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
-
-/** What is added to a pair. */
-const resultNames = ["loss", "chosen_reward", "rejected_reward", "margin"] as const;
 
 interface Writer {
   write(rows: readonly Fields[]): Promise<void>;
@@ -25,8 +21,8 @@ const writers: Readonly<Record<string, (path: string) => Promise<Writer>>> = {
 };
 
 export interface Output {
-  /** Writes a batch: the fields of its pairs, and its result. */
-  add(fields: readonly Fields[], result: PairLossResult): Promise<void>;
+  /** Writes a batch: the fields of its pairs or rows, and the columns that are added to the i-th of them. */
+  add(fields: readonly Fields[], resultOf: (i: number) => Fields): Promise<void>;
   /** Puts the file in its place, when all has gone well. */
   keep(): Promise<string[]>;
   /** Removes what has been written. */
@@ -57,16 +53,17 @@ export async function openOutput(path: string, inputs: readonly string[]): Promi
   const replaced = new Set<string>();
   const left = new Set<string>();
   return {
-    add: (fields, result) =>
+    add: (fields, resultOf) =>
       named(async () => {
         const rows = fields.map((own, i) => {
+          const added = resultOf(i);
           const kept: Record<string, unknown> = {};
           for (const [name, value] of Object.entries(own)) {
             if (typeof value === "symbol") left.add(name);
             else kept[name] = value;
-            if ((resultNames as readonly string[]).includes(name)) replaced.add(name);
+            if (Object.hasOwn(added, name)) replaced.add(name);
           }
-          return { ...kept, ...resultOf(result, i) };
+          return { ...kept, ...added };
         });
         await writer.write(rows);
       }),
@@ -84,9 +81,18 @@ export async function openOutput(path: string, inputs: readonly string[]): Promi
   };
 }
 
-function resultOf({ losses, chosenRewards, rejectedRewards }: PairLossResult, i: number): Fields {
-  const [chosen, rejected] = [chosenRewards?.[i] ?? NaN, rejectedRewards?.[i] ?? NaN];
-  return { loss: losses[i] ?? NaN, chosen_reward: chosen, rejected_reward: rejected, margin: chosen - rejected };
+/** Does the work that writes, then puts the file in its place; if it fails, nothing is left. */
+export async function writing<T>(
+  output: Output | undefined,
+  work: () => Promise<T>,
+): Promise<{ result: T; written: readonly string[] }> {
+  try {
+    const result = await work();
+    return { result, written: (await output?.keep()) ?? [] };
+  } catch (error) {
+    await output?.drop();
+    throw error;
+  }
 }
 
 async function writeJsonl(path: string): Promise<Writer> {

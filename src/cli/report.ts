@@ -16,7 +16,9 @@ export interface Report {
   losses: readonly { id: string; weight?: number }[];
   /** Several losses, each alone. */
   each?: readonly { id: string; loss: number; gradNorm: number }[];
-  pairs: number;
+  /** How many pairs, or rows, there are. */
+  pairs?: number;
+  rows?: number;
   batches: number;
   /** Of the sum, if the losses have one. */
   loss?: number;
@@ -26,10 +28,11 @@ export interface Report {
   margins?: Margins;
   /** Means by the values of a column. */
   groups?: readonly Group[];
-  /** Pairs whose loss is NaN, and where the first is. */
-  nan?: { pairs: number; first: string };
+  /** Pairs or rows whose loss is NaN, and where the first is. */
+  nan?: { pairs?: number; rows?: number; first: string };
   seconds: number;
-  pairsPerSecond: number;
+  pairsPerSecond?: number;
+  rowsPerSecond?: number;
   backend: { name: string; reason: string };
   /** What the reader of the numbers should know. */
   notes: readonly string[];
@@ -69,7 +72,8 @@ export function toTable({
   groups,
   ...rest
 }: Report): string {
-  const { pairs, seconds, pairsPerSecond, backend, notes } = rest;
+  const { pairs, rows: ofRows, seconds, backend, notes } = rest;
+  const [number, unit] = pairs === undefined ? [ofRows ?? 0, "rows"] : [pairs, "pairs"];
   const isSum = loss !== undefined && gradNorm !== undefined;
   const names = losses.map(({ id, weight = 1 }) => (weight === 1 ? id : `${weight} ${id}`));
   const { lossType: _type, lossWeights: _weights, ...others } = options;
@@ -90,7 +94,7 @@ export function toTable({
     ...(each ? [eachAlone(each)] : []),
     ...(margins ? [spread(margins)] : []),
     ...(groups ? [byGroup(groups)] : []),
-    `${count(pairs)} pairs in ${seconds.toFixed(2)} s (${count(pairsPerSecond)} per second) on ${backend.name}: ${backend.reason}`,
+    `${count(number)} ${unit} in ${seconds.toFixed(2)} s (${count(number / seconds)} per second) on ${backend.name}: ${backend.reason}`,
     ...notes.map((note) => `note: ${note}`),
   ].join("\n");
 }

@@ -2,6 +2,7 @@
 
 import type { TruncationMode } from "./keys.ts";
 import type { Reading } from "./reading.ts";
+import { configOf } from "./trainers.ts";
 
 /** How tokens are cut and padded: what the configuration says, and nothing else. */
 export interface TrlCollate {
@@ -14,9 +15,9 @@ export interface TrlCollate {
 }
 
 export function readCollate(reading: Reading): TrlCollate {
-  const { get, before, warn } = reading;
+  const { get, before, warn, trainer } = reading;
   for (const key of ["max_prompt_length", "max_completion_length"] as const) {
-    if (get(key) === undefined || before("0.29")) continue;
+    if (get(key) === undefined || before("0.29") || trainer !== "dpo") continue;
     warn(key, "gone since TRL v0.29, which cuts prompt and completion together to max_length; read as before");
   }
   return {
@@ -36,9 +37,14 @@ function readMultiple(given: number | string | undefined): number | undefined {
 }
 
 /** Which end `max_length` keeps: v0.14 – v0.28 the last tokens by default, v0.12 and v0.13 always the first ones. */
-function readTruncation({ get, before, trl, warn }: Reading): TruncationMode | undefined {
+function readTruncation({ get, before, trl, warn, trainer }: Reading): TruncationMode | undefined {
   const mode = get("truncation_mode");
-  if (get("max_length") === undefined || !before("0.29")) return mode;
+  if (get("max_length") === undefined) return mode;
+  if (trainer !== "dpo") {
+    warn("max_length", `${configOf(trainer)}'s trainer cuts the prompt first, or the start: read as keep_end`);
+    return mode ?? "keep_end";
+  }
+  if (!before("0.29")) return mode;
   if (before("0.12")) {
     warn("max_length", `${trl} cuts the prompt first, as truncation_mode says, then the completion; not followed`);
     return mode;

@@ -1,28 +1,37 @@
-// TRL's DPOConfig, any version's spelling, as options of this package. docs/from-trl.md has the table in words.
+// TRL's configurations of preference tuning, any version's spelling, as options of this package. docs/from-trl.md has the table in
+// words.
 
 import { copyList, isList } from "../checks/lists.ts";
 import { printable } from "../checks/printable.ts";
 import { copyRecord, recordOf } from "../checks/record.ts";
-import { kindOf } from "../messages.ts";
+import { KindError, ParamError } from "../errors.ts";
+import { kindOf, shown } from "../messages.ts";
 import type { LossOptions } from "../types.ts";
 import { readCollate, type TrlCollate } from "./collate.ts";
+import { hasKey, type Trainer } from "./keys.ts";
 import { readEntries, warnOfChanges } from "./losses.ts";
 import { readOptions } from "./options.ts";
+import { readOtherOptions, type TrlCounts } from "./other-trainers.ts";
 import { reader, type TrlConfig } from "./read.ts";
 import type { Reading } from "./reading.ts";
 import { readTrain, type TrlTrain } from "./train.ts";
+import { configOf, readTrainer, recognise } from "./trainers.ts";
 import { warnOfKeys } from "./unread.ts";
 import { before, parseVersion } from "./version.ts";
 
-export type { TrlCollate, TrlConfig, TrlTrain };
+export type { Trainer, TrlCollate, TrlConfig, TrlCounts, TrlTrain };
 
 export interface FromTrlOptions {
   /** Reads the configuration as this TRL version would, where meanings changed. Default: current, 1.16. */
   version?: string | undefined;
+  /** Whose configuration it is. Default: whose keys or loss it has, else "dpo". */
+  trainer?: Trainer | undefined;
+  /** Of the data set of a KTOConfig: the weights are compared with them. */
+  counts?: TrlCounts | undefined;
 }
 
 export interface FromTrlResult {
-  /** For `pairLoss`, `logitsLoss`, `linearLoss`: holds only what the losses asked for use. */
+  /** For `pairLoss` or `unpairedLoss`, `logitsLoss`, `linearLoss`: holds only what the losses asked for use. */
   loss: LossOptions;
   collate: TrlCollate;
   train: TrlTrain;
@@ -31,10 +40,11 @@ export interface FromTrlResult {
 }
 
 /**
- * Reads a TRL DPOConfig, given as a plain object in any TRL version's spelling; null is absent.
+ * Reads a TRL DPOConfig, CPOConfig, ORPOConfig, KTOConfig or BCOConfig, given as a plain object in any TRL version's spelling; null
+ * is absent.
  *
  * Defaults are not filled in, except where a version's default differs from today's and changes what a given key means.
- * A running mean for `bco_pair` is never made: a warning says where it belongs.
+ * A running mean for `bco_pair` or `bco` is never made: a warning says where it belongs.
  *
  * Throws    KindError for a value of another kind; ParamError for one outside its range, an unknown loss, no version
  * @example  const { loss, train } = fromTrl({ loss_type: "robust", beta: 0.01, label_smoothing: 0.1, seed: 7 });
@@ -43,23 +53,27 @@ export interface FromTrlResult {
  */
 export function fromTrl(config: TrlConfig, options: FromTrlOptions = {}): FromTrlResult {
   const fields = copyOf(config);
-  const named = readOptionsOf(options).version ?? undefined;
+  const { version: named, trainer: asked, counts } = readOptionsOf(options);
   const version = parseVersion(named ?? "1.16.0");
+  const { trainer, key } = asked ? { trainer: asked, key: undefined } : recognise(fields);
   const warnings = new Set<string>();
   const reading: Reading = {
-    get: reader(fields),
+    get: reader(fieldsOf(fields, trainer)),
+    trainer,
     before: (release) => before(version, release),
     trl: `TRL v${version.text}`,
     versioned: named !== undefined,
     warn: (key, text) => warnings.add(`${printable(key)}: ${text}`),
   };
+  if (key !== undefined)
+    reading.warn(key, `read as ${configOf(trainer)}, which alone has it; { trainer } names another`);
   const entries = readEntries(reading);
   warnOfChanges(entries, reading);
   const { types, weights, given } = entries;
   const loss: LossOptions = {
     lossType: !given ? undefined : types.length === 1 ? types[0] : types,
     lossWeights: weights,
-    ...readOptions(entries, reading),
+    ...(trainer === "dpo" ? readOptions(entries, reading) : readOtherOptions(entries, reading, counts)),
   };
   const collate = readCollate(reading);
   const train = readTrain(reading.get);
@@ -67,7 +81,30 @@ export function fromTrl(config: TrlConfig, options: FromTrlOptions = {}): FromTr
   return { loss: present(loss), collate: present(collate), train: present(train), warnings: [...warnings] };
 }
 
-const readOptionsOf = recordOf({ what: "options", field: "an option" }, ({ version }: FromTrlOptions) => ({ version }));
+const readFields = recordOf(
+  { what: "options", field: "an option" },
+  ({ version, trainer, counts }: FromTrlOptions): FromTrlOptions => ({ version, trainer, counts }),
+);
+
+const readCounts = recordOf(
+  { what: "counts", field: "a count", prefix: "counts." },
+  ({ desirable, undesirable }: TrlCounts): TrlCounts => ({ desirable, undesirable }),
+);
+
+function readOptionsOf(given: FromTrlOptions) {
+  const { version, trainer, counts: of } = readFields(given);
+  const counts = of && readCounts(of);
+  for (const [name, count] of Object.entries(counts ?? {})) {
+    if (typeof count === "number" && count >= 0 && Number.isFinite(count)) continue;
+    const message = `counts.${name}: expected a number of rows, got ${shown(count)}`;
+    throw typeof count === "number" ? new ParamError("out-of-range", message) : new KindError(message);
+  }
+  return { version: version ?? undefined, trainer: readTrainer(trainer), counts };
+}
+
+/** The keys that a trainer has. */
+const fieldsOf = (fields: TrlConfig, trainer: Trainer): TrlConfig =>
+  Object.fromEntries(Object.entries(fields).filter(([key]) => hasKey(trainer, key)));
 
 /** The configuration's fields, and what is in its lists and tables, each read once. */
 function copyOf(config: unknown): TrlConfig {

@@ -1,5 +1,9 @@
-// Every key of TRL's DPOConfig, in any version, and of the TrainingArguments it extends. docs/from-trl.md lists the
-// same keys: test/from-trl.test.ts compares. Names of TRL v0.7 to v1.16 and of transformers up to v5.24.
+// Every key of TRL's DPOConfig, CPOConfig, ORPOConfig, KTOConfig, BCOConfig, in any version, and of the TrainingArguments they
+// extend. docs/from-trl.md lists the same keys: test/from-trl-docs.test.ts compares. Names of TRL v0.7 to v1.16 and of
+// transformers up to v5.24.
+
+/** TRL's trainers of preferences. */
+export type Trainer = "dpo" | "cpo" | "orpo" | "kto" | "bco";
 
 export type TruncationMode = "keep_start" | "keep_end";
 
@@ -35,6 +39,11 @@ export const readKeys = {
   use_weighting: "flag",
   reference_free: "flag",
   rpo_alpha: "number",
+  cpo_alpha: "number",
+  simpo_gamma: "number",
+  alpha: "number",
+  desirable_weight: "number",
+  undesirable_weight: "number",
   // collate
   max_length: "count",
   max_prompt_length: "count",
@@ -84,6 +93,8 @@ const liger =
   "TRL's fused path, up to v1.9, hands on β and the loss name alone: label_smoothing and discopop_tau take Liger's " +
   "defaults there; here every option counts";
 
+const densityRatio = "the density ratio is yours to estimate: densityRatio of the rows";
+
 /** Keys that change TRL's numbers and that no call here follows: a warning where they are on. */
 export const elsewhereKeys = {
   sync_ref_model: { off: [false], says: "the reference is whatever you pass; to follow TR-DPO, update it yourself" },
@@ -95,27 +106,49 @@ export const elsewhereKeys = {
   router_aux_loss_coef: { off: [0, 0.001], says: "the auxiliary loss of mixtures of experts is not added" },
   label_smoothing_factor: { off: [0], says: "it smooths cross-entropy; DPO never uses it, its ε is label_smoothing" },
   pad_token: { off: [], says: "a token, not an id: give its id to collate as padTokenId" },
+  min_density_ratio: { off: [], says: densityRatio },
+  max_density_ratio: { off: [], says: densityRatio },
+  prompt_sample_size: { off: [], says: densityRatio },
   adafactor: { off: [false], says: 'the newer spelling is optim: "adafactor"' },
 } as const satisfies Record<string, Elsewhere>;
 
-/** Keys of TRL's other trainers, which look familiar enough to end up here. */
-export const otherTrainers: Readonly<Record<string, string>> = {
-  cpo_alpha: "CPOConfig",
-  simpo_gamma: "CPOConfig",
-  alpha: "CPOConfig",
-  orpo_alpha: "ORPOConfig (there beta)",
-  desirable_weight: "KTOConfig",
-  undesirable_weight: "KTOConfig",
-  kto_desirable_weight: "KTOConfig (there desirable_weight)",
-  kto_undesirable_weight: "KTOConfig (there undesirable_weight)",
-  kto_chosen_weight: "KTOConfig (there desirable_weight)",
-  kto_rejected_weight: "KTOConfig (there undesirable_weight)",
+/** Keys that not every trainer has, and the trainers that do. */
+export const keyTrainers: Readonly<Record<string, readonly Trainer[]>> = {
+  loss_type: ["dpo", "cpo", "kto"],
+  loss_weights: ["dpo"],
+  label_smoothing: ["dpo", "cpo"],
+  discopop_tau: ["dpo"],
+  f_divergence_type: ["dpo"],
+  f_alpha_divergence_coef: ["dpo"],
+  ld_alpha: ["dpo"],
+  use_weighting: ["dpo"],
+  reference_free: ["dpo"],
+  rpo_alpha: ["dpo"],
+  cpo_alpha: ["cpo"],
+  simpo_gamma: ["cpo"],
+  alpha: ["cpo"],
+  desirable_weight: ["kto"],
+  undesirable_weight: ["kto"],
+  min_density_ratio: ["bco"],
+  max_density_ratio: ["bco"],
+  prompt_sample_size: ["bco"],
 };
+
+/** Whether a trainer has a key. */
+export const hasKey = (trainer: Trainer, key: string): boolean =>
+  !Object.hasOwn(keyTrainers, key) || (keyTrainers[key] as readonly Trainer[]).includes(trainer);
 
 const perToken = 'log-probabilities per token: loss_type "sigmoid_norm" (or "ipo")';
 
+const weightOf = (rows: string): string => `elsewhere a name for ${rows}_weight of KTOConfig`;
+
 /** Keys of other tools that say by themselves what TRL says by the value of another key. */
 export const otherTools: Readonly<Record<string, string>> = {
+  orpo_alpha: "elsewhere a name for beta of ORPOConfig",
+  kto_desirable_weight: weightOf("desirable"),
+  kto_undesirable_weight: weightOf("undesirable"),
+  kto_chosen_weight: weightOf("desirable"),
+  kto_rejected_weight: weightOf("undesirable"),
   dpo_norm_loss: `axolotl's name for ${perToken}`,
   preference_average_log_probs: `NeMo's name for ${perToken}`,
   average_log_prob: `elsewhere a name for ${perToken}`,

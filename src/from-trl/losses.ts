@@ -1,10 +1,14 @@
 // loss_type, loss_weights, rpo_alpha: which losses, with which weights.
 
+import { didYouMean } from "../checks/hints.ts";
+import { lossSynonyms } from "../checks/loss-synonyms.ts";
+import { quoted } from "../checks/printable.ts";
 import { ParamError } from "../errors.ts";
 import { type LossType, lossTable } from "../losses/index.ts";
 import { oldNames } from "../losses/old-names.ts";
 import { unknownLoss } from "../losses/unknown.ts";
 import type { Reading } from "./reading.ts";
+import { configOf, lossOf, trainerLosses } from "./trainers.ts";
 
 /** The losses asked for. `given` is false where the configuration leaves the choice to TRL's default, sigmoid. */
 export interface Entries {
@@ -13,7 +17,7 @@ export interface Entries {
   readonly given: boolean;
 }
 
-const isLossType = (name: string): name is LossType =>
+export const isLossType = (name: string): name is LossType =>
   Object.hasOwn(lossTable, name) && lossTable[name as LossType].unit === "pair";
 
 function resolve(name: string, where: string, { warn }: Reading): LossType {
@@ -26,9 +30,23 @@ function resolve(name: string, where: string, { warn }: Reading): LossType {
   throw unknownLoss(`config.${where}`, name);
 }
 
+/** The one loss of another trainer than DPO's. */
+function readOther({ get, trainer }: Reading): Entries {
+  const losses = Object.keys(trainerLosses[trainer]);
+  const named = get("loss_type") ?? losses[0];
+  const [name = "", ...more] = typeof named === "string" ? [named] : (named ?? []);
+  const loss = lossOf(trainer, name);
+  if (loss !== undefined && more.length === 0) return { types: [loss as LossType], weights: undefined, given: true };
+  const hint = didYouMean(name, losses, { synonyms: lossSynonyms, show: quoted });
+  const got = more.length > 0 ? "several" : `${quoted(name)}${hint}`;
+  const expected = `expected one of ${losses.join(", ")} (${configOf(trainer)})`;
+  throw new ParamError("unknown-loss", `config.loss_type: ${expected}, got ${got}`);
+}
+
 /** The losses and their weights; `rpo_alpha` becomes one more loss, `sft`. */
 export function readEntries(reading: Reading): Entries {
-  const { get, before, trl, warn } = reading;
+  const { get, before, trl, warn, trainer } = reading;
+  if (trainer !== "dpo") return readOther(reading);
   const named = get("loss_type");
   const names = named === undefined ? ["sigmoid"] : typeof named === "string" ? [named] : named;
   const types = names.map((name, i) => resolve(name, Array.isArray(named) ? `loss_type[${i}]` : "loss_type", reading));

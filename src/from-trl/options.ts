@@ -36,10 +36,17 @@ function obstacles(types: readonly LossType[], reaches: (type: LossType) => bool
 const apart = (types: readonly LossType[], without: readonly LossType[]): string =>
   without.length < types.length ? "; give it to the other losses in a call of their own" : "";
 
-type ParamKey = "beta" | "label_smoothing" | "discopop_tau";
+export type ParamKey =
+  | "beta"
+  | "label_smoothing"
+  | "discopop_tau"
+  | "simpo_gamma"
+  | "alpha"
+  | "desirable_weight"
+  | "undesirable_weight";
 
 /** A hyperparameter, checked against the range of every loss that uses it. */
-function param(key: ParamKey, name: string, { types }: Entries, { get, warn }: Reading): number | undefined {
+export function param(key: ParamKey, name: string, { types }: Entries, { get, warn }: Reading): number | undefined {
   const value = get(key);
   if (value === undefined) return undefined;
   // β scales the rewards of every loss.

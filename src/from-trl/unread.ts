@@ -3,9 +3,11 @@
 import { didYouMean } from "../checks/hints.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { trainingSynonyms } from "../checks/training-synonyms.ts";
-import { elsewhereKeys, formerKeys, knownKeys, otherTools, otherTrainers } from "./keys.ts";
+import { elsewhereKeys, formerKeys, hasKey, keyTrainers, knownKeys, otherTools, type Trainer } from "./keys.ts";
+import { otherToolsLoss } from "./other-tools.ts";
 import type { TrlConfig } from "./read.ts";
 import type { Reading } from "./reading.ts";
+import { configOf, lossOf } from "./trainers.ts";
 
 const synonyms = [...lossSynonyms, ...trainingSynonyms];
 
@@ -17,7 +19,12 @@ const newerNames: ReadonlyMap<string, string> = new Map(
 );
 
 /** What is to be said of a key, if anything. */
-function remark(key: string, config: TrlConfig): string | undefined {
+function remark(key: string, config: TrlConfig, trainer: Trainer): string | undefined {
+  const name = configOf(trainer);
+  const isItsLoss = key === "loss_type" && lossOf(trainer, String(config[key])) !== undefined;
+  if (!hasKey(trainer, key) && !isItsLoss) {
+    return `a key of ${keyTrainers[key]?.map(configOf).join(", ")}, not of ${name}; ignored`;
+  }
   const now = newerNames.get(key);
   if (now !== undefined) {
     const both = (config[now] ?? null) !== null;
@@ -28,16 +35,16 @@ function remark(key: string, config: TrlConfig): string | undefined {
     return off.includes(config[key]) ? undefined : says;
   }
   if (known.has(key)) return undefined;
-  if (Object.hasOwn(otherTrainers, key)) return `a key of ${otherTrainers[key]}, not of DPOConfig; ignored`;
-  if (Object.hasOwn(otherTools, key)) return `not a key of DPOConfig; ignored: ${otherTools[key]}`;
-  return `not a key of DPOConfig; ignored${didYouMean(key, knownKeys, { synonyms, lead: ". Did you mean " })}`;
+  const tool = Object.hasOwn(otherTools, key) ? otherTools[key] : otherToolsLoss(key, config[key]);
+  if (tool !== undefined) return `not a key of ${name}; ignored: ${tool}`;
+  return `not a key of ${name}; ignored${didYouMean(key, knownKeys, { synonyms, lead: ". Did you mean " })}`;
 }
 
 /** Warns of every key that is given and is not simply read or harmless. */
-export function warnOfKeys(config: TrlConfig, { warn }: Reading): void {
+export function warnOfKeys(config: TrlConfig, { warn, trainer }: Reading): void {
   for (const [key, value] of Object.entries(config)) {
     if (value === null || value === undefined) continue;
-    const text = remark(key, config);
+    const text = remark(key, config, trainer);
     if (text !== undefined) warn(key, text);
   }
 }

@@ -1,0 +1,58 @@
+// TRL's trainers of preferences: which of them a configuration is for, and what its losses are called here.
+
+import { didYouMean } from "../checks/hints.ts";
+import { isList } from "../checks/lists.ts";
+import { quoted } from "../checks/printable.ts";
+import { ParamError } from "../errors.ts";
+import { shown } from "../messages.ts";
+import { keyTrainers, type Trainer } from "./keys.ts";
+
+/** The losses of each under the trainer's names, its default first; those of DPO are the table's. */
+export const trainerLosses: Readonly<Record<Trainer, Readonly<Record<string, string>>>> = {
+  dpo: {},
+  cpo: { sigmoid: "cpo_sigmoid", hinge: "cpo_hinge", ipo: "cpo_ipo", simpo: "simpo", alphapo: "simpo" },
+  orpo: { orpo: "orpo" },
+  kto: { kto: "kto", apo_zero_unpaired: "apo_zero_unpaired" },
+  bco: { bco: "bco" },
+};
+
+const names = Object.keys(trainerLosses) as Trainer[];
+
+export const configOf = (trainer: Trainer): string => `${trainer.toUpperCase()}Config`;
+
+/** The loss that a name stands for with a trainer: TRL's name, or that of the table. */
+export function lossOf(trainer: Trainer, name: string): string | undefined {
+  const losses = trainerLosses[trainer];
+  if (Object.hasOwn(losses, name)) return losses[name];
+  return Object.values(losses).includes(name) ? name : undefined;
+}
+
+/** The trainer of a loss, by its name in the table; DPO's for several. */
+export const trainerOf = ([type, ...more]: readonly unknown[]): Trainer =>
+  names.find((trainer) => more.length === 0 && Object.values(trainerLosses[trainer]).includes(type as string)) ?? "dpo";
+
+/** The trainer that is asked for. Throws    ParamError for another */
+export function readTrainer(given: unknown): Trainer | undefined {
+  if (given === undefined || given === null) return undefined;
+  if (typeof given === "string" && names.includes(given as Trainer)) return given as Trainer;
+  const hint = typeof given === "string" ? didYouMean(given, names, { show: quoted }) : "";
+  throw new ParamError("out-of-range", `trainer: expected one of ${names.join(", ")}, got ${shown(given)}${hint}`);
+}
+
+/**
+ * The trainer whose configuration this is, and the key that says so: one that no other trainer has, beside a loss of that trainer's;
+ * or a loss that no other trainer has.
+ */
+export function recognise(config: Readonly<Record<string, unknown>>): { trainer: Trainer; key?: string } {
+  const given = config["loss_type"] ?? undefined;
+  const [name, second] = isList(given) ? given : [given];
+  const fits = (trainer: Trainer): boolean =>
+    given === undefined || (typeof name === "string" && second === undefined && lossOf(trainer, name) !== undefined);
+  for (const [key, [trainer = "dpo", another]] of Object.entries(keyTrainers)) {
+    const isOwn = trainer !== "dpo" && another === undefined && (config[key] ?? null) !== null;
+    if (isOwn && fits(trainer)) return { trainer, key };
+  }
+  const shared = ["sigmoid", "hinge", "ipo"];
+  const trainer = given === undefined || shared.includes(name as string) ? undefined : names.find(fits);
+  return trainer ? { trainer, key: "loss_type" } : { trainer: "dpo" };
+}
