@@ -49,6 +49,11 @@ export const pairFields: Fields = Object.fromEntries(
   }),
 );
 
+/** Those that a call on tokens cannot compute. */
+const ownColumns: Fields = Object.fromEntries(
+  pairColumns.flatMap(({ name, of }) => (of === "own" ? [[name, pairFields[name] as Value]] : [])),
+);
+
 /** The columns of rows, and the log-probs of the mismatched ones. */
 export const rowFields: Fields = {
   ...Object.fromEntries(
@@ -142,6 +147,7 @@ export const logitsFields: Fields = {
   ...required(logits, "logits"),
   ...reference,
   ...labels,
+  ...ownColumns,
 };
 
 export const linearFields: Fields = {
@@ -149,6 +155,7 @@ export const linearFields: Fields = {
   ...required(head, "hiddenSize", "hidden", "weight"),
   ...reference,
   ...labels,
+  ...ownColumns,
 };
 
 export const sequencesFields: Fields = { ...tokensOf({ ...pairs, ...rows }), ...logits, ...head };

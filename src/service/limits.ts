@@ -2,6 +2,7 @@
 // refused by the call itself.
 
 import { lengthOf } from "../checks/views.ts";
+import { ParamError } from "../errors.ts";
 import { refuse } from "./problem.ts";
 
 export interface Limits {
@@ -23,8 +24,6 @@ const rates: Readonly<Record<string, readonly [pair: number, logit: number, prod
   js: [200, 40, 8],
 };
 
-const untimed = [0, 0, 0] as const;
-
 /** Whether the time of a call on this backend is known before: on this thread, where it cannot be ended. */
 export const isTimed = (backend: string): boolean => Object.hasOwn(rates, backend);
 
@@ -35,7 +34,14 @@ interface Tokens {
   readonly targets?: unknown;
 }
 
-/** Throws    a refusal, 413, with the field */
+/** Where logits come from: as such, or through a head. */
+interface Source {
+  readonly logits?: unknown;
+  readonly weight?: unknown;
+  readonly lora?: { readonly a?: unknown; readonly b?: unknown };
+}
+
+/** Throws    ParamError with the field for more pairs or ids than allowed; a refusal, 413, for a call that would take too long */
 export function checkLimits(
   input: Readonly<Record<string, unknown>>,
   options: Readonly<Record<string, unknown>>,
@@ -47,25 +53,36 @@ export function checkLimits(
   refuseMore(sizeOf(input["policy"]), 2 * maxPairs, "policy", "rows");
   refuseMore(numberOf(tokens.pairs), maxPairs, "tokens.pairs", "pairs");
   refuseMore(numberOf(tokens.rows), 2 * maxPairs, "tokens.rows", "rows");
-  const vocab = numberOf(input["vocab"]);
-  refuseMore(vocab, maxVocab, "vocab", "ids");
-  const [perPair, perLogit, perProduct] = rates[backend] ?? untimed;
-  const losses = Array.isArray(options["lossType"]) ? options["lossType"].length : 1;
-  const positions = sizeOf(tokens.targets) + onesOf(tokens.completionMask);
-  const widths = numberOf(input["hiddenSize"]) + (hasHead(input["reference"]) ? numberOf(input["hiddenSize"]) : 0);
-  const millis =
-    (sizeOf(input["policyChosen"]) * losses * perPair + positions * vocab * (perLogit + widths * perProduct)) / 1e6;
+  refuseMore(numberOf(input["vocab"]), maxVocab, "vocab", "ids");
+  const rate = rates[backend];
+  const millis = rate ? millisOf(input, options, tokens, rate) : 0;
   if (millis <= maxMillis) return;
-  const got = `about ${Math.ceil(millis)}`;
-  throw refuse(413, `body: expected at most ${maxMillis} ms of computation, got ${got}`, {
-    code: "out-of-range",
-    field: "body",
-  });
+  const detail = `body: expected at most ${maxMillis} ms of computation, got about ${Math.ceil(millis)}`;
+  throw refuse(413, detail, { code: "out-of-range", field: "body" });
 }
 
 function refuseMore(got: number, most: number, field: string, what: string): void {
-  if (got <= most) return;
-  throw refuse(413, `${field}: expected at most ${most} ${what}, got ${got}`, { code: "out-of-range", field });
+  if (got > most) throw new ParamError("out-of-range", `${field}: expected at most ${most} ${what}, got ${got}`);
+}
+
+/** By the sizes of arrays, not by what a request says of them: where these differ the call refuses it. */
+function millisOf(
+  input: Readonly<Record<string, unknown>>,
+  options: Readonly<Record<string, unknown>>,
+  tokens: Tokens,
+  [perPair, perLogit, perProduct]: (typeof rates)[string],
+): number {
+  const losses = Array.isArray(options["lossType"]) ? options["lossType"].length : 1;
+  const pairs = sizeOf(input["policyChosen"]) + sizeOf(input["policy"]);
+  const positions = sizeOf(tokens.targets) + onesOf(tokens.completionMask);
+  const ofSource = ({ logits, weight, lora }: Source): number => {
+    const weights = sizeOf(weight);
+    const products = positions * (weights + sizeOf(lora?.a) + sizeOf(lora?.b));
+    const ids = Math.min(numberOf(input["vocab"]), weights);
+    return (sizeOf(logits) + positions * ids) * perLogit + products * perProduct;
+  };
+  const sources = [input, input["reference"] ?? {}] as readonly Source[];
+  return (pairs * losses * perPair + sources.reduce((sum, source) => sum + ofSource(source), 0)) / 1e6;
 }
 
 // Only positions that count are computed.
@@ -75,9 +92,12 @@ function onesOf(mask: unknown): number {
   return ones;
 }
 
-const hasHead = (reference: unknown): boolean =>
-  typeof reference === "object" && reference !== null && "hidden" in reference;
-
-// What is no number is for the call to refuse.
+// What is no number, and no array, is for the call to refuse.
 const numberOf = (value: unknown): number => (typeof value === "number" && value > 0 ? value : 0);
-const sizeOf = (value: unknown): number => (ArrayBuffer.isView(value) ? lengthOf(value) : 0);
+
+function sizeOf(value: unknown): number {
+  if (ArrayBuffer.isView(value)) return lengthOf(value);
+  const { f16, bf16 } = (value ?? {}) as { f16?: unknown; bf16?: unknown };
+  const bits = f16 ?? bf16;
+  return ArrayBuffer.isView(bits) ? lengthOf(bits) : 0;
+}

@@ -3,12 +3,15 @@
 import packageJson from "../../package.json" with { type: "json" };
 import { errorCodes } from "../errors.ts";
 import { calls, type ServiceCall } from "./calls.ts";
+import { examples } from "./examples.ts";
 import { type Fields, isValue, type Value } from "./fields.ts";
 import type { Limits } from "./limits.ts";
 import type { Schema } from "./options.ts";
 import { problemType } from "./problem.ts";
 
-const json = (schema: Schema): Schema => ({ "application/json": { schema } });
+const json = (schema: Schema, example?: object): Schema => ({
+  "application/json": { schema, ...(example ? { example } : {}) },
+});
 const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
 const tensors: Schema = {
   "application/octet-stream": {
@@ -112,7 +115,7 @@ function operationOf(call: ServiceCall, limits: Limits, isGuarded: boolean): Sch
   return {
     operationId: call.name,
     summary: call.summary,
-    requestBody: { required: true, content: { ...json(schema), ...tensors } },
+    requestBody: { required: true, content: { ...json(schema, examples[call.name]), ...tensors } },
     responses: {
       200: { description: "The result, in the form of the request", content: { ...json(resultOf(call)), ...tensors } },
       ...problems(400, ...(isGuarded ? [401] : []), 406, 408, 413, 415, 422, 500, 503),

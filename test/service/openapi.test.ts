@@ -88,6 +88,12 @@ test("results are those that the document names", async () => {
   }
 });
 
+test.each(calls.map(({ path }) => [path]))("the example of %s works", async (path) => {
+  const { example } = document.paths[path].post.requestBody.content["application/json"];
+  const { status, json } = await post(path, example);
+  expect([status, JSON.stringify(json).includes("NaN")]).toEqual([200, false]);
+});
+
 test("every reference leads somewhere", () => {
   const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)];
   expect(references.length).toBeGreaterThan(10);

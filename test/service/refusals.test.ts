@@ -172,7 +172,7 @@ describe("JSON", () => {
       "a vocabulary beyond the limit",
       "/v1/logits-loss",
       { ...logitsBatch, vocab: 2 ** 20 },
-      413,
+      422,
       "out-of-range",
       "vocab",
     ],
@@ -180,7 +180,7 @@ describe("JSON", () => {
       "more pairs than the limit",
       "/v1/logits-loss",
       change(logitsBatch, "pairs", 1e9),
-      413,
+      422,
       "out-of-range",
       "tokens.pairs",
     ],
@@ -270,8 +270,8 @@ describe("limits", () => {
   });
 
   test("pairs and ids", async () => {
-    expect((await post(PAIRS, pairs, small)).json).toMatchObject({ status: 413, field: "policyChosen" });
-    expect((await post("/v1/logits-loss", logitsBatch, small)).json).toMatchObject({ status: 413, field: "vocab" });
+    expect((await post(PAIRS, pairs, small)).json).toMatchObject({ status: 422, field: "policyChosen" });
+    expect((await post("/v1/logits-loss", logitsBatch, small)).json).toMatchObject({ status: 422, field: "vocab" });
   });
 
   test("a body that does not come in time", async () => {
@@ -300,6 +300,25 @@ describe("limits", () => {
     controller.abort();
     expect((await response).status).toBeGreaterThanOrEqual(400);
     expect((await response).status).toBeLessThan(500);
+  });
+
+  test("half floats and adapters count as all others do", async () => {
+    const bits = { dtype: "BF16", shape: [1_000_000], data: new Uint16Array(1_000_000) } as const;
+    const n = 2000;
+    const tensors = {
+      "tokens.offsets": { shape: [3], data: Int32Array.of(0, n, 2 * n) },
+      "tokens.targets": { shape: [2 * n], data: new Int32Array(2 * n) },
+      hidden: { shape: [2 * n], data: new Float32Array(2 * n) },
+      "reference.logps": { shape: [2], data: new Float32Array(2) },
+    };
+    const send = (more: object): Promise<Response> => {
+      const metadata = { "tokens.pairs": "1", vocab: "2000", hiddenSize: "1", "lora.rank": "1", "lora.scale": "1" };
+      const body = writeSafetensors({ ...tensors, ...more }, metadata);
+      const headers = { "content-type": "application/octet-stream" };
+      return createService({ maxMillis: 500 }).fetch(requestOf("/v1/linear-loss", { method: "POST", body, headers }));
+    };
+    expect((await send({ weight: bits })).status).toBe(413);
+    expect((await send({ "lora.b": { shape: [1_000_000], data: new Float32Array(1_000_000) } })).status).toBe(413);
   });
 
   test("computation that would take too long is not begun", async () => {

@@ -5,6 +5,8 @@ import { pipeline } from "node:stream/promises";
 
 /** A listener for createServer of a service's `fetch`. */
 export const listenerOf = (service) => async (incoming, outgoing) => {
+  // fetch knows no such requests.
+  if (incoming.method === "TRACE") return outgoing.writeHead(405, { allow: "GET, HEAD, POST, OPTIONS" }).end();
   const gone = new AbortController();
   // Callers who leave, so that nothing is computed for them.
   outgoing.on("close", () => outgoing.writableFinished || gone.abort());
