@@ -1,11 +1,12 @@
 // Writes every generated file from the definitions of the losses; `--check` only compares, for CI.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { printAssembly } from "../src/print/assembly.ts";
 import { printHost } from "../src/print/host.ts";
 import { printWgsl } from "../src/print/wgsl.ts";
 import { printErrors, printLosses } from "./generate/docs.ts";
 import { kernels } from "./generate/kernels.ts";
+import { lossPlots } from "./generate/plots.mjs";
 
 const root = new URL("../", import.meta.url);
 const files: Record<string, string> = {
@@ -14,6 +15,7 @@ const files: Record<string, string> = {
   "src/backends/webgpu/losses.gen.ts": printWgsl(kernels),
   "docs/losses.md": printLosses(),
   "docs/errors.md": printErrors(),
+  ...lossPlots(),
 };
 
 const stale = Object.entries(files).filter(([path, text]) => {
@@ -28,6 +30,7 @@ if (process.argv.includes("--check")) {
   for (const [path] of stale) console.error(`${path} does not match its source: run \`npm run generate\``);
   process.exitCode = stale.length > 0 ? 1 : 0;
 } else {
+  mkdirSync(new URL("docs/losses", root), { recursive: true });
   for (const [path, text] of stale) writeFileSync(new URL(path, root), text);
   console.log(`${Object.keys(files).length} generated files, ${stale.length} written`);
 }

@@ -65,6 +65,8 @@ function section(loss: LossRecord): string[] {
     ...(perToken
       ? ["`d = a / max(chosenLength, 1) − c / max(rejectedLength, 1)`; gradients carry the same factors.", ""]
       : []),
+    `![${loss.id}: loss and gradients](losses/${loss.id}.gen.svg)`,
+    "",
     `Paper: ${commentOf(loss).paper}. Returns \`[${kinds[kind].returns.join(", ")}]\`:`,
     "",
     "```ts",
