@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { fromTrl, type TrlConfig } from "../src/from-trl/from-trl.ts";
-import { elsewhereKeys, keyTrainers, silentKeys } from "../src/from-trl/keys.ts";
+import { elsewhereKeys, ownersOf, silentKeys } from "../src/from-trl/keys.ts";
 import { loss, refusal, warnings } from "./support/from-trl.ts";
 
 describe("options", () => {
@@ -184,7 +184,7 @@ describe("configurations that cannot be read", () => {
 
 describe("keys that nothing reads", () => {
   it.each(Object.entries(elsewhereKeys))("%s warns where it is on", (key, { off, says }) => {
-    const trainer = keyTrainers[key]?.[0] ?? "dpo";
+    const trainer = ownersOf(key)[0] ?? "dpo";
     const others = fromTrl({}, { trainer }).warnings;
     for (const value of off) expect(fromTrl({ [key]: value }, { trainer }).warnings).toStrictEqual(others);
     expect(fromTrl({ [key]: "on" }, { trainer }).warnings).toStrictEqual([...others, `${key}: ${says}`]);

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DpoError } from "../src/errors.ts";
 import { fromTrl, type TrlConfig } from "../src/from-trl/from-trl.ts";
-import { elsewhereKeys, type Key, keyTrainers, knownKeys, readKeys, silentKeys } from "../src/from-trl/keys.ts";
+import { elsewhereKeys, type Key, knownKeys, ownersOf, readKeys, silentKeys } from "../src/from-trl/keys.ts";
 import { type LossType, lossTable } from "../src/losses/index.ts";
 import { oldNames } from "../src/losses/old-names.ts";
 import { lossOf, refusal } from "./support/from-trl.ts";
@@ -13,7 +13,7 @@ import { pairTypes } from "./support/variants.ts";
 /** The losses that a DPOConfig may ask for, of what somePairs() has. */
 const dpoTypes = pairTypes.filter((type) => !/^(cpo_|simpo|orpo|rpo_)/.test(type));
 /** Keys that a DPOConfig has. */
-const isDpoKey = (key: string): boolean => keyTrainers[key]?.includes("dpo") ?? true;
+const isDpoKey = (key: string): boolean => ownersOf(key).includes("dpo");
 
 describe("any configuration", () => {
   const text = fc.string({ maxLength: 6 });

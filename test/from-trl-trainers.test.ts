@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { ParamError } from "../src/errors.ts";
 import { type FromTrlOptions, fromTrl, type Trainer, type TrlConfig } from "../src/from-trl/from-trl.ts";
-import { keyTrainers } from "../src/from-trl/keys.ts";
+import { knownKeys, ownersOf } from "../src/from-trl/keys.ts";
 import { trainerLosses } from "../src/from-trl/trainers.ts";
 import { lossTypes } from "../src/losses/index.ts";
 import { js, refusal, somePairs } from "./support/from-trl.ts";
@@ -148,7 +148,8 @@ describe("warnings", () => {
       "label_smoothing: cpo_hinge does not use it; left out",
       "simpo_gamma: cpo_hinge does not use it; left out",
     ]);
-    for (const [key, owners] of Object.entries(keyTrainers)) {
+    for (const key of knownKeys) {
+      const owners = ownersOf(key);
       for (const trainer of ["dpo", "cpo", "orpo", "kto", "bco"] as const) {
         const warning = new RegExp(`^${key}: a key of .*, not of ${trainer.toUpperCase()}Config; ignored$`, "m");
         if (owners.includes(trainer)) continue;

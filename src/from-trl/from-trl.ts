@@ -8,7 +8,7 @@ import { KindError, ParamError } from "../errors.ts";
 import { kindOf, shown } from "../messages.ts";
 import type { LossOptions } from "../types.ts";
 import { readCollate, type TrlCollate } from "./collate.ts";
-import { hasKey, type Trainer } from "./keys.ts";
+import { ownersOf, type Trainer } from "./keys.ts";
 import { readEntries, warnOfChanges } from "./losses.ts";
 import { readOptions } from "./options.ts";
 import { readOtherOptions, type TrlCounts } from "./other-trainers.ts";
@@ -104,7 +104,7 @@ function readOptionsOf(given: FromTrlOptions) {
 
 /** The keys that a trainer has. */
 const fieldsOf = (fields: TrlConfig, trainer: Trainer): TrlConfig =>
-  Object.fromEntries(Object.entries(fields).filter(([key]) => hasKey(trainer, key)));
+  Object.fromEntries(Object.entries(fields).filter(([key]) => ownersOf(key).includes(trainer)));
 
 /** The configuration's fields, and what is in its lists and tables, each read once. */
 function copyOf(config: unknown): TrlConfig {

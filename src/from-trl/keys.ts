@@ -112,31 +112,27 @@ export const elsewhereKeys = {
   adafactor: { off: [false], says: 'the newer spelling is optim: "adafactor"' },
 } as const satisfies Record<string, Elsewhere>;
 
-/** Keys that not every trainer has, and the trainers that do. */
-export const keyTrainers: Readonly<Record<string, readonly Trainer[]>> = {
-  loss_type: ["dpo", "cpo", "kto"],
-  loss_weights: ["dpo"],
-  label_smoothing: ["dpo", "cpo"],
-  discopop_tau: ["dpo"],
-  f_divergence_type: ["dpo"],
-  f_alpha_divergence_coef: ["dpo"],
-  ld_alpha: ["dpo"],
-  use_weighting: ["dpo"],
-  reference_free: ["dpo"],
-  rpo_alpha: ["dpo"],
-  cpo_alpha: ["cpo"],
-  simpo_gamma: ["cpo"],
-  alpha: ["cpo"],
-  desirable_weight: ["kto"],
-  undesirable_weight: ["kto"],
-  min_density_ratio: ["bco"],
-  max_density_ratio: ["bco"],
-  prompt_sample_size: ["bco"],
+const words = (text: string): readonly string[] => text.trim().split(/\s+/);
+
+/** Keys that not every trainer has, by trainer. */
+const ownKeys: Readonly<Record<Trainer, readonly string[]>> = {
+  dpo: words(`
+    loss_type loss_weights label_smoothing discopop_tau f_divergence_type f_alpha_divergence_coef ld_alpha use_weighting
+    reference_free rpo_alpha
+  `),
+  cpo: words("loss_type label_smoothing cpo_alpha simpo_gamma alpha"),
+  orpo: [],
+  kto: words("loss_type desirable_weight undesirable_weight"),
+  bco: words("min_density_ratio max_density_ratio prompt_sample_size"),
 };
 
-/** Whether a trainer has a key. */
-export const hasKey = (trainer: Trainer, key: string): boolean =>
-  !Object.hasOwn(keyTrainers, key) || (keyTrainers[key] as readonly Trainer[]).includes(trainer);
+export const trainers = Object.keys(ownKeys) as readonly Trainer[];
+
+/** The trainers that have a key. */
+export function ownersOf(key: string): readonly Trainer[] {
+  const owners = trainers.filter((trainer) => ownKeys[trainer].includes(key));
+  return owners.length > 0 ? owners : trainers;
+}
 
 const perToken = 'log-probabilities per token: loss_type "sigmoid_norm" (or "ipo")';
 
@@ -153,8 +149,6 @@ export const otherTools: Readonly<Record<string, string>> = {
   preference_average_log_probs: `NeMo's name for ${perToken}`,
   average_log_prob: `elsewhere a name for ${perToken}`,
 };
-
-const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
 /** Keys of running a job: models, data loading, devices, precision, memory, logging, saving. They change no formula. */
 export const silentKeys = words(`

@@ -5,7 +5,7 @@ import { isList } from "../checks/lists.ts";
 import { quoted } from "../checks/printable.ts";
 import { ParamError } from "../errors.ts";
 import { shown } from "../messages.ts";
-import { keyTrainers, type Trainer } from "./keys.ts";
+import { ownersOf, type Trainer, trainers } from "./keys.ts";
 
 /** The losses of each under the trainer's names, its default first; those of DPO are the table's. */
 export const trainerLosses: Readonly<Record<Trainer, Readonly<Record<string, string>>>> = {
@@ -15,8 +15,6 @@ export const trainerLosses: Readonly<Record<Trainer, Readonly<Record<string, str
   kto: { kto: "kto", apo_zero_unpaired: "apo_zero_unpaired" },
   bco: { bco: "bco" },
 };
-
-const names = Object.keys(trainerLosses) as Trainer[];
 
 export const configOf = (trainer: Trainer): string => `${trainer.toUpperCase()}Config`;
 
@@ -29,14 +27,15 @@ export function lossOf(trainer: Trainer, name: string): string | undefined {
 
 /** The trainer of a loss, by its name in the table; DPO's for several. */
 export const trainerOf = ([type, ...more]: readonly unknown[]): Trainer =>
-  names.find((trainer) => more.length === 0 && Object.values(trainerLosses[trainer]).includes(type as string)) ?? "dpo";
+  trainers.find((trainer) => more.length === 0 && Object.values(trainerLosses[trainer]).includes(type as string)) ??
+  "dpo";
 
 /** The trainer that is asked for. Throws    ParamError for another */
 export function readTrainer(given: unknown): Trainer | undefined {
   if (given === undefined || given === null) return undefined;
-  if (typeof given === "string" && names.includes(given as Trainer)) return given as Trainer;
-  const hint = typeof given === "string" ? didYouMean(given, names, { show: quoted }) : "";
-  throw new ParamError("out-of-range", `trainer: expected one of ${names.join(", ")}, got ${shown(given)}${hint}`);
+  if (typeof given === "string" && trainers.includes(given as Trainer)) return given as Trainer;
+  const hint = typeof given === "string" ? didYouMean(given, trainers, { show: quoted }) : "";
+  throw new ParamError("out-of-range", `trainer: expected one of ${trainers.join(", ")}, got ${shown(given)}${hint}`);
 }
 
 /**
@@ -48,11 +47,12 @@ export function recognise(config: Readonly<Record<string, unknown>>): { trainer:
   const [name, second] = isList(given) ? given : [given];
   const fits = (trainer: Trainer): boolean =>
     given === undefined || (typeof name === "string" && second === undefined && lossOf(trainer, name) !== undefined);
-  for (const [key, [trainer = "dpo", another]] of Object.entries(keyTrainers)) {
+  for (const key of Object.keys(config)) {
+    const [trainer = "dpo", another] = ownersOf(key);
     const isOwn = trainer !== "dpo" && another === undefined && (config[key] ?? null) !== null;
     if (isOwn && fits(trainer)) return { trainer, key };
   }
   const shared = ["sigmoid", "hinge", "ipo"];
-  const trainer = given === undefined || shared.includes(name as string) ? undefined : names.find(fits);
+  const trainer = given === undefined || shared.includes(name as string) ? undefined : trainers.find(fits);
   return trainer ? { trainer, key: "loss_type" } : { trainer: "dpo" };
 }

@@ -3,7 +3,7 @@
 import { didYouMean } from "../checks/hints.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { trainingSynonyms } from "../checks/training-synonyms.ts";
-import { elsewhereKeys, formerKeys, hasKey, keyTrainers, knownKeys, otherTools, type Trainer } from "./keys.ts";
+import { elsewhereKeys, formerKeys, knownKeys, otherTools, ownersOf, type Trainer } from "./keys.ts";
 import { otherToolsLoss } from "./other-tools.ts";
 import type { TrlConfig } from "./read.ts";
 import type { Reading } from "./reading.ts";
@@ -22,9 +22,9 @@ const newerNames: ReadonlyMap<string, string> = new Map(
 function remark(key: string, config: TrlConfig, trainer: Trainer): string | undefined {
   const name = configOf(trainer);
   const isItsLoss = key === "loss_type" && lossOf(trainer, String(config[key])) !== undefined;
-  if (!hasKey(trainer, key) && !isItsLoss) {
-    return `a key of ${keyTrainers[key]?.map(configOf).join(", ")}, not of ${name}; ignored`;
-  }
+  const owners = ownersOf(key);
+  if (!owners.includes(trainer) && !isItsLoss)
+    return `a key of ${owners.map(configOf).join(", ")}, not of ${name}; ignored`;
   const now = newerNames.get(key);
   if (now !== undefined) {
     const both = (config[now] ?? null) !== null;
