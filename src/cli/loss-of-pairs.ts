@@ -29,6 +29,8 @@ export interface LossJob {
   readonly map: ColumnMap;
   readonly groupBy: string | undefined;
   readonly out: string | undefined;
+  /** What is noted in files that have a place for it. */
+  readonly metadata: Readonly<Record<string, string>> | undefined;
   readonly notes: readonly string[];
 }
 
@@ -43,7 +45,7 @@ export async function lossOfPairs(job: LossJob): Promise<Report> {
   // Ranks and likelihoods are the batch's; a sum with one of them is not a pair's own either.
   const isOwn = plan.terms.every(({ loss }) => loss.batch === undefined);
   const groups = groupBy === undefined ? undefined : gatherGroups(groupBy, isOwn);
-  const output = out === undefined ? undefined : await openOutput(out, paths);
+  const output = out === undefined ? undefined : await openOutput(out, paths, job.metadata);
   const compute = async () => {
     const losses = await lossesOfBatches(backend, source, pairs.batches, calls, async (result, batch) => {
       margins.add(result);

@@ -16,7 +16,7 @@ export async function lossOfRows(job: LossJob): Promise<Report> {
   const batches = readRows(source, { plan, batchSize, finite, map, keepFields: out !== undefined });
   const parts = plan.terms.length > 1 || isAll ? plan.terms.map((term) => alone(term, options)) : [];
   const calls = isAll ? parts : [options, ...parts];
-  const output = out === undefined ? undefined : await openOutput(out, paths);
+  const output = out === undefined ? undefined : await openOutput(out, paths, job.metadata);
   const compute = async () => {
     const losses = await lossesOfRowBatches(
       backend,

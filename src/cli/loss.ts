@@ -18,7 +18,7 @@ import { askAll, refuseOtherUnit } from "./sift.ts";
 import { joinSources, openSource } from "./source.ts";
 
 /** What commander makes of the words: the options of the loss under the interface's own names, and the rest. */
-interface Flags extends LossOptions {
+export interface LossFlags extends LossOptions {
   config?: string;
   trlVersion?: string;
   backend: keyof typeof backends;
@@ -56,12 +56,25 @@ const usersOf = (name: string): string =>
 
 /** Adds the command `loss`. */
 export function addLoss(program: Command): void {
-  const lossNames = `${typesOf("pair").join(", ")}; of rows: ${typesOf("row").join(", ")}`;
   const command = program
     .command("loss")
     .usage("FILE... [options]")
     .description("Loss, gradient norm and metrics of a file of pairs, or of rows with labels: means over all of it.")
-    .argument("[files...]", "JSON lines, a JSON array (packed or not) or Parquet; - is standard input")
+    .argument("[files...]", "JSON lines, a JSON array (packed or not) or Parquet; - is standard input");
+  addLossOptions(command)
+    .option("--map <field=column>", "a field under another name; may be given several times", addToMap)
+    .option("--out <file>", "write loss, rewards and margin of each pair beside its columns: .jsonl, .csv or .parquet")
+    .addHelpText("after", examples)
+    .action(async (files: string[], flags: LossFlags) => {
+      if (files.length === 0) return command.error("error: missing FILE");
+      print(await run(files, flags), flags);
+    });
+}
+
+/** Adds what says which loss there is to be, and how it is printed. */
+export function addLossOptions(command: Command): Command {
+  const lossNames = `${typesOf("pair").join(", ")}; of rows: ${typesOf("row").join(", ")}`;
+  command
     .option("--loss-type <names>", `one or several, then a weighted sum: ${lossNames}; or all`, names)
     .option("--loss-weights <numbers>", "one per loss (default: 1)", numbers)
     .option("--beta <number>", "pull to the reference (default: 0.1)", number)
@@ -78,32 +91,40 @@ export function addLoss(program: Command): void {
     .option("--trl-version <version>", "read the config with this version's meaning")
     .addOption(new Option("--backend <name>", "what computes").choices(Object.keys(backends)).default("auto"))
     .option("--batch-size <pairs|all>", "pairs per call; matters to losses that compare pairs of a batch", size, 65536)
-    .option("--map <field=column>", "a field under another name; may be given several times", addToMap)
     .option("--group-by <column>", "means for each value of a column, too")
-    .option("--out <file>", "write loss, rewards and margin of each pair beside its columns: .jsonl, .csv or .parquet")
     .option("--finite", "refuse NaN and infinities, naming line and field")
     .option("--allow-nan", "end with status 0 even if a loss is NaN")
-    .option("--json", "print one JSON object")
-    .addHelpText("after", examples);
+    .option("--json", "print one JSON object");
   for (const [name, param] of moreParams) {
     command.option(`${dashed(name)} <number>`, `for ${usersOf(name)} (default: ${param.default})`, number);
   }
-  command.action(async (files: string[], flags: Flags) => {
-    if (files.length === 0) return command.error("error: missing FILE");
-    const report = await run(files, flags);
-    console.log(flags.json ? toJson(report) : toTable(report));
-    // Programs read the number of NaNs in the object.
-    if (report.nan && !flags.allowNan && !flags.json) process.exitCode = 1;
-  });
+  return command;
 }
 
-async function run(files: readonly string[], flags: Flags): Promise<Report> {
-  const { config, trlVersion, backend, batchSize, finite = false, map = {}, groupBy, out, ...rest } = flags;
-  const { json: _json, allowNan: _allowNan, ...given } = rest;
+/** Prints a report, as the flags say. */
+export function print(report: Report, flags: LossFlags): void {
+  console.log(flags.json ? toJson(report) : toTable(report));
+  // Programs read the number of NaNs in the object.
+  if (report.nan && !flags.allowNan && !flags.json) process.exitCode = 1;
+}
+
+async function run(files: readonly string[], flags: LossFlags): Promise<Report> {
+  const { config, trlVersion, map = {}, groupBy, out } = flags;
   if (trlVersion !== undefined && config === undefined) throw refusal("--trl-version: needs --config");
   const paths = await expandPaths(files);
   const columns = [...columnNames(map), ...(groupBy === undefined ? [] : [groupBy])];
-  const opened = joinSources(await openAll(paths, out === undefined ? columns : "all"));
+  return reportOn(joinSources(await openAll(paths, out === undefined ? columns : "all")), paths, flags);
+}
+
+/** The loss of what a source has, which came from the files `paths`; with `out` also written beside its columns, with `metadata`. */
+export async function reportOn(
+  opened: Source,
+  paths: readonly string[],
+  flags: LossFlags,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<Report> {
+  const { config, trlVersion, backend, batchSize, finite = false, map = {}, groupBy, out, ...rest } = flags;
+  const { json: _json, allowNan: _allowNan, ...given } = rest;
   const isAll = isEvery(given.lossType);
   if (isAll && out !== undefined) throw refusal("--out: needs losses that are summed up, not all");
   const { source, asked, left } = isAll ? await askAll(opened, given, map) : { source: opened, asked: given, left: [] };
@@ -117,13 +138,13 @@ async function run(files: readonly string[], flags: Flags): Promise<Report> {
     isAll,
     paths,
     backend: await backends[backend](),
-    ...{ batchSize, finite, map, groupBy, out },
+    ...{ batchSize, finite, map, groupBy, out, metadata },
     notes: [...(fromConfig?.warnings ?? []), ...left],
   };
   return unit === "row" ? lossOfRows(job) : lossOfPairs(job);
 }
 
-async function openAll(paths: readonly string[], wanted: Wanted): Promise<Source[]> {
+export async function openAll(paths: readonly string[], wanted: Wanted): Promise<Source[]> {
   if (paths.filter((path) => path === "-").length > 1) throw refusal("-: standard input can be read once");
   const sources: Source[] = [];
   for (const path of paths) sources.push(await openSource(path, wanted));

@@ -10,6 +10,7 @@ import { addDoctor } from "./doctor.ts";
 import { addFields } from "./fields.ts";
 import { addLoss } from "./loss.ts";
 import { fileProblem } from "./refusal.ts";
+import { addScore } from "./score.ts";
 import { joinLists } from "./words.ts";
 
 const program = new Command("dpo-kernels")
@@ -22,6 +23,7 @@ const program = new Command("dpo-kernels")
   .configureOutput({ outputError: (text, write) => write(withHint(text)) })
   .exitOverride();
 addLoss(program);
+addScore(program);
 addFields(program);
 addDoctor(program);
 
@@ -44,9 +46,9 @@ try {
 function withHint(text: string): string {
   const [, flag] = /unknown option '--([^'=]+)/.exec(text) ?? [];
   if (flag === undefined) return text;
-  const names = program.commands.flatMap(({ options }) => options.map((option) => option.name()));
+  const names = new Set(program.commands.flatMap(({ options }) => options.map((option) => option.name())));
   const words = { synonyms: lossSynonyms, lead: "\n(Did you mean ", show: (name: string) => `--${name}` };
-  const hint = didYouMean(flag, names, words);
+  const hint = didYouMean(flag, [...names], words);
   return hint === "" ? text : `${text.trimEnd()}${hint})\n`;
 }
 

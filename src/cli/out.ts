@@ -14,7 +14,9 @@ interface Writer {
   close(): Promise<void>;
 }
 
-const writers: Readonly<Record<string, (path: string) => Promise<Writer>>> = {
+type Metadata = Readonly<Record<string, string>>;
+
+const writers: Readonly<Record<string, (path: string, metadata: Metadata) => Promise<Writer>>> = {
   jsonl: writeJsonl,
   csv: writeCsv,
   parquet: writeParquet,
@@ -29,18 +31,25 @@ export interface Output {
   drop(): Promise<void>;
 }
 
-/**
- * Opens a file to write to. It has another name until it is complete, so that no half of it is ever taken for the whole.
- *
- * Throws    a refusal for a name that ends otherwise than the formats do, for an input, and where writing fails
- */
-export async function openOutput(path: string, inputs: readonly string[]): Promise<Output> {
+/** The writer of a file's format. Throws    a refusal for a name that ends otherwise than the formats do, and for an input */
+export function checkOutput(path: string, inputs: readonly string[]) {
   const ending = /\.(\w+)$/.exec(path)?.[1]?.toLowerCase() ?? "";
   const create = Object.hasOwn(writers, ending) ? writers[ending] : undefined;
   if (!create)
     throw refusal(`--out: expected a name ending in .${Object.keys(writers).join(", .")}, got ${printable(path)}`);
   const isInput = (input: string): boolean => existsSync(input) && realpathSync(input) === realpathSync(path);
   if (existsSync(path) && inputs.some(isInput)) throw refusal(`--out: ${path} is an input`);
+  return create;
+}
+
+/**
+ * Opens a file to write to. It has another name until it is complete, so that no half of it is ever taken for the whole.
+ * `metadata` goes into formats that have a place for it.
+ *
+ * Throws    a refusal as `checkOutput` does, and where writing fails
+ */
+export async function openOutput(path: string, inputs: readonly string[], metadata: Metadata = {}): Promise<Output> {
+  const create = checkOutput(path, inputs);
   const part = `${path}.part`;
   const named = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
@@ -49,7 +58,7 @@ export async function openOutput(path: string, inputs: readonly string[]): Promi
       throw isSystemError(error) ? fileProblem(path, error) : error;
     }
   };
-  const writer = await named(() => create(part));
+  const writer = await named(() => create(part, metadata));
   const replaced = new Set<string>();
   const left = new Set<string>();
   return {
@@ -70,6 +79,7 @@ export async function openOutput(path: string, inputs: readonly string[]): Promi
     keep: () =>
       named(async () => {
         await writer.close();
+        await toDisk(part);
         await rename(part, path);
         const listed = (names: Set<string>): string => [...names].map(printable).join(", ");
         return [
@@ -79,6 +89,16 @@ export async function openOutput(path: string, inputs: readonly string[]): Promi
       }),
     drop: () => rm(part, { force: true }),
   };
+}
+
+// A name that is on the disk before what it names would be an empty file after a power cut.
+async function toDisk(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** Does the work that writes, then puts the file in its place; if it fails, nothing is left. */
@@ -128,8 +148,9 @@ function cell(value: unknown): string {
 }
 
 /** The columns and their types are those of the first batch. */
-async function writeParquet(path: string): Promise<Writer> {
+async function writeParquet(path: string, metadata: Metadata): Promise<Writer> {
   const file = fileWriter(path);
+  const kvMetadata = Object.entries(metadata).map(([key, value]) => ({ key, value }));
   let types: ReadonlyMap<string, Type> | undefined;
   let writer: ParquetWriter | undefined;
   return {
@@ -137,7 +158,7 @@ async function writeParquet(path: string): Promise<Writer> {
       types ??= new Map(namesOf(rows).map((name) => [name, typeOf(rows, name)]));
       const columns = [...types].map(([name, type]): ColumnSource => ({ name, type, data: dataOf(rows, name, type) }));
       for (const row of rows) checkNames(row, [...types.keys()]);
-      writer ??= new ParquetWriter({ writer: file, schema: schemaFromColumnData({ columnData: columns }) });
+      writer ??= new ParquetWriter({ writer: file, schema: schemaFromColumnData({ columnData: columns }), kvMetadata });
       // With the schema given, the types are not.
       const columnData = columns.map(({ name, data }) => ({ name, data }));
       await writer.write({ columnData, rowGroupSize: rows.length });

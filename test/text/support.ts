@@ -14,6 +14,7 @@ export const readShared = (path: string): Buffer => readFileSync(new URL(path, s
 export const readJson = <T>(path: string): T => JSON.parse(readShared(path).toString());
 
 export const chatTemplate = (): string => readShared(`data/${folder}/chat_template.jinja`).toString();
+export const modelFolder = (): string => fileURLToPath(new URL(`data/${folder}`, shared));
 export const onnxFile = (): string => fileURLToPath(new URL(`data/${folder}/onnx/model.onnx`, shared));
 
 interface Transformers {

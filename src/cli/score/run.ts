@@ -1,0 +1,125 @@
+// A job: rows in shards, each through the tokenizer and the models, and all of them together as a source of pairs with log-probs.
+
+import { openAll } from "../loss.ts";
+import { refusal } from "../refusal.ts";
+import type { Row, Source } from "../rows.ts";
+import { joinSources } from "../source.ts";
+import { type Fingerprint, fingerprintOf } from "./fingerprint.ts";
+import { weightsOf } from "./load.ts";
+import { startBar } from "./progress.ts";
+import { openScorers, type ScoreSettings } from "./score-rows.ts";
+import { openShards, type Shard, type Shards } from "./shards.ts";
+
+/** What a job is made of. */
+export interface Job extends ScoreSettings {
+  readonly paths: readonly string[];
+  readonly shardSize: number;
+}
+
+/** A job that is done. */
+export interface Finished {
+  /** The rows with their log-probs and lengths; those that were dropped are missing. */
+  readonly source: Source;
+  readonly notes: readonly string[];
+  readonly fingerprint: Fingerprint;
+  readonly shards: Shards;
+}
+
+/** Computes what is missing of a job. Throws    refusals that name file, line and column */
+export async function runJob(job: Job): Promise<Finished> {
+  const { paths, model, reference, out, maxLength, truncationMode, dtype, batchTokens, shardSize } = job;
+  if (paths.includes("-")) throw refusal("-: a job that may be resumed reads its data again; give it a file");
+  const fingerprint = await fingerprintOf({
+    model: [model, await weightsOf(model, dtype, "--model")],
+    reference: reference === undefined ? undefined : [reference, await weightsOf(reference, dtype, "--reference")],
+    data: paths,
+    options: { maxLength, truncationMode, dtype, batchTokens, shardSize },
+  });
+  const total = await countRows(await openRows(paths));
+  if (total === 0) throw refusal(`${paths.join(", ")}: no pairs`);
+  const shards = await openShards(`${out}.job`, fingerprint);
+  const source = await openRows(paths);
+  const bar = startBar(total);
+  let scoreRows: ((rows: readonly Row[]) => Promise<Shard>) | undefined;
+  let found = 0;
+  try {
+    for await (const [index, rows] of inShards(source, shardSize)) {
+      const isKnown = shards.has(index);
+      if (isKnown) found++;
+      else {
+        scoreRows ??= await openScorers(job, source);
+        await shards.write(index, await scoreRows(rows));
+      }
+      bar.advance(rows.length, !isKnown);
+    }
+  } finally {
+    bar.stop();
+  }
+  const count = Math.ceil(total / shardSize);
+  const notes = await notesOf(shards, count, total);
+  if (found > 0) notes.unshift(`${found} of ${count} shards were there from an earlier run`);
+  if (reference === undefined) notes.push("no --reference: the model is its own, as it is before training");
+  return { source: mergedSource(await openRows(paths), shards, shardSize), notes, fingerprint, shards };
+}
+
+const openRows = async (paths: readonly string[]): Promise<Source> => joinSources(await openAll(paths, "all"));
+
+async function countRows(source: Source): Promise<number> {
+  let count = 0;
+  for await (const block of source.rows) count += block.length;
+  return count;
+}
+
+async function* inShards(source: Source, size: number): AsyncGenerator<[index: number, rows: Row[]]> {
+  let index = 0;
+  let rows: Row[] = [];
+  for await (const block of source.rows) {
+    for (const row of block) {
+      rows.push(row);
+      if (rows.length < size) continue;
+      yield [index++, rows];
+      rows = [];
+    }
+  }
+  if (rows.length > 0) yield [index, rows];
+}
+
+/** The rows again, with what the shards have of them. */
+function mergedSource(source: Source, shards: Shards, size: number): Source {
+  async function* rows(): AsyncGenerator<Row[]> {
+    for await (const [index, block] of inShards(source, size)) {
+      const { pairs } = await shards.read(index);
+      yield block.flatMap(([number, fields], i): Row[] => {
+        const scored = pairs[i];
+        if (!scored) return [];
+        const [chosen_logps, rejected_logps, ref_chosen_logps, ref_rejected_logps, chosen_length, rejected_length] =
+          scored;
+        const logps = { ref_chosen_logps, ref_rejected_logps, chosen_logps, rejected_logps };
+        return [[number, { ...fields, ...logps, chosen_length, rejected_length }]];
+      });
+    }
+  }
+  return { ...source, rows: rows() };
+}
+
+const meanings = {
+  dropped: "dropped, since the prompt alone fills --max-length",
+  boundary:
+    "begin within the prompt's tokens: tokens merge across the boundary, or the chat template shows the prompt alone in another way",
+  empty: "have a completion without tokens",
+  same: "have the same tokens as chosen and rejected",
+  unended: "lack the end token, which the chat template does not append",
+} as const;
+
+async function notesOf(shards: Shards, count: number, total: number): Promise<string[]> {
+  const sums = new Map<string, number>();
+  for (let index = 0; index < count; index++) {
+    for (const [kind, rows] of Object.entries((await shards.read(index)).warnings)) {
+      sums.set(kind, (sums.get(kind) ?? 0) + rows);
+    }
+  }
+  if (sums.get("dropped") === total) throw refusal(`--max-length: every prompt fills it, which leaves no pair`);
+  return Object.entries(meanings).flatMap(([kind, text]) =>
+    sums.has(kind) ? `${sums.get(kind)} of ${total} pairs ${text}` : [],
+  );
+}
