@@ -160,6 +160,11 @@ describe.skipIf(missing !== "")(`score${missing}`, () => {
       [[data, "--model", path("nowhere"), "--out", path("x.jsonl")], "nowhere: no such folder"],
       [[data, "--model", model, "--out", path("x.txt")], "--out: expected a name ending in .jsonl"],
       [[data, "--model", model, "--out", data], "is an input"],
+      [
+        [data, "--model", model, "--out", path("x.jsonl"), "--loss-type", "kto"],
+        "--loss-type: expected losses of pairs, got one of rows",
+      ],
+      [[data, "--model", model, "--out", path("x.jsonl"), "--label-smoothing", "0.7"], "--label-smoothing: expected"],
       [["-", "--model", model, "--out", path("x.jsonl")], "-: a job that may be resumed reads its data again"],
       [
         [broken, "--model", model, "--out", path("x.jsonl")],

@@ -144,6 +144,27 @@ export async function reportOn(
   return unit === "row" ? lossOfRows(job) : lossOfPairs(job);
 }
 
+/** Refuses at once what a loss of pairs would refuse of the flags once all of them are there. */
+export async function checkPairLoss(flags: LossFlags): Promise<void> {
+  const {
+    config,
+    trlVersion,
+    backend: _,
+    batchSize: _size,
+    finite: _finite,
+    groupBy: _group,
+    out: _out,
+    ...rest
+  } = flags;
+  const { json: _json, allowNan: _allowNan, ...given } = rest;
+  if (trlVersion !== undefined && config === undefined) throw refusal("--trl-version: needs --config");
+  if (isEvery(given.lossType)) throw refusal("--out: needs losses that are summed up, not all");
+  const options = config === undefined ? given : (await readConfig(config, trlVersion, given)).options;
+  const unit = unitOf(options.lossType) ?? "pair";
+  makePlan(options, given, unit);
+  if (unit === "row") throw refusal("--loss-type: expected losses of pairs, got one of rows");
+}
+
 export async function openAll(paths: readonly string[], wanted: Wanted): Promise<Source[]> {
   if (paths.filter((path) => path === "-").length > 1) throw refusal("-: standard input can be read once");
   const sources: Source[] = [];

@@ -3,7 +3,7 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { expandPaths } from "./files.ts";
-import { addLossOptions, type LossFlags, print, reportOn } from "./loss.ts";
+import { addLossOptions, checkPairLoss, type LossFlags, print, reportOn } from "./loss.ts";
 import { checkOutput } from "./out.ts";
 import { refusal } from "./refusal.ts";
 import { type Dtype, dtypes } from "./score/load.ts";
@@ -62,14 +62,15 @@ async function score(files: readonly string[], flags: Flags) {
   if (model === undefined) throw refusal("--model: missing; a folder with a model in ONNX and its tokenizer");
   if (out === undefined) throw refusal("--out: missing; a file that ends in .jsonl, .parquet or .csv");
   const paths = await expandPaths(files);
-  checkOutput(out, [...paths]);
+  checkOutput(out, paths);
+  await checkPairLoss(rest);
   const job = { paths, model, reference, out, maxLength, truncationMode, dtype, batchTokens, shardSize };
   const start = performance.now();
   const { source, notes, fingerprint, shards } = await runJob(job);
   const report = await reportOn(source, paths, rest, fingerprint);
   await shards.remove();
   const seconds = (performance.now() - start) / 1000;
-  return { ...report, seconds, pairsPerSecond: report.pairs / seconds, notes: [...notes, ...report.notes] };
+  return { ...report, seconds, pairsPerSecond: (report.pairs ?? 0) / seconds, notes: [...notes, ...report.notes] };
 }
 
 function count(text: string): number {
