@@ -2,7 +2,7 @@
 
 import { madd_x4 } from "./inline/madd";
 import { tail_slot, tail_open, tail_close } from "./inline/tail";
-import { exp_neg_abs_x4, exp_x4, expm1_x4, log1p_x4, neg_x4 } from "./math";
+import { exp_neg_abs_x4, exp_x4, expm1_x4, log1p_x4, log_x4, neg_x4 } from "./math";
 
 /** src/losses/sigmoid.ts: logistic loss of the margin: DPO; with labelSmoothing cDPO */
 export function pair_sigmoid_f32(
@@ -980,6 +980,68 @@ export function pair_simpo_f32(
   tail_open(4, nw + i, rest);
   tail_open(5, nl + i, rest);
   pair_simpo_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
+}
+
+/** src/losses/orpo.ts: log-odds ratio of the mean log-probs: ORPO */
+export function pair_orpo_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  rm: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const beta = v128.load32_splat(constants, 0);
+  const one = v128.load32_splat(constants, 4); // 1
+  const k = v128.load32_splat(constants, 8); // -1
+  const chosenScale = v128.load32_splat(constants, 12); // gradScale * -beta
+  const rejectedScale = v128.load32_splat(constants, 16); // gradScale * beta
+  const zero = f32x4.splat(0);
+  const end = (n & ~3) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 16) {
+    const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+    const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+    const chosenLength = v128.load(nw + i);
+    const rejectedLength = v128.load(nl + i);
+    const perChosen = f32x4.div(one, f32x4.pmax(chosenLength, one));
+    const t = f32x4.mul(a, perChosen);
+    const perRejected = f32x4.div(one, f32x4.pmax(rejectedLength, one));
+    const t1 = f32x4.mul(c, perRejected);
+    const d = f32x4.sub(t, t1);
+    const chosenRest = neg_x4(expm1_x4(t));
+    const rejectedRest = neg_x4(expm1_x4(t1));
+    const o = f32x4.add(d, log_x4(v128.bitselect(k, f32x4.abs(f32x4.div(rejectedRest, chosenRest)), f32x4.lt(f32x4.pmin(chosenRest, rejectedRest), zero))));
+    const e_o = exp_neg_abs_x4(o);
+    const log1p_o = log1p_x4(e_o);
+    const t2 = f32x4.ge(d, zero);
+    const e_d = exp_neg_abs_x4(d);
+    const rejected = v128.bitselect(e_d, one, t2);
+    const share = f32x4.div(rejected, madd_x4(v128.bitselect(one, e_d, t2), rejectedRest, f32x4.mul(rejected, chosenRest)));
+    const value = f32x4.mul(beta, f32x4.sub(log1p_o, f32x4.pmin(o, zero)));
+    const nan = f32x4.ne(value, value);
+    v128.store(loss + i, value);
+    v128.store(gc + i, v128.or(f32x4.mul(chosenScale, f32x4.mul(share, perChosen)), nan));
+    v128.store(gr + i, v128.or(f32x4.mul(rejectedScale, f32x4.mul(f32x4.mul(share, f32x4.abs(f32x4.div(chosenRest, rejectedRest))), perRejected)), nan));
+  }
+  const rest = n & 3;
+  if (rest == 0) return;
+  tail_open(0, pc + i, rest);
+  tail_open(1, pr + i, rest);
+  tail_open(2, rc + i, rest);
+  tail_open(3, rr + i, rest);
+  tail_open(4, nw + i, rest);
+  tail_open(5, nl + i, rest);
+  pair_orpo_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
   tail_close(7, loss + i, rest);
   tail_close(8, gc + i, rest);
   tail_close(9, gr + i, rest);

@@ -48,6 +48,7 @@ const documented: Record<LossType, Record<string, { default: number; least: numb
   cpo_hinge: { beta, alphapoAlpha },
   cpo_ipo: { beta, alphapoAlpha },
   simpo: { beta, simpoGamma, labelSmoothing, alphapoAlpha },
+  orpo: { beta },
   sft: {},
   kto: { beta, desirableWeight: weight, undesirableWeight: weight },
   apo_zero_unpaired: { beta, desirableWeight: weight, undesirableWeight: weight },
@@ -208,7 +209,7 @@ onEachBackend((backend) => {
     const summing = pairTypes.filter((id) => !dividing.includes(id));
 
     it("divide in ipo, sigmoid_norm, those of log-probs per token and sft", () => {
-      expect([...dividing]).toEqual(["sigmoid_norm", "ipo", "cpo_ipo", "simpo", "sft"]);
+      expect([...dividing]).toEqual(["sigmoid_norm", "ipo", "cpo_ipo", "simpo", "orpo", "sft"]);
     });
 
     it.each(dividing)("change %s", (lossType) => expectOther(backend, { lossType }, { lossType }, longer));

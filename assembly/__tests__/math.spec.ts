@@ -1,6 +1,6 @@
-import { exp_neg_abs_x4, exp_x4, expm1_x4, log1p_x4, neg_x4, tanh_x4 } from "../math";
+import { exp_neg_abs_x4, exp_x4, expm1_x4, log_x4, log1p_x4, neg_x4, tanh_x4 } from "../math";
 import { same } from "./support/buffers";
-import { EXP_LAST, made_denormals, sweep_exp, sweep_exp_neg_abs, sweep_expm1, sweep_log1p, sweep_tanh } from "./sweep";
+import { EXP_LAST, made_denormals, sweep_exp, sweep_exp_neg_abs, sweep_expm1, sweep_log, sweep_log1p, sweep_tanh } from "./sweep";
 
 const STRIDE: u32 = 509; // of the float32 numbers; test/slow-math.test.ts takes every one
 const END: u32 = 0xffffffff; // the last of them: 0 ... Infinity, NaNs, -0 ... -Infinity, NaNs
@@ -113,6 +113,25 @@ describe("log1p_x4", () => {
   });
   it("keeps its lanes apart", () => {
     expect(lanes_are_apart(log1p_x4)).toBe(true);
+  });
+});
+
+describe("log_x4", () => {
+  it("has an error of at most 4 ulp, of 1/8 at least, over all normal numbers", () => {
+    expect(sweep_log(0x00800000, 0x7f7fffff, STRIDE)).toBeLessThanOrEqual(8);
+    expect(sweep_log(bits(0.5), bits(2), 7)).toBeLessThanOrEqual(8);
+  });
+  it("is 0 at 1, -Infinity at both zeros, Infinity at Infinity, NaN below 0 and at NaN", () => {
+    expect(at(log_x4, 1)).toBe(0);
+    expect(at(log_x4, 0)).toBe(-Infinity);
+    expect(at(log_x4, -0.0)).toBe(-Infinity);
+    expect(at(log_x4, Infinity)).toBe(Infinity);
+    expect(at(log_x4, -1)).toBeNaN();
+    expect(at(log_x4, -Infinity)).toBeNaN();
+    expect(at(log_x4, NaN)).toBeNaN();
+  });
+  it("keeps its lanes apart", () => {
+    expect(lanes_are_apart(log_x4)).toBe(true);
   });
 });
 

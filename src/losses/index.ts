@@ -20,6 +20,7 @@ import type { LossRecord } from "./kinds.ts";
 import { kto } from "./kto.ts";
 import type { Loss } from "./loss.ts";
 import { ncaPair } from "./nca-pair.ts";
+import { orpo } from "./orpo.ts";
 import { robust } from "./robust.ts";
 import { rpoBwdKl } from "./rpo-bwd-kl.ts";
 import { rpoFwdKl } from "./rpo-fwd-kl.ts";
@@ -54,6 +55,7 @@ export const losses = {
   cpo_hinge: cpoHinge,
   cpo_ipo: cpoIpo,
   simpo,
+  orpo,
   sft,
   kto,
   apo_zero_unpaired: apoZeroUnpaired,

@@ -16,3 +16,8 @@ export function softplus(x: number): number {
 export function logsigmoid(x: number): number {
   return Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x)));
 }
+
+/** Math.log, of what is no hyperparameter: those the host computes, this the kernels do. */
+export function log(x: number): number {
+  return Math.log(x);
+}

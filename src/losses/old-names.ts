@@ -27,5 +27,4 @@ export const otherNames: Readonly<Record<string, string>> = {
   tr_dpo: "TR-DPO updates the reference and leaves the loss as it is",
   cpo: "CPO's losses are cpo_sigmoid, cpo_hinge, cpo_ipo and simpo here",
   alphapo: "AlphaPO is an option of simpo and of CPO's losses here: alphapoAlpha",
-  orpo: "it is a loss of ORPO, not of DPO",
 };

@@ -167,6 +167,13 @@ export const kernelConstants = {
     gradScale * beta,
     -(gradScale * beta),
   ],
+  pair_orpo: (gradScale: number, beta: number) => [
+    beta,
+    1,
+    -1,
+    gradScale * -beta,
+    gradScale * beta,
+  ],
   pair_kto: (gradScale: number, beta: number, desirableWeight: number, undesirableWeight: number, kl: number) => [
     desirableWeight,
     beta,

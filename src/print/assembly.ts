@@ -22,6 +22,7 @@ const functions: KernelFunctions = {
   abs: "f32x4.abs",
   exp: "exp_x4",
   expm1: "expm1_x4",
+  log: "log_x4",
   log1p: "log1p_x4",
   expNegAbs: "exp_neg_abs_x4",
   // pmax(x, y) is x < y ? y : x: one instruction, and it keeps a NaN in x.

@@ -20,15 +20,12 @@ export function printer(
   return { use, define };
 }
 
-/** The functions that kernels have; all others are for the host. */
-export type KernelFunctions = Readonly<Record<Exclude<Fn, "log">, string>>;
+/** What a language calls the functions. */
+export type KernelFunctions = Readonly<Record<Fn, string>>;
 
 /** What the languages of kernels share. */
 export const leavesAndCalls = (functions: KernelFunctions): Pick<Target, "param" | "input" | "call"> => ({
   param: ({ name }) => name,
   input: ({ name }) => name,
-  call: ({ fn, args }, write) => {
-    if (fn === "log") throw new Error("Math.log has no kernel");
-    return `${functions[fn]}(${args.map(write).join(", ")})`;
-  },
+  call: ({ fn, args }, write) => `${functions[fn]}(${args.map(write).join(", ")})`,
 });

@@ -30,7 +30,7 @@ export interface Kernel {
   /** What is computed more than once or has a name: in an order in which each comes after what it uses. */
   readonly steps: readonly Expression[];
   readonly outputs: Three;
-  /** Which outputs a NaN input might leave finite, so that the kernel has to make them NaN as well. */
+  /** Which outputs a NaN input, or loss, might leave finite, so that the kernel has to make them NaN as well. */
   readonly leaks: readonly [boolean, boolean, boolean];
   /** The name of each constant and step, the same in every target. */
   readonly names: ReadonlyMap<Expression, string>;
@@ -52,9 +52,13 @@ export function lossKernel(
   const params = names.map(graph.param);
   const margin = loss.perToken ? perToken : undefined;
   const given = [...ownArguments(loss).map(graph.input), ...params];
+  const formula = (inputs: readonly Expression[]): Three =>
+    three(definition, parseFunction(definition, graph, [...inputs, ...given]));
   const [value, da, dc] =
     loss.kind === "pair"
-      ? three(definition, parseFunction(definition, graph, [a, c, ...given]))
+      ? margin
+        ? ofMeans(graph, marginOf(graph, a, c, margin), [a, c], formula)
+        : formula([a, c])
       : loss.kind === "row"
         ? [...two(definition, parseFunction(definition, graph, [a, c, ...given])), graph.number(0)]
         : throughMargin(definition, graph, marginOf(graph, a, c, margin), given);
@@ -78,7 +82,7 @@ export function lossKernel(
     if (scale?.uniform) graph.named(scale, name);
   }
   return {
-    ...kernelOf(graph, outputs, nanInputs),
+    ...kernelOf(graph, outputs, nanInputs, hasDomain(value)),
     name: `pair_${loss.id}`,
     file: definition.source.file,
     title: loss.title,
@@ -107,15 +111,10 @@ export function marginKernel(
   const given = params.map(graph.param);
   const scored = (inputs: readonly Expression[]): Three =>
     three(definition, parseFunction(definition, graph, [...inputs, ...given]));
-  let outputs: Three;
-  if (perToken) {
-    const one = graph.number(1);
-    const times = (x: Expression, y: Expression): Expression => graph.op("*", x, y);
-    const [, perChosen, rest] = marginOf(graph, a, c, perToken);
-    const perRejected = graph.neg(rest);
-    const [d, da, dc] = scored([times(a, perChosen), times(c, perRejected), one, one]);
-    outputs = [d, times(da, perChosen), times(dc, perRejected)];
-  } else outputs = scored([a, c, ...lengths.map(graph.input)]);
+  const one = graph.number(1);
+  const outputs = perToken
+    ? ofMeans(graph, marginOf(graph, a, c, perToken), [a, c], (means) => scored([...means, one, one]))
+    : scored([a, c, ...lengths.map(graph.input)]);
   return {
     ...kernelOf(graph, outputs, []),
     name: `margin_${name}`,
@@ -124,6 +123,19 @@ export function marginKernel(
     reads: lengths,
     params,
   };
+}
+
+/** What `compute` makes of log-ratios per token; `margin` is that of normalised losses, whose derivatives are the factors. */
+function ofMeans(
+  graph: Graph,
+  [, perChosen, rest]: Three,
+  [a, c]: readonly [Expression, Expression],
+  compute: (means: readonly Expression[]) => Three,
+): Three {
+  const times = (x: Expression, y: Expression): Expression => graph.op("*", x, y);
+  const perRejected = graph.neg(rest);
+  const [value, da, dc] = compute([times(a, perChosen), times(c, perRejected)]);
+  return [value, times(da, perChosen), times(dc, perRejected)];
 }
 
 /** d, dd/da, dd/dc: the difference of the log-ratios, or what `definition` makes of them and the lengths. */
@@ -145,7 +157,11 @@ function three({ source, fn }: Definition, [x, y, z, ...rest]: readonly Expressi
   return x && y && z && rest.length === 0 ? [x, y, z] : refuse(source, fn, "expected three results");
 }
 
-function kernelOf(graph: Graph, outputs: Three, nanInputs: readonly Expression[]) {
+// Whether numbers may make it NaN.
+const hasDomain = (node: Expression): boolean =>
+  (node.kind === "call" && node.fn === "log" && !node.uniform) || argsOf(node).some(hasDomain);
+
+function kernelOf(graph: Graph, outputs: Three, nanInputs: readonly Expression[], leaksAlways = false) {
   const uses = new Map<Expression, number>();
   const constants: Expression[] = [];
   const order: Expression[] = [];
@@ -165,7 +181,7 @@ function kernelOf(graph: Graph, outputs: Three, nanInputs: readonly Expression[]
   const isStep = (node: Expression): boolean =>
     node.kind !== "input" && (graph.nameOf(node) !== undefined || (uses.get(node) ?? 0) > 1 || node.uniform);
   const steps = order.filter(isStep);
-  const leak = (output: Expression): boolean => nanInputs.some((input) => !carriesNaN(output, input));
+  const leak = (output: Expression): boolean => leaksAlways || nanInputs.some((input) => !carriesNaN(output, input));
   const leaks = [false, leak(outputs[1]), leak(outputs[2])] as const;
   const constantNames = nameConstants(constants, graph);
   const names = new Map([...constantNames, ...nameSteps(steps, graph, constantNames)]);

@@ -39,5 +39,7 @@ const softplus: Expand = (graph, x) => {
 
 const logsigmoid: Expand = (graph, x) => graph.neg(softplus(graph, graph.neg(x)));
 
+const log: Expand = (graph, x) => graph.call("log", x);
+
 /** What a definition may import from src/losses/math.ts. */
-export const logistic: ReadonlyMap<string, Expand> = new Map(Object.entries({ sigmoid, softplus, logsigmoid }));
+export const logistic: ReadonlyMap<string, Expand> = new Map(Object.entries({ sigmoid, softplus, logsigmoid, log }));

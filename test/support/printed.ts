@@ -102,6 +102,7 @@ function runAssembly(kernel: Kernel, values: Numbers): Three {
     },
     exp_x4: Math.exp,
     expm1_x4: Math.expm1,
+    log_x4: Math.log,
     log1p_x4: Math.log1p,
     exp_neg_abs_x4: expNegAbs,
     neg_x4: (x: number) => -x,
@@ -120,6 +121,7 @@ function runWgsl(kernel: Kernel, values: Numbers): Three {
   const globals = {
     abs: Math.abs,
     exp_f32: Math.exp,
+    log_f32: Math.log,
     expm1: Math.expm1,
     log1p: Math.log1p,
     exp_neg_abs: expNegAbs,

@@ -280,6 +280,25 @@ fn pair_simpo(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMarg
   return vec3f(((log1p_z - min(z, 0.0)) + smoothing), (k[5] * (t * perChosen)), (k[6] * (t * perRejected)));
 }
 
+// src/losses/orpo.ts; k: beta, 1, -1, gradScale * -beta, gradScale * beta
+fn pair_orpo(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMargin: f32, k: array<f32, 5>) -> vec3f {
+  let perChosen = (k[1] / max(chosenLength, k[1]));
+  let t = (a * perChosen);
+  let perRejected = (k[1] / max(rejectedLength, k[1]));
+  let t1 = (c * perRejected);
+  let d = (t - t1);
+  let chosenRest = -(expm1(t));
+  let rejectedRest = -(expm1(t1));
+  let o = (d + log_f32(select(abs((rejectedRest / chosenRest)), k[2], (min(chosenRest, rejectedRest) < 0.0))));
+  let e_o = exp_neg_abs(o);
+  let log1p_o = log1p(e_o);
+  let t2 = (d >= 0.0);
+  let e_d = exp_neg_abs(d);
+  let rejected = select(k[1], e_d, t2);
+  let share = (rejected / ((select(e_d, k[1], t2) * rejectedRest) + (rejected * chosenRest)));
+  return vec3f((k[0] * (log1p_o - min(o, 0.0))), (k[3] * (share * perChosen)), (k[4] * ((share * abs((chosenRest / rejectedRest))) * perRejected)));
+}
+
 // src/losses/kto.ts; k: desirableWeight, beta, kl, 1, undesirableWeight, gradScale, -desirableWeight
 fn pair_kto(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMargin: f32, k: array<f32, 7>) -> vec3f {
   let t = (c > 0.0);

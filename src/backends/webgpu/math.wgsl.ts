@@ -13,7 +13,7 @@
 //   comparing a NaN. Where they are honoured a NaN passes through: hence `select`, which keeps x; `min` and `max` would
 //   drop it.
 
-/** `exp_f32`, `exp_neg_abs`, `expm1`, `log1p`: what the functions of losses.gen.ts call. */
+/** `exp_f32`, `exp_neg_abs`, `expm1`, `log1p`, `log_f32`: what the functions of losses.gen.ts call. */
 export const mathWgsl = /* wgsl */ `
 const LOG2_E: f32 = 1.44269502;
 const MINUS_LN2_HIGH: i32 = -22713; // in units of 2^-15: 15 bits, so that n·high is exact
@@ -72,5 +72,17 @@ fn log1p(e: f32) -> f32 {
   let t2 = t * t;
   let high = fma(t2, 0.279875636, fma(t, 0.280075818, 0.400210977));
   return e - s * (e - fma(t2, high, t * 0.666664242));
+}
+
+// log(x), x = 2^n·(1 + f), f in [-1/4, 1/2]. Twin of log_x4. A zero gives -Infinity, a negative number NaN, by their bits.
+fn log_f32(x: f32) -> f32 {
+  let known = bitcast<u32>(x);
+  let bits = bitcast<i32>(max(known, 0x00800000u));
+  let n = (bits - 0x3f400000) >> 23u;
+  let value = fma(f32(n), 0.693147182, log1p(bitcast<f32>(bits - (n << 23u)) - 1.0));
+  var result = bitcast<u32>(value);
+  if (known >= 0x7f800000u) { result = select(0x7fc00000u, known, known == 0x7f800000u); }
+  if ((known & 0x7fffffffu) == 0u) { result = 0xff800000u; }
+  return bitcast<f32>(result);
 }
 `;
