@@ -52,7 +52,6 @@ const groups = [
       "errors|messages|checks/(lists|printable|hints|record|views|training-synonyms)|from-trl/(train|enums)|losses/ranges|kernels/memories",
     ),
   },
-  { name: "js", priority: 1, test: modules("backends/js/.*|from-trl/.*") },
   { name: "load", priority: 1, test: modules("kernels/load|backends/wasm/factory") },
   {
     name: "core",

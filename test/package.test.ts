@@ -43,6 +43,18 @@ describe("manifest", () => {
     expect(Object.keys(manifest.scripts).filter((name) => atInstallation.includes(name))).toEqual([]);
   });
 
+  // Parcel looks at `exports` only where it is told to, and at `alias` everywhere.
+  test("tools that know no exports find the same files", () => {
+    const { ".": main, ...rest } = manifest.exports as Record<string, { types: string; default: string }>;
+    expect([manifest.main, manifest.types]).toEqual([main?.default, main?.types]);
+    const subpaths = Object.entries(rest).filter(([subpath]) => !/\?|package\.json/.test(subpath));
+    expect(manifest.alias).toEqual(Object.fromEntries(subpaths.map(([subpath, target]) => [subpath, target.default])));
+  });
+
+  test("what is imported for what it does is not taken for free of side effects", () => {
+    expect(manifest.sideEffects).toEqual(["./dist/worker.js", "./dist/cli.js"]);
+  });
+
   test("every exported file is built, with its types first", () => {
     for (const [subpath, target] of Object.entries<string | Record<string, string>>(manifest.exports)) {
       const files = typeof target === "string" ? [target] : Object.values(target);

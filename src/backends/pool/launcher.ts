@@ -7,7 +7,7 @@ import { type AnyWorker, isWorkerFileThere, startFromText, startWorker, workerFi
 export interface Launcher {
   start(): AnyWorker;
   /** After a worker that has not even started: undefined if there is another way, which `start` takes from then on. */
-  failed(error: WorkerError): Promise<WorkerError | undefined>;
+  failed(error: WorkerError, worker: AnyWorker | undefined): Promise<WorkerError | undefined>;
   /** What is unusual about it, in words. */
   readonly note: string;
 }
@@ -22,12 +22,23 @@ export async function createLauncher(start: () => AnyWorker): Promise<Launcher> 
     return text !== undefined;
   };
   if (start === startWorker && (await isWorkerFileThere(false)) === false) await readText();
+  // Several may have been started before the first of them failed.
+  const fromText = new WeakSet<AnyWorker>();
+  let isTextRefused = false;
   return {
-    start: () => (text === undefined ? start() : startFromText(text)),
-    async failed(error) {
+    start() {
+      if (text === undefined) return start();
+      isTextRefused = true;
+      const worker = startFromText(text);
+      isTextRefused = false;
+      fromText.add(worker);
+      return worker;
+    },
+    async failed(error, worker) {
       if (start !== startWorker) return error;
-      if (text === undefined && (await isWorkerFileThere(true)) !== true && (await readText())) return undefined;
-      const tried = text === undefined ? "its file is" : "started from its text, since there is no file";
+      const isLast = isTextRefused || (worker !== undefined && fromText.has(worker));
+      if (!isLast && (text !== undefined || ((await isWorkerFileThere(true)) !== true && (await readText())))) return;
+      const tried = isLast ? "started from its text, since there is no file" : "its file is";
       const message = `${error.message} (${tried} at ${workerFile().href}; to start it from elsewhere: ${ownWay})`;
       return new WorkerError(message, { cause: error.cause ?? error });
     },

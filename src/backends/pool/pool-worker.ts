@@ -132,12 +132,14 @@ export function startPoolWorker(launcher: Launcher, setup: Setup, limits: Limits
   const start = async (): Promise<void> => {
     for (;;) {
       try {
+        link = undefined;
         link = startLink(connect);
         await ask<string>((remote) => remote.start(setup) as Promise<Answer<string>>, isOurs, limits.start);
         isReady = true;
         return;
       } catch (error) {
-        const why = error instanceof WorkerError && !ending ? await launcher.failed(error) : (error as Error);
+        const why =
+          error instanceof WorkerError && !ending ? await launcher.failed(error, link?.worker) : (error as Error);
         if (why || ending) {
           await end(why ?? (error as Error));
           throw why ?? error;

@@ -8,12 +8,12 @@ import { type Headers, type Server, serve } from "./server.ts";
 /** Opens a page served with these headers, which may differ from file to file, and gives what it reports. */
 export type Visit = (path: string, headers: Headers | ((path: string) => Headers), root?: URL) => Promise<unknown>;
 
-/** Shows a page, and its text once `until` is in it. */
+/** Shows a page of this folder (`show`) or at another address (`showAt`), and gives its text once `until` is in it. */
 export type Show = (path: string, until: RegExp) => Promise<string>;
 
 export function suite(
   { name, missing, open }: BrowserKind,
-  tests: (visit: Visit, show: Show) => void,
+  tests: (visit: Visit, show: Show, showAt: Show) => void,
   patience = 30_000,
 ): void {
   const inBrowser = (): void => {
@@ -36,17 +36,17 @@ export function suite(
         const [report] = await Promise.all([server.report(patience), browser.visit(server.url(path))]);
         return report;
       });
-    const show: Show = (path, until) =>
-      served(serve(), async (server) => {
-        await browser.visit(server.url(path));
-        const end = performance.now() + patience;
-        for (;;) {
-          const text = await browser.text();
-          if (until.test(text) || performance.now() > end) return text;
-          await new Promise((resolve) => setTimeout(resolve, 50));
-        }
-      });
-    tests(visit, show);
+    const showAt: Show = async (url, until) => {
+      await browser.visit(url);
+      const end = performance.now() + patience;
+      for (;;) {
+        const text = await browser.text();
+        if (until.test(text) || performance.now() > end) return text;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+    const show: Show = (path, until) => served(serve(), (server) => showAt(server.url(path), until));
+    tests(visit, show, showAt);
   };
   whereThereIs(name, missing, inBrowser, { timeout: patience + 10_000 });
 }

@@ -1,0 +1,119 @@
+// Cloudflare Workers: what wrangler bundles, in workerd.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { beforeAll, expect, it } from "vitest";
+import { whereThereIs } from "../support/where-there-is.ts";
+import { conforming } from "./support/conformance.ts";
+import { cell } from "./support/matrix.ts";
+import { noTools, project, runIn, toolFile, whileServing } from "./support/projects.ts";
+
+const wrangler = toolFile("wrangler/bin/wrangler.js");
+
+const config = (more: object): string =>
+  JSON.stringify({ name: "losses", main: "worker.js", compatibility_date: "2026-11-01", ...more });
+
+// As the README has it, and no more.
+const small = `
+  import { createWasm } from "dpo-kernels";
+  const wasm = await createWasm();
+  export default {
+    fetch() {
+      const f32 = (...values) => Float32Array.from(values);
+      const pairs = { policyChosen: f32(-3), policyRejected: f32(-4), referenceChosen: f32(-3), referenceRejected: f32(-4) };
+      return Response.json({ reason: wasm.reason, loss: wasm.pairLoss(pairs).loss });
+    },
+  };
+`;
+
+const everything = `
+  import { createBackend, createJs, createWasm } from "dpo-kernels";
+  import relaxed from "dpo-kernels/kernels-relaxed.wasm";
+  import { createPool } from "dpo-kernels/pool";
+  import { conformance, errorOf } from "./conformance.js";
+  export default {
+    async fetch() {
+      const said = async (options) => {
+        const { name, reason } = await createBackend(options);
+        return { name, reason };
+      };
+      return Response.json({
+        js: await conformance(createJs),
+        wasm: await conformance(createWasm),
+        relaxed: await conformance(() => createWasm({ module: relaxed })),
+        pairs: await said(),
+        logits: await said({ for: "logits" }),
+        linear: await said({ for: "linear" }),
+        pool: await errorOf(() => createPool({ workers: 2 })),
+        bytes: await errorOf(() => createWasm({ module: new Uint8Array(8) })),
+        relaxedBuiltIn: await errorOf(() => createWasm({ relaxed: true })),
+      });
+    },
+  };
+`;
+
+const worker = (name: string, code: string, more: object = {}): string =>
+  project(name, { "worker.js": code, "wrangler.json": config(more) });
+
+/** What it answers in workerd, as wrangler's own server bundles and starts it. */
+const answerOf = (folder: string): Promise<unknown> =>
+  whileServing(
+    folder,
+    (port) => [wrangler, "dev", "--port", String(port), "--ip", "127.0.0.1", "--inspector-port", "0", "--local"],
+    async (url) => (await fetch(url)).json(),
+  );
+
+whereThereIs("Cloudflare Workers (wrangler, workerd)", noTools, () => {
+  let smallest = "";
+  beforeAll(() => {
+    smallest = worker("workerd-small", small);
+  }, 60_000);
+
+  cell("Cloudflare Workers", "wasm", "the README's code works as it is", async () => {
+    expect(await answerOf(smallest)).toEqual({
+      reason: "WebAssembly in this thread: SIMD",
+      loss: expect.closeTo(Math.LN2, 6),
+    });
+  });
+
+  // 45 KB until the losses of rows and the CPO family came in: the kernels have grown by 1.4 KB and what reads and checks by 3.
+  it.each([
+    ["its script", /\.js$/, 40],
+    ["all of it", /\.(js|wasm)$/, 51],
+  ])("a Worker with createWasm and pair losses, gzip: %s", async (_what, which, limit) => {
+    await runIn(smallest, [wrangler, "deploy", "--dry-run", "--outdir", "out", "--minify"]);
+    const out = join(smallest, "out");
+    const files = readdirSync(out);
+    expect(files.filter((file) => file.endsWith(".wasm"))).toHaveLength(1);
+    const sizes = files
+      .filter((file) => which.test(file))
+      .map((file) => gzipSync(readFileSync(join(out, file))).length);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(limit * 1024);
+  });
+
+  const flagged: string[][] = [[], ["nodejs_compat"]];
+  for (const flags of flagged) {
+    cell(`Cloudflare Workers${flags.map((flag) => `, ${flag}`)}`, "pool", `every backend, ${flags}`, async () => {
+      const folder = worker(`workerd-all${flags}`, everything, { compatibility_flags: flags });
+      const here = { name: "wasm", reason: "WebAssembly in this thread: SIMD" };
+      const unavailable = (message: RegExp) => ({
+        name: "BackendError",
+        code: "unavailable",
+        message: expect.stringMatching(message),
+      });
+      expect(await answerOf(folder)).toEqual({
+        js: conforming("js"),
+        wasm: conforming("wasm", /SIMD$/),
+        relaxed: conforming("wasm", /the module given/),
+        pairs: here,
+        logits: here,
+        linear: here,
+        pool: unavailable(/^pool: .* use createWasm\(\)/),
+        bytes: unavailable(/compiles no bytes: import module from "dpo-kernels\/kernels.wasm"/),
+        relaxedBuiltIn: unavailable(/kernels-relaxed\.wasm/),
+      });
+      return "refuses at creation";
+    });
+  }
+});
