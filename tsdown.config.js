@@ -57,7 +57,7 @@ const groups = [
     name: "core",
     priority: 2,
     test: modules(
-      "(calls|collate|cpu|inputs|losses)/.*|plan/(running-mean|plan|needs|divergences)|checks/(memory|loss-synonyms)",
+      "(backends/js|calls|collate|cpu|inputs|losses)/.*|plan/(running-mean|plan|needs|divergences)|checks/(memory|loss-synonyms)",
     ),
   },
 ];
