@@ -4,11 +4,12 @@
 
 import { exp_row_capped_f32, set_row } from "./logprob-exp";
 import { logits_grad_f32 } from "./logprob-grad";
-import { F32, padded_rest, touch } from "./row-blocks";
+import { block_of, F32, padded_rest, touch } from "./row-blocks";
 import { rest_out_scratch, wide_scratch } from "./scratch";
 import { transform_grad_f32 } from "./transform";
 
-const BLOCK: usize = 8192;
+// What fits into `wide_scratch`.
+const APART: usize = 8192;
 
 /** As `logits_grad_f32`; `out` may be `z`. A slope of 0 wins against an infinite g. */
 export function logits_grad_through_f32(
@@ -35,8 +36,9 @@ function capped_grad(z: usize, out: usize, n: usize, label: usize, g: f64, max: 
   // Three units in the last place more than it should be: where z is ±outer, the rest is below 0 whatever is rounded.
   const rest = <f32>(1.0000002384185791 / (<f64>outer * <f64>outer));
   const whole = n & ~15;
-  for (let i: usize = 0; i < whole; i += BLOCK) {
-    capped_block(z + (i << 2), out + (i << 2), min(BLOCK, whole - i), label - i, g, outer, rest);
+  const block = block_of(F32);
+  for (let i: usize = 0; i < whole; i += block) {
+    capped_block(z + (i << 2), out + (i << 2), min(block, whole - i), label - i, g, outer, rest);
   }
   const left = n & 15;
   if (left == 0) return;
@@ -66,8 +68,8 @@ function apart(
   inner: f32,
   outer: f32,
 ): void {
-  for (let i: usize = 0; i < n; i += BLOCK) {
-    const size = min(BLOCK, n - i);
+  for (let i: usize = 0; i < n; i += APART) {
+    const size = min(APART, n - i);
     const to = out + (i << 2);
     memory.copy(wide_scratch(), z + (i << 2), size << 2);
     logits_grad_f32(wide_scratch(), to, size, label - i, g, max, sum);

@@ -14,7 +14,7 @@ import { add_all, add_exp, max_f32 } from "./logprob-sums";
 import { sum_f32 } from "./reduce";
 import { BF16, block_of, F16, F32, padded_rest, shift_of, touch } from "./row-blocks";
 import { wide_scratch } from "./scratch";
-import { soft_cap_f32, transform_f32 } from "./transform";
+import { are_near, cap_f32, set_cap, transform_f32 } from "./transform";
 import { widen_bf16, widen_f16 } from "./widen";
 
 // How much is summed.
@@ -63,14 +63,18 @@ export function logits_stats_through_f32(x: usize, z: usize, n: usize, state: us
 const NEAR_BLOCK: usize = 2048;
 
 function take_through(x: usize, z: usize, n: usize, state: usize, inner: f32, outer: f32, sums: i32): void {
-  for (let i: usize = 0; i < n; i += NEAR_BLOCK) {
-    const size = min(NEAR_BLOCK, n - i);
-    const to = z + (i << 2);
-    if (outer != 0 && (size & 15) == 0) {
-      add_block(to, size, soft_cap_f32(x + (i << 2), to, size, inner, outer), state, sums);
-    } else {
-      transform_f32(x + (i << 2), to, size, inner, outer);
-      take_row(F32, to, size, state, sums);
+  if (outer != 0) set_cap(inner, outer);
+  const block = block_of(F32);
+  for (let i: usize = 0; i < n; i += block) {
+    const end = min(block, n - i);
+    const near = outer != 0 && are_near(x + (i << 2), end & ~15, inner);
+    for (let j: usize = 0; j < end; j += NEAR_BLOCK) {
+      const at = (i + j) << 2;
+      const size = min(NEAR_BLOCK, end - j);
+      const most: f32 = outer == 0 ? 0 : cap_f32(x + at, z + at, size, near);
+      if (outer == 0) transform_f32(x + at, z + at, size, inner, outer);
+      if (outer != 0 && (size & 15) == 0) add_block(z + at, size, most, state, sums);
+      else take_row(F32, z + at, size, state, sums);
     }
   }
 }

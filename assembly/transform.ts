@@ -5,16 +5,16 @@ import { hsum_f64 } from "./inline/hsum";
 import { hmax_f32 } from "./inline/lanes";
 import { madd_x4 } from "./inline/madd";
 import { load_part, store_part } from "./inline/part";
-import { neg_x4, scale_tanh, TANH, tanh_scaled_x4 } from "./math";
+import { neg_x4, scale_tanh, tanh_scaled_x4 } from "./math";
 import { curve_scratch } from "./scratch";
 
-// Logits that are capped at a time. They are looked at first, which brings them into the L1 cache, and tells whether all are near.
-const BLOCK: usize = 2048;
+// Logits that are looked at together, which brings them into the cache, and tells whether all are near.
+const BLOCK: usize = 32768;
 
 /** n logits; `out` may be `x`. -Infinity is -outer under a softcap, as tanh has it. */
 export function transform_f32(x: usize, out: usize, n: usize, inner: f32, outer: f32): void {
   if (outer == 0) scale_into(x, out, n, f32x4.splat(inner));
-  else soft_cap_f32(x, out, n, inner, outer);
+  else soft_cap(x, out, n, inner, outer);
 }
 
 /**
@@ -37,32 +37,44 @@ function scale_into(x: usize, out: usize, n: usize, factor: v128): void {
   for (; x < end; x += 4, out += 4) store_part(out, f32x4.mul(load_part(x, true), factor), true);
 }
 
-/** Under a softcap; gives the greatest of the results, of which NaN is none. */
-export function soft_cap_f32(x: usize, out: usize, n: usize, inner: f32, outer: f32): f32 {
-  // `inner` goes into the coefficients of tanh, or beforehand into the logits.
-  const is_usual = inner >= 0.00390625 && inner <= 256;
-  if (is_usual) scale_tanh(inner, curve_scratch());
-  else scale_into(x, out, n, f32x4.splat(inner));
-  const curve = is_usual ? curve_scratch() : TANH;
-  const from = is_usual ? x : out;
-  const factor: f32 = is_usual ? inner : 1;
-  const cap = f32x4.splat(outer);
-  const far = f32x4.splat(20 / factor);
-  let most: f32 = -Infinity;
+function soft_cap(x: usize, out: usize, n: usize, inner: f32, outer: f32): void {
+  set_cap(inner, outer);
   for (let i: usize = 0; i < n; i += BLOCK) {
-    const at = from + (i << 2);
-    const to = out + (i << 2);
     const size = min(BLOCK, n - i);
-    const whole = are_near(at, size & ~15, factor) ? size & ~15 : 0;
-    most = max(most, cap_near(at, to, whole, cap, curve));
-    if (whole < size) most = max(most, cap_any(at + (whole << 2), to + (whole << 2), size - whole, cap, curve, far));
+    const at = x + (i << 2);
+    cap_f32(at, out + (i << 2), size, are_near(at, size & ~15, inner));
   }
-  return most;
 }
 
-// Whether none of n numbers, a multiple of 16, is beyond ±100/factor: by the sum of their squares, which costs less than their
-// greatest. In four places at once, as in `max_f32`.
-function are_near(x: usize, n: usize, factor: f32): bool {
+// The softcap at hand:   0 ... 5 coefficients of tanh   6 its cap   7 what is far out   8 what logits come times, or 1
+export function set_cap(inner: f32, outer: f32): void {
+  // `inner` goes into the coefficients, or beforehand into the logits.
+  const is_usual = inner >= 0.00390625 && inner <= 256;
+  const factor: f32 = is_usual ? inner : 1;
+  scale_tanh(factor, curve_scratch());
+  store<f32>(curve_scratch(), outer, 24);
+  store<f32>(curve_scratch(), 20 / factor, 28);
+  store<f32>(curve_scratch(), is_usual ? 1 : inner, 32);
+}
+
+/** n logits under that softcap; gives the greatest of the results, of which NaN is none. `near` is that of `are_near`. */
+export function cap_f32(x: usize, out: usize, n: usize, near: bool): f32 {
+  const outer = v128.load32_splat(curve_scratch(), 24);
+  const before = load<f32>(curve_scratch(), 32);
+  if (before != 1) {
+    scale_into(x, out, n, f32x4.splat(before));
+    x = out;
+  }
+  const whole = near ? n & ~15 : 0;
+  const most = cap_near(x, out, whole, outer, curve_scratch());
+  return whole == n ? most : max(most, cap_any(x + (whole << 2), out + (whole << 2), n - whole, outer, curve_scratch()));
+}
+
+/**
+ * Whether none of n numbers, a multiple of 16, is beyond ±100/factor: by the sum of their squares, which costs less than their
+ * greatest. In four places at once, as in `max_f32`.
+ */
+export function are_near(x: usize, n: usize, factor: f32): bool {
   let a = f32x4.splat(0);
   let b = a;
   let c = a;
@@ -104,8 +116,9 @@ function cap_near(x: usize, out: usize, n: usize, outer: v128, curve: usize): f3
   return hmax_f32(m0, m1, m2, m3);
 }
 
-// The same numbers, of logits beyond ±`far` as well.
-function cap_any(x: usize, out: usize, n: usize, outer: v128, curve: usize, far: v128): f32 {
+// The same numbers, of logits that are far out as well.
+function cap_any(x: usize, out: usize, n: usize, outer: v128, curve: usize): f32 {
+  const far = v128.load32_splat(curve, 28);
   const none = f32x4.splat(-Infinity);
   let most = none;
   const whole = x + ((n & ~3) << 2);

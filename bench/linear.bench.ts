@@ -16,7 +16,7 @@ type Pass = (typeof passes)[number];
 const products = { forward: 1, both: 3 } as const;
 /** Required speedup, plain and relaxed. */
 const required = { forward: [1.2, 1.7], both: [1, 1.3] } as const;
-const peakShare = 0.8;
+const peakShare = 0.9;
 /** Up to this size, logits are kept for the backward pass and count as scratch. */
 const keptBytes = 64 << 20;
 
@@ -33,7 +33,7 @@ const scratch: Record<string, number> = {};
 const ours: { build: Build; calls: ReturnType<typeof makeCalls> }[] = [];
 for (const build of builds) {
   const backend = await createWasm({ relaxed: build === "relaxed" });
-  const calls = makeCalls(build, backend, problem);
+  const calls = makeCalls(backend, problem);
   const before = bufferBytes();
   calls.prepare();
   scratch[build] = bufferBytes() - before;
@@ -55,12 +55,13 @@ const peaks = builds.map((build) => ({ name: `${build}: peak`, run: makePeak(bui
 const timings = await interleave([...peaks, ...candidates], { ...schedule, units: 1 });
 for (const { close } of peers) await close?.();
 
+const statistics = ["median", "min"] as const;
 /** GFLOP/s, from the nanoseconds of a run. */
 const gigaflops = (name: string, operations: number): Timing => {
   const { median, min } = timings.get(name) as Timing;
   return { median: operations / median, min: operations / min };
 };
-const peak = (build: Build): number => gigaflops(`${build}: peak`, peakWork).median;
+const peak = (build: Build): Timing => gigaflops(`${build}: peak`, peakWork);
 const rows = [...new Set(candidates.map(({ row }) => row))].map((row) => {
   const figures = passes.map((pass) => [pass, gigaflops(`${row}: ${pass}`, products[pass] * work)]);
   const error = Math.max(
@@ -68,26 +69,31 @@ const rows = [...new Set(candidates.map(({ row }) => row))].map((row) => {
   );
   return { name: row, error, ...Object.fromEntries(figures) } as { name: string; error: number } & Record<Pass, Timing>;
 });
-const ratio = (row: string, build: Build, pass: Pass): number => {
-  const of = (name: string) => (timings.get(`${name}: ${pass}`) as Timing).median;
+const ratio = (row: string, build: Build, pass: Pass, which: keyof Timing = "median"): number => {
+  const of = (name: string) => (timings.get(`${name}: ${pass}`) as Timing)[which];
   return of(row) / of(build);
+};
+/** Of medians, and of the best runs, which say more on a busy machine. */
+const both = (measure: (which: keyof Timing) => number) => {
+  const [measured, best] = statistics.map(measure) as [number, number];
+  return { measured, best };
 };
 const keeps = 4 * shape.rows * shape.vocab <= keptBytes;
 const verdicts = builds.flatMap((build, i) => [
   ...passes.map((pass) => ({
     what: `${build}, ${pass}: times onnxruntime-web`,
     required: required[pass][i] as number,
-    measured: ratio("onnxruntime-web", build, pass),
+    ...both((which) => ratio("onnxruntime-web", build, pass, which)),
   })),
   {
     what: `${build}, forward: share of the peak`,
     required: peakShare,
-    measured: gigaflops(`${build}: forward`, work).median / peak(build),
+    ...both((which) => gigaflops(`${build}: forward`, work)[which] / peak(build)[which]),
   },
   {
     what: `${build}: logits per byte of scratch`,
     required: keeps ? 0 : 20,
-    measured: (4 * shape.rows * shape.vocab) / (scratch[build] as number),
+    ...both(() => (4 * shape.rows * shape.vocab) / (scratch[build] as number)),
   },
 ]);
 
@@ -100,14 +106,20 @@ console.log(
     rows.map((row) => [row.name, ...passes.flatMap((p) => [row[p].median, row[p].min]), row.error.toExponential(0)]),
   ),
 );
-console.log(`\npeak: ${builds.map((build) => `${build} ${peak(build).toFixed(1)}`).join(", ")} GFLOP/s\n`);
+console.log(`\npeak: ${builds.map((build) => `${build} ${peak(build).median.toFixed(1)}`).join(", ")} GFLOP/s\n`);
 const header = builds.flatMap((build) => passes.map((pass) => `${build} ${pass}`));
 const others = peers.map(({ name }) => [name, ...builds.flatMap((b) => passes.map((pass) => ratio(name, b, pass)))]);
 console.log(`How many times as long as ours\n\n${table(["", ...header], others as (string | number)[][])}\n`);
 console.log(
   table(
-    ["", "required", "measured", ""],
-    verdicts.map(({ what, required, measured }) => [what, required, measured, measured >= required ? "" : "MISSED"]),
+    ["", "required", "measured", "best", ""],
+    verdicts.map(({ what, required, measured, best }) => [
+      what,
+      required,
+      measured,
+      best,
+      measured >= required ? "" : best >= required ? "missed by the median" : "MISSED",
+    ]),
   ),
 );
 if (wanted !== undefined || rounds !== undefined) console.log("\nNo results written: this was part of a run");

@@ -17,6 +17,8 @@ export function save(name: string, figures: Record<string, unknown>, versions: R
   const report = {
     date: new Date().toISOString().slice(0, 10),
     machine: { cpu: os.cpus()[0]?.model, cores: os.availableParallelism(), platform: `${os.platform()} ${os.arch()}` },
+    // Processes that wanted to run in the last 1, 5 and 15 minutes; this one is among them.
+    load: os.loadavg(),
     versions: {
       node,
       v8,

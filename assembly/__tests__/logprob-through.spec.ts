@@ -54,8 +54,8 @@ describe("logits_grad_through_f32, error ≤ 2e-6 of the greatest slope, in plac
   edges();
 
   it("holds over several blocks", () => {
-    check_grad(16384);
-    check_grad(20011);
+    check_grad(32768);
+    check_grad(40011);
   });
 
   it("is 0 where the cap is reached, whatever rounds there", () => {
@@ -81,10 +81,13 @@ describe("logits_grad_through_f32, error ≤ 2e-6 of the greatest slope, in plac
       if (g != 0) transform_grad_f32(z, want, n, 0.25, outer);
       logits_grad_through_f32(z, out, n, 3, g, 64, 30, 0.25, outer);
       logits_grad_through_f32(z, z, n, 3, g, 64, 30, 0.25, outer);
+      let misses = 0;
       for (let i: usize = 0; i < n; i++) {
-        expect(get(out, i)).toBe(get(want, i));
-        expect(get(z, i)).toBe(get(want, i));
+        // A scale that goes into g makes an exact 0 of what would be near the denormals.
+        if (!same(get(out, i), get(want, i)) && !(abs(get(out, i) - get(want, i)) < 1e-37)) misses++;
+        if (!same(get(z, i), get(out, i))) misses++;
       }
+      expect(misses).toBe(0);
     }
   });
 
@@ -126,7 +129,7 @@ describe("logsumexp_through_f32 is transform_f32 and logsumexp_f32, sums within 
   edges();
 
   it("holds over several blocks", () => {
-    check_sums(4096);
-    check_sums(10007);
+    check_sums(32768);
+    check_sums(40007);
   });
 });

@@ -2,9 +2,6 @@
 
 import { readFileSync } from "node:fs";
 import type { Backend } from "../../dist/index.js";
-import { shardsInOrder } from "../../src/cpu/head.ts";
-import { createLinearShards } from "../../src/kernels/head.ts";
-import { instantiate } from "../../src/kernels/load.ts";
 import { options, type Problem, type Results } from "./problem.ts";
 
 const load = (file: string) => new WebAssembly.Module(readFileSync(new URL(`../../dist/${file}`, import.meta.url)));
@@ -26,40 +23,18 @@ WebAssembly.Memory = class extends Memory {
 export const bufferBytes = (): number =>
   memories.reduce((sum, { buffer }) => sum + buffer.byteLength, process.memoryUsage().external);
 
-/** The forward pass alone, as `linearLoss` runs it, and the whole call into `out`. */
-export function makeCalls(build: Build, backend: Backend, problem: Problem) {
-  const { shape, hidden, weight, ids, tokens } = problem;
+/** Log-probs alone, and the whole of a loss into `out`. */
+export function makeCalls(backend: Backend, { shape, hidden, weight, tokens }: Problem) {
   const { rows, width, vocab } = shape;
-  const engine = shardsInOrder(createLinearShards(modules[build]));
-  const head = {
-    ...{
-      hidden: { type: "f32", data: hidden } as const,
-      rows: Int32Array.from(ids.keys()),
-      targets: ids,
-      width,
-      vocab,
-    },
-    ...{ weight: { type: "f32", data: weight } as const, bias: undefined, lora: undefined },
-  };
-  const numbers = () => new Float64Array(rows);
-  const sums = {
-    max: numbers(),
-    sum: numbers(),
-    label: numbers(),
-    hit: new Uint8Array(rows / 2),
-    statistics: undefined,
-  };
   const out = { gradHidden: new Float32Array(rows * width), gradWeight: new Float32Array(vocab * width) };
   const reference = { logps: new Float64Array(2 * tokens.pairs) };
-  const batch = { tokens, vocab, hiddenSize: width, hidden, weight, reference };
+  const head = { tokens, vocab, hiddenSize: width, hidden, weight };
+  const batch = { ...head, reference };
   // Close to the policy, as references are; otherwise the sigmoid saturates.
   const call = () => backend.linearLoss(batch, { ...options, out });
   const prepare = () => reference.logps.set(call().logps);
   return {
-    forward: (): Results => {
-      engine.read(head, sums, false);
-      return { logps: sums.label.map((x, k) => x - (sums.max[k] as number) - Math.log(sums.sum[k] as number)) };
-    },
+    forward: (): Results => ({ logps: backend.sequenceLogps(head).tokenLogps }),
     both: (): Results => ({ logps: call().tokenLogps, ...out }),
     prepare,
     call,
@@ -75,9 +50,10 @@ export const peakWork = TIMES * 2 * 12 * 8 * DEPTH;
 /** Repeats two or three tiles of the matrix product on the same data: 128-bit multiply-add at its fastest. */
 export function makePeak(build: Build): () => void {
   const memory = new WebAssembly.Memory({ initial: 3, maximum: 65536 });
-  const { gemm_f32 } = instantiate(modules[build], memory);
+  const imports = { env: { memory, scratch: 16384, abort: () => {} } };
+  const gemm = new WebAssembly.Instance(modules[build], imports).exports["gemm_f32"] as (...given: number[]) => void;
   const [a, b, c] = [65536, 65536 + 48 * DEPTH, 65536 + 80 * DEPTH];
   return () => {
-    for (let k = 0; k < TIMES; k++) gemm_f32(a, b, c, 12, 8, DEPTH, 8, 0);
+    for (let k = 0; k < TIMES; k++) gemm(a, b, c, 12, 8, DEPTH, 8, 0);
   };
 }

@@ -22,7 +22,7 @@ export function makeCalls(backend: Backend, place: Place) {
     place === "allocate" ? backend.allocate(type, n) : arrayOf(type, n);
   const targets = new Map<Type, Numbers>();
   return (name: string, problem: Problem): Calls => {
-    const { type, logits: source, tokens, shape } = problem;
+    const { type, transform, logits: source, tokens, shape } = problem;
     const logits = place === "allocate" ? filled(make(type, source.length), source) : source;
     const target = targets.get(type) ?? make(type, source.length);
     targets.set(type, target);
@@ -33,13 +33,13 @@ export function makeCalls(backend: Backend, place: Place) {
       reference: { logps: problem.reference },
     });
     const [from, over] = [batch(logits), batch(target)];
-    const intoOut = { ...options, out: { gradLogits: asFloats(type, target) } };
-    const inPlace = { ...options, inPlace: true };
+    const intoOut = { ...options, ...transform, out: { gradLogits: asFloats(type, target) } };
+    const inPlace = { ...options, ...transform, inPlace: true };
     const results = (logps: ArrayLike<number>) => ({ logps, gradient: target });
     return {
       forward: {
         name: `${name}: forward`,
-        run: () => ({ logps: backend.sequenceLogps(from).tokenLogps }),
+        run: () => ({ logps: backend.sequenceLogps(from, transform).tokenLogps }),
       },
       out: {
         name: `${name}, into out: both`,

@@ -1,6 +1,6 @@
 // The inputs of the benchmark of logits, and the expected results in float64.
 
-import type { Floats, LogitsLossOptions, PackedTokens } from "../../dist/index.js";
+import type { Floats, LogitOptions, LogitsLossOptions, PackedTokens } from "../../dist/index.js";
 import { decodeTable, toBf16, toF16 } from "../../src/inputs/floats.ts";
 import { generator } from "../random.ts";
 
@@ -21,6 +21,8 @@ export interface Problem {
   name: string;
   shape: Shape;
   type: Type;
+  /** What becomes of the logits first. */
+  transform: LogitOptions;
   logits: Numbers;
   /** The token whose log-prob each row gives. */
   ids: Int32Array<ArrayBuffer>;
@@ -41,14 +43,20 @@ const BETA = 0.1;
 export const options: LogitsLossOptions = { lossType: "sigmoid", beta: BETA, gradScale: 4096 };
 
 /** Makes a batch of R rows: completions of 32 tokens, the chosen ones first. */
-export function makeProblem(name: string, shape: Shape, type: Type, values: Values): Problem {
+export function makeProblem(
+  name: string,
+  shape: Shape,
+  type: Type,
+  values: Values,
+  transform: LogitOptions = {},
+): Problem {
   const { rows, vocab } = shape;
   const pairs = rows / (2 * LENGTH);
   const random = generator(rows + vocab);
   const ids = Int32Array.from({ length: rows }, () => Math.floor(random() * vocab));
   const logits = narrow(makeLogits(shape, values, ids, random), type);
   const offsets = Int32Array.from({ length: 2 * pairs + 1 }, (_, i) => LENGTH * i);
-  const problem = { name, shape, type, logits, ids, tokens: { pairs, offsets, targets: ids } };
+  const problem = { name, shape, type, transform, logits, ids, tokens: { pairs, offsets, targets: ids } };
   return { ...problem, ...solve(problem, random) };
 }
 
@@ -106,10 +114,12 @@ function widen(type: Type, data: Numbers): Float32Array {
 
 type Unsolved = Omit<Problem, "reference" | "logps" | "g" | "gradient">;
 
-function solve({ shape, type, logits, ids, tokens }: Unsolved, random: () => number) {
+function solve({ shape, type, transform, logits, ids, tokens }: Unsolved, random: () => number) {
   const { rows, vocab } = shape;
   const { pairs } = tokens;
-  const x = widen(type, logits);
+  const { logitScale: scale = 1, logitSoftcap: cap = Infinity } = transform;
+  const capped = (z: number) => (cap === Infinity ? z : cap * Math.tanh(z / cap));
+  const x = Float64Array.from(widen(type, logits), (logit) => capped(scale * logit));
   const logps = new Float64Array(rows);
   const gradient = new Float64Array(rows * vocab);
   for (let r = 0; r < rows; r++) {
@@ -134,7 +144,10 @@ function solve({ shape, type, logits, ids, tokens }: Unsolved, random: () => num
     const of = r < rows / 2 ? -slope : slope;
     g[r] = of;
     const row = gradient.subarray(r * vocab, (r + 1) * vocab);
-    for (let v = 0; v < vocab; v++) row[v] = of * ((v === ids[r] ? 1 : 0) - (row[v] as number));
+    for (let v = 0; v < vocab; v++) {
+      const slope = scale * (1 - ((x[r * vocab + v] as number) / cap) ** 2);
+      row[v] = slope * of * ((v === ids[r] ? 1 : 0) - (row[v] as number));
+    }
   }
   return { reference, logps, g, gradient };
 }
