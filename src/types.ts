@@ -450,10 +450,7 @@ export interface Calls<Later extends boolean> {
    * Losses, gradients and metrics of B single rows from their sequence log-probabilities: thumbs up and thumbs down.
    *
    * Throws    as `pairLoss`
-   * @example  const { loss, grad } = wasm.unpairedLoss(
-   *             { policy, reference, desirable: [true, false], klPolicy, klReference },
-   *             { lossType: "kto", beta: 0.1 },
-   *           );
+   * @example  const { loss, grad, metrics } = wasm.unpairedLoss(rows, { lossType: "kto", beta: 0.1 });
    */
   unpairedLoss(rows: RowLogps, options?: UnpairedLossOptions): Gives<Later, UnpairedLossResult>;
   /**

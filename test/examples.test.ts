@@ -30,6 +30,12 @@ async function surroundings(): Promise<Record<string, unknown>> {
     ...diagnosis,
     ...{ createPool, recordOf, options: {} },
     pairs: { policyChosen: f32(-10, -9), policyRejected: f32(-12, -13), ...reference, ...lengths },
+    rows: {
+      policy: f32(-10, -9),
+      reference: f32(-11, -8),
+      desirable: Uint8Array.of(1, 0),
+      ...{ klPolicy: f32(-12, -13), klReference: f32(-13, -13) },
+    },
     tokens: {
       pairs: 1,
       length: 3,
@@ -85,6 +91,7 @@ const pages: Record<string, Record<string, unknown>> = {
   "docs/runtimes.md": {},
   "docs/text.md": scored(),
   "docs/train.md": {},
+  "docs/unpaired.md": {},
 };
 const elsewhere = ["docs/adapters.md", "docs/losses.md", "docs/webgpu.md"];
 

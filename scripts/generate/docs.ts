@@ -1,7 +1,7 @@
 // Writes docs/losses.md and docs/errors.md from the definitions in src/: what the pages say is what runs.
 
 import { lossTable } from "../../src/losses/index.ts";
-import { kinds, type LossRecord } from "../../src/losses/kinds.ts";
+import { kinds, type LossRecord, readsKl } from "../../src/losses/kinds.ts";
 import { rangeText } from "../../src/losses/ranges.ts";
 import { meanings } from "./error-codes.ts";
 import { commentOf } from "./loss-comments.ts";
@@ -22,6 +22,7 @@ export function printLosses(): string {
     "",
     "Names, defaults and numbers are TRL's. `a` and `c` are the log-ratios (policy − reference) of chosen and rejected",
     "completion, summed over tokens, `d = a − c` the margin, `softplus(u) = log(1 + e^u)`, `sigmoid(u) = 1 / (1 + e^−u)`.",
+    "Losses of single rows ([docs/unpaired.md](unpaired.md)) take one log-ratio `r` and whether its row is `desirable`, 1 or 0; `kl` is the batch's.",
     "Each function below is the definition itself: it runs as the `js` backend, and the SIMD kernels are printed from it.",
     "",
     table(
@@ -29,7 +30,7 @@ export function printLosses(): string {
       all.map((loss) => [`[\`${loss.id}\`](#${loss.id})`, loss.title, paramsText(loss), needs(loss), shortPaper(loss)]),
     ),
     "",
-    "Several losses at once are a weighted sum, `Σ weight × mean over pairs`; weights are not normalised and default to 1.",
+    "Several losses at once are a weighted sum, `Σ weight × mean over pairs, or rows`; weights are not normalised and default to 1.",
     "They share β, ε and τ. A hyperparameter that none of the losses asked for uses is refused; β scales the rewards of them all.",
     "",
     "## f-divergences",
@@ -92,11 +93,13 @@ const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.
 
 const paramsText = (loss: LossRecord): string =>
   Object.entries(loss.params)
+    .filter(([name]) => !(name === "kl" && readsKl(loss)))
     .map(([name, param]) => `\`${name}\` ${param.default} in ${rangeText(param)}`)
     .join(", ") || "none";
 
 function needs(loss: LossRecord): string {
-  const { reference, perToken, reads } = loss;
+  const { reference, perToken, reads, unit } = loss;
+  if (unit === "row") return readsKl(loss) ? "labels, reference, mismatched rows" : "labels, reference";
   if (!reference) return reads.includes("chosenLengths") ? "chosen lengths; no reference" : "no reference";
   return perToken ? "reference, lengths" : "reference";
 }
