@@ -32,6 +32,7 @@ describe("losses", () => {
     ["cpo", { loss_type: "alphapo", cpo_alpha: 1 }, { lossType: "simpo" }],
     ["cpo", { loss_type: "cpo_hinge", cpo_alpha: 0 }, { lossType: "cpo_hinge" }],
     ["orpo", {}, { lossType: "orpo" }],
+    ["orpo", { beta: 0.25 }, { lossType: "orpo", beta: 0.25 }],
     ["kto", {}, { lossType: "kto" }],
     [
       "kto",
@@ -45,8 +46,7 @@ describe("losses", () => {
   });
 
   it("are all in the table, and all that only other trainers have are named by one", () => {
-    const { orpo: _, ...others } = trainerLosses;
-    for (const losses of Object.values(others)) {
+    for (const losses of Object.values(trainerLosses)) {
       for (const id of Object.values(losses)) expect(lossTypes).toContain(id);
     }
   });
@@ -58,6 +58,7 @@ describe("losses", () => {
       const { loss } = read({ loss_type, cpo_alpha: 0, alpha: 0.25 }, "cpo");
       expect(js.pairLoss(pairs, loss).loss).toBeTypeOf("number");
     }
+    expect(js.pairLoss(pairs, read({ beta: 0.2 }, "orpo").loss).loss).toBeTypeOf("number");
     const policy = policyChosen as Float64Array;
     const rows = { policy, reference: policyRejected as Float64Array, desirable: policy.map((_, i) => i % 2) };
     for (const [config, trainer] of [
@@ -215,6 +216,7 @@ describe("refusals", () => {
       { trainer: "kto" },
       'config.loss_type: expected one of kto, apo_zero_unpaired (KTOConfig), got "sigmoid"',
     ],
+    [{ beta: 0 }, { trainer: "orpo" }, "config.beta: expected a number in (0, ∞) for orpo, got 0"],
     [{ cpo_alpha: -1 }, { trainer: "cpo" }, "config.cpo_alpha: expected a number in [0, ∞), got -1"],
     [
       { desirable_weight: -1 },
