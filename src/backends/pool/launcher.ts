@@ -14,6 +14,11 @@ export interface Launcher {
 
 const ownWay = 'createWorker: () => new Worker(new URL("dpo-kernels/worker", import.meta.url), { type: "module" })';
 
+const place = (): string => {
+  const file = workerFile();
+  return file ? `at ${file.href}` : "beside this one, which does not know its own address";
+};
+
 /** `start`: the caller's `createWorker`, or `startWorker`. */
 export async function createLauncher(start: () => AnyWorker): Promise<Launcher> {
   let text: string | undefined;
@@ -39,11 +44,11 @@ export async function createLauncher(start: () => AnyWorker): Promise<Launcher> 
       const isLast = isTextRefused || (worker !== undefined && fromText.has(worker));
       if (!isLast && (text !== undefined || ((await isWorkerFileThere(true)) !== true && (await readText())))) return;
       const tried = isLast ? "started from its text, since there is no file" : "its file is";
-      const message = `${error.message} (${tried} at ${workerFile().href}; to start it from elsewhere: ${ownWay})`;
+      const message = `${error.message} (${tried} ${place()}; to start it from elsewhere: ${ownWay})`;
       return new WorkerError(message, { cause: error.cause ?? error });
     },
     get note() {
-      return text === undefined ? "" : `, started from their text: no worker's file at ${workerFile().href}`;
+      return text === undefined ? "" : `, started from their text: no worker's file ${place()}`;
     },
   };
 }

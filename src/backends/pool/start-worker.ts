@@ -36,13 +36,20 @@ export const hasWorkers = (): boolean => !isWorkerd() && (nodeThreads() !== unde
 // Behind a function: bundlers would take `new URL("…", import.meta.url)` for a file to copy.
 const here = (): string => import.meta.url;
 
-/** Where the worker's file lies, unless a bundler has moved it. */
-export const workerFile = (): URL => new URL("../../worker.ts", here());
+/** Where the worker's file lies, unless a bundler has moved it; CommonJS bundles do not know where they are. */
+export function workerFile(): URL | undefined {
+  try {
+    return new URL("../../worker.ts", here());
+  } catch {
+    return undefined;
+  }
+}
 
 /** Starts the worker file that lies beside this one. Bundlers know the form for the web; in Node they move no file. */
 export function startWorker(): AnyWorker {
   const threads = nodeThreads();
-  if (threads) return new threads.Worker(workerFile());
+  const file = workerFile();
+  if (threads && file) return new threads.Worker(file);
   return new Worker(new URL("../../worker.ts", import.meta.url), { type: "module" });
 }
 
@@ -57,6 +64,7 @@ export function startFromText(text: string): AnyWorker {
 /** Whether the worker's file is where it is looked for; undefined where that cannot be told, or only by `asking` a server. */
 export async function isWorkerFileThere(asking: boolean): Promise<boolean | undefined> {
   const file = workerFile();
+  if (!file) return false;
   try {
     if (file.protocol === "file:") return process.getBuiltinModule("node:fs").existsSync(file);
     if (!asking) return undefined;
