@@ -32,8 +32,10 @@ export {
   type FromTrlOptions,
   type FromTrlResult,
   fromTrl,
+  type Trainer,
   type TrlCollate,
   type TrlConfig,
+  type TrlCounts,
   type TrlTrain,
 } from "./from-trl/from-trl.ts";
 export { logitTransform, type ModelLogitOptions } from "./from-trl/logit-transform.ts";

@@ -184,6 +184,18 @@ describe("pairs with more columns", () => {
   });
 });
 
+it("fields says as what the columns of rows are read", () => {
+  const { stdout } = run(["fields", "-", "--json"], { input });
+  const { columns } = JSON.parse(stdout) as { columns: { name: string; type: string; field?: string }[] };
+  expect(columns.map(({ name, type, field }) => [name, type, field])).toEqual([
+    ["label", "boolean", "label"],
+    ["policy_logps", "number", "policy_logps"],
+    ["ref_logps", "number", "ref_logps"],
+    ["kl_policy_logps", "number", "kl_policy_logps"],
+    ["kl_ref_logps", "number", "kl_ref_logps"],
+  ]);
+});
+
 describe("refused:", () => {
   const lacking = (key: keyof Line): string => {
     const { [key]: _, ...first } = rows[0] as Line;

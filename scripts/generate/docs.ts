@@ -23,6 +23,7 @@ export function printLosses(): string {
     "Names, defaults and numbers are TRL's. `a` and `c` are the log-ratios (policy − reference) of chosen and rejected",
     "completion, summed over tokens, `d = a − c` the margin, `softplus(u) = log(1 + e^u)`, `sigmoid(u) = 1 / (1 + e^−u)`.",
     "Losses of single rows ([docs/unpaired.md](unpaired.md)) take one log-ratio `r` and whether its row is `desirable`, 1 or 0; `kl` is the batch's.",
+    "All of them stand on log-probs of tokens and the way back from them ([docs/logps.md](logps.md)), on which losses of one's own do too.",
     "Each function below is the definition itself: it runs as the `js` backend, and the SIMD kernels are printed from it.",
     "",
     table(
