@@ -1,14 +1,14 @@
 // dpo-kernels score: texts and messages to a file of log-probs, and jobs that are killed and go on.
 
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { createWasm } from "../src/index.ts";
 import { createScorer, type PairRow, tokenizePairs } from "../src/text.ts";
 import { folder, lines, root, run, write } from "./cli-run.ts";
-import { loadModel, loadTokenizer, missing, modelFolder } from "./text/support.ts";
+import { loadModel, loadTokenizer, missing, modelFolder, readShared } from "./text/support.ts";
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
@@ -90,6 +90,49 @@ describe.skipIf(missing !== "")(`score${missing}`, () => {
     const { status: refused, stderr: said2 } = score(path("chats.jsonl"), "chats.parquet");
     expect(refused).toBe(2);
     expect(said2).toContain("chats.jsonl:1: prompt: messages go into .jsonl alone");
+  });
+
+  it("--report: margins, accuracy by length, the worst pairs, whatever stands in their texts", () => {
+    // Another model: the same with an embedding that is a little off.
+    const tuned = path("tuned");
+    cpSync(model, tuned, { recursive: true });
+    const onnx = join(tuned, "onnx/model.onnx");
+    chmodSync(onnx, 0o644);
+    const bytes = new Uint8Array(readFileSync(onnx));
+    const embedding = readShared("data/stories260K.bin").subarray(28, 28 + 512 * 64 * 4);
+    const at = Buffer.from(bytes.buffer).indexOf(embedding.subarray(0, 256));
+    const view = new DataView(bytes.buffer, at, embedding.length);
+    for (let i = 0; i < embedding.length; i += 4)
+      view.setFloat32(i, view.getFloat32(i, true) * (1 + 0.2 * Math.sin(i)), true);
+    writeFileSync(onnx, bytes);
+    const odd = { prompt: " <script>alert(1)</script>", chosen: " a & b", rejected: ' "c"' };
+    const { status, stdout, stderr } = run([
+      ...["score", write("odd.jsonl", lines(...pairs, odd)), "--model", tuned, "--reference", model],
+      ...["--out", path("odd-scored.jsonl"), "--report", path("odd.html"), "--json"],
+    ]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    const page = readFileSync(path("odd.html"), "utf8");
+    expect(page.match(/<svg /g)?.length).toBe(2);
+    expect(page).not.toContain("<script>alert");
+    expect(page).toContain("&lt;script&gt;alert(1)&lt;/script&gt;");
+    const { histogram } = JSON.parse(stdout).margins;
+    expect(histogram.to).toBeGreaterThan(histogram.from);
+    const margins = jsonOf(path("odd-scored.jsonl")).map(({ margin }) => margin as number);
+    const shown = [...page.matchAll(/odd\.jsonl:(\d+)<\/td><td>([^<]*)/g)].map(([, line, margin]) => [
+      Number(line),
+      Number(margin),
+    ]);
+    const worst = margins
+      .map((margin, i) => [i + 1, Number(margin.toPrecision(6))] as const)
+      .sort((a, b) => a[1] - b[1]);
+    expect(shown).toEqual(worst.slice(0, 20));
+    // Lengths in their order.
+    const ticks = [...page.matchAll(/>(\d+)–(\d+)<\/text>/g)].map(([, from]) => Number(from));
+    expect(ticks).toEqual([...ticks].sort((a, b) => a - b));
+    expect(ticks.length).toBeGreaterThan(1);
+    expect(run(["score", data, "--model", model, "--out", path("x.jsonl"), "--report", "page"]).stderr).toContain(
+      "--report: expected a name ending in .html, got page",
+    );
   });
 
   describe("a job that is killed", () => {

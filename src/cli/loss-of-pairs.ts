@@ -10,7 +10,7 @@ import { type LossMean, lossesOfBatches } from "./mean-loss.ts";
 import { openOutput, writing } from "./out.ts";
 import { alone, batchNote } from "./plans.ts";
 import { withProgress } from "./progress.ts";
-import { type PairReader, readPairs } from "./read-pairs.ts";
+import { type Batch, type PairReader, readPairs } from "./read-pairs.ts";
 import { refusal } from "./refusal.ts";
 import type { Report } from "./report.ts";
 import type { Source } from "./rows.ts";
@@ -31,6 +31,8 @@ export interface LossJob {
   readonly out: string | undefined;
   /** What is noted in files that have a place for it. */
   readonly metadata: Readonly<Record<string, string>> | undefined;
+  /** Sees what each batch of pairs comes to. */
+  readonly watch: ((result: PairLossResult, batch: Batch) => void) | undefined;
   readonly notes: readonly string[];
 }
 
@@ -49,6 +51,7 @@ export async function lossOfPairs(job: LossJob): Promise<Report> {
   const compute = async () => {
     const losses = await lossesOfBatches(backend, source, pairs.batches, calls, async (result, batch) => {
       margins.add(result);
+      job.watch?.(result, batch);
       groups?.add(result, batch.groups);
       await output?.add(batch.fields, (i) => columnsOf(result, i));
     });

@@ -8,7 +8,7 @@ import type { LossOptions } from "../types.ts";
 import { dashed, readConfig } from "./config.ts";
 import { addToMap, type ColumnMap, columnNames } from "./field-names.ts";
 import { expandPaths } from "./files.ts";
-import { lossOfPairs } from "./loss-of-pairs.ts";
+import { type LossJob, lossOfPairs } from "./loss-of-pairs.ts";
 import { lossOfRows } from "./loss-of-rows.ts";
 import { isEvery, makePlan, typesOf, unitOf } from "./plans.ts";
 import { refusal } from "./refusal.ts";
@@ -116,12 +116,12 @@ async function run(files: readonly string[], flags: LossFlags): Promise<Report> 
   return reportOn(joinSources(await openAll(paths, out === undefined ? columns : "all")), paths, flags);
 }
 
-/** The loss of what a source has, which came from the files `paths`; with `out` also written beside its columns, with `metadata`. */
+/** The loss of what a source has, which came from the files `paths`; with `out` also written beside its columns. */
 export async function reportOn(
   opened: Source,
   paths: readonly string[],
   flags: LossFlags,
-  metadata?: Readonly<Record<string, string>>,
+  { metadata, watch }: Partial<Pick<LossJob, "metadata" | "watch">> = {},
 ): Promise<Report> {
   const { config, trlVersion, backend, batchSize, finite = false, map = {}, groupBy, out, ...rest } = flags;
   const { json: _json, allowNan: _allowNan, ...given } = rest;
@@ -138,7 +138,7 @@ export async function reportOn(
     isAll,
     paths,
     backend: await backends[backend](),
-    ...{ batchSize, finite, map, groupBy, out, metadata },
+    ...{ batchSize, finite, map, groupBy, out, metadata, watch },
     notes: [...(fromConfig?.warnings ?? []), ...left],
   };
   return unit === "row" ? lossOfRows(job) : lossOfPairs(job);

@@ -2,10 +2,12 @@
 // with all of it.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { printable } from "../checks/printable.ts";
 import { expandPaths } from "./files.ts";
 import { addLossOptions, checkPairLoss, type LossFlags, print, reportOn } from "./loss.ts";
 import { checkOutput } from "./out.ts";
 import { refusal } from "./refusal.ts";
+import { gatherForPage, writePage } from "./score/html-report.ts";
 import { type Dtype, dtypes } from "./score/load.ts";
 import { runJob } from "./score/run.ts";
 
@@ -17,6 +19,7 @@ interface Flags extends LossFlags {
   dtype: Dtype;
   batchTokens: number;
   shardSize: number;
+  report?: string;
 }
 
 const examples = `
@@ -39,6 +42,7 @@ export function addScore(program: Command): void {
     .option("--model <folder>", "a model in ONNX with its tokenizer, as transformers.js reads it")
     .option("--reference <folder>", "the reference model (default: the model itself)")
     .option("--out <file>", "where pairs go with what they came to: .jsonl, .parquet or .csv")
+    .option("--report <file>", "a page with the margins, the accuracy by length and the worst pairs: .html")
     .option("--max-length <tokens>", "longest sequence; rows whose prompt fills it are dropped", count)
     .addOption(
       new Option("--truncation-mode <mode>", "which end of a longer one is kept")
@@ -57,20 +61,38 @@ export function addScore(program: Command): void {
 }
 
 async function score(files: readonly string[], flags: Flags) {
-  const { model, reference, maxLength, truncationMode, dtype, batchTokens, shardSize, ...rest } = flags;
+  const {
+    model,
+    reference,
+    maxLength,
+    truncationMode,
+    dtype,
+    batchTokens,
+    shardSize,
+    report: reportFile,
+    ...rest
+  } = flags;
   const { out } = rest;
   if (model === undefined) throw refusal("--model: missing; a folder with a model in ONNX and its tokenizer");
   if (out === undefined) throw refusal("--out: missing; a file that ends in .jsonl, .parquet or .csv");
   const paths = await expandPaths(files);
   checkOutput(out, paths);
+  if (reportFile !== undefined && !reportFile.endsWith(".html")) {
+    throw refusal(`--report: expected a name ending in .html, got ${printable(reportFile)}`);
+  }
   await checkPairLoss(rest);
   const job = { paths, model, reference, out, maxLength, truncationMode, dtype, batchTokens, shardSize };
   const start = performance.now();
   const { source, notes, fingerprint, shards } = await runJob(job);
-  const report = await reportOn(source, paths, rest, fingerprint);
-  await shards.remove();
+  const page = gatherForPage();
+  const watch = reportFile === undefined ? undefined : page.add;
+  const found = await reportOn(source, paths, rest, { metadata: fingerprint, watch });
   const seconds = (performance.now() - start) / 1000;
-  return { ...report, seconds, pairsPerSecond: (report.pairs ?? 0) / seconds, notes: [...notes, ...report.notes] };
+  const rate = { seconds, pairsPerSecond: (found.pairs ?? 0) / seconds };
+  const report = { ...found, ...rate, notes: [...notes, ...found.notes] };
+  if (reportFile !== undefined) await writePage(reportFile, report, page, source);
+  await shards.remove();
+  return report;
 }
 
 function count(text: string): number {
