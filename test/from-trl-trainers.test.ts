@@ -116,6 +116,7 @@ describe("a configuration without a trainer", () => {
     expect(says({ pref_loss: "hinge" })).toContain('LLaMA-Factory\'s way to say loss_type: "hinge"');
     expect(says({ pref_loss: "other" })).toContain("LLaMA-Factory's name for loss_type");
     expect(says({ stage: "kto" })).toContain('LLaMA-Factory\'s way to say loss_type: "kto" with { trainer: "kto" }');
+    expect(says({ stage: "sft" })).toBe("stage: not a key of DPOConfig; ignored");
     expect(says({ rl: "dpo" })).toContain('axolotl\'s way to say loss_type: "sigmoid"');
     expect(says({ rl: "kto", rl_beta: 0.1 })).toContain('loss_type: "kto" with { trainer: "kto" }');
     expect(says({ rl: "grpo" })).toBe("rl: not a key of DPOConfig; ignored. Did you mean loss_type?");

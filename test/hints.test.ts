@@ -33,7 +33,6 @@ const lossNames: Record<string, string[]> = {
   exo: ["exo_pair"],
   "exo-pair": ["exo_pair"],
   nca: ["nca_pair"],
-  bco: [],
   sppo: ["sppo_hard"],
   aot_paired: ["aot"],
   aotUnpaired: ["aot_unpaired"],
@@ -44,7 +43,7 @@ const lossNames: Record<string, string[]> = {
   hinges: ["hinge"],
   nll: ["sft"],
   ...Object.fromEntries(
-    "cpo mpo rpo ppo spo npo gpo tdpo kto orpo wpo ld_dpo tr_dpo rdpo aco_pair kco_pair eco_pair sco_pair apo_up ape"
+    "cpo mpo rpo ppo spo npo gpo tdpo wpo ld_dpo tr_dpo rdpo aco_pair kco_pair eco_pair sco_pair apo_up ape"
       .split(" ")
       .map((name) => [name, []]),
   ),
@@ -64,6 +63,11 @@ describe.each(Object.entries(lossNames))("the loss %s", (name, meant) => {
     expect(error.code).toBe("unknown-loss");
     expect(hinted(error.message)).toStrictEqual(meant);
   });
+});
+
+it.each(["kto", "bco"])("the loss %s, of rows, is no loss of pairs", (name) => {
+  const calls = [() => fromTrl({ loss_type: ["hinge", name] }), () => js.pairLoss(somePairs(), { lossType: name })];
+  for (const call of calls) expect(refusal(call).message).toMatch(/rows|not of DPO$/);
 });
 
 it("losses that are a list, an option or another trainer's say so", () => {

@@ -11,7 +11,9 @@ export function otherToolsLoss(key: string, value: unknown): string | undefined 
   if (tool === undefined || typeof value !== "string") return undefined;
   const named = value === "dpo" ? "sigmoid" : value;
   const { trainer } = recognise({ loss_type: named });
-  if (trainer === "dpo" && !isLossType(named)) return key === "pref_loss" ? `${tool}'s name for loss_type` : undefined;
+  // LLaMA-Factory's stage names the loss only where it is not DPO's; there pref_loss does.
+  if (trainer === "dpo" && (!isLossType(named) || (key === "stage" && value !== "dpo")))
+    return key === "pref_loss" ? `${tool}'s name for loss_type` : undefined;
   const loss = Object.keys(trainerLosses[trainer]).length === 1 ? "" : `loss_type: "${named}"`;
   const other = trainer === "dpo" ? "" : `{ trainer: "${trainer}" }`;
   return `${tool}'s way to say ${[loss, other].filter(Boolean).join(" with ")}`;
