@@ -10,6 +10,7 @@ const alone = ["test/{linear,logits}-memory.test.ts", "test/pool/{memory,timeout
 /** What takes a minute or more each, a software GPU's shaders most of all. measured: together a third of all of Node's tests. */
 const heavy = [
   "test/webgpu/**/*.test.ts",
+  "test/{cli-score,text/real-model}.test.ts",
   "test/{hostile-arrays,logits-fuzz,properties,properties-memory,real-model,training-curves}.test.ts",
 ];
 
