@@ -28,3 +28,9 @@ export type HalfArray = Instance<"Float16Array">;
 /** A device and a buffer of WebGPU; any object where no library knows the classes. */
 export type GpuDevice = Instance<"GPUDevice", object>;
 export type GpuBuffer = Instance<"GPUBuffer", object>;
+
+/** A request and a response of the fetch standard. */
+export type WebRequest = Instance<"Request", object>;
+export type WebResponse = Instance<"Response", object>;
+
+export type Signal = Instance<"AbortSignal", { readonly aborted: boolean }>;

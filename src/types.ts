@@ -1,6 +1,6 @@
 // The public types: what calls take and return. Names, shapes and units are those of docs/api.md.
 
-import type { DisposesLater, DisposesNow, HalfArray, Instance } from "./globals.ts";
+import type { DisposesLater, DisposesNow, HalfArray, Signal } from "./globals.ts";
 import type { LossType } from "./losses/index.ts";
 import type { Loss } from "./losses/loss.ts";
 import type { RunningMean } from "./plan/running-mean.ts";
@@ -146,7 +146,7 @@ export interface CallOptions {
   /** "finite" also refuses non-finite floats, naming the index. Default "ids". */
   validate?: "ids" | "finite" | undefined;
   /** Ends the call with an AbortError. */
-  signal?: Instance<"AbortSignal", { readonly aborted: boolean }> | undefined;
+  signal?: Signal | undefined;
   /** Called with (done, total): pairs, or tokens that count. */
   onProgress?: ((done: number, total: number) => void) | undefined;
   /** On a pool: the logits are given away. Their buffer is detached and moved to one worker, in place of copies. */

@@ -3,6 +3,7 @@
 import type { CreateBackend } from "../backends/choose.ts";
 import { recordOf } from "../checks/record.ts";
 import { DpoError, KindError, ParamError } from "../errors.ts";
+import type { WebRequest, WebResponse } from "../globals.ts";
 import { kindOf, shown } from "../messages.ts";
 import type { AnyBackend } from "./calls.ts";
 import { type Cors, preflightHeaders, readCors } from "./cors.ts";
@@ -12,10 +13,10 @@ import { createRoutes } from "./routes.ts";
 
 /** Says whether a request may go on: `true`, or a Response in place of the service's own 401. */
 export type Authorize = (
-  request: Request,
+  request: WebRequest,
   env: unknown,
   ctx: unknown,
-) => boolean | Response | Promise<boolean | Response>;
+) => boolean | WebResponse | Promise<boolean | WebResponse>;
 
 export interface ServiceOptions {
   /** What computes, or a function that makes it at the first request. Default: `createBackend()`. */
@@ -36,7 +37,7 @@ export interface ServiceOptions {
 
 export interface Service {
   /** What Workers, Deno, Bun and others call with a request. */
-  fetch(request: Request, env?: unknown, ctx?: unknown): Promise<Response>;
+  fetch(request: WebRequest, env?: unknown, ctx?: unknown): Promise<WebResponse>;
 }
 
 const readOptions = recordOf(

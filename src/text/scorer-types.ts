@@ -1,6 +1,7 @@
 // What createScorer takes and gives.
 
 import type { OldTrlTokenPair, TokenIds, TokenPair, TrlTokenPair } from "../collate/types.ts";
+import type { DisposesLater, Signal } from "../globals.ts";
 import type { Floats, LogitOptions, SequenceLogpsOptions, SequenceLogpsResult, SequencesBatch } from "../types.ts";
 import type { LabelledRow, PairRow, TextTokenizer, TokenizedPair, TokenizedRow, TokenizeOptions } from "./types.ts";
 
@@ -79,7 +80,7 @@ export interface TokenRow {
 export type ScorerExample = TokenPair | TrlTokenPair | OldTrlTokenPair | TokenRow | TokenizedRow;
 
 export interface ScoreOptions {
-  signal?: AbortSignal | undefined;
+  signal?: Signal | undefined;
   /** Sequences done, of all. */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -125,7 +126,7 @@ export interface RowScores extends SequenceScores {
   examples?: TokenizedRow[];
 }
 
-export interface Scorer {
+export interface Scorer extends DisposesLater {
   /**
    * Log-probs of completions, of token lists as `collate` takes them, or of texts and messages where there is a tokenizer.
    *
@@ -138,5 +139,4 @@ export interface Scorer {
   ): Promise<PairScores>;
   /** Ends the backend, if the scorer made it. The model stays yours. */
   dispose(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
 }
