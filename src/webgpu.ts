@@ -15,6 +15,8 @@ export {
   type GpuPairLossResult,
   type GpuRange,
   type GpuReference,
+  type GpuSequenceLogpsGradOptions,
+  type GpuSequenceLogpsGradResult,
   type GpuSequenceLogpsOptions,
   type GpuSequenceLogpsResult,
   type GpuTokens,

@@ -57,7 +57,7 @@ export const gradientsOf = ({ ofHead, ofLogits }: GradJob<AnyFloats>): SequenceL
   (ofHead ? ofHead.results : { gradLogits: ofLogits?.gradLogits }) as SequenceLogpsGradResult;
 
 /** dL / d log-prob and dL / d entropy of each token. What stands where nothing counts is not looked at. */
-function slopesOf(
+export function slopesOf(
   { list, ldAlpha, gradients }: Pick<GradJob<AnyFloats>, "list" | "ldAlpha" | "gradients">,
   scale: number,
 ): { g: Float64Array; h: Float64Array | undefined } {

@@ -3,7 +3,7 @@
 
 import { pairLoss as pairLossSteps } from "../../calls/pair-loss.ts";
 import { tokenLogps } from "../../calls/sequence-logps.ts";
-import { gradientsOf, tokenGradients } from "../../calls/sequence-logps-grad.ts";
+import { gradientsOf, slopesOf, tokenGradients } from "../../calls/sequence-logps-grad.ts";
 import { runLater } from "../../calls/steps.ts";
 import { tokenLoss } from "../../calls/token-loss.ts";
 import { unpairedLoss as unpairedLossSteps } from "../../calls/unpaired-loss.ts";
@@ -38,7 +38,14 @@ import { computePairs } from "./pairs.ts";
 import { type ReadGpuPairs, residentPairLoss } from "./resident-pairs.ts";
 import type { Gpu } from "./submit.ts";
 import { type LossOptions, type OpenLoss, openers, openLogps, openLogpsGrad } from "./token-jobs.ts";
-import { passesApart, passesInOne, readTokens, residentLogps, residentLoss } from "./token-losses.ts";
+import {
+  passesApart,
+  passesInOne,
+  readTokens,
+  residentGradients,
+  residentLogps,
+  residentLoss,
+} from "./token-losses.ts";
 import type {
   GpuHeadBatch,
   GpuLinearLossOptions,
@@ -48,6 +55,7 @@ import type {
   GpuPairLogps,
   GpuPairLossOptions,
   GpuRange,
+  GpuSequenceLogpsGradOptions,
   GpuSequenceLogpsOptions,
   GpuSequencesBatch,
 } from "./types.ts";
@@ -116,9 +124,6 @@ export async function sequenceLogps(gpu: Gpu, given: GpuSequencesBatch, all: Gpu
       readTokens(gpu, job.policy, job.list, sums, options.signal);
     return runLater(tokenLogps({ ...checked }, read, options)).finally(release);
   }
-  if (options.entropy === true || (batch.tokens as { rows?: number }).rows !== undefined) {
-    throw notResident(options.entropy === true ? "entropy" : "tokens.rows");
-  }
   const plan = planLosses({ referenceFree: true });
   checkResident(plan, options, []);
   return withOutputs(gpu, (outputs) => {
@@ -135,14 +140,29 @@ const notResident = (what: string): ParamError =>
 export async function sequenceLogpsGrad(
   gpu: Gpu,
   given: { batch: unknown; gradients: unknown },
-  all: SequenceLogpsGradOptions,
+  all: GpuSequenceLogpsGradOptions,
 ): Promise<object> {
-  const options = readGradOptions(all);
-  const batch = await fetchSmall(gpu, readGradInput(given) as AnyGradBatch, true);
+  const { readback, options } = splitOptions(readGradOptions(all, () => ["readback"]));
+  const batch = await fetchSmall(gpu, readGradInput(given) as AnyGradBatch, readback);
+  if (!readback) return gradientsLeft(gpu, batch, options);
   const { checked, policy, release } = openLogpsGrad(gpu, mixedArrays, batch, options);
   const passes = passesApart(gpu, { policy, list: checked.list, reference: undefined }, options.signal);
   await runLater(tokenGradients(checked, passes, options)).finally(release);
   return gradientsOf(checked);
+}
+
+function gradientsLeft(gpu: Gpu, batch: AnyGradBatch, given: SequenceLogpsGradOptions): Promise<object> {
+  const names = Object.values(gradientNames).flat();
+  const options = { ...given, out: given.out === undefined ? undefined : namedResults(given.out, names) };
+  checkResident(planLosses({ referenceFree: true }), options, names);
+  return withOutputs(gpu, (outputs) => {
+    const { checked, policy, ids, release } = openLogpsGrad(gpu, residentArrays(outputs.make), batch, options);
+    const { list, vocab, ofLogits, ofHead } = checked;
+    const slopes = slopesOf(checked, options.gradScale ?? 1);
+    const left = released(release, () => residentGradients(gpu, { list, vocab, ids, policy }, slopes, outputs));
+    reportLater(options, list.rows.length, left.done);
+    return { ...left, ...rangesOf(ofHead ? ofHead.gradients : { gradLogits: ofLogits?.gradient }) };
+  });
 }
 
 type GivenLogits = GpuLogitsBatch & GpuLossInputs;
@@ -209,13 +229,15 @@ function lossLeft(gpu: Gpu, options: LossOptions, open: Open): Promise<object> {
     const { job, gradients, release } = open(residentArrays(outputs.make));
     const loss = released(release, () => residentLoss(gpu, job, outputs));
     reportLater(options, job.list.rows.length, loss.done);
-    const ranges = Object.entries(gradients).map(([name, gradient]) => [name, rangeOfGradient(gradient)]);
-    return { ...loss, ...Object.fromEntries(ranges) };
+    return { ...loss, ...rangesOf(gradients) };
   });
 }
 
-function rangeOfGradient(gradient: AnyFloats): GpuRange | undefined {
-  if (!("buffer" in gradient)) return undefined;
+const rangesOf = (gradients: object): Record<string, GpuRange | undefined> =>
+  Object.fromEntries(Object.entries(gradients).map(([name, gradient]) => [name, rangeOfGradient(gradient)]));
+
+function rangeOfGradient(gradient: AnyFloats | undefined): GpuRange | undefined {
+  if (!gradient || !("buffer" in gradient)) return undefined;
   const { buffer, byteOffset: offset, byteLength: size } = gradient;
   return { buffer, offset, size };
 }

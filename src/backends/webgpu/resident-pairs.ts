@@ -54,6 +54,7 @@ export async function residentPairLoss(
     const done = submitLater(gpu, (commands) => {
       const params = {
         pairs,
+        sequences: 2 * pairs,
         tokens: 2 * pairs,
         vocab: 1,
         statistics: false,
@@ -61,6 +62,7 @@ export async function residentPairLoss(
         slope: 0,
         wpo: false,
         offset: 0,
+        each: false,
       };
       const shared = uploadParams(commands, params);
       const [policy, reference] = ["policy", "reference"].map((group) => {

@@ -33,6 +33,8 @@ export interface TokenJob {
   readonly ldAlpha: number;
   /** Whether entropy, mean logits and WPO's weights are wanted. */
   readonly statistics: boolean;
+  /** Whether the entropy of each token is a result; with statistics. */
+  readonly each?: boolean | undefined;
   /** Ids that lie on the GPU, in place of those of the list. */
   readonly ids: DeviceIds | undefined;
   readonly policy: TokenSource;
@@ -44,6 +46,7 @@ export type ReferenceSource = TokenSource | { readonly logps: FloatArray | Devic
 /** The parameters of every shader of sequences.wgsl.ts. */
 export interface BatchParams {
   readonly pairs: number;
+  readonly sequences: number;
   readonly tokens: number;
   readonly vocab: number;
   readonly statistics: boolean;
@@ -51,8 +54,9 @@ export interface BatchParams {
   /** What likelihood losses add to the gradient of every chosen token. */
   readonly slope: number;
   readonly wpo: boolean;
-  /** Where log-sum-exps start behind log-probs of tokens. */
+  /** Where log-sum-exps start behind log-probs of tokens, and with `each` entropies behind those. */
   readonly offset: number;
+  readonly each: boolean;
 }
 
 export const uploadParams = (commands: Commands, params: BatchParams): Range =>
@@ -66,6 +70,8 @@ export const uploadParams = (commands: Commands, params: BatchParams): Range =>
       { f32: params.slope },
       { u32: Number(params.wpo) },
       { u32: params.offset },
+      { u32: params.sequences },
+      { u32: Number(params.each) },
     ]),
   );
 
@@ -76,7 +82,7 @@ export const sequenceBytes = (count: number): number => 4 * SEQUENCE_WORDS * cou
 export function recordTokens(
   commands: Commands,
   source: TokenSource,
-  { list, vocab, ids }: TokenJob,
+  { list, vocab, ids }: Pick<TokenJob, "list" | "vocab" | "ids">,
   metrics: Range,
 ): Range {
   const count = list.rows.length;
@@ -105,15 +111,14 @@ export const uploadLayout = (commands: Commands, { start, places }: TokenList): 
 /** Records the sums of each sequence from those of its tokens, whose own log-probs and log-sum-exps go to `perToken`. */
 export function recordSequences(
   commands: Commands,
-  { list }: TokenJob,
   { start, places }: Layout,
   params: BatchParams,
   sums: Range,
   perToken: Range,
 ): Range {
-  const sequences = commands.scratch(sequenceBytes(2 * list.pairs));
+  const sequences = commands.scratch(sequenceBytes(params.sequences));
   const shared = uploadParams(commands, params);
-  commands.run(sequencesWgsl, 2 * list.pairs, shared, start, places, sums, sequences, perToken);
+  commands.run(sequencesWgsl, params.sequences, shared, start, places, sums, sequences, perToken);
   return sequences;
 }
 
@@ -128,12 +133,12 @@ export function recordReference(
   const { reference, list } = job;
   const count = 2 * list.pairs;
   if (reference && "forward" in reference) {
-    const plain = { ...params, statistics: false };
+    const plain = { ...params, statistics: false, each: false };
     // Its slots may differ from the policy's. Ids out of range were counted with the policy's.
     const tokens = recordTokens(commands, reference, job, commands.scratch(metrics.size));
     const sums = reference.forward(commands, tokens, false);
     const unused = commands.scratch(8 * list.size);
-    return { sequences: recordSequences(commands, job, layout, plain, sums, unused), sums };
+    return { sequences: recordSequences(commands, layout, plain, sums, unused), sums };
   }
   const logps = reference?.logps ?? new Float64Array(count);
   if (!ArrayBuffer.isView(logps)) {

@@ -14,7 +14,7 @@ const LANES = 64;
 export const SEQUENCE_WORDS = 12;
 
 const params = /* wgsl */ `
-struct Params { pairs: u32, tokens: u32, vocab: u32, statistics: u32, alpha: f32, slope: f32, wpo: u32, offset: u32 }
+struct Params { pairs: u32, tokens: u32, vocab: u32, statistics: u32, alpha: f32, slope: f32, wpo: u32, offset: u32, sequences: u32, each: u32 }
 @group(0) @binding(0) var<storage, read> params: Params;`;
 
 const sequenceStruct = /* wgsl */ `
@@ -42,7 +42,8 @@ var<workgroup> flags: array<u32, ${LANES}>;
 @compute @workgroup_size(${LANES})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let r = ${GROUP};
-  if (r >= 2u * params.pairs) { return; }
+  if (r >= params.sequences) { return; }
+  // Without pairs it is the sequence itself.
   let partner = select(r - params.pairs, r + params.pairs, r < params.pairs);
   let shorter = start[partner + 1u] - start[partner];
   let all = array<f32, 6>();
@@ -78,7 +79,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     own[5] += f32(token[2]);
     if (params.statistics == 0u) { continue; }
     own[1] += logp - (log_of(bitcast<f32>(token[5])) - 2.0 * logOfSum);
-    own[3] += logOfSum - bitcast<f32>(token[4]) / sum;
+    let entropy = logOfSum - bitcast<f32>(token[4]) / sum;
+    own[3] += entropy;
+    if (params.each != 0u) { perToken[2u * params.offset + place] = bits_of(entropy, bad); }
     own[4] += bitcast<f32>(token[6]) / f32(params.vocab);
   }
   fixed[lane] = total;
@@ -98,6 +101,59 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 }
 // Σ p² lies in [1/V, 1] times the square of the sum: its logarithm is that of a number ≥ 1 or a bit below.
 fn log_of(x: f32) -> f32 { return float_of(fix_log(max(x, 1.0))); }`;
+
+/** The log-prob of each sequence. */
+export const logpsWgsl = /* wgsl */ `${sequencePrelude}
+@group(0) @binding(1) var<storage, read> sequences: array<Sequence>;
+@group(0) @binding(2) var<storage, read_write> logps: array<u32>;
+${eachWgsl("params.sequences")}
+  logps[i] = value_bits(sequences[i].sum);
+}`;
+
+/** The metrics of sequences that are not pairs, where those of the chosen ones stand. One workgroup. */
+export const sequenceMetricsWgsl = /* wgsl */ `${sequencePrelude}
+@group(0) @binding(1) var<storage, read> sequences: array<Sequence>;
+@group(0) @binding(2) var<storage, read> start: array<u32>;
+@group(0) @binding(3) var<storage, read_write> metrics: array<f32>;
+var<workgroup> floats: array<vec4f, ${LANES}>;
+@compute @workgroup_size(${LANES}) fn main(@builtin(local_invocation_index) lane: u32) {
+  var own = vec4f(0.0);
+  for (var r = lane; r < params.sequences; r += ${LANES}u) {
+    let it = sequences[r];
+    own += vec4f(it.likelihood, it.hits, it.entropy, it.logits);
+  }
+  floats[lane] = own;
+  ${reduceLanes("floats[lane] += floats[lane + reach];")}
+  if (lane != 0u) { return; }
+  let all = f32(max(start[params.sequences], 1u));
+  metrics[${gpuMetrics.indexOf("logps/chosen")}] = floats[0].x / f32(max(params.sequences, 1u));
+  metrics[${gpuMetrics.indexOf("mean_token_accuracy")}] = floats[0].y / all;
+  metrics[${gpuMetrics.indexOf("entropy")}] = floats[0].z / all;
+  metrics[${gpuMetrics.indexOf("logits/chosen")}] = floats[0].w / all;
+}`;
+
+/** Gradients of tokens that the caller gives, to what the backward pass wants at each place; with entropies dloss / dH and Σ p·(x−max). */
+export const givenSlopesWgsl = (entropies: boolean): string => /* wgsl */ `
+${nanWgsl}
+struct Params { tokens: u32 }
+@group(0) @binding(0) var<storage, read> params: Params;
+@group(0) @binding(1) var<storage, read> tokens: array<vec2u>;
+@group(0) @binding(2) var<storage, read> given: array<vec2u>; // bits of dloss / d log p and dloss / dH
+@group(0) @binding(3) var<storage, read> sums: array<array<u32, ${SUMS_WORDS}>>;
+@group(0) @binding(4) var<storage, read_write> slopes: array<vec4u>;
+${entropies ? "@group(0) @binding(5) var<storage, read_write> entropies: array<vec2u>;" : ""}
+${eachWgsl("params.tokens")}
+  let slot = tokens[i].x;
+  slopes[slot] = vec4u(tokens[i].y, given[i].x, sums[i][0], sums[i][1]);
+  ${
+    entropies
+      ? `let weighted = bitcast<f32>(sums[i][4]);
+  let sum = bitcast<f32>(sums[i][1]);
+  let bad = is_nan(weighted) || is_nan(sum) || is_zero(sum);
+  entropies[slot] = vec2u(given[i].y, bits_of(weighted / sum, bad));`
+      : ""
+  }
+}`;
 
 /** Log-probs given as floats, as sequences. */
 export const givenWgsl = /* wgsl */ `${sequencePrelude}

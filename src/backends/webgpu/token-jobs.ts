@@ -102,8 +102,9 @@ export function openLogps(
     const policy = source.head
       ? openHeadSource(gpu, { head: source.head, list, vocab })
       : rowsSource(gpu, { ...list, vocab, transform, logits: borrow(source.logits, vocab) });
-    const statistics = options.metrics === "full";
-    const job = { list, vocab, ldAlpha, statistics, ids: deviceIdsOf(batch.tokens, list), policy };
+    const each = checked.entropy;
+    const statistics = each || options.metrics === "full";
+    const job = { list, vocab, ldAlpha, statistics, each, ids: deviceIdsOf(batch.tokens, list), policy };
     return { job, outs: checked, checked };
   });
 }
@@ -119,20 +120,26 @@ export function openLogpsGrad(
   reader: ArrayReader<AnyFloats>,
   batch: AnyGradBatch,
   options: Omit<SequenceLogpsGradOptions, "out"> & { readonly out?: object | undefined },
-): { readonly checked: GradJob<AnyFloats>; readonly policy: TokenSource; release(): void } {
+): {
+  readonly checked: GradJob<AnyFloats>;
+  readonly policy: TokenSource;
+  readonly ids: DeviceIds | undefined;
+  release(): void;
+} {
   const checked = checkLogpsGrad(reader, batch, options);
+  const ids = deviceIdsOf(batch.tokens, checked.list);
   const { list, vocab, source, transform, ofLogits, ofHead } = checked;
   return borrowing(gpu, (borrow, keep) => {
     if (source.head) {
       const { gradients, accumulate } = ofHead as NonNullable<typeof ofHead>;
       const { gradHidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;
       const out = { hidden: gradHidden as AnyFloats, weight, bias, a, b, accumulate };
-      return { checked, policy: openHeadSource(gpu, { head: source.head, list, vocab }, out) };
+      return { checked, ids, policy: openHeadSource(gpu, { head: source.head, list, vocab }, out) };
     }
     const from = borrow(source.logits, vocab);
     const to = toGradientRows(gpu, source.logits, from, (ofLogits as NonNullable<typeof ofLogits>).gradient, vocab);
     keep(to.gradient);
-    return { checked, policy: rowsSource(gpu, { ...list, vocab, transform, logits: from, ...to }) };
+    return { checked, ids, policy: rowsSource(gpu, { ...list, vocab, transform, logits: from, ...to }) };
   });
 }
 

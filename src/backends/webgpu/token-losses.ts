@@ -22,16 +22,17 @@ import {
   uploadLayout,
   uploadParams,
 } from "./sequences.ts";
-import { tokenGradientsWgsl } from "./sequences.wgsl.ts";
+import { givenSlopesWgsl, logpsWgsl, sequenceMetricsWgsl, tokenGradientsWgsl } from "./sequences.wgsl.ts";
 import { type Gpu, submit, submitLater } from "./submit.ts";
 import type { LossJob } from "./token-jobs.ts";
-import { packEntropies, packSlopes, packTokens, type TokenSource, unpackSums } from "./token-source.ts";
+import { packEntropies, packGiven, packSlopes, packTokens, type TokenSource, unpackSums } from "./token-source.ts";
 import { type GpuPairLossResult, type GpuRange, type GpuSequenceLogpsResult, gpuMetrics } from "./types.ts";
 
 type Resident<T> = Omit<T, "destroy">;
 
-const paramsOf = ({ list, vocab, ldAlpha, statistics }: TokenJob): BatchParams => ({
+const paramsOf = ({ list, vocab, ldAlpha, statistics, each = false }: TokenJob): BatchParams => ({
   pairs: list.pairs,
+  sequences: list.start.length - 1,
   tokens: list.rows.length,
   vocab,
   statistics,
@@ -39,6 +40,7 @@ const paramsOf = ({ list, vocab, ldAlpha, statistics }: TokenJob): BatchParams =
   slope: 0,
   wpo: false,
   offset: list.size,
+  each,
 });
 
 const perTokenRanges = ({ buffer }: GpuRange, { size: count }: TokenList) => ({
@@ -62,18 +64,25 @@ function uploadColumns(commands: Commands, { pairs, lengths }: TokenList, own = 
   return commands.upload(packed);
 }
 
-/** Log-probs that stay on the GPU; `plan` is that of a loss without a reference. */
+/** Log-probs, with `each` entropies too, that stay on the GPU; `plan` is that of a loss without a reference. */
 export function residentLogps(gpu: Gpu, job: TokenJob, plan: Plan, outputs: Outputs): Resident<GpuSequenceLogpsResult> {
   const { list, policy } = job;
   const { pairs } = list;
-  const perToken = outputs.make(8 * list.size);
+  const sequenceCount = list.start.length - 1;
+  const perToken = outputs.make((job.each ? 12 : 8) * list.size);
   const metrics = outputs.make(METRICS_BYTES);
-  const logps = outputs.make(8 * pairs);
+  const logps = outputs.make(4 * sequenceCount);
   const params = paramsOf(job);
   const done = submitLater(gpu, (commands) => {
     const layout = uploadLayout(commands, list);
     const sums = policy.forward(commands, recordTokens(commands, policy, job, metrics), job.statistics);
-    const sequences = recordSequences(commands, job, layout, params, sums, perToken);
+    const sequences = recordSequences(commands, layout, params, sums, perToken);
+    if (pairs === 0) {
+      const shared = uploadParams(commands, params);
+      commands.run(logpsWgsl, groupsOf(sequenceCount), shared, sequences, logps);
+      commands.run(sequenceMetricsWgsl, 1, shared, sequences, layout.start, metrics);
+      return;
+    }
     // The inputs of the pair stage hold the log-probs in the order of the result.
     const stage = {
       plan,
@@ -90,7 +99,34 @@ export function residentLogps(gpu: Gpu, job: TokenJob, plan: Plan, outputs: Outp
     // There is no loss, and there are no rewards.
     commands.clear({ ...metrics, size: 4 * gpuMetrics.indexOf("logps/chosen") });
   });
-  return { logps, ...perTokenRanges(perToken, list), metrics, done };
+  const entropy = job.each && { entropy: { buffer: perToken.buffer, offset: 8 * list.size, size: 4 * list.size } };
+  return { logps, ...perTokenRanges(perToken, list), ...entropy, metrics, done };
+}
+
+/** The gradients of any function of log-probs and entropies, `g` and `h` of each token, that stay on the GPU. */
+export function residentGradients(
+  gpu: Gpu,
+  job: Pick<TokenJob, "list" | "vocab" | "ids" | "policy">,
+  { g, h }: { readonly g: Float64Array; readonly h: Float64Array | undefined },
+  outputs: Outputs,
+): Pick<Resident<GpuSequenceLogpsResult>, "metrics" | "done"> {
+  const { list, policy } = job;
+  const metrics = outputs.make(METRICS_BYTES);
+  const done = submitLater(gpu, (commands) => {
+    const tokens = recordTokens(commands, policy, job, metrics);
+    const sums = policy.forward(commands, tokens, h !== undefined);
+    const given = commands.upload(packGiven(g, h));
+    const slopes = commands.scratch(16 * Math.max(policy.size, 1));
+    const entropies = h && commands.scratch(8 * Math.max(policy.size, 1));
+    commands.clear(slopes);
+    if (entropies) commands.clear(entropies);
+    const count = commands.upload(Uint32Array.of(list.rows.length));
+    const groups = groupsOf(list.rows.length);
+    const into = entropies ? [slopes, entropies] : [slopes];
+    commands.run(givenSlopesWgsl(h !== undefined), groups, count, tokens, given, sums, ...into);
+    policy.backward(commands, slopes, entropies);
+  });
+  return { metrics, done };
 }
 
 /** Where the small results of a loss go. */
@@ -137,7 +173,7 @@ function recordLoss(commands: Commands, job: LossJob, { perToken, metrics, resul
       return [0, 0, perSum] as const;
     },
     columns: uploadColumns(commands, list, job.columns),
-    policy: recordSequences(commands, job, layout, params, sums, perToken),
+    policy: recordSequences(commands, layout, params, sums, perToken),
     reference: reference.sequences,
     start: layout.start,
   };

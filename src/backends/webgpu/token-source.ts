@@ -39,12 +39,22 @@ export function packSlopes(
   const floats = new Float32Array(words.buffer);
   slots.forEach((slot, k) => {
     words[4 * slot] = targets[k] as number;
-    // A token whose entropy alone has a gradient counts: a g that adds nothing.
-    const own = g[k] === 0 && entropy && entropy.h[k] !== 0 ? LEAST : (g[k] as number);
-    floats.set([own, max[k] as number, sum[k] as number], 4 * slot + 1);
+    floats.set([liveSlope(g[k] as number, entropy?.h[k]), max[k] as number, sum[k] as number], 4 * slot + 1);
   });
   return words;
 }
+
+/** dloss / d log p and dloss / dH of each token, whose maximum and sum only the GPU knows. */
+export function packGiven(g: Float64Array, h: Float64Array | undefined): Float32Array {
+  const floats = new Float32Array(2 * Math.max(g.length, 1));
+  g.forEach((own, k) => {
+    floats.set([liveSlope(own, h?.[k]), h?.[k] ?? 0], 2 * k);
+  });
+  return floats;
+}
+
+// A token whose entropy alone has a gradient counts: a g that adds nothing.
+const liveSlope = (g: number, h = 0): number => (g === 0 && h !== 0 ? LEAST : g);
 
 const LEAST = 2 ** -126;
 

@@ -157,10 +157,12 @@ export interface GpuPairLossResult extends Resident {
 }
 
 export interface GpuSequenceLogpsResult extends Resident {
-  /** [2B] */
+  /** [2B], or one for each row */
   logps: GpuRange;
   tokenLogps: GpuRange;
   logsumexp: GpuRange;
+  /** With `entropy: true`. */
+  entropy?: GpuRange;
 }
 
 export interface GpuLogitsLossResult extends GpuPairLossResult, GpuSequenceLogpsResult {
@@ -206,9 +208,15 @@ export type MixedSequenceLogpsGradResult = {
   [Name in keyof SequenceLogpsGradResult]: SequenceLogpsGradResult[Name] | GpuArray;
 };
 
-export type GpuSequenceLogpsGradOptions = Omit<SequenceLogpsGradOptions, "out"> & {
-  out?: Partial<Record<LinearGradients | "gradLogits", Floats | GpuArray | undefined>> | undefined;
-};
+export type GpuSequenceLogpsGradOptions = Omit<SequenceLogpsGradOptions, "out"> &
+  Readback & {
+    out?: Partial<Record<LinearGradients | "gradLogits", Floats | GpuArray | undefined>> | undefined;
+  };
+
+/** Gradients that stay on the GPU, as `SequenceLogpsGradResult` has them; of the metrics there is "clamped_ids" alone. */
+export interface GpuSequenceLogpsGradResult
+  extends Resident,
+    Partial<Record<LinearGradients | "gradLogits", GpuRange>> {}
 
 /** Calls whose results stay on the GPU. */
 interface ResidentCalls {
@@ -232,14 +240,19 @@ interface MixedCalls {
     options?: SequenceLogpsOptions & { readback?: true },
   ): Promise<SequenceLogpsResult>;
   sequenceLogpsGrad(
+    batch: GpuSequencesBatch,
+    gradients: LogpsGradients,
+    options: GpuSequenceLogpsGradOptions & { readback: false },
+  ): Promise<GpuSequenceLogpsGradResult>;
+  sequenceLogpsGrad(
     batch: SequencesBatch,
     gradients: LogpsGradients,
-    options?: SequenceLogpsGradOptions,
+    options?: SequenceLogpsGradOptions & { readback?: true },
   ): Promise<SequenceLogpsGradResult>;
   sequenceLogpsGrad(
     batch: GpuSequencesBatch,
     gradients: LogpsGradients,
-    options?: GpuSequenceLogpsGradOptions,
+    options?: GpuSequenceLogpsGradOptions & { readback?: true },
   ): Promise<MixedSequenceLogpsGradResult>;
   logitsLoss(
     batch: UnpairedLogitsBatch & { reference?: Reference | undefined },

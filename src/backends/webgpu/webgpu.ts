@@ -109,7 +109,7 @@ const readers: Readonly<Record<CallName, (options: unknown) => CallOptions>> = {
   // Its results are read back always.
   unpairedLoss: (options) => readLossOptions(options),
   sequenceLogps: (options) => readLogpsOptions(options, () => own),
-  sequenceLogpsGrad: (options) => readGradOptions(options),
+  sequenceLogpsGrad: (options) => readGradOptions(options, () => own),
   logitsLoss: readLoss,
   linearLoss: readLoss,
 };
