@@ -1,6 +1,6 @@
 // From Node's requests and responses to those of fetch.
 
-import { Readable } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 /** A listener for createServer of a service's `fetch`. */
@@ -12,9 +12,9 @@ export const listenerOf = (service) => async (incoming, outgoing) => {
   outgoing.on("close", () => outgoing.writableFinished || gone.abort());
   try {
     const response = await service.fetch(requestOf(incoming, gone.signal));
+    // What is left of a body that was refused is read and dropped: its sender waits for the answer until it is sent.
+    incoming.unpipe().resume();
     outgoing.writeHead(response.status, Object.fromEntries(response.headers));
-    // An answer to half a request, one that is too large: the rest is not waited for.
-    if (!incoming.complete) outgoing.shouldKeepAlive = false;
     if (response.body) await pipeline(Readable.fromWeb(response.body), outgoing);
     else outgoing.end();
   } catch {
@@ -26,11 +26,13 @@ export const listenerOf = (service) => async (incoming, outgoing) => {
 
 function requestOf(incoming, signal) {
   const { method, url, headers } = incoming;
+  // A stream of its own: the service may end it, and the connection stays.
+  const body = () => Readable.toWeb(incoming.pipe(new PassThrough()));
   const hasBody = method !== "GET" && method !== "HEAD" && method !== "OPTIONS";
   return new Request(new URL(url, "http://localhost"), {
     method,
     headers: Object.entries(headers).flatMap(([name, value]) => [value].flat().map((one) => [name, one])),
     signal,
-    ...(hasBody ? { body: Readable.toWeb(incoming), duplex: "half" } : {}),
+    ...(hasBody ? { body: body(), duplex: "half" } : {}),
   });
 }

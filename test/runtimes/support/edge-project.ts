@@ -48,7 +48,7 @@ export async function start(
   folder: string,
   command: string,
   args: (port: number) => readonly string[],
-  patience = 60_000,
+  { patience = 60_000, pause = 100 } = {},
 ): Promise<Running> {
   const port = await freePort();
   const env = {
@@ -69,7 +69,7 @@ export async function start(
       () => false,
     );
     if (answered) return { url, pid: child.pid ?? 0, stop: () => stop(child) };
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
   await stop(child);
   throw new Error(`${command}: did not answer in ${patience} ms\n${output}`);
