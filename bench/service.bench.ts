@@ -1,5 +1,5 @@
 // The service over loopback, in Node and in workerd: requests a second for 8 pairs and for 10,000, cold start, size; and half a
-// minute of valid and hostile requests mixed. Set-up: node scripts/setup.mjs test/runtimes/edge
+// minute of valid and hostile requests mixed. Set-up: node scripts/setup.mjs test/runtimes/tools
 
 import { projectOf, type Running, servers, start } from "../test/runtimes/support/edge-project.ts";
 import { asJson, asTensors, load, memoryOf, pairsOf } from "../test/runtimes/support/load.ts";
@@ -44,11 +44,9 @@ async function measure(name: string, running: Running) {
   return figures;
 }
 
-const node = projectOf("node");
-const inNode = await start(node.folder, servers.node.command, servers.node.args);
+const inNode = await start(projectOf("node"), servers.node.command, servers.node.args);
 const nodeFigures = await measure("Node", inNode);
 await inNode.stop();
-node.remove();
 
 const bundled = bundleWorker();
 const colds: number[] = [];
@@ -61,7 +59,6 @@ for (let k = 0; k < 5; k++) {
 const inWorkerd = await startWorkerd(bundled);
 const workerdFigures = await measure("workerd", inWorkerd);
 await inWorkerd.stop();
-bundled.project.remove();
 const [coldMillis] = colds.sort((a, b) => a - b).slice(2);
 console.log(`workerd: ${coldMillis} ms from start to the first answer, ${bundled.gzipBytes} bytes gzip`);
 save("service", { node: nodeFigures, workerd: { ...workerdFigures, coldMillis, gzipBytes: bundled.gzipBytes } });

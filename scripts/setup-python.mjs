@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const wanted = fileURLToPath(new URL("../test/runtimes/edge/requirements.txt", import.meta.url));
+const wanted = fileURLToPath(new URL("../test/service/requirements.txt", import.meta.url));
 const folder = fileURLToPath(new URL("../build/python", import.meta.url));
 const mark = `${folder}/installed.txt`;
 

@@ -13,7 +13,7 @@ interface Entry {
   hasInstallScript?: boolean;
 }
 
-describe.each(["package-lock.json", "bench/package-lock.json", "test/runtimes/edge/package-lock.json"])(
+describe.each(["package-lock.json", "bench/package-lock.json", "test/runtimes/tools/package-lock.json"])(
   "%s",
   (file) => {
     const packages = Object.entries<Entry>(JSON.parse(read(file)).packages).filter(([path]) => path !== "");

@@ -9,8 +9,9 @@ import { readSafetensors } from "../../src/safetensors/read.ts";
 import { writeSafetensors } from "../../src/safetensors/write.ts";
 import { noPython, python } from "../support/python.ts";
 import { whereThereIs } from "../support/where-there-is.ts";
-import { noTools, type Project, projectOf, type Running, servers, start, tool } from "./support/edge-project.ts";
+import { program, projectOf, type Running, servers, start } from "./support/edge-project.ts";
 import { output, root } from "./support/processes.ts";
+import { noTools, tool } from "./support/projects.ts";
 
 const values = {
   policyChosen: [-12.1, -30.5],
@@ -85,16 +86,11 @@ function served(
   more: (send: () => Send, url: () => string) => void = () => {},
 ): void {
   whereThereIs(`examples/edge/${example}`, missing, () => {
-    let project: Project | undefined;
     let running: Running | undefined;
     beforeAll(async () => {
-      project = projectOf(example);
-      running = await start(project.folder, servers[example].command, servers[example].args);
+      running = await start(projectOf(example), servers[example].command, servers[example].args);
     }, 90_000);
-    afterAll(async () => {
-      await running?.stop();
-      project?.remove();
-    });
+    afterAll(() => running?.stop());
     const url = (): string => running?.url ?? "";
     const send = (): Send => async (request) => {
       const { pathname } = new URL(request.url);
@@ -136,43 +132,39 @@ served("cloudflare", noTools, (send) => {
 });
 
 /** Bundles an example's file as its platform does. */
-function bundle(project: Project, file: string, args: readonly string[]): string {
-  const outfile = join(project.folder, "out/bundle.mjs");
-  execFileSync(tool("esbuild"), [file, "--bundle", `--outfile=${outfile}`, "--log-level=error", ...args], {
-    cwd: project.folder,
+function bundle(folder: string, file: string, args: readonly string[]): string {
+  const outfile = join(folder, "out/bundle.mjs");
+  execFileSync(program("esbuild"), [file, "--bundle", `--outfile=${outfile}`, "--log-level=error", ...args], {
+    cwd: folder,
   });
   return outfile;
 }
 
 whereThereIs("examples/edge/vercel", noTools, () => {
-  let project: Project | undefined;
   let call: Send = async () => new Response();
   beforeAll(async () => {
-    project = projectOf("vercel");
     const args = [
       "--format=iife",
       "--global-name=example",
       "--conditions=edge-light",
       "--external:./kernels.wasm?module",
     ];
-    const code = readFileSync(bundle(project, "api/service.js", args), "utf8");
-    const vm = await import(pathToFileURL(join(tool("x"), "../../@edge-runtime/vm/dist/index.js")).href);
-    const { EdgeVM } = vm.default ?? vm;
+    const code = readFileSync(bundle(projectOf("vercel"), "api/service.js", args), "utf8");
+    const { EdgeVM } = await tool<{ EdgeVM: new () => EdgeVm }>("@edge-runtime/vm");
     const edge = new EdgeVM();
     // Vercel makes a module of the file, outside of the place where the function runs.
     const module = await WebAssembly.compile(readFileSync(join(root, "dist/kernels.wasm")));
-    edge.context.require = () => module;
+    edge.context["require"] = () => module;
     edge.evaluate(`${code}; globalThis.handler = example.default; globalThis.config = example.config`);
     expect(edge.evaluate("globalThis.config.runtime")).toBe("edge");
     call = async (request) => {
       const { Request: EdgeRequest } = edge.context;
-      const body = request.body ? new Uint8Array(await request.arrayBuffer()) : undefined;
+      const body = request.body ? new Uint8Array(await request.arrayBuffer()) : null;
       const given = new EdgeRequest(request.url, { method: request.method, headers: [...request.headers], body });
       const response: Response = await edge.context.handler(given);
       return new Response(await response.arrayBuffer(), { status: response.status, headers: [...response.headers] });
     };
   });
-  afterAll(() => project?.remove());
   serves(() => call);
 
   it("every path leads to it", () => {
@@ -182,7 +174,6 @@ whereThereIs("examples/edge/vercel", noTools, () => {
 });
 
 whereThereIs("examples/edge/lambda", noTools, () => {
-  let project: Project | undefined;
   let handler: (event: object) => Promise<LambdaAnswer> = async () => ({
     statusCode: 0,
     headers: {},
@@ -190,11 +181,10 @@ whereThereIs("examples/edge/lambda", noTools, () => {
     isBase64Encoded: false,
   });
   beforeAll(async () => {
-    project = projectOf("lambda");
-    handler = (await import(pathToFileURL(bundle(project, "handler.js", ["--platform=node", "--format=esm"])).href))
-      .handler;
+    handler = (
+      await import(pathToFileURL(bundle(projectOf("lambda"), "handler.js", ["--platform=node", "--format=esm"])).href)
+    ).handler;
   });
-  afterAll(() => project?.remove());
   serves(() => async (request) => {
     const body = Buffer.from(await request.arrayBuffer());
     const {
@@ -212,6 +202,15 @@ whereThereIs("examples/edge/lambda", noTools, () => {
     return new Response(Buffer.from(text, isBase64Encoded ? "base64" : "utf8"), { status: statusCode, headers });
   });
 });
+
+/** A place as Vercel's edge functions have it. */
+interface EdgeVm {
+  readonly context: Record<string, unknown> & {
+    Request: typeof Request;
+    handler: (request: Request) => Promise<Response>;
+  };
+  evaluate(code: string): unknown;
+}
 
 interface LambdaAnswer {
   statusCode: number;

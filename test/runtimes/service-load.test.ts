@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { noSchemathesis, python } from "../support/python.ts";
 import { whereThereIs } from "../support/where-there-is.ts";
-import { noTools, type Project, projectOf, type Running, servers, start, tools } from "./support/edge-project.ts";
+import { projectOf, type Running, servers, start } from "./support/edge-project.ts";
 import { load, memoryOf } from "./support/load.ts";
 import { root } from "./support/processes.ts";
+import { noTools, toolFile } from "./support/projects.ts";
 import { type Bundled, bundleWorker, startWorkerd } from "./support/workerd.ts";
 
 const MB = 1 << 20;
@@ -35,16 +36,11 @@ whereThereIs(
   "Node",
   "",
   () => {
-    let project: Project | undefined;
     let running: Running | undefined;
     beforeAll(async () => {
-      project = projectOf("node");
-      running = await start(project.folder, servers.node.command, servers.node.args);
+      running = await start(projectOf("node"), servers.node.command, servers.node.args);
     }, 60_000);
-    afterAll(async () => {
-      await running?.stop();
-      project?.remove();
-    });
+    afterAll(() => running?.stop());
     holds(() => running);
 
     whereThereIs(
@@ -52,7 +48,7 @@ whereThereIs(
       noSchemathesis,
       () => {
         it("finds nothing in what the OpenAPI document says", () => {
-          const config = join(tools, "schemathesis.toml");
+          const config = join(root, "test/service/schemathesis.toml");
           const args = [
             "run",
             `${running?.url}/openapi.json`,
@@ -63,7 +59,7 @@ whereThereIs(
             "--seed=1",
           ];
           const printed = execFileSync(python, ["-m", "schemathesis.cli", `--config-file=${config}`, ...args], {
-            cwd: project?.folder ?? root,
+            cwd: toolFile("../build"),
             encoding: "utf8",
           });
           expect(printed).toMatch(/(\d+) generated, \1 passed/);
@@ -85,10 +81,7 @@ whereThereIs(
       bundled = bundleWorker();
       running = await startWorkerd(bundled);
     }, 90_000);
-    afterAll(async () => {
-      await running?.stop();
-      bundled?.project.remove();
-    });
+    afterAll(() => running?.stop());
     holds(() => running);
 
     it("is at most 120 KB, gzip, as wrangler uploads it", () => {

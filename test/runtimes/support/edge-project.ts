@@ -1,40 +1,22 @@
-// Projects as users have them: a folder of examples/edge/ with the built package in its node_modules, and servers started in it.
+// The examples of examples/edge/ as projects of users, and servers started in them.
 
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { root, stop } from "./processes.ts";
+import { pinned, root, stop } from "./processes.ts";
+import { freePort, project, toolFile } from "./projects.ts";
 
-/** The folder whose package.json pins wrangler and its like. */
-export const tools = join(root, "test/runtimes/edge");
+/** A program of the tools. */
+export const program = (name: string): string => toolFile(`.bin/${name}`);
 
-/** How to get them where they are missing. */
-export const noTools = existsSync(join(tools, "node_modules/.package-lock.json"))
-  ? ""
-  : "no test/runtimes/edge/node_modules: node scripts/setup.mjs test/runtimes/edge";
-
-export const tool = (name: string): string => join(tools, "node_modules/.bin", name);
-
-export interface Project {
-  readonly folder: string;
-  remove(): void;
-}
-
-/** A copy of an example, which finds the package by its name. */
-export function projectOf(example: string): Project {
-  const folder = mkdtempSync(join(tmpdir(), "dpo-kernels-edge-"));
-  cpSync(join(root, "examples/edge", example), folder, { recursive: true });
-  for (const part of ["package.json", "dist"]) {
-    cpSync(join(root, part), join(folder, "node_modules/dpo-kernels", part), { recursive: true });
-  }
-  // Tools that run in the folder look for themselves there.
-  for (const name of ["wrangler", "esbuild"]) {
-    const from = join(tools, "node_modules", name);
-    if (existsSync(from)) symlinkSync(from, join(folder, "node_modules", name));
-  }
-  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+/** A copy of an example, which finds the package by its name. Gives its folder. */
+export function projectOf(example: string): string {
+  const from = join(root, "examples/edge", example);
+  const files = globSync("**/*.*", { cwd: from });
+  return project(
+    `edge-${example}`,
+    Object.fromEntries(files.map((file) => [file, readFileSync(join(from, file), "utf8")])),
+  );
 }
 
 export interface Running {
@@ -75,20 +57,11 @@ export async function start(
   throw new Error(`${command}: did not answer in ${patience} ms\n${output}`);
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
-
 /** The command that starts each example, as its README has it but for ports and offline use. */
 export const servers = {
   node: { command: process.execPath, args: () => ["main.js"] },
   deno: {
-    command: join(root, "node_modules/.bin/deno"),
+    command: pinned("deno"),
     args: (port: number) => [
       "serve",
       "--allow-read",
@@ -98,9 +71,9 @@ export const servers = {
       "main.js",
     ],
   },
-  bun: { command: join(root, "node_modules/.bin/bun"), args: () => ["run", "main.js"] },
+  bun: { command: pinned("bun"), args: () => ["run", "main.js"] },
   cloudflare: {
-    command: tool("wrangler"),
+    command: program("wrangler"),
     args: (port: number) => ["dev", "--ip=127.0.0.1", `--port=${port}`, "--inspector-port=0", "--var=DIAGNOSE:1"],
   },
 } as const;

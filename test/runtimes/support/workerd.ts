@@ -4,27 +4,27 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { type Project, projectOf, type Running, start, tool } from "./edge-project.ts";
+import { program, projectOf, type Running, start } from "./edge-project.ts";
 
 export interface Bundled {
-  readonly project: Project;
+  readonly folder: string;
   /** Of the code and the module, as they are uploaded. */
   readonly gzipBytes: number;
 }
 
 /** What `wrangler deploy` would upload. */
 export function bundleWorker(): Bundled {
-  const project = projectOf("cloudflare");
+  const folder = projectOf("cloudflare");
   const env = {
     ...process.env,
     CI: "1",
     WRANGLER_SEND_METRICS: "false",
-    XDG_CONFIG_HOME: join(project.folder, ".config"),
+    XDG_CONFIG_HOME: join(folder, ".config"),
   };
   const args = ["deploy", "--dry-run", "--outdir=out", "--minify"];
-  execFileSync(tool("wrangler"), args, { cwd: project.folder, env, stdio: "pipe" });
-  const files = readdirSync(join(project.folder, "out")).filter((name) => /\.(js|wasm)$/.test(name));
-  const bytes = files.map((name) => gzipSync(readFileSync(join(project.folder, "out", name)), { level: 9 }).length);
+  execFileSync(program("wrangler"), args, { cwd: folder, env, stdio: "pipe" });
+  const files = readdirSync(join(folder, "out")).filter((name) => /\.(js|wasm)$/.test(name));
+  const bytes = files.map((name) => gzipSync(readFileSync(join(folder, "out", name)), { level: 9 }).length);
   const modules = files.map((name) =>
     name.endsWith(".js")
       ? `(name = "${name}", esModule = embed "out/${name}")`
@@ -33,7 +33,7 @@ export function bundleWorker(): Bundled {
   // The first module is the Worker.
   modules.sort((a) => (a.includes("esModule") ? -1 : 1));
   writeFileSync(
-    join(project.folder, "config.capnp"),
+    join(folder, "config.capnp"),
     `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [(name = "main", worker = .worker)],
@@ -42,11 +42,11 @@ const config :Workerd.Config = (
 const worker :Workerd.Worker = (modules = [${modules.join(", ")}], compatibilityDate = "2026-11-01");
 `,
   );
-  return { project, gzipBytes: bytes.reduce((sum, size) => sum + size, 0) };
+  return { folder, gzipBytes: bytes.reduce((sum, size) => sum + size, 0) };
 }
 
 /** Starts it, and asks every `pause` milliseconds whether it answers. */
-export const startWorkerd = ({ project }: Bundled, pause = 100): Promise<Running> => {
+export const startWorkerd = ({ folder }: Bundled, pause = 100): Promise<Running> => {
   const args = (port: number): string[] => ["serve", "config.capnp", `--socket-addr=http=127.0.0.1:${port}`];
-  return start(project.folder, tool("workerd"), args, { pause });
+  return start(folder, program("workerd"), args, { pause });
 };
