@@ -31,8 +31,11 @@ export function readSequences(
     ids.set(row.completion, row.prompt.length);
     return { ids, completion: row.prompt.length };
   };
+  // Beside the lists of a pair, a completion is a column of something else.
   const isRow = (example: unknown): boolean =>
-    isRecord(example) && ("completion_ids" in example || ("completion" in example && !("chosen_ids" in example)));
+    isRecord(example) &&
+    ["completion", "completion_ids", "completion_input_ids"].some((name) => name in example) &&
+    !["chosen", "chosen_ids", "chosen_input_ids"].some((name) => name in example);
   const isPairs = !isRow(examples[0]);
   const rows = mapList(examples, "examples", (example, i): Sequence[] => {
     const where = `examples[${i}]`;

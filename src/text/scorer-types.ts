@@ -1,6 +1,6 @@
 // What createScorer takes and gives.
 
-import type { OldTrlTokenPair, TokenIds, TokenPair, TrlTokenPair } from "../collate/types.ts";
+import type { OldTrlTokenPair, TokenPair, TokenRow, TrlTokenPair } from "../collate/types.ts";
 import type { DisposesLater, Signal } from "../globals.ts";
 import type { Floats, LogitOptions, SequenceLogpsOptions, SequenceLogpsResult, SequencesBatch } from "../types.ts";
 import type { LabelledRow, PairRow, TextTokenizer, TokenizedPair, TokenizedRow, TokenizeOptions } from "./types.ts";
@@ -69,12 +69,6 @@ export interface ScorerBackend {
     batch: SequencesBatch,
     options?: SequenceLogpsOptions,
   ): SequenceLogpsResult | Promise<SequenceLogpsResult>;
-}
-
-/** One completion as token lists. */
-export interface TokenRow {
-  prompt: TokenIds;
-  completion: TokenIds;
 }
 
 export type ScorerExample = TokenPair | TrlTokenPair | OldTrlTokenPair | TokenRow | TokenizedRow;

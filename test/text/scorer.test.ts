@@ -181,6 +181,8 @@ describe("batches", () => {
     }));
     const scorer = createScorer({ backend: js, model: logitsModel, vocab: V });
     expect([...(await scorer.logps(rows)).logps]).toEqual([...got.rejectedLogps]);
+    const old = rows.map((row) => ({ prompt_input_ids: row.prompt_ids, completion_input_ids: row.completion_ids }));
+    expect([...(await scorer.logps(old)).logps]).toEqual([...got.rejectedLogps]);
     const plain = examples.map(({ prompt, rejected }) => ({ prompt, completion: rejected }));
     expect([...(await scorer.logps(plain)).logps]).toEqual([...got.rejectedLogps]);
   });

@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { readPairs } from "../../examples/real-model/pairs.ts";
-import { collate, DpoError, KindError, ParamError } from "../../src/index.ts";
+import { collate, collateRows, DpoError, KindError, ParamError } from "../../src/index.ts";
 import {
   type PairRow,
   type TextTokenizer,
@@ -239,7 +239,9 @@ describe("warnings: one for each kind, with a count", () => {
   });
 });
 
-it("collate takes the lists", () => {
+it("collate takes the lists, and collateRows those of single completions", () => {
+  const rows = collateRows(tokenizePairs([{ prompt: "q", completion: "x", label: true }], letters));
+  expect([...rows.inputIds]).toEqual([113, 120, 36]);
   const batch = collate(tokenizePairs([{ prompt: "q", chosen: "xx", rejected: "y" }], letters));
   expect([...batch.inputIds]).toEqual([113, 120, 120, 36, 113, 121, 36, 0]);
 });
