@@ -1533,3 +1533,100 @@ export function margin_power_mean_f32(
   tail_close(8, gc + i, rest);
   tail_close(9, gr + i, rest);
 }
+
+/** src/plan/logged.ts */
+export function margin_own_rewards_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  rm: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const k = v128.load32_splat(constants, 0);
+  const one = v128.load32_splat(constants, 4); // 1
+  const k1 = v128.load32_splat(constants, 8); // 1 / k
+  const zero = f32x4.splat(0);
+  const when = f32x4.eq(k, zero);
+  const end = (n & ~3) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 16) {
+    const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+    const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+    const chosenLength = v128.load(nw + i);
+    const rejectedLength = v128.load(nl + i);
+    const s = f32x4.mul(a, f32x4.div(one, f32x4.pmax(chosenLength, one)));
+    const t = f32x4.mul(c, f32x4.div(one, f32x4.pmax(rejectedLength, one)));
+    v128.store(loss + i, zero);
+    v128.store(gc + i, v128.bitselect(s, f32x4.mul(expm1_x4(f32x4.mul(k, s)), k1), when));
+    v128.store(gr + i, v128.bitselect(t, f32x4.mul(expm1_x4(f32x4.mul(k, t)), k1), when));
+  }
+  const rest = n & 3;
+  if (rest == 0) return;
+  tail_open(0, pc + i, rest);
+  tail_open(1, pr + i, rest);
+  tail_open(2, rc + i, rest);
+  tail_open(3, rr + i, rest);
+  tail_open(4, nw + i, rest);
+  tail_open(5, nl + i, rest);
+  margin_own_rewards_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
+}
+
+/** src/plan/logged.ts */
+export function margin_log_odds_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  rm: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const one = v128.load32_splat(constants, 0); // 1
+  const k = v128.load32_splat(constants, 4); // -1
+  const zero = f32x4.splat(0);
+  const end = (n & ~3) << 2;
+  let i: usize = 0;
+  for (; i < end; i += 16) {
+    const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+    const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+    const chosenLength = v128.load(nw + i);
+    const rejectedLength = v128.load(nl + i);
+    const s = f32x4.mul(a, f32x4.div(one, f32x4.pmax(chosenLength, one)));
+    const t = f32x4.mul(c, f32x4.div(one, f32x4.pmax(rejectedLength, one)));
+    const t1 = neg_x4(expm1_x4(s));
+    const t2 = neg_x4(expm1_x4(t));
+    const o = f32x4.add(f32x4.sub(s, t), log_x4(v128.bitselect(k, f32x4.abs(f32x4.div(t2, t1)), f32x4.lt(f32x4.pmin(t1, t2), zero))));
+    const e_o = exp_neg_abs_x4(o);
+    const log1p_o = log1p_x4(e_o);
+    v128.store(loss + i, o);
+    v128.store(gc + i, neg_x4(f32x4.sub(log1p_o, f32x4.pmin(o, zero))));
+    v128.store(gr + i, zero);
+  }
+  const rest = n & 3;
+  if (rest == 0) return;
+  tail_open(0, pc + i, rest);
+  tail_open(1, pr + i, rest);
+  tail_open(2, rc + i, rest);
+  tail_open(3, rr + i, rest);
+  tail_open(4, nw + i, rest);
+  tail_open(5, nl + i, rest);
+  margin_log_odds_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + i, rest);
+  tail_close(8, gc + i, rest);
+  tail_close(9, gr + i, rest);
+}

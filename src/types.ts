@@ -128,6 +128,10 @@ export interface LossOptions {
   simpoGamma?: number | undefined;
   /** α of AlphaPO, default 0: `cpo_sigmoid`, `cpo_hinge`, `cpo_ipo`, `simpo` of (1 − e^(−αs)) / α in place of log-probs s. */
   alphapoAlpha?: number | undefined;
+  /** ≥ 0, default 0 (1 in TRL): the weight of the chosen completions' NLL beside CPO's losses and `simpo`, in calls that see tokens. */
+  cpoAlpha?: number | undefined;
+  /** Whether `orpo` has its NLL of the chosen rows, prompts included, in calls that see tokens. Default true. */
+  nll?: boolean | undefined;
   /** λ of `dpop`, ≥ 0, default 50. */
   dpopLambda?: number | undefined;
   /** ≥ 0, default 1: multiply the losses of desirable and of undesirable rows in `kto`, `apo_zero_unpaired`. */
@@ -184,6 +188,8 @@ export interface Tokens {
   inputIds: Ids;
   /** [2B·T] 1 on completion tokens; holes allowed. */
   completionMask: Mask;
+  /** [2B·T] the model's: which positions are no padding. ORPO's NLL reads it; without it rows count as padded on the right. */
+  attentionMask?: Mask | undefined;
   /** k: logits or hidden states begin at position k of each row, [2B·(T−k)·V], as of a model that was asked for its last positions alone. Default 0. */
   logitsFrom?: number | undefined;
 }

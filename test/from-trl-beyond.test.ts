@@ -40,7 +40,7 @@ describe("golden numbers of TRL v1.9.0", () => {
   it.each(golden.paired.cases.map((one) => [one.id, one] as const))("%s", (_id, one) => {
     const batch = golden.paired.batches[one.batch] ?? {};
     const config = one.trainer === "orpo" ? one.hyper : { loss_type: one.loss_type, ...one.hyper };
-    const { cpoAlpha: _, ...loss }: LossOptions & { cpoAlpha?: number } = fromTrl(config, {
+    const { cpoAlpha: _, ...loss }: LossOptions = fromTrl(config, {
       trainer: one.trainer,
     }).loss;
     const { losses } = js.pairLoss(

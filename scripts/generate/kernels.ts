@@ -32,3 +32,11 @@ export const kernels: readonly Kernel[] = [
     perToken,
   ),
 ];
+
+const logged = source("src/plan/logged.ts");
+
+/** Those of what is logged, which WebGPU reckons on the host. */
+export const loggedKernels: readonly Kernel[] = [
+  marginKernel("own_rewards", exportedFunction(logged, "ownRewards"), ["k"]),
+  marginKernel("log_odds", exportedFunction(logged, "logOdds"), []),
+];

@@ -16,11 +16,11 @@ export function* linearLoss<H, S extends MaybePromise>(
   batch: ReturnType<typeof readLinearBatch>,
   options: LinearLossOptions,
 ): Steps<LinearLossResult | UnpairedLinearResult, S> {
-  const plan = planLosses(options, unitOf(batch.tokens));
+  const plan = planLosses(options, unitOf(batch.tokens), true);
   engine.pairs.check?.(plan);
   const job = checkLinear(hostArrays, batch, plan, options);
   const { list, vocab, gradients, results, accumulate } = job;
-  const policy = engine.head.open(job.head, list, vocab);
+  const policy = engine.head.open(job.head, job.prompts?.all ?? list, vocab);
   const { gradHidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;
   const out = { hidden: gradHidden as FloatData, weight, bias, a, b, accumulate };
   const passes = {

@@ -18,11 +18,11 @@ export function* logitsLoss<H, S extends MaybePromise>(
   batch: ReturnType<typeof readLogitsBatch>,
   options: LogitsLossOptions,
 ): Steps<LogitsLossResult | UnpairedLogitsResult, S> {
-  const plan = planLosses(options, unitOf(batch.tokens));
+  const plan = planLosses(options, unitOf(batch.tokens), true);
   engine.pairs.check?.(plan);
   const job = checkLogitsLoss(hostArrays, batch, plan, options);
   const { list, vocab, logits, transform, gradient: out, gradLogits, fresh } = job;
-  const { rows, targets, positions } = list;
+  const { rows, targets, positions } = job.prompts?.all ?? list;
   const kept = keepsIn(job, plan) ? out : undefined;
   const policy: LogitRows = { logits, vocab, rows, targets, positions, transform, kept };
   const passes = {

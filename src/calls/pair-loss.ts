@@ -81,6 +81,10 @@ export function toResult(job: JobOfPairs, sums: PairSums): PairLossResult {
       "logps/rejected": sums.policyRejected / pairs,
     },
   };
+  if (plan.odds) {
+    result.metrics["log_odds_ratio"] = sums.oddsRatio / pairs;
+    result.metrics["log_odds_chosen"] = sums.odds / pairs;
+  }
   if (chosenRewards) result.chosenRewards = chosenRewards;
   if (rejectedRewards) result.rejectedRewards = rejectedRewards;
   return result;

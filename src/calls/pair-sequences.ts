@@ -1,6 +1,7 @@
 // Sequences as pairs: the first half of them are the chosen completions, the second half the rejected ones, in the same order.
 
 import type { PairEngine, TokenSums } from "../engine.ts";
+import { ParamError } from "../errors.ts";
 import type { OwnColumns } from "../inputs/own-columns.ts";
 import { checkPairs, type JobOfPairs, likelihoodOf } from "../inputs/pairs.ts";
 import type { TokenList } from "../inputs/tokens.ts";
@@ -44,6 +45,26 @@ interface PairInputs {
   readonly columns: OwnColumns;
 }
 
+/**
+ * What losses per token divide by: completions' tokens; for those of log-probs, which are TRL's CPO and ORPO trainers', less the first
+ * of a completion that nothing comes before, since nothing predicts it.
+ *
+ * Throws    ParamError where a list of losses would divide by both, and they differ
+ */
+export function lengthsOf({ terms }: Plan, { start, lengths }: TokenList): Float64Array {
+  const perToken = terms.filter(({ loss }) => loss.perToken);
+  const ofLogps = perToken.find(({ loss }) => !loss.reference)?.loss.id;
+  if (ofLogps === undefined) return lengths;
+  const predicted = lengths.map((_, r) => (start[r + 1] as number) - (start[r] as number));
+  const ofRatios = perToken.find(({ loss }) => loss.reference)?.loss.id;
+  const at = ofRatios === undefined ? -1 : predicted.findIndex((length, r) => length !== lengths[r]);
+  if (at < 0) return predicted;
+  throw new ParamError(
+    "out-of-range",
+    `lossType: expected ${ofRatios} and ${ofLogps} apart, got both for a completion whose first token nothing predicts (row ${at})`,
+  );
+}
+
 /** The pair stage's job: sequence sums stay in float64 until here, so that log-ratios are formed in it. */
 export function pairJobOf(
   plan: Plan,
@@ -53,7 +74,8 @@ export function pairJobOf(
   { out, gradScale, metrics }: LogitsLossOptions,
   { scan }: PairEngine,
 ): JobOfPairs {
-  const { pairs, lengths } = list;
+  const { pairs } = list;
+  const lengths = lengthsOf(plan, list);
   const half = <A extends FloatArray>(array: A, from: number): A => array.subarray(from, from + pairs) as A;
   const inputs = {
     policyChosen: half(policy.logps, 0),
@@ -71,6 +93,11 @@ export function pairJobOf(
   const values = plan.terms.map((_, at) => likelihoodOf(plan, at, policy.likelihood, tokens)[0]);
   const likelihood = (at: number) => [values[at] ?? 0, 0] as const;
   return checkPairs(inputs, plan, { gradScale, metrics, out: buffers }, scan, likelihood);
+}
+
+/** The NLL of the chosen completions, where a loss asks for it; 0 elsewhere. */
+export function completionNllOf({ terms }: Plan, { likelihood }: Forward, list: TokenList): number {
+  return terms.some(({ loss }) => loss.kind === "likelihood") ? -likelihood / chosenTokens(list) : 0;
 }
 
 /** What the likelihood losses add to the gradient of every chosen token's log-prob. */

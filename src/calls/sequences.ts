@@ -37,7 +37,7 @@ export function eachToken(
 }
 
 // In this order: max + log sum would lose the second where the first is large.
-const logpOf = ({ label, max, sum }: TokenSums, k: number): number =>
+export const logpOf = ({ label, max, sum }: TokenSums, k: number): number =>
   (label[k] as number) - (max[k] as number) - Math.log(sum[k] as number);
 
 /** The log-prob of each sequence: the sum over its tokens. */

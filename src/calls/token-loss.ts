@@ -6,6 +6,7 @@ import type { Engine, MaybePromise, PairEngine, TokenSums } from "../engine.ts";
 import type { OwnColumns } from "../inputs/own-columns.ts";
 import { noSums, type PairSums } from "../inputs/pair-sums.ts";
 import type { PairJob } from "../inputs/pairs.ts";
+import type { PromptTokens } from "../inputs/prompts.ts";
 import type { ReferenceData } from "../inputs/reference.ts";
 import type { RowLabels } from "../inputs/token-rows.ts";
 import type { TokenList } from "../inputs/tokens.ts";
@@ -20,7 +21,8 @@ import type {
   UnpairedLossResult,
 } from "../types.ts";
 import { shiftPairs, toResult } from "./pair-loss.ts";
-import { likelihoodSlope, newPairSums, pairJobOf, tailOf, tokenGradients } from "./pair-sequences.ts";
+import { completionNllOf, likelihoodSlope, newPairSums, pairJobOf, tailOf, tokenGradients } from "./pair-sequences.ts";
+import { newPromptSums, promptNll, takeOwn, withPrompts } from "./prompt-nll.ts";
 import { rowJobOf } from "./row-sequences.ts";
 import { newSums, readSequences, sequenceSums } from "./sequences.ts";
 import type { Steps } from "./steps.ts";
@@ -47,6 +49,7 @@ export interface TokenLossJob {
   readonly rows: RowLabels | undefined;
   readonly reference: ReferenceData | undefined;
   readonly columns: OwnColumns;
+  readonly prompts: PromptTokens | undefined;
 }
 
 /**
@@ -112,12 +115,15 @@ export function* tokenLoss<S extends MaybePromise>(
   plan: Plan,
   options: TokenLossOptions,
 ): Steps<(PairLossResult | UnpairedLossResult) & SequenceLogpsResult, S> {
-  const { list, vocab, ldAlpha, wpo, rows, reference, columns } = job;
+  const { list, vocab, ldAlpha, wpo, rows, reference, columns, prompts } = job;
   const tail = rows ? undefined : tailOf(list, ldAlpha);
   const newTokenSums = (statistics: boolean): TokenSums =>
     rows ? newSums(list, list.rows.length, statistics) : newPairSums(list, statistics);
-  const sums = newTokenSums(options.metrics === "full" || wpo);
-  yield passes.read(sums);
+  const statistics = options.metrics === "full" || wpo;
+  const sums = newTokenSums(statistics);
+  const allSums = prompts ? newPromptSums(prompts, statistics) : sums;
+  yield passes.read(allSums);
+  if (prompts) takeOwn(prompts, allSums, sums);
   // A function of the user's may throw, and nothing may be written then.
   const { out } = options;
   const isLate = out !== undefined && plan.terms.some(({ loss }) => isOwn(loss));
@@ -140,9 +146,19 @@ export function* tokenLoss<S extends MaybePromise>(
   yield engine.pairs.compute(stage.job, pairSums);
   const { result, gradients } = stage.end(pairSums);
   if (isLate) for (const name of ["logps", "tokenLogps", "logsumexp"] as const) out[name]?.set(policy[name]);
-  yield passes.gradient(tokenGradients(list, tail, gradients, stage.slope), sums);
+  const slopes = tokenGradients(list, tail, gradients, stage.slope);
+  const rowNll = times(options.gradScale ?? 1, plan.rowNll);
+  yield passes.gradient(prompts ? withPrompts(prompts, slopes, rowNll) : slopes, allSums);
   stage.commit();
   options.onProgress?.(list.rows.length, list.rows.length);
   const { logps, tokenLogps, logsumexp, metrics } = policy;
-  return { ...result, logps, tokenLogps, logsumexp, metrics: { ...result.metrics, ...metrics } };
+  const nll = prompts ? promptNll(prompts, allSums) : 0;
+  if (prompts) {
+    result.loss += times(plan.rowNll, nll);
+    result.losses.forEach((loss, i) => {
+      result.losses[i] = loss + times(plan.rowNll, nll);
+    });
+  }
+  const logged = plan.logged && { nll_loss: plan.logged === "row" ? nll : completionNllOf(plan, policy, list) };
+  return { ...result, logps, tokenLogps, logsumexp, metrics: { ...result.metrics, ...metrics, ...logged } };
 }

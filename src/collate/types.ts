@@ -80,13 +80,13 @@ export interface PaddedArrays {
 }
 
 /** A batch padded on the right: what the losses take, and the mask that a model needs. */
-export interface PaddedBatch extends Tokens, PaddedArrays {
+export interface PaddedBatch extends Omit<Tokens, "attentionMask">, PaddedArrays {
   inputIds: Int32Array<ArrayBuffer>;
   completionMask: Uint8Array<ArrayBuffer>;
 }
 
 /** The same of single rows. */
-export interface PaddedRows extends TokenRows, PaddedArrays {
+export interface PaddedRows extends Omit<TokenRows, "attentionMask">, PaddedArrays {
   inputIds: Int32Array<ArrayBuffer>;
   completionMask: Uint8Array<ArrayBuffer>;
 }

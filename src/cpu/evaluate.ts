@@ -1,7 +1,7 @@
 // The pair stage by the definitions as they are written, in float64: the js backend, and losses that have no kernel or shader.
 
 import { setNumbers } from "../checks/views.ts";
-import { addPair, addRow, type PairSums } from "../inputs/pair-sums.ts";
+import { addPair, addRow, ownLog, type PairSums } from "../inputs/pair-sums.ts";
 import type { PairJob } from "../inputs/pairs.ts";
 import { times } from "../losses/factor.ts";
 import { type LossRecord, type PairResult, pairResults } from "../losses/kinds.ts";
@@ -35,6 +35,7 @@ function computeEach(job: PairJob, sums: PairSums): void {
   const { policyChosen, policyRejected, referenceChosen, referenceRejected } = job;
   const { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
   const add = isOfRows(plan) ? addRow : addPair;
+  const log = ownLog(job);
   const evaluate = plan.terms.map((term, at) => evaluator(term, at, job));
   for (let i = 0; i < pairs; i++) {
     const pc = policyChosen[i] as number;
@@ -59,10 +60,12 @@ function computeEach(job: PairJob, sums: PairSums): void {
     losses[i] = loss;
     gradChosen[i] = hasEmpty && nw === 0 ? 0 : times(scale, da);
     if (gradRejected) gradRejected[i] = hasEmpty && nl === 0 ? 0 : times(scale, dc);
-    if (chosenRewards) chosenRewards[i] = plan.beta * (pc - rc);
-    if (rejectedRewards) rejectedRewards[i] = plan.beta * (pr - rr);
+    let [x, y] = [pc - rc, pr - rr];
+    if (log) [x, y] = log(sums, i, pc, pr, x, y);
+    else add(sums, pc, pr, x, y);
+    if (chosenRewards) chosenRewards[i] = plan.beta * x;
+    if (rejectedRewards) rejectedRewards[i] = plan.beta * y;
     sums.losses += loss;
-    add(sums, pc, pr, pc - rc, pr - rr);
   }
 }
 

@@ -10,6 +10,7 @@ import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
 import { type AnyHead, type HeadData, headArrays, readHead, readLoraFields } from "./head.ts";
 import { checkCall, refuseUnused } from "./options.ts";
 import { type OwnColumns, readOwnColumns } from "./own-columns.ts";
+import { listPrompts, type PromptTokens } from "./prompts.ts";
 import {
   type AnyReference,
   type ReferenceData,
@@ -42,6 +43,8 @@ export interface LinearJob<F extends AnyFloats = FloatData> extends Outs, HeadGr
   readonly head: HeadData<F>;
   readonly reference: ReferenceData<F> | undefined;
   readonly columns: OwnColumns;
+  /** The tokens that are read, where losses see prompts too. */
+  readonly prompts: PromptTokens | undefined;
 }
 
 /** A gradient, and what it is the gradient of. */
@@ -99,7 +102,8 @@ export function checkLinear<F extends AnyFloats>(
   const [rows, rowArrays] = checkRowFields(batch, plan, list, options);
   const finite = options.validate === "finite";
   const transform = readTransform(options);
-  const head = readHead(reader, batch, hiddenSize, "", list, vocab, finite, transform);
+  const prompts = plan.rowNll === 0 ? undefined : listPrompts(reader, tokens, list, vocab);
+  const head = readHead(reader, batch, hiddenSize, "", prompts?.all ?? list, vocab, finite, transform);
   const [reference, logps] = readReference(reader, batch.reference, plan, list, vocab, finite, transform, hiddenSize);
   const { columns, given } = readOwnColumns(batch, plan, list.pairs, finite);
   const out = readOut(options.out, headGradientNames(batch, head), unitOf(batch.tokens));
@@ -109,7 +113,21 @@ export function checkLinear<F extends AnyFloats>(
   const outs = checkResults(out, gradients, list, read, arrays);
   const ldAlpha = readLdAlpha(options);
   const wpo = weighting === "wpo";
-  return { list, vocab, ldAlpha, wpo, rows, head, reference, columns, gradients, results, accumulate, ...outs };
+  return {
+    list,
+    vocab,
+    ldAlpha,
+    wpo,
+    rows,
+    head,
+    reference,
+    columns,
+    prompts,
+    gradients,
+    results,
+    accumulate,
+    ...outs,
+  };
 }
 
 /** Where the gradients of a head go: as kernels see them, and as the result names them. */

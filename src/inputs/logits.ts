@@ -9,6 +9,7 @@ import type { LogitOptions, LogitsBatch, LogitsLossOptions, LossInputs, Referenc
 import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
 import { checkCall, refuseUnused } from "./options.ts";
 import { type OwnColumns, readOwnColumns } from "./own-columns.ts";
+import { listPrompts, type PromptTokens } from "./prompts.ts";
 import {
   type AnyReference,
   type ReferenceData,
@@ -47,6 +48,8 @@ export interface LogitsLossJob<F extends AnyFloats = FloatData> extends LogitsJo
   /** Undefined where the tokens are pairs. */
   readonly rows: RowLabels | undefined;
   readonly columns: OwnColumns;
+  /** The tokens that are read, where losses see prompts too. */
+  readonly prompts: PromptTokens | undefined;
 }
 
 type LossBatch = Omit<LogitsBatch, "tokens"> & RowFields & LossInputs & { tokens: SequenceTokens };
@@ -95,6 +98,8 @@ export function checkLogitsLoss<F extends AnyFloats>(
   const { list, logits, vocab, transform } = job;
   const [rows, rowArrays] = checkRowFields(batch, plan, list, options);
   const finite = options.validate === "finite";
+  const prompts = plan.rowNll === 0 ? undefined : listPrompts(reader, batch.tokens, list, vocab);
+  if (prompts && finite) checkFiniteRows(logits, "logits", prompts.all, vocab);
   const [reference, logps] = readReference(reader, batch.reference, plan, list, vocab, finite, transform);
   const { columns, given } = readOwnColumns(batch, plan, list.pairs, finite);
   const out = readOut(options.out, ["gradLogits"], unitOf(batch.tokens));
@@ -102,7 +107,7 @@ export function checkLogitsLoss<F extends AnyFloats>(
   const read = { logits, ...referenceArrays(reference) };
   const arrays = { ...tokenArrays(batch.tokens), ...logps, ...given, ...rowArrays };
   const outs = checkResults(out, { gradLogits: gradient }, list, read, arrays);
-  return { ...job, ...outs, rows, reference, wpo: weighting === "wpo", columns, gradient, gradLogits, fresh };
+  return { ...job, ...outs, rows, reference, wpo: weighting === "wpo", columns, prompts, gradient, gradLogits, fresh };
 }
 
 /** Where the gradient of logits goes. */

@@ -22,7 +22,7 @@ const readNames = recordOf(
   (given: LossCallOptions): LossCallOptions => {
     const { lossType, lossWeights, beta, labelSmoothing, discopopTau, rewardShift } = given;
     const { desirableWeight, undesirableWeight } = given;
-    const { simpoGamma, alphapoAlpha, dpopLambda } = given;
+    const { simpoGamma, alphapoAlpha, cpoAlpha, nll, dpopLambda } = given;
     const { fDivergence, fAlpha, fConstants, referenceFree, ldAlpha, weighting } = given;
     const { out, inPlace, gradType, gradScale, accumulate, metrics, validate, signal, onProgress, transfer } = given;
     const { logitScale, logitSoftcap, temperature } = given;
@@ -37,6 +37,8 @@ const readNames = recordOf(
       undesirableWeight,
       simpoGamma,
       alphapoAlpha,
+      cpoAlpha,
+      nll,
       dpopLambda,
       fDivergence,
       fAlpha,
@@ -141,6 +143,7 @@ const neutral: Readonly<Record<string, unknown>> = {
   accumulate: false,
   gradScale: 1,
   ldAlpha: 1,
+  cpoAlpha: 0,
   transfer: false,
   logitScale: 1,
   temperature: 1,
@@ -148,7 +151,16 @@ const neutral: Readonly<Record<string, unknown>> = {
 };
 
 /** Options that pairLoss could only ignore. */
-export const ofTokens = ["inPlace", "accumulate", "ldAlpha", "weighting", "logitScale", "logitSoftcap", "temperature"];
+export const ofTokens = [
+  "inPlace",
+  "accumulate",
+  "cpoAlpha",
+  "ldAlpha",
+  "weighting",
+  "logitScale",
+  "logitSoftcap",
+  "temperature",
+];
 
 /** Refuses options that a call could only ignore, unless they ask for nothing. */
 export function refuseUnused(options: object, names: readonly string[], why: string): void {

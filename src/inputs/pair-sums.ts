@@ -1,5 +1,8 @@
 // What the pair stage sums over a batch, for loss and metrics.
 
+import { logOdds, ownRewards } from "../plan/logged.ts";
+import type { PairJob } from "./pairs.ts";
+
 /** Sums over the pairs, in float64; of rows the desirable ones are the chosen, and those without a log-ratio are left out. */
 export interface PairSums {
   losses: number;
@@ -11,6 +14,9 @@ export interface PairSums {
   wins: number;
   /** Of rows, the undesirable ones. */
   others: number;
+  /** ORPO's log-odds ratio, and log σ of it. */
+  odds: number;
+  oddsRatio: number;
 }
 
 /** Sums to add to. */
@@ -22,6 +28,8 @@ export const noSums = (): PairSums => ({
   rejectedRatio: 0,
   wins: 0,
   others: 0,
+  odds: 0,
+  oddsRatio: 0,
 });
 
 /** Adds a pair: log-probs of the policy, log-ratios. */
@@ -31,6 +39,32 @@ export function addPair(sums: PairSums, pc: number, pr: number, a: number, c: nu
   sums.chosenRatio += a;
   sums.rejectedRatio += c;
   sums.wins += a > c ? 1 : 0;
+}
+
+type Log = (sums: PairSums, i: number, pc: number, pr: number, a: number, c: number) => readonly [number, number];
+
+/**
+ * Adds pairs whose losses take log-probs, and gives their rewards in units of β, as src/plan/logged.ts says; undefined for jobs that
+ * log what all do. Twin: `logOwn` of src/kernels/pairs.ts, on the kernels.
+ */
+export function ownLog({ plan, referenceChosen, chosenLengths, rejectedLengths }: PairJob): Log | undefined {
+  const argument = referenceChosen ? undefined : plan.argument;
+  const { odds } = plan;
+  if (!argument && !odds) return undefined;
+  const { perToken = false, k = 0 } = argument ?? {};
+  return (sums, i, pc, pr, a, c) => {
+    const [n, m] = [(chosenLengths?.[i] ?? 1) as number, (rejectedLengths?.[i] ?? 1) as number];
+    if (odds) {
+      const [o, ratio] = logOdds(pc, pr, n, m);
+      sums.odds += o;
+      sums.oddsRatio += ratio;
+    }
+    const [own, other] = perToken ? [n, m] : [1, 1];
+    const [, s, t] = argument ? ownRewards(pc, pr, own, other, 0) : [0, pc, pr];
+    const [, x, y] = !argument ? [0, a, c] : k === 0 ? [0, s, t] : ownRewards(pc, pr, own, other, k);
+    addPair(sums, s, t, x, y);
+    return [x, y];
+  };
 }
 
 /** Adds a row, as the pair that it is: its label stands on the rejected side. Twins: row_stats_f32 in assembly/stats.ts, `widen`. */

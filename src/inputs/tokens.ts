@@ -96,7 +96,7 @@ interface Size {
 }
 
 /** Says of ids whether they lie on a device: what they are is not known here then. */
-type IdReader = Pick<ArrayReader<AnyFloats>, "hasIds">;
+export type IdReader = Pick<ArrayReader<AnyFloats>, "hasIds">;
 
 interface Counted {
   pairs?: number;
@@ -148,8 +148,25 @@ function listPadded(
   const size = sequences * length;
   checkCount(size, pairs > 0 ? "2·pairs·length" : "rows·length");
   checkLogitsFrom(logitsFrom, length);
+  checkMask(completionMask, "tokens.completionMask", size);
+  return listMasked(reader, { length, inputIds, logitsFrom }, completionMask, { pairs, size }, vocab);
+}
+
+/** A mask over all positions, or an error that names it. */
+export function checkMask(mask: unknown, name: string, size: number): asserts mask is Mask {
+  checkArray<Mask>(mask, name, maskKinds, size);
+}
+
+/** The tokens of padded rows that a mask says count; ids are checked at these alone. */
+export function listMasked(
+  reader: IdReader,
+  { length, inputIds, logitsFrom = 0 }: Omit<AnyPadded, "completionMask">,
+  completionMask: Mask,
+  { pairs, size }: Pick<TokenList, "pairs" | "size">,
+  vocab: number,
+): TokenList {
+  const sequences = size / length;
   const ids = readIds(reader, inputIds, "tokens.inputIds", size);
-  checkArray<Mask>(completionMask, "tokens.completionMask", maskKinds, size);
   const start = new Int32Array(sequences + 1);
   const lengths = new Float64Array(sequences);
   let count = 0;

@@ -13,5 +13,6 @@ export const cpoHinge = defineLoss({
   title: "hinge on the margin of log-probs, without a reference",
   params: { beta, alphapoAlpha },
   reference: false,
+  nll: "completion",
   margin: hinge.margin,
 });

@@ -13,6 +13,7 @@ export const cpoIpo = defineLoss({
   title: "squared distance of the margin of log-probs per token to 1/(2β), without a reference",
   params: { beta, alphapoAlpha },
   reference: false,
+  nll: "completion",
   normalised: true,
   margin: ipo.margin,
 });

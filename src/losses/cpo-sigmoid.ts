@@ -14,5 +14,6 @@ export const cpoSigmoid = defineLoss({
   title: "DPO without a reference: CPO",
   params: { beta, labelSmoothing, alphapoAlpha },
   reference: false,
+  nll: "completion",
   margin: sigmoidLoss.margin,
 });

@@ -25,8 +25,8 @@ const parts = "{ id, params, and one function margin, pair or row }";
 const readLoss = recordOf(
   { what: "loss", field: "a part of a loss", prefix: "loss.", expected: parts },
   (loss: Partial<MarginLoss & PairLoss & LikelihoodLoss & RowLoss>) => {
-    const { id, title, params, margin, pair, likelihood, row, normalised, sorted, reference, columns } = loss;
-    const fields = { id, title, params, margin, pair, likelihood, row, normalised, sorted, reference, columns };
+    const { id, title, params, margin, pair, likelihood, row, normalised, sorted, reference, columns, nll } = loss;
+    const fields = { id, title, params, margin, pair, likelihood, row, normalised, sorted, reference, columns, nll };
     return fields as typeof loss;
   },
 );

@@ -85,6 +85,8 @@ export interface Described<K extends Kind> extends Required<LossInfo> {
   readonly reference: boolean;
   /** Whether its log-ratios are divided by the completions' lengths. */
   readonly perToken: boolean;
+  /** The negative log-likelihood that goes with it. */
+  readonly nll: "completion" | "row" | undefined;
   /** The columns that its function takes after its first arguments. */
   readonly columns: readonly OwnColumn[];
   /** What couples the pairs of a batch; undefined for losses of single pairs. */
@@ -109,7 +111,7 @@ export function kindOfLoss(definition: object): Kind | undefined {
 /** The record of a sound definition. */
 export function describeLoss(definition: Loss): LossRecord {
   const kind = kindOfLoss(definition) as Kind;
-  const { id, title, params, normalised, sorted, columns = [], reference: isRelative } = definition as MarginLoss;
+  const { id, title, params, normalised, sorted, columns = [], nll, reference: isRelative } = definition as MarginLoss;
   const perToken = (kind === "margin" || kind === "pair") && normalised === true;
   const batch = (kind === "margin" && sorted) || kinds[kind].batch;
   const read: ReadonlySet<string> = new Set([...kinds[kind].reads, ...(perToken ? lengths : []), ...columns]);
@@ -126,6 +128,7 @@ export function describeLoss(definition: Loss): LossRecord {
     unit: kinds[kind].unit,
     reference,
     perToken,
+    nll,
     columns,
     batch,
     scored: kind === "margin" && batch === undefined && reference && columns.length === 0,

@@ -19,6 +19,11 @@ interface OfPairs extends LossInfo {
   readonly normalised?: true;
   /** There is no reference in it: its log-ratios are the policy's own log-probs. */
   readonly reference?: false;
+  /**
+   * The negative log-likelihood that goes with it where tokens are at hand: of the chosen completions, `cpoAlpha` times; or of the
+   * chosen rows, prompts included, unless `nll` is false.
+   */
+  readonly nll?: "completion" | "row";
   /** Inputs of its own, which its function takes before the hyperparameters. */
   readonly columns?: readonly OwnColumn[];
 }

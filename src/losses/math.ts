@@ -17,7 +17,13 @@ export function logsigmoid(x: number): number {
   return Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x)));
 }
 
-/** Math.log, of what is no hyperparameter: those the host computes, this the kernels do. */
-export function log(x: number): number {
-  return Math.log(x);
+/**
+ * log(1 − e^c) − log(1 − e^a), of two log-probs; NaN where one is positive. A quotient by −0 loses its sign.
+ *
+ * The difference is one logarithm, of a quotient of expm1; the branches of a single log(1 − e^u) would not pay.
+ */
+export function log1mexp(a: number, c: number): number {
+  const above = -Math.expm1(c);
+  const below = -Math.expm1(a);
+  return Math.log(Math.min(below, above) < 0 ? -1 : Math.abs(above / below));
 }

@@ -1,5 +1,5 @@
 import { defineLoss } from "./define.ts";
-import { log, softplus } from "./math.ts";
+import { log1mexp, softplus } from "./math.ts";
 import { beta } from "./params.ts";
 
 /**
@@ -18,12 +18,13 @@ export const orpo = defineLoss({
   title: "log-odds ratio of the mean log-probs: ORPO",
   params: { beta },
   reference: false,
+  nll: "row",
   normalised: true,
   pair: (a, c, beta) => {
     const d = a - c;
     const chosenRest = -Math.expm1(a);
     const rejectedRest = -Math.expm1(c);
-    const o = d + log(Math.min(chosenRest, rejectedRest) < 0 ? -1 : Math.abs(rejectedRest / chosenRest));
+    const o = d + log1mexp(a, c);
     const fall = Math.exp(-Math.abs(d));
     const rejected = d >= 0 ? fall : 1;
     const share = rejected / ((d >= 0 ? 1 : fall) * rejectedRest + rejected * chosenRest);

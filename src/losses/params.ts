@@ -26,6 +26,9 @@ export const simpoGamma = finite(0.5);
 /** The shape of AlphaPO's rewards, r(s) = (1 − e^(−αs)) / α; 0 leaves log-probs as they are. */
 export const alphapoAlpha = finite(0);
 
+/** The weight of the NLL beside CPO's losses. */
+export const cpoAlpha = between(0, Infinity, 0, "max");
+
 /** The weight of DPO-Positive's penalty. */
 export const dpopLambda = between(0, Infinity, 50, "max");
 

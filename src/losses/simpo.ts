@@ -15,6 +15,7 @@ export const simpo = defineLoss({
   title: "logistic loss of the margin of log-probs per token, less γ: SimPO; with alphapoAlpha AlphaPO",
   params: { beta, simpoGamma, labelSmoothing, alphapoAlpha },
   reference: false,
+  nll: "completion",
   normalised: true,
   margin: (d, beta, simpoGamma, labelSmoothing) => {
     const z = beta * d - simpoGamma;

@@ -245,6 +245,15 @@ export const kernelConstants = {
     cap,
     slopeUnit,
   ],
+  margin_own_rewards: (k: number) => [
+    k,
+    1,
+    1 / k,
+  ],
+  margin_log_odds: () => [
+    1,
+    -1,
+  ],
 } as const;
 
 /** As many as a kernel takes at most. */

@@ -10,12 +10,13 @@ import { type LossType, lossTable, lossTypes } from "../losses/index.ts";
 import { type LossRecord, readsKl, type Unit } from "../losses/kinds.ts";
 import type { Loss } from "../losses/loss.ts";
 import { oldNames } from "../losses/old-names.ts";
-import { beta, sharedParams } from "../losses/params.ts";
+import { beta, cpoAlpha, sharedParams } from "../losses/params.ts";
 import { inRange, type Param, rangeText } from "../losses/ranges.ts";
 import { unknownLoss } from "../losses/unknown.ts";
 import { kindOf, shown } from "../messages.ts";
 import type { LossOptions } from "../types.ts";
 import type { DivergenceId } from "./divergences.ts";
+import type { Argument } from "./logged.ts";
 import { type RunningMean, readRunningMean } from "./running-mean.ts";
 
 export { arrayKind, kindOf, shown } from "../messages.ts";
@@ -51,17 +52,26 @@ export interface Plan {
   readonly terms: readonly Term[];
   readonly beta: number;
   readonly shift: RunningMean | undefined;
+  /** The weight of the NLL of the chosen rows, prompts included; 0 where no loss has one, or no tokens are seen. */
+  readonly rowNll: number;
+  /** What rewards are of where there is no reference and no loss wants one; undefined for log-ratios to 0. */
+  readonly argument: Argument | undefined;
+  /** Whether ORPO's odds are logged. */
+  readonly odds: boolean;
+  /** The NLL that the first loss to have one is logged with, in calls that see tokens. */
+  readonly logged: LossRecord["nll"];
 }
 
 /** The loss of a call that names none: of TRL's DPOTrainer, and of its KTOTrainer. */
 const byDefault: Readonly<Record<Unit, LossType>> = { pair: "sigmoid", row: "kto" };
 
 /**
- * Plans what the loss options of a call ask for, as `readLossOptions` reads them; `unit` is what the call has losses of.
+ * Plans what the loss options of a call ask for, as `readLossOptions` reads them; `unit` is what the call has losses of, `tokens`
+ * whether it sees them.
  *
  * Throws    ParamError for unknown losses, values out of range, options that no loss asked for uses; KindError
  */
-export function planLosses(options: LossOptions, unit: Unit = "pair"): Plan {
+export function planLosses(options: LossOptions, unit: Unit = "pair", tokens = false): Plan {
   const { lossType = byDefault[unit], rewardShift } = options;
   const chosen = readLosses(lossType);
   checkUnits(chosen, unit);
@@ -71,7 +81,9 @@ export function planLosses(options: LossOptions, unit: Unit = "pair"): Plan {
   const forms = readDivergence(options, chosen);
   const anchored = readConstants(options, chosen);
   const rewardBeta = readBeta(options, chosen);
+  const nll = readNll(options, chosen);
   const terms: Term[] = [];
+  let rowNll = 0;
   for (let j = 0; j < chosen.length; j++) {
     const loss = chosen[j] as LossRecord;
     const params: number[] = [];
@@ -88,9 +100,40 @@ export function planLosses(options: LossOptions, unit: Unit = "pair"): Plan {
     const form = loss.perToken && anchored ? forms?.anchored : forms?.plain;
     const divergence = loss.scored ? form : shapeOf(loss, params);
     const free = options.referenceFree === true || !loss.reference;
-    terms.push({ loss, weight: weights?.[j] ?? 1, free, params, shiftAt, klAt, divergence });
+    const weight = weights?.[j] ?? 1;
+    terms.push({ loss, weight, free, params, shiftAt, klAt, divergence });
+    // A loss and its NLL are one: the weight is that of both.
+    if (!tokens) continue;
+    if (loss.nll === "row") rowNll += weight * nll.row;
+    else if (loss.nll && nll.completion > 0) terms.push(completionNll(weight * nll.completion));
   }
-  return { terms, beta: rewardBeta, shift };
+  const logged = tokens ? chosen.find((loss) => loss.nll)?.nll : undefined;
+  const odds = chosen.includes(lossTable.orpo);
+  return { terms, beta: rewardBeta, shift, rowNll, argument: argumentOf(terms), odds, logged };
+}
+
+// That of the first loss of log-probs, where no other looks at a reference.
+function argumentOf(terms: readonly Term[]): Argument | undefined {
+  const first = terms.find(({ loss }) => loss.kind !== "likelihood");
+  if (!first || terms.some(({ loss }) => loss.reference)) return undefined;
+  return { perToken: first.loss.perToken, k: first.divergence?.constants[0] ?? 0 };
+}
+
+const completionNll = (weight: number): Term => {
+  return { loss: lossTable.sft, weight, free: true, params: [], shiftAt: -1, klAt: -1, divergence: undefined };
+};
+
+/** What the negative log-likelihoods beside losses count: TRL's `cpo_alpha`, and 1 of ORPO's. */
+function readNll(options: LossOptions, chosen: readonly LossRecord[]): { completion: number; row: number } {
+  const { nll = true } = options;
+  if (typeof nll !== "boolean") throw new KindError(`nll: expected true or false, got ${kindOf(nll)}`);
+  const usersOf = (kind: LossRecord["nll"]): string =>
+    `used by ${lossTypes.filter((id) => lossTable[id].nll === kind).join(", ")}`;
+  const has = (kind: LossRecord["nll"]): boolean => chosen.some((loss) => loss.nll === kind);
+  if (!nll && !has("row")) throw unused("nll", chosen, usersOf("row"));
+  const completion = readParam(options, "cpoAlpha", cpoAlpha, "losses of CPO");
+  if (completion > 0 && !has("completion")) throw unused("cpoAlpha", chosen, usersOf("completion"));
+  return { completion, row: nll ? 1 : 0 };
 }
 
 /**

@@ -12,7 +12,7 @@ const comparisons = [">", ">=", "<", "<=", "==="];
 
 const LANGUAGE =
   "what every target can print: const, + - * /, comparisons, ?:, numbers, Math.abs exp expm1 log log1p max min, " +
-  "and sigmoid, softplus, logsigmoid, log from losses/math.ts";
+  "and sigmoid, softplus, logsigmoid, log1mexp from losses/math.ts";
 
 /** The expressions that a definition returns, given those of its arguments. */
 export function parseFunction(
@@ -75,8 +75,8 @@ export function parseFunction(
       const { name } = callee;
       const expand = scope.has(name) ? undefined : logistic.get(imported.get(name) ?? "");
       if (!expand) return no(ast, `${name}()${arity.has(name) ? `: write Math.${name}` : ""}`);
-      takes(1, name);
-      return expand(graph, x as Expression);
+      takes(expand.length - 1, name);
+      return expand(graph, x as Expression, values[1] as Expression);
     }
     const name = mathName(callee as Ast);
     const count = name === undefined || scope.has("Math") ? undefined : arity.get(name);
@@ -85,7 +85,7 @@ export function parseFunction(
     if (name === "exp") return exp(graph, x as Expression);
     const node = graph.call(name as Fn, ...(values as [Expression, ...Expression[]]));
     if (node.uniform) return node;
-    if (name === "log") return no(ast, "Math.log of more than hyperparameters, for which losses/math.ts has log");
+    if (name === "log") return no(ast, "Math.log of more than hyperparameters, for which there is no kernel");
     if (name === "log1p" && !(isExpNegAbs(x) || isHeld(x))) {
       return no(ast, textOf(ast), "Math.log1p of Math.exp(-Math.abs(…)), or of Math.max(Math.min(…, 1), -0.5), only");
     }

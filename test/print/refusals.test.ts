@@ -79,7 +79,7 @@ describe("what would mean something else in a kernel", () => {
       "Math.log of a log-ratio",
       "(a, c) => [a + Math.log(c), a, c]",
       24,
-      "got Math.log of more than hyperparameters, for which losses/math.ts has log",
+      "got Math.log of more than hyperparameters, for which there is no kernel",
     ],
     [
       "Math.log1p of what may leave [-0.5, 1]",

@@ -95,10 +95,12 @@ function pack(job: PairJob, start: number, n: number, shares: boolean): PairsTas
   };
   const from = <Name extends keyof PairJob>(names: readonly Name[]) =>
     Object.fromEntries(names.map((name) => [name, part(job[name] as LengthArray | undefined)]));
-  const { terms, beta } = job.plan;
+  const { terms, beta, argument, odds } = job.plan;
   return {
     terms: terms.map(sent),
     beta,
+    argument,
+    odds,
     pairs: n,
     arrays: from(pairArrays) as PairsTask["arrays"],
     hasEmpty: job.hasEmpty,

@@ -6,6 +6,7 @@ import type { PairSums } from "../../inputs/pair-sums.ts";
 import type { Transform } from "../../inputs/transform.ts";
 import type { LossType } from "../../losses/index.ts";
 import { type PairColumn, type PairResult, pairColumns } from "../../losses/kinds.ts";
+import type { Argument } from "../../plan/logged.ts";
 import type { Divergence } from "../../plan/plan.ts";
 import type { LengthArray } from "../../types.ts";
 import type { Gate } from "./gate.ts";
@@ -96,6 +97,8 @@ export interface SentTerm {
 export interface PairsTask {
   terms: SentTerm[];
   beta: number;
+  argument: Argument | undefined;
+  odds: boolean;
   pairs: number;
   arrays: { [name in PairColumn]: LengthArray | undefined };
   hasEmpty: boolean;

@@ -190,10 +190,21 @@ function makeRows(type: FloatData["type"], { positions, vocab }: { positions: nu
 
 const received = ({ id, ...term }: SentTerm): Term => ({ ...term, loss: lossTable[id], shiftAt: -1, klAt: -1 });
 
-function toJob({ terms, beta, pairs, arrays, hasEmpty, likelihood, scale, results }: PairsTask): PairJob {
+function toJob({
+  terms,
+  beta,
+  argument,
+  odds,
+  pairs,
+  arrays,
+  hasEmpty,
+  likelihood,
+  scale,
+  results,
+}: PairsTask): PairJob {
   const make = (given: Float32Array<ArrayBufferLike> | undefined) => given ?? new Float32Array(pairs);
   return {
-    plan: { terms: terms.map(received), beta, shift: undefined },
+    plan: { terms: terms.map(received), beta, argument, odds, shift: undefined, rowNll: 0, logged: undefined },
     pairs,
     ...(arrays as Pick<PairJob, "policyChosen" | "policyRejected"> & typeof arrays),
     hasEmpty,

@@ -192,7 +192,7 @@ export async function linearLoss(gpu: Gpu, given: GpuHeadBatch, all: GpuLinearLo
 /** The options of a loss, read and planned. */
 function readLoss(name: keyof typeof gradientNames, all: GpuLogitsLossOptions | GpuLinearLossOptions, unit: Unit) {
   const { readback, options: read } = splitOptions(readLossOptions(all, ["readback"]));
-  const plan = planLosses(read as Parameters<typeof planLosses>[0], unit);
+  const plan = planLosses(read as Parameters<typeof planLosses>[0], unit, true);
   if (readback) return { readback, options: read as LossOptions, plan };
   if (unit === "row") throw notResident("tokens.rows");
   const names = gradientNames[name];
@@ -214,7 +214,8 @@ async function lossReadBack(gpu: Gpu, plan: Plan, options: LossOptions, open: Op
   const { job, rows, outs, results, release } = open(mixedArrays);
   // A running mean takes this batch in before its losses are known, and the CPU has to know its log-probs for that. Rows are few
   // numbers to send back and forth, and which of them count decides what the others' gradients are.
-  const isOnHost = missingShader(plan) !== undefined || plan.shift !== undefined || isOfRows(plan);
+  const isOnHost =
+    missingShader(plan) !== undefined || plan.shift !== undefined || isOfRows(plan) || job.prompts !== undefined;
   const passes = (isOnHost ? passesApart : passesInOne)(gpu, job, options.signal);
   const { reference } = job;
   const logps = reference && "logps" in reference ? reference.logps : undefined;

@@ -54,6 +54,9 @@ export function checkResident(
   if (plan.shift) {
     throw new ParamError("unused-option", "rewardShift: expected a number with readback false, got a running mean");
   }
+  if (plan.rowNll !== 0) {
+    throw new ParamError("unused-option", "nll: expected false with readback false, got true: prompts are read back");
+  }
   if (options.validate === "finite") {
     throw new ParamError("unused-option", 'validate: "finite" would read back what readback false leaves on the GPU');
   }

@@ -2,7 +2,7 @@
 
 import { setNumbers } from "../../checks/views.ts";
 import { sortKeys } from "../../cpu/evaluate.ts";
-import { addPair, addRow, type PairSums } from "../../inputs/pair-sums.ts";
+import { addPair, addRow, ownLog, type PairSums } from "../../inputs/pair-sums.ts";
 import type { PairJob } from "../../inputs/pairs.ts";
 import { times } from "../../losses/factor.ts";
 import { type KernelName, kernelConstants } from "../../plan/constants.gen.ts";
@@ -125,6 +125,7 @@ function stageInputs(job: PairJob, start: number, n: number, sums: PairSums): Fl
   const { policyChosen, policyRejected, referenceChosen, referenceRejected } = job;
   const staged = new Float32Array(inputNames.length * n + 1);
   const add = isOfRows(job.plan) ? addRow : addPair;
+  const log = ownLog(job);
   const fill = (at: number, array: LengthArray | undefined): void => {
     if (array) for (let k = 0; k < n; k++) staged[at * n + k] = array[start + k] as number;
     else staged.fill(1, at * n, (at + 1) * n);
@@ -134,11 +135,13 @@ function stageInputs(job: PairJob, start: number, n: number, sums: PairSums): Fl
     const pr = policyRejected[i] as number;
     const a = pc - (referenceChosen ? (referenceChosen[i] as number) : 0);
     const c = pr - (referenceRejected ? (referenceRejected[i] as number) : 0);
-    staged[k] = a;
-    staged[n + k] = c;
     staged[2 * n + k] = pc;
     staged[3 * n + k] = pr;
-    add(sums, pc, pr, a, c);
+    // Rewards are of these; losses that log others take the log-probs themselves.
+    const [x, y] = log ? log(sums, i, pc, pr, a, c) : [a, c];
+    staged[k] = x;
+    staged[n + k] = y;
+    if (!log) add(sums, pc, pr, a, c);
   }
   // Behind log-ratios and the policy's log-probs: 1 for a length or a weight that there is none of.
   behindLogps.forEach(({ name }, k) => {

@@ -5,6 +5,7 @@ import type { AnyFloats, ArrayReader } from "../../inputs/floats.ts";
 import { type AnyLinearBatch, checkLinear, type LinearJob } from "../../inputs/linear.ts";
 import { type AnyLogitsBatch, checkLogitsLoss, type LogitsLossJob } from "../../inputs/logits.ts";
 import type { OwnColumns } from "../../inputs/own-columns.ts";
+import type { PromptTokens } from "../../inputs/prompts.ts";
 import { type AnySequencesBatch, checkLogps, type LogpsJob } from "../../inputs/sequence-logps.ts";
 import { type AnyGradBatch, checkLogpsGrad, type GradJob } from "../../inputs/sequence-logps-grad.ts";
 import type { Outs } from "../../inputs/token-results.ts";
@@ -37,6 +38,8 @@ export interface LossJob extends TokenJob {
   readonly gradScale: number;
   readonly reference: ReferenceSource;
   readonly columns: OwnColumns;
+  /** What the policy reads where it reads prompts. */
+  readonly prompts: PromptTokens | undefined;
 }
 
 /** An opened call. */
@@ -154,7 +157,7 @@ interface LossCall<Batch> {
 
 function lossJobOf(
   { gpu, batch, plan, options }: LossCall<AnyLogitsBatch | AnyLinearBatch>,
-  { list, vocab, ldAlpha, wpo, reference, columns }: LogitsLossJob<AnyFloats> | LinearJob<AnyFloats>,
+  { list, vocab, ldAlpha, wpo, reference, columns, prompts }: LogitsLossJob<AnyFloats> | LinearJob<AnyFloats>,
   policy: TokenSource,
   borrow: (floats: AnyFloats, width: number) => DeviceRows,
 ): LossJob {
@@ -170,18 +173,32 @@ function lossJobOf(
   const { gradScale = 1, metrics } = options;
   const statistics = wpo || metrics === "full";
   const ids = deviceIdsOf(batch.tokens, list);
-  return { plan, list, vocab, ldAlpha, wpo, columns, gradScale, statistics, ids, policy, reference: sourceOf() };
+  return {
+    plan,
+    list,
+    vocab,
+    ldAlpha,
+    wpo,
+    columns,
+    prompts,
+    gradScale,
+    statistics,
+    ids,
+    policy,
+    reference: sourceOf(),
+  };
 }
 
 function openLogits(call: LossCall<AnyLogitsBatch>): OpenLoss {
   const { gpu, reader, batch, plan, options } = call;
   const checked = checkLogitsLoss(reader, batch, plan, options);
-  const { list, vocab, logits, transform, gradient, gradLogits } = checked;
+  const { vocab, logits, transform, gradient, gradLogits, prompts, list } = checked;
+  const all = prompts?.all ?? list;
   return borrowing(gpu, (borrow, keep) => {
     const from = borrow(logits, vocab);
     const to = toGradientRows(gpu, logits, from, gradient, vocab);
     keep(to.gradient);
-    const job = lossJobOf(call, checked, rowsSource(gpu, { ...list, vocab, transform, logits: from, ...to }), borrow);
+    const job = lossJobOf(call, checked, rowsSource(gpu, { ...all, vocab, transform, logits: from, ...to }), borrow);
     return { job, gradients: { gradLogits: gradient }, results: { gradLogits }, rows: checked.rows, outs: checked };
   });
 }
@@ -189,7 +206,8 @@ function openLogits(call: LossCall<AnyLogitsBatch>): OpenLoss {
 function openHead(call: LossCall<AnyLinearBatch>): OpenLoss {
   const { gpu, reader, batch, plan, options } = call;
   const checked = checkLinear(reader, batch, plan, options);
-  const { head, list, vocab, gradients, results, accumulate } = checked;
+  const { head, vocab, gradients, results, accumulate, prompts } = checked;
+  const list = prompts?.all ?? checked.list;
   checkHead(gpu, { head, list, vocab });
   const { gradHidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;
   const out = { hidden: gradHidden as AnyFloats, weight, bias, a, b, accumulate };

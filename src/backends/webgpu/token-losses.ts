@@ -1,6 +1,7 @@
 // What a call with tokens records: forward, pair stage, backward, in one submission. Its results stay on the GPU, or what comes of
 // tokens is read back. Twin of src/calls/token-loss.ts.
 
+import { lengthsOf } from "../../calls/pair-sequences.ts";
 import type { TokenPasses } from "../../calls/token-loss.ts";
 import type { EntropySlopes, TokenSums } from "../../engine.ts";
 import type { OwnColumns } from "../../inputs/own-columns.ts";
@@ -51,7 +52,9 @@ const perTokenRanges = ({ buffer }: GpuRange, { size: count }: TokenList) => ({
 const none: OwnColumns = {};
 
 // What the pair stage reads of each pair beside log-probs: 1 where there is none of it.
-function uploadColumns(commands: Commands, { pairs, lengths }: TokenList, own = none): Range {
+function uploadColumns(commands: Commands, plan: Plan, list: TokenList, own = none): Range {
+  const { pairs } = list;
+  const lengths = lengthsOf(plan, list);
   const all: { [Name in PairColumn]?: ArrayLike<number> | undefined } = {
     ...own,
     chosenLengths: lengths.subarray(0, pairs),
@@ -89,7 +92,7 @@ export function residentLogps(gpu: Gpu, job: TokenJob, plan: Plan, outputs: Outp
       params,
       scale: 1 / pairs,
       likelihood: () => [0, 0, 0] as const,
-      columns: uploadColumns(commands, list),
+      columns: uploadColumns(commands, plan, list),
       policy: sequences,
       reference: sequences,
       start: layout.start,
@@ -172,7 +175,7 @@ function recordLoss(commands: Commands, job: LossJob, { perToken, metrics, resul
       const perSum = loss?.kind === "likelihood" ? loss.formula(1, chosenTokens)[0] : 0;
       return [0, 0, perSum] as const;
     },
-    columns: uploadColumns(commands, list, job.columns),
+    columns: uploadColumns(commands, plan, list, job.columns),
     policy: recordSequences(commands, layout, params, sums, perToken),
     reference: reference.sequences,
     start: layout.start,
@@ -259,12 +262,13 @@ export function passesInOne(gpu: Gpu, job: LossJob, signal: AbortSignal | undefi
 /** The passes of a loss whose pair stage runs on the CPU, a submission each: sums of tokens come back, slopes are uploaded. */
 export function passesApart(
   gpu: Gpu,
-  job: Pick<LossJob, "policy" | "reference" | "list">,
+  job: Pick<LossJob, "policy" | "reference" | "list"> & Partial<Pick<LossJob, "prompts">>,
   signal: AbortSignal | undefined,
 ) {
-  const { policy, reference, list } = job;
+  const { policy, reference, list, prompts } = job;
+  const all = prompts?.all ?? list;
   return {
-    read: (sums: TokenSums) => readTokens(gpu, policy, list, sums, signal),
+    read: (sums: TokenSums) => readTokens(gpu, policy, all, sums, signal),
     readReference:
       reference && "forward" in reference
         ? (sums: TokenSums) => readTokens(gpu, reference, list, sums, signal)
@@ -273,7 +277,7 @@ export function passesApart(
       submit(
         gpu,
         (commands) => {
-          const slopes = commands.upload(packSlopes(policy, list.targets, g, sums, entropy));
+          const slopes = commands.upload(packSlopes(policy, all.targets, g, sums, entropy));
           policy.backward(commands, slopes, entropy && commands.upload(packEntropies(policy, entropy)));
         },
         signal,
