@@ -58,6 +58,7 @@ async function run(code: string, more: Record<string, unknown> = {}): Promise<vo
   // An example may declare anew what is there already: a block of its own shadows it.
   const body = stripTypeScriptTypes(code)
     .replace(/^\s*import .* from "(dpo-kernels(\/\w+)?|@huggingface\/transformers|onnxruntime-node)";$/gm, "")
+    .replace(/^export default /m, "await ")
     .replaceAll("import.meta.url", "here");
   const values = { here: import.meta.url, ...(await surroundings()), ...more };
   await new AsyncFunction(...Object.keys(values), `{ ${body}\n }`)(...Object.values(values));
@@ -89,6 +90,7 @@ const pages: Record<string, Record<string, unknown>> = {
   "docs/from-trl.md": {},
   "docs/pool.md": {},
   "docs/runtimes.md": {},
+  "docs/service.md": {},
   "docs/text.md": scored(),
   "docs/train.md": {},
   "docs/unpaired.md": {},

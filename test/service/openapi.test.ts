@@ -1,9 +1,11 @@
 // The OpenAPI document says what the library knows, neither more nor less.
 
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { createJs } from "../../src/backends/js/js.ts";
 import { calls, runCall, type ServiceCall } from "../../src/service/calls.ts";
 import { isValue } from "../../src/service/fields.ts";
+import { defaultLimits } from "../../src/service/limits.ts";
 import { localOptions } from "../../src/service/options.ts";
 import { linearBatch, logitsBatch, pairs, post, requestOf, rows, service } from "./support.ts";
 
@@ -92,6 +94,16 @@ test.each(calls.map(({ path }) => [path]))("the example of %s works", async (pat
   const { example } = document.paths[path].post.requestBody.content["application/json"];
   const { status, json } = await post(path, example);
   expect([status, JSON.stringify(json).includes("NaN")]).toEqual([200, false]);
+});
+
+test("docs/service.md has every path, every option and its default", () => {
+  const page = readFileSync(new URL("../../docs/service.md", import.meta.url), "utf8");
+  for (const [path, methods] of Object.entries(document.paths)) {
+    expect(page).toContain(`| \`${Object.keys(methods as object)[0]?.toUpperCase()} ${path}\` |`);
+  }
+  for (const [name, value] of Object.entries(defaultLimits)) {
+    expect(page).toContain(`| \`${name}\` | ${value.toLocaleString("en-US")} |`);
+  }
 });
 
 test("every reference leads somewhere", () => {
