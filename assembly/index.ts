@@ -36,6 +36,7 @@ export { pack_columns_f32, pack_rows_f32 } from "./pack";
 export { scan_f32, sum_f32 } from "./reduce";
 export { SCRATCH_BYTES } from "./scratch";
 export { argsort_f64, difference_f64, SORT_COUNTS_BYTES, scatter_f32 } from "./sort";
+export { labels_f32 } from "./labels";
 export { pair_stats_f32, row_stats_f32 } from "./stats";
 export { transform_f32, transform_grad_f32 } from "./transform";
 export { widen_bf16, widen_f16 } from "./widen";

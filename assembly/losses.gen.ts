@@ -1063,12 +1063,11 @@ export function pair_kto_f32(
   constants: usize,
 ): void {
   const desirableWeight = v128.load32_splat(constants, 0);
-  const beta = v128.load32_splat(constants, 4);
-  const kl = v128.load32_splat(constants, 8);
-  const one = v128.load32_splat(constants, 12); // 1
-  const undesirableWeight = v128.load32_splat(constants, 16);
+  const undesirableWeight = v128.load32_splat(constants, 4);
+  const beta = v128.load32_splat(constants, 8);
+  const kl = v128.load32_splat(constants, 12);
+  const one = v128.load32_splat(constants, 16); // 1
   const gradScale = v128.load32_splat(constants, 20);
-  const k = v128.load32_splat(constants, 24); // -desirableWeight
   const zero = f32x4.splat(0);
   const end = (n & ~3) << 2;
   let i: usize = 0;
@@ -1076,19 +1075,17 @@ export function pair_kto_f32(
     const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
     const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
     const t = f32x4.gt(c, zero);
-    const x = f32x4.mul(beta, f32x4.sub(a, kl));
+    const z = f32x4.mul(beta, f32x4.sub(a, kl));
+    const x = v128.bitselect(z, neg_x4(z), t);
     const t1 = f32x4.ge(x, zero);
     const e_x = exp_neg_abs_x4(x);
     const inverse_x = f32x4.div(one, f32x4.add(one, e_x));
     const sigmoid_neg_x = f32x4.mul(v128.bitselect(e_x, one, t1), inverse_x);
+    const loss1 = f32x4.mul(v128.bitselect(desirableWeight, undesirableWeight, t), sigmoid_neg_x);
     const sigmoid_x = f32x4.mul(v128.bitselect(one, e_x, t1), inverse_x);
-    const loss1 = v128.bitselect(f32x4.mul(desirableWeight, sigmoid_neg_x), f32x4.mul(undesirableWeight, sigmoid_x), t);
-    const slope = f32x4.mul(f32x4.mul(beta, sigmoid_x), sigmoid_neg_x);
-    const value = loss1;
-    const nan = f32x4.ne(value, value);
-    v128.store(loss + i, value);
-    v128.store(gc + i, f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k, slope), f32x4.mul(undesirableWeight, slope), t)));
-    v128.store(gr + i, v128.or(zero, nan));
+    const slope = f32x4.mul(f32x4.mul(beta, loss1), sigmoid_x);
+    v128.store(loss + i, loss1);
+    v128.store(gc + i, f32x4.mul(gradScale, v128.bitselect(neg_x4(slope), slope, t)));
   }
   const rest = n & 3;
   if (rest == 0) return;
@@ -1099,7 +1096,6 @@ export function pair_kto_f32(
   pair_kto_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
   tail_close(7, loss + i, rest);
   tail_close(8, gc + i, rest);
-  tail_close(9, gr + i, rest);
 }
 
 /** src/losses/apo-zero-unpaired.ts: raise the desirable, lower the undesirable: APO-zero of rows */
@@ -1118,11 +1114,10 @@ export function pair_apo_zero_unpaired_f32(
   constants: usize,
 ): void {
   const desirableWeight = v128.load32_splat(constants, 0);
-  const beta = v128.load32_splat(constants, 4);
-  const one = v128.load32_splat(constants, 8); // 1
-  const undesirableWeight = v128.load32_splat(constants, 12);
+  const undesirableWeight = v128.load32_splat(constants, 4);
+  const beta = v128.load32_splat(constants, 8);
+  const one = v128.load32_splat(constants, 12); // 1
   const gradScale = v128.load32_splat(constants, 16);
-  const k = v128.load32_splat(constants, 20); // -desirableWeight
   const zero = f32x4.splat(0);
   const end = (n & ~3) << 2;
   let i: usize = 0;
@@ -1130,19 +1125,17 @@ export function pair_apo_zero_unpaired_f32(
     const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
     const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
     const t = f32x4.gt(c, zero);
-    const x = f32x4.mul(beta, a);
+    const z = f32x4.mul(beta, a);
+    const x = v128.bitselect(z, neg_x4(z), t);
     const t1 = f32x4.ge(x, zero);
     const e_x = exp_neg_abs_x4(x);
     const inverse_x = f32x4.div(one, f32x4.add(one, e_x));
     const sigmoid_neg_x = f32x4.mul(v128.bitselect(e_x, one, t1), inverse_x);
+    const loss1 = f32x4.mul(v128.bitselect(desirableWeight, undesirableWeight, t), sigmoid_neg_x);
     const sigmoid_x = f32x4.mul(v128.bitselect(one, e_x, t1), inverse_x);
-    const loss1 = v128.bitselect(f32x4.mul(desirableWeight, sigmoid_neg_x), f32x4.mul(undesirableWeight, sigmoid_x), t);
-    const slope = f32x4.mul(f32x4.mul(beta, sigmoid_x), sigmoid_neg_x);
-    const value = loss1;
-    const nan = f32x4.ne(value, value);
-    v128.store(loss + i, value);
-    v128.store(gc + i, f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k, slope), f32x4.mul(undesirableWeight, slope), t)));
-    v128.store(gr + i, v128.or(zero, nan));
+    const slope = f32x4.mul(f32x4.mul(beta, loss1), sigmoid_x);
+    v128.store(loss + i, loss1);
+    v128.store(gc + i, f32x4.mul(gradScale, v128.bitselect(neg_x4(slope), slope, t)));
   }
   const rest = n & 3;
   if (rest == 0) return;
@@ -1153,7 +1146,6 @@ export function pair_apo_zero_unpaired_f32(
   pair_apo_zero_unpaired_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
   tail_close(7, loss + i, rest);
   tail_close(8, gc + i, rest);
-  tail_close(9, gr + i, rest);
 }
 
 /** src/losses/bco.ts: binary classifier of single rows' rewards: BCO */
@@ -1174,8 +1166,7 @@ export function pair_bco_f32(
   const beta = v128.load32_splat(constants, 0);
   const rewardShift = v128.load32_splat(constants, 4);
   const gradScale = v128.load32_splat(constants, 8);
-  const k = v128.load32_splat(constants, 12); // -beta
-  const one = v128.load32_splat(constants, 16); // 1
+  const one = v128.load32_splat(constants, 12); // 1
   const zero = f32x4.splat(0);
   const end = (n & ~3) << 2;
   let i: usize = 0;
@@ -1184,17 +1175,14 @@ export function pair_bco_f32(
     const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
     const t = f32x4.gt(c, zero);
     const y = f32x4.sub(f32x4.mul(beta, a), rewardShift);
-    const e_y = exp_neg_abs_x4(y);
-    const log1p_y = log1p_x4(e_y);
-    const t1 = f32x4.ge(y, zero);
-    const inverse_y = f32x4.div(one, f32x4.add(one, e_y));
-    const sigmoid_neg_y = f32x4.mul(v128.bitselect(e_y, one, t1), inverse_y);
-    const sigmoid_y = f32x4.mul(v128.bitselect(one, e_y, t1), inverse_y);
-    const value = v128.bitselect(f32x4.sub(log1p_y, f32x4.pmin(y, zero)), f32x4.add(f32x4.pmax(y, zero), log1p_y), t);
-    const nan = f32x4.ne(value, value);
-    v128.store(loss + i, value);
-    v128.store(gc + i, f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k, sigmoid_neg_y), f32x4.mul(beta, sigmoid_y), t)));
-    v128.store(gr + i, v128.or(zero, nan));
+    const x = v128.bitselect(y, neg_x4(y), t);
+    const e_x = exp_neg_abs_x4(x);
+    const log1p_x = log1p_x4(e_x);
+    const inverse_x = f32x4.div(one, f32x4.add(one, e_x));
+    const sigmoid_neg_x = f32x4.mul(v128.bitselect(e_x, one, f32x4.ge(x, zero)), inverse_x);
+    const slope = f32x4.mul(beta, sigmoid_neg_x);
+    v128.store(loss + i, f32x4.sub(log1p_x, f32x4.pmin(x, zero)));
+    v128.store(gc + i, f32x4.mul(gradScale, v128.bitselect(neg_x4(slope), slope, t)));
   }
   const rest = n & 3;
   if (rest == 0) return;
@@ -1205,7 +1193,6 @@ export function pair_bco_f32(
   pair_bco_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
   tail_close(7, loss + i, rest);
   tail_close(8, gc + i, rest);
-  tail_close(9, gr + i, rest);
 }
 
 /** src/plan/divergences.ts */
@@ -1563,7 +1550,6 @@ export function margin_own_rewards_f32(
     const rejectedLength = v128.load(nl + i);
     const s = f32x4.mul(a, f32x4.div(one, f32x4.pmax(chosenLength, one)));
     const t = f32x4.mul(c, f32x4.div(one, f32x4.pmax(rejectedLength, one)));
-    v128.store(loss + i, zero);
     v128.store(gc + i, v128.bitselect(s, f32x4.mul(expm1_x4(f32x4.mul(k, s)), k1), when));
     v128.store(gr + i, v128.bitselect(t, f32x4.mul(expm1_x4(f32x4.mul(k, t)), k1), when));
   }
@@ -1576,7 +1562,6 @@ export function margin_own_rewards_f32(
   tail_open(4, nw + i, rest);
   tail_open(5, nl + i, rest);
   margin_own_rewards_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
-  tail_close(7, loss + i, rest);
   tail_close(8, gc + i, rest);
   tail_close(9, gr + i, rest);
 }
@@ -1615,7 +1600,6 @@ export function margin_log_odds_f32(
     const log1p_o = log1p_x4(e_o);
     v128.store(loss + i, o);
     v128.store(gc + i, neg_x4(f32x4.sub(log1p_o, f32x4.pmin(o, zero))));
-    v128.store(gr + i, zero);
   }
   const rest = n & 3;
   if (rest == 0) return;
@@ -1628,5 +1612,4 @@ export function margin_log_odds_f32(
   margin_log_odds_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
   tail_close(7, loss + i, rest);
   tail_close(8, gc + i, rest);
-  tail_close(9, gr + i, rest);
 }

@@ -1,4 +1,4 @@
-import { pair_stats_f32 } from "../stats";
+import { pair_stats_f32, row_stats_f32 } from "../stats";
 import { exact_floats, floats, get, guards_hold, set } from "./support/buffers";
 import { check_edges, edges } from "./support/edges";
 
@@ -50,4 +50,38 @@ describe("pair_stats_f32", () => {
     pair_stats_f32(chosen, rejected, zero, zero, 7, out);
     expect(load<f64>(out, 32)).toBe(4);
   });
+});
+
+const ROW_SUMS: usize = 12; // six float64s, as float32s
+
+function check_rows(n: usize): void {
+  const policy = exact_floats(n);
+  const reference = exact_floats(n);
+  const desirable = floats(n);
+  const out = floats(ROW_SUMS);
+  memory.fill(out, 0, ROW_SUMS << 2);
+  store<f64>(out, 0.5, 40); // what is there stays in the sums
+  for (let i: usize = 0; i < n; i++) {
+    set(desirable, i, i % 3 == 0 ? 1 : 0);
+    if (i % 5 == 4) set(i & 1 ? policy : reference, i, NaN);
+  }
+  row_stats_f32(policy, reference, desirable, n, out);
+  for (let i: usize = 0; i < n; i++) {
+    const r = get(policy, i) - get(reference, i);
+    if (r != r) continue;
+    const at = out + (i % 3 == 0 ? 0 : 8);
+    store<f64>(at, load<f64>(at) - get(policy, i));
+    store<f64>(at, load<f64>(at, 16) - r, 16);
+    store<f64>(at, load<f64>(at, 32) - 1, 32);
+  }
+  for (let k: usize = 0; k < 5; k++) expect(load<f64>(out + (k << 3))).toBe(0);
+  expect(load<f64>(out, 40)).toBe(0.5);
+  expect(guards_hold(out, ROW_SUMS)).toBe(true);
+}
+
+describe("row_stats_f32, with rows that have no log-ratio", () => {
+  beforeAll(() => {
+    check_edges(check_rows);
+  });
+  edges();
 });

@@ -37,23 +37,25 @@ export function toRowResult(job: RowJob, sums: PairSums): UnpairedLossResult {
   const { plan, losses, gradChosen: grad, chosenRewards: rewards, kl } = job;
   const loss = meanLoss(job, sums.losses);
   const metrics: Record<string, number> = {};
-  const sides = [
-    ["chosen", sums.wins, sums.policyChosen, sums.chosenRatio],
-    ["rejected", sums.others, sums.policyRejected, sums.rejectedRatio],
-  ] as const;
-  for (const [side, count, policy, ratio] of sides) {
-    if (count === 0) continue;
-    metrics[`rewards/${side}`] = (plan.beta * ratio) / count;
-    metrics[`logps/${side}`] = policy / count;
-    metrics[`count/${side}`] = count;
+  const { wins: goods, others: bads } = sums;
+  const chosen = (plan.beta * sums.chosenRatio) / goods;
+  const rejected = (plan.beta * sums.rejectedRatio) / bads;
+  // Spelled out: names put together would cost a small call a tenth of its time.
+  if (goods > 0) {
+    metrics["rewards/chosen"] = chosen;
+    metrics["logps/chosen"] = sums.policyChosen / goods;
+    metrics["count/chosen"] = goods;
   }
-  const { "rewards/chosen": chosen, "rewards/rejected": rejected } = metrics;
-  if (chosen !== undefined && rejected !== undefined) metrics["rewards/margins"] = chosen - rejected;
+  if (bads > 0) {
+    metrics["rewards/rejected"] = rejected;
+    metrics["logps/rejected"] = sums.policyRejected / bads;
+    metrics["count/rejected"] = bads;
+  }
+  if (goods > 0 && bads > 0) metrics["rewards/margins"] = chosen - rejected;
   // What each of TRL's two trainers of rows logs of its constant.
   for (const { loss: of, params } of plan.terms) {
-    const at = Object.keys(of.params).indexOf("rewardShift");
-    if (at < 0) metrics["kl"] = kl;
-    else metrics["delta"] = params[at] as number;
+    if (!("rewardShift" in of.params)) metrics["kl"] = kl;
+    else metrics["delta"] = params[Object.keys(of.params).indexOf("rewardShift")] as number;
   }
   return rewards ? { loss, losses, grad, rewards, metrics } : { loss, losses, grad, metrics };
 }

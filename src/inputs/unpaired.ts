@@ -4,7 +4,7 @@
 import { isList, mapList } from "../checks/lists.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { recordOf } from "../checks/record.ts";
-import { bufferOf, findNumber, lengthOf, refuseStray } from "../checks/views.ts";
+import { bufferOf, findNumber, lengthOf, offsetOf, refuseStray } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
 import { product } from "../losses/factor.ts";
 import { readsKl, rowColumns, rowResults } from "../losses/kinds.ts";
@@ -86,9 +86,13 @@ export function inLabels(given: unknown, name: string): unknown {
 /** Refuses labels that are neither 0 nor 1. */
 export function checkLabels(labels: Labels, name: string): void {
   const n = lengthOf(labels);
+  // Four at a time where they lie so: measured, a byte at a time is a fifth of a call.
+  const whole = offsetOf(labels) % 4 === 0 ? n >> 2 : 0;
+  const words = new Uint32Array(bufferOf(labels) as ArrayBuffer, whole > 0 ? offsetOf(labels) : 0, whole);
   let bits = 0;
-  for (let i = 0; i < n; i++) bits |= labels[i] as number;
-  if (bits <= 1) return;
+  for (let i = 0; i < whole; i++) bits |= words[i] as number;
+  for (let i = 4 * whole; i < n; i++) bits |= labels[i] as number;
+  if ((bits & ~0x01010101) === 0) return;
   const at = findNumber(labels, (label) => label > 1);
   throw new ParamError("out-of-range", `${name}[${at}]: expected 0 or 1, got ${labels[at]}`);
 }
@@ -120,7 +124,7 @@ export function checkRows(rows: ReadRows, plan: Plan, options: UnpairedLossOptio
   const { gradScale = 1, metrics } = options;
   const kl = rows.kl ?? klOf(rows.klPolicy, rows.klReference, plan);
   return {
-    plan: filledWith(plan, { kl }),
+    plan: plan.terms.some(({ klAt }) => klAt >= 0) ? filledWith(plan, { kl }) : plan,
     kl,
     pairs: count,
     policyChosen: policy,

@@ -45,6 +45,8 @@ export type KernelExports = {
   readonly SCRATCH_BYTES: WebAssembly.Global;
   readonly SORT_COUNTS_BYTES: WebAssembly.Global;
   pair_stats_f32(pc: number, pr: number, rc: number, rr: number, n: number, sums: number): void;
+  /** Labels, bytes, as float32. */
+  labels_f32(x: number, out: number, n: number): void;
   row_stats_f32(policy: number, reference: number, desirable: number, n: number, sums: number): void;
   sum_f32(x: number, n: number): number;
   scan_f32(x: number, n: number, out: number): void;

@@ -130,6 +130,15 @@ export function pairEngine(
     sums.set(logps);
   };
 
+  // Labels are bytes: as such they are copied, if they have to be, and the kernel widens them.
+  const bytes = new Uint8Array(buffer, at.rejectedLengths, PIECE);
+  const placeLabels = (labels: Numbers, start: number, n: number): number => {
+    const isHere = arrayKind(labels) === "Uint8Array" && holdsArray(labels);
+    if (!isHere) copy(labels, start, bytes, 0, n);
+    kernels.labels_f32(isHere ? offsetOf(labels) + start : at.rejectedLengths, at.policyRejected, n);
+    return at.policyRejected;
+  };
+
   const clear = (address: number, n: number): void => {
     heap.fill(0, address / 4, address / 4 + n);
   };
@@ -200,7 +209,11 @@ export function pairEngine(
       const n = Math.min(PIECE, pairs - start);
       if (wide) widen(job, start, n, views, logsOwn ? unused : sums);
       const pc = wide ? at.policyChosen : place(job.policyChosen, "policyChosen", start, n);
-      const pr = wide ? at.policyRejected : place(job.policyRejected, "policyRejected", start, n);
+      const pr = wide
+        ? at.policyRejected
+        : ofRows
+          ? placeLabels(job.policyRejected, start, n)
+          : place(job.policyRejected, "policyRejected", start, n);
       const rc = wide || !referenceChosen ? at.zeros : place(referenceChosen, "referenceChosen", start, n);
       const rr = wide || !referenceRejected ? at.zeros : place(referenceRejected, "referenceRejected", start, n);
       const nw = chosenLengths ? place(chosenLengths, "chosenLengths", start, n) : at.ones;

@@ -13,9 +13,10 @@ export const apoZeroUnpaired = defineLoss({
   title: "raise the desirable, lower the undesirable: APO-zero of rows",
   params: { beta, desirableWeight, undesirableWeight },
   row: (r, desirable, beta, desirableWeight, undesirableWeight) => {
-    const x = beta * r;
-    const slope = beta * sigmoid(x) * sigmoid(-x);
-    const loss = desirable > 0 ? desirableWeight * sigmoid(-x) : undesirableWeight * sigmoid(x);
-    return [loss, desirable > 0 ? -desirableWeight * slope : undesirableWeight * slope];
+    const z = beta * r;
+    const x = desirable > 0 ? z : -z;
+    const loss = (desirable > 0 ? desirableWeight : undesirableWeight) * sigmoid(-x);
+    const slope = beta * loss * sigmoid(x);
+    return [loss, desirable > 0 ? -slope : slope];
   },
 });

@@ -3,7 +3,7 @@ import { sigmoid, softplus } from "./math.ts";
 import { beta, rewardShift } from "./params.ts";
 
 /**
- * A binary classifier of rewards, desirable 1, undesirable 0: softplus(−y) of a desirable row, softplus(y) of an undesirable one,
+ * A binary classifier of rewards, desirable 1, undesirable 0: softplus(−x), x = y of a desirable row and −y of an undesirable one,
  * y = β·r − δ.
  *
  * δ is `rewardShift`, a constant for differentiation: the mean of all rewards seen, the batch's own included.
@@ -16,6 +16,8 @@ export const bco = defineLoss({
   params: { beta, rewardShift },
   row: (r, desirable, beta, rewardShift) => {
     const y = beta * r - rewardShift;
-    return [desirable > 0 ? softplus(-y) : softplus(y), desirable > 0 ? -beta * sigmoid(-y) : beta * sigmoid(y)];
+    const x = desirable > 0 ? y : -y;
+    const slope = beta * sigmoid(-x);
+    return [softplus(-x), desirable > 0 ? -slope : slope];
   },
 });

@@ -16,9 +16,10 @@ export const kto = defineLoss({
   title: "value of a row against the batch's KL: KTO",
   params: { beta, desirableWeight, undesirableWeight, kl },
   row: (r, desirable, beta, desirableWeight, undesirableWeight, kl) => {
-    const x = beta * (r - kl);
-    const slope = beta * sigmoid(x) * sigmoid(-x);
-    const loss = desirable > 0 ? desirableWeight * sigmoid(-x) : undesirableWeight * sigmoid(x);
-    return [loss, desirable > 0 ? -desirableWeight * slope : undesirableWeight * slope];
+    const z = beta * (r - kl);
+    const x = desirable > 0 ? z : -z;
+    const loss = (desirable > 0 ? desirableWeight : undesirableWeight) * sigmoid(-x);
+    const slope = beta * loss * sigmoid(x);
+    return [loss, desirable > 0 ? -slope : slope];
   },
 });

@@ -176,26 +176,23 @@ export const kernelConstants = {
   ],
   pair_kto: (gradScale: number, beta: number, desirableWeight: number, undesirableWeight: number, kl: number) => [
     desirableWeight,
+    undesirableWeight,
     beta,
     kl,
     1,
-    undesirableWeight,
     gradScale,
-    -desirableWeight,
   ],
   pair_apo_zero_unpaired: (gradScale: number, beta: number, desirableWeight: number, undesirableWeight: number) => [
     desirableWeight,
+    undesirableWeight,
     beta,
     1,
-    undesirableWeight,
     gradScale,
-    -desirableWeight,
   ],
   pair_bco: (gradScale: number, beta: number, rewardShift: number) => [
     beta,
     rewardShift,
     gradScale,
-    -beta,
     1,
   ],
   margin_js: () => [

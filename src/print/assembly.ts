@@ -80,6 +80,10 @@ function printKernel(kernel: Kernel): string {
   const load = (pointer: string): string => `v128.load(${pointer} + i)`;
   const isUsed = ({ argument }: Column): boolean => argument === undefined || kernel.reads.includes(argument);
   const used = columns.map((column, k) => ({ ...column, k })).filter(isUsed);
+  // What is 0 whatever the inputs is not written: rows have one derivative.
+  const stored = outputs
+    .map((name, k) => ({ name, k }))
+    .filter(({ k }) => !isNumber(kernel.outputs[k] as Expression, 0));
   const needsNaN = kernel.leaks.some(Boolean);
   const values = kernel.outputs.map((node, k) => (needsNaN && k === 0 ? "value" : use(node)));
   const slots = [...inputs, ...outputs].map((_, k) => `tail_slot(${k})`).join(", ");
@@ -96,7 +100,7 @@ function printKernel(kernel: Kernel): string {
     ...used.flatMap(({ argument, symbol }) => (argument ? [`  const ${argument} = ${load(symbol)};`] : [])),
     ...kernel.steps.filter((node) => !node.uniform).map((node) => `  ${step(node)}`),
     ...(needsNaN ? [`  const value = ${use(kernel.outputs[0])};`, "  const nan = f32x4.ne(value, value);"] : []),
-    ...outputs.map((name, k) => {
+    ...stored.map(({ name, k }) => {
       return `  v128.store(${name} + i, ${kernel.leaks[k] ? `v128.or(${values[k]}, nan)` : values[k]});`;
     }),
     "}",
@@ -104,7 +108,7 @@ function printKernel(kernel: Kernel): string {
     "if (rest == 0) return;",
     ...used.map(({ symbol, k }) => `tail_open(${k}, ${symbol} + i, rest);`),
     `${kernel.name}_f32(${slots}, 4, constants);`,
-    ...outputs.map((name, k) => `tail_close(${inputs.length + k}, ${name} + i, rest);`),
+    ...stored.map(({ name, k }) => `tail_close(${inputs.length + k}, ${name} + i, rest);`),
   ];
   return [
     `/** ${kernel.file}${kernel.title ? `: ${kernel.title}` : ""} */`,

@@ -181,7 +181,9 @@ function kernelOf(graph: Graph, outputs: Three, nanInputs: readonly Expression[]
   const isStep = (node: Expression): boolean =>
     node.kind !== "input" && (graph.nameOf(node) !== undefined || (uses.get(node) ?? 0) > 1 || node.uniform);
   const steps = order.filter(isStep);
-  const leak = (output: Expression): boolean => leaksAlways || nanInputs.some((input) => !carriesNaN(output, input));
+  // A derivative that a kind has not is 0 whatever the inputs, and nobody looks at it.
+  const leak = (output: Expression): boolean =>
+    !isNumber(output, 0) && (leaksAlways || nanInputs.some((input) => !carriesNaN(output, input)));
   const leaks = [false, leak(outputs[1]), leak(outputs[2])] as const;
   const constantNames = nameConstants(constants, graph);
   const names = new Map([...constantNames, ...nameSteps(steps, graph, constantNames)]);

@@ -5,6 +5,7 @@ import { type Expression as Ast, parse } from "acorn";
 import { describeLoss } from "../../src/losses/kinds.ts";
 import { logsigmoid, sigmoid, softplus } from "../../src/losses/math.ts";
 import { printAssembly } from "../../src/print/assembly.ts";
+import { isNumber } from "../../src/print/expression.ts";
 import { hostText } from "../../src/print/host.ts";
 import { type Kernel, lossKernel, marginKernel } from "../../src/print/kernel.ts";
 import { exportedFunction, type Source } from "../../src/print/source.ts";
@@ -90,6 +91,10 @@ function runAssembly(kernel: Kernel, values: Numbers): Three {
   const constants = constantsOf(kernel, values);
   const { a = 0, c = 0, chosenLength = 1, rejectedLength = 1, rewardMargin = 0 } = values;
   const memory = [a, c, 0, 0, chosenLength, rejectedLength, rewardMargin, NaN, NaN, NaN];
+  // What is 0 whatever the inputs is not stored.
+  kernel.outputs.forEach((node, k) => {
+    if (isNumber(node, 0)) memory[memory.length - 3 + k] = 0;
+  });
   const globals = {
     f32x4: lane,
     v128: {

@@ -299,45 +299,47 @@ fn pair_orpo(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMargi
   return vec3f((k[0] * (log1p_o - min(o, 0.0))), (k[3] * (share * perChosen)), (k[4] * ((share * abs((chosenRest / rejectedRest))) * perRejected)));
 }
 
-// src/losses/kto.ts; k: desirableWeight, beta, kl, 1, undesirableWeight, gradScale, -desirableWeight
-fn pair_kto(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMargin: f32, k: array<f32, 7>) -> vec3f {
+// src/losses/kto.ts; k: desirableWeight, undesirableWeight, beta, kl, 1, gradScale
+fn pair_kto(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMargin: f32, k: array<f32, 6>) -> vec3f {
   let t = (c > 0.0);
-  let x = (k[1] * (a - k[2]));
+  let z = (k[2] * (a - k[3]));
+  let x = select(-(z), z, t);
+  let t1 = (x >= 0.0);
+  let e_x = exp_neg_abs(x);
+  let inverse_x = (k[4] / (k[4] + e_x));
+  let sigmoid_neg_x = (select(k[4], e_x, t1) * inverse_x);
+  let loss1 = (select(k[1], k[0], t) * sigmoid_neg_x);
+  let sigmoid_x = (select(e_x, k[4], t1) * inverse_x);
+  let slope = ((k[2] * loss1) * sigmoid_x);
+  return vec3f(loss1, (k[5] * select(slope, -(slope), t)), 0.0);
+}
+
+// src/losses/apo-zero-unpaired.ts; k: desirableWeight, undesirableWeight, beta, 1, gradScale
+fn pair_apo_zero_unpaired(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMargin: f32, k: array<f32, 5>) -> vec3f {
+  let t = (c > 0.0);
+  let z = (k[2] * a);
+  let x = select(-(z), z, t);
   let t1 = (x >= 0.0);
   let e_x = exp_neg_abs(x);
   let inverse_x = (k[3] / (k[3] + e_x));
   let sigmoid_neg_x = (select(k[3], e_x, t1) * inverse_x);
+  let loss1 = (select(k[1], k[0], t) * sigmoid_neg_x);
   let sigmoid_x = (select(e_x, k[3], t1) * inverse_x);
-  let loss1 = select((k[4] * sigmoid_x), (k[0] * sigmoid_neg_x), t);
-  let slope = ((k[1] * sigmoid_x) * sigmoid_neg_x);
-  return vec3f(loss1, (k[5] * select((k[4] * slope), (k[6] * slope), t)), 0.0);
+  let slope = ((k[2] * loss1) * sigmoid_x);
+  return vec3f(loss1, (k[4] * select(slope, -(slope), t)), 0.0);
 }
 
-// src/losses/apo-zero-unpaired.ts; k: desirableWeight, beta, 1, undesirableWeight, gradScale, -desirableWeight
-fn pair_apo_zero_unpaired(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMargin: f32, k: array<f32, 6>) -> vec3f {
-  let t = (c > 0.0);
-  let x = (k[1] * a);
-  let t1 = (x >= 0.0);
-  let e_x = exp_neg_abs(x);
-  let inverse_x = (k[2] / (k[2] + e_x));
-  let sigmoid_neg_x = (select(k[2], e_x, t1) * inverse_x);
-  let sigmoid_x = (select(e_x, k[2], t1) * inverse_x);
-  let loss1 = select((k[3] * sigmoid_x), (k[0] * sigmoid_neg_x), t);
-  let slope = ((k[1] * sigmoid_x) * sigmoid_neg_x);
-  return vec3f(loss1, (k[4] * select((k[3] * slope), (k[5] * slope), t)), 0.0);
-}
-
-// src/losses/bco.ts; k: beta, rewardShift, gradScale, -beta, 1
-fn pair_bco(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMargin: f32, k: array<f32, 5>) -> vec3f {
+// src/losses/bco.ts; k: beta, rewardShift, gradScale, 1
+fn pair_bco(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMargin: f32, k: array<f32, 4>) -> vec3f {
   let t = (c > 0.0);
   let y = ((k[0] * a) - k[1]);
-  let e_y = exp_neg_abs(y);
-  let log1p_y = log1p(e_y);
-  let t1 = (y >= 0.0);
-  let inverse_y = (k[4] / (k[4] + e_y));
-  let sigmoid_neg_y = (select(k[4], e_y, t1) * inverse_y);
-  let sigmoid_y = (select(e_y, k[4], t1) * inverse_y);
-  return vec3f(select((max(y, 0.0) + log1p_y), (log1p_y - min(y, 0.0)), t), (k[2] * select((k[0] * sigmoid_y), (k[3] * sigmoid_neg_y), t)), 0.0);
+  let x = select(-(y), y, t);
+  let e_x = exp_neg_abs(x);
+  let log1p_x = log1p(e_x);
+  let inverse_x = (k[3] / (k[3] + e_x));
+  let sigmoid_neg_x = (select(k[3], e_x, (x >= 0.0)) * inverse_x);
+  let slope = (k[0] * sigmoid_neg_x);
+  return vec3f((log1p_x - min(x, 0.0)), (k[2] * select(slope, -(slope), t)), 0.0);
 }
 
 // src/plan/divergences.ts; k: 0.6, 1, -0.5
