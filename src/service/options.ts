@@ -2,7 +2,7 @@
 
 import { type LossType, lossTable, lossTypes } from "../losses/index.ts";
 import type { Unit } from "../losses/kinds.ts";
-import { sharedParams } from "../losses/params.ts";
+import { cpoAlpha, sharedParams } from "../losses/params.ts";
 import type { Param } from "../losses/ranges.ts";
 import type { FDivergence } from "../types.ts";
 
@@ -64,6 +64,7 @@ export const pairOptions = { ...lossOptions("pair"), ...common };
 export const rowOptions = { ...lossOptions("row"), ...common };
 export const tokenLossOptions = {
   ...{ ...lossOptions("pair", "row"), ...common },
+  ...{ cpoAlpha: ofParam(cpoAlpha), nll: { type: "boolean", default: true } as Schema },
   ...{ ldAlpha, weighting: { type: "string", enum: ["wpo"] } as Schema },
   ...{ gradType, ...transforms },
 };

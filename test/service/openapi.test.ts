@@ -61,6 +61,8 @@ describe.each(calls.map((call) => [call.path, call] as const))("%s", (path, call
 /** Options that the library's reader knows in every call, to refuse them by name where they have no use. */
 const ofOthers = (path: string): Record<string, true> => {
   const ofTokens = {
+    cpoAlpha: true,
+    nll: true,
     gradType: true,
     ldAlpha: true,
     weighting: true,

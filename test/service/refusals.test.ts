@@ -143,7 +143,7 @@ describe("JSON", () => {
       change(logitsBatch, "pairs", 1000),
       422,
       "wrong-length",
-      "tokens.inputIds",
+      "tokens.completionMask",
     ],
     [
       "a length of 2^31",
