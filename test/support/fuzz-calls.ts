@@ -21,6 +21,7 @@ import type { SoundCall } from "./fuzz.ts";
 import { randomLinear } from "./linear.ts";
 import { asBigInts, layouts, randomLogits } from "./logits.ts";
 import { randomPairs } from "./pairs.ts";
+import { asRows, randomRows } from "./rows.ts";
 
 type AnyBackend = Backend | AsyncBackend;
 
@@ -69,7 +70,7 @@ const own = defineLoss({
 /** The calls of a backend. */
 export function backendCalls(backend: AnyBackend, ownLosses: boolean): readonly SoundCall[] {
   const of =
-    (name: "pairLoss" | "sequenceLogps" | "logitsLoss" | "linearLoss") =>
+    (name: "pairLoss" | "unpairedLoss" | "sequenceLogps" | "logitsLoss" | "linearLoss") =>
     (title: string, make: () => unknown[], state?: SoundCall["state"]): SoundCall => ({
       name: `${name}, ${title}`,
       make,
@@ -77,8 +78,9 @@ export function backendCalls(backend: AnyBackend, ownLosses: boolean): readonly 
       writes: outs,
       ...(state && { state }),
     });
-  const [pairLoss, sequenceLogps, logitsLoss, linearLoss] = [
+  const [pairLoss, unpairedLoss, sequenceLogps, logitsLoss, linearLoss] = [
     of("pairLoss"),
+    of("unpairedLoss"),
     of("sequenceLogps"),
     of("logitsLoss"),
     of("linearLoss"),
@@ -126,6 +128,44 @@ export function backendCalls(backend: AnyBackend, ownLosses: boolean): readonly 
           }),
         ]
       : []),
+    unpairedLoss("in and out", () => [
+      { ...randomRows(B, 5), lengths: BigInt64Array.of(3n, 0n, 5n, 9n), rowWeights: Float32Array.of(1, 0.5, 0, 2) },
+      {
+        ...{
+          lossType: ["kto", "apo_zero_unpaired"],
+          lossWeights: [0.7, 0.3],
+          desirableWeight: 1.2,
+          undesirableWeight: 0.8,
+        },
+        ...{ metrics: "full", validate: "finite", out: { losses: floats(B), grad: floats(B), rewards: floats(B) } },
+      },
+    ]),
+    unpairedLoss(
+      "a running mean, labels as booleans",
+      () => {
+        const mean = createRunningMean({ mean: 0.5, count: 2 });
+        const { policy, reference } = randomRows(B, 6);
+        const rows = { policy: Float64Array.from(policy), reference, densityRatio: Float64Array.of(1, 2, 0.5, 3) };
+        return [
+          { ...rows, desirable: [true, false, false, true] },
+          { lossType: "bco", rewardShift: mean, beta: 0.3 },
+        ];
+      },
+      countOf,
+    ),
+    logitsLoss("rows", () => {
+      const kl = { policy: Float64Array.of(-3, -4, -2), reference: Float32Array.of(-3.5, -5, -2) };
+      const batch = { ...asRows(randomLogits(shape)), desirable: Uint8Array.of(1, 0, 0, 1), kl };
+      const { gradChosen: _c, gradRejected: _r, ...out } = { ...lossBuffers(), losses: floats(4), grad: floats(4) };
+      return [batch, { lossType: "kto", metrics: "full", out }];
+    }),
+    linearLoss("packed rows", () => {
+      const { lora: _, ...batch } = randomLinear({ ...shape, width: 3, isPacked: true });
+      return [
+        { ...asRows(batch), desirable: [true, false, true, true] },
+        { lossType: ["bco", "apo_zero_unpaired"], validate: "finite" },
+      ];
+    }),
     sequenceLogps("padded", () => {
       const { tokens, vocab, logits } = randomLogits(shape);
       return [
