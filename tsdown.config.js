@@ -52,7 +52,7 @@ const groups = [
       "errors|messages|checks/(lists|printable|hints|record|views|training-synonyms)|from-trl/(train|enums)|losses/ranges|kernels/memories",
     ),
   },
-  { name: "load", priority: 1, test: modules("kernels/load|backends/wasm/factory") },
+  { name: "choose", priority: 1, test: modules("kernels/features|backends/(choose|wasm/factory)") },
   {
     name: "core",
     priority: 2,

@@ -5,8 +5,8 @@ import { shardsInOrder } from "../src/cpu/head.ts";
 import type { LinearHead, LinearShards } from "../src/cpu/head-shards.ts";
 import type { LinearGradients } from "../src/engine.ts";
 import type { FloatData } from "../src/inputs/floats.ts";
+import { hasRelaxedSimd, hasSimd } from "../src/kernels/features.ts";
 import { createLinearShards } from "../src/kernels/head.ts";
-import { hasRelaxedSimd, hasSimd } from "../src/kernels/load.ts";
 import { findModule } from "../src/kernels/modules.ts";
 import { normalFrom } from "./support/logits.ts";
 

@@ -2,7 +2,7 @@
 // kept, and of many calls: measured in a process of its own for each backend.
 
 import { describe, expect, it } from "vitest";
-import { hasSimd } from "../src/kernels/load.ts";
+import { hasSimd } from "../src/kernels/features.ts";
 import { linearMemory } from "./support/linear-memory.ts";
 
 const MB = 2 ** 20;

@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { hasSimd } from "../src/kernels/load.ts";
+import { hasSimd } from "../src/kernels/features.ts";
 import type { Report } from "./support/logits-memory-child.ts";
 import { scenes } from "./support/logits-scenes.ts";
 

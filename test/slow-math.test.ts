@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
-import { hasRelaxedSimd } from "../src/kernels/load.ts";
+import { hasRelaxedSimd } from "../src/kernels/features.ts";
 import type { Sweep, Swept, Task } from "./support/sweep-worker.ts";
 
 const stride = Number(process.env["SLOW_STRIDE"] ?? 1);

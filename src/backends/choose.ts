@@ -2,7 +2,7 @@
 
 import { recordOf } from "../checks/record.ts";
 import { DpoError, ParamError } from "../errors.ts";
-import { hasSimd, reasonIn } from "../kernels/load.ts";
+import { hasSimd, reasonIn } from "../kernels/features.ts";
 import { shown } from "../messages.ts";
 import type { AsyncBackend, Backend } from "../types.ts";
 import { createJs } from "./js/js.ts";

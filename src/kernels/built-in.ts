@@ -1,7 +1,8 @@
 // The two modules as bytes, and compiling bytes: what runtimes at the edge forbid, so their entries bring none of this file.
 
 import { BackendError } from "../errors.ts";
-import { reasonIn, refused } from "./load.ts";
+import { reasonIn } from "./features.ts";
+import { refused } from "./load.ts";
 
 /**
  * The module built into the package: plain and relaxed are chunks of their own, each loaded only where it is used.

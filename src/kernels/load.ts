@@ -1,4 +1,4 @@
-// What the modules export, which of them this engine takes, and instances of them.
+// What the modules export, and instances of them.
 
 import { bufferOf, bytesOf as byteLengthOf, offsetOf } from "../checks/views.ts";
 import { BackendError, KindError } from "../errors.ts";
@@ -6,6 +6,7 @@ import type { Instance, WasmModule } from "../globals.ts";
 import type { FloatType } from "../inputs/floats.ts";
 import { kindOf } from "../messages.ts";
 import type { KernelName } from "../plan/constants.gen.ts";
+import { reasonIn } from "./features.ts";
 
 /** What the modules export; pointers and counts are numbers, arrays are float32 unless a name says otherwise. */
 export type KernelExports = {
@@ -141,27 +142,11 @@ export type WasmSource =
   | ArrayBufferView<ArrayBufferLike>
   | Instance<"Response", { arrayBuffer(): Promise<ArrayBuffer> }>;
 
-// (func (param v128) (result v128) local.get 0 local.get 0 local.get 0 f32x4.relaxed_madd), and the same with f32x4.add.
-const probeStart = [0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 123, 1, 123, 3, 2, 1, 0];
-const relaxedProbe = [10, 13, 1, 11, 0, 32, 0, 32, 0, 32, 0, 253, 133, 2, 11];
-const simdProbe = [10, 11, 1, 9, 0, 32, 0, 32, 0, 253, 228, 1, 11];
-
-const accepts = (body: readonly number[]): boolean =>
-  typeof WebAssembly === "object" && WebAssembly.validate(new Uint8Array([...probeStart, ...body]));
-
-/** Whether this engine has fixed-width SIMD. */
-export const hasSimd = (): boolean => accepts(simdProbe);
-
-/** Whether this engine has relaxed SIMD. */
-export const hasRelaxedSimd = (): boolean => accepts(relaxedProbe);
-
 /** What refuses to compile, in words. */
 export function refused(cause: unknown): BackendError {
   const message = `wasm: this place does not compile WebAssembly (${reasonIn(cause)}); allow 'wasm-unsafe-eval', pass a module, or use createJs()`;
   return new BackendError("unavailable", message, { cause });
 }
-
-export const reasonIn = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
 /**
  * The bytes in what the caller gave, or its module.

@@ -3,7 +3,8 @@
 import { KindError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
 import { builtInBytes, compile } from "./built-in.ts";
-import { hasRelaxedSimd, isBytes, readSource, type WasmSource } from "./load.ts";
+import { hasRelaxedSimd } from "./features.ts";
+import { isBytes, readSource, type WasmSource } from "./load.ts";
 
 /** The options of factories that say which module is wanted. */
 export interface ModuleOptions {

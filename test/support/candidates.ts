@@ -3,7 +3,7 @@
 import { expect, it } from "vitest";
 import { breakEven } from "../../src/backends/pool/break-even.ts";
 import { createJs, createWasm } from "../../src/index.ts";
-import { hasRelaxedSimd, hasSimd } from "../../src/kernels/load.ts";
+import { hasRelaxedSimd, hasSimd } from "../../src/kernels/features.ts";
 import { createPool } from "../../src/pool.ts";
 import type { AsyncBackend, Backend } from "../../src/types.ts";
 import { createWebGpu } from "../../src/webgpu.ts";
