@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import { suite } from "./support/browser-suite.ts";
 import { inChromium } from "./support/browsers.ts";
 import { conforming } from "./support/conformance.ts";
-import { cell } from "./support/matrix.ts";
+import { row } from "./support/matrix.ts";
 import { noTools, project, runIn, toolFile, tools, whileServing } from "./support/projects.ts";
 
 const next = toolFile("next/dist/bin/next");
@@ -92,9 +92,8 @@ suite(
   (_visit, _show, showAt) => {
     for (const bundler of Object.keys(edge)) {
       const title = `Next.js 16, ${bundler}`;
-      cell(
+      row(
         title,
-        "pool",
         `${title}: client, Node and edge`,
         async () => {
           const folder = project(`next-${bundler}`, { ...files, ...edge[bundler] });
@@ -123,7 +122,7 @@ suite(
               });
             },
           );
-          return "works; at the edge it refuses at creation";
+          return { pool: "works; at the edge it refuses at creation" };
         },
         600_000,
       );

@@ -3,11 +3,11 @@
 import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { beforeAll, expect } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { suite } from "./support/browser-suite.ts";
 import { inChromium } from "./support/browsers.ts";
 import { conforming } from "./support/conformance.ts";
-import { cell } from "./support/matrix.ts";
+import { fromItsText, row } from "./support/matrix.ts";
 import { noTools, project, runIn, tool, toolFile, whileServing } from "./support/projects.ts";
 
 const page = `
@@ -75,9 +75,10 @@ const esbuild =
   async (folder: string) => {
     const { build } = await tool<{ build(options: object): Promise<unknown> }>("esbuild");
     const splitting = options.includes("splitting");
+    const more = options.filter((option) => option.endsWith(".js"));
     await build({
       absWorkingDir: folder,
-      entryPoints: ["page.js"],
+      entryPoints: ["page.js", ...more],
       bundle: true,
       format: "esm",
       splitting,
@@ -131,6 +132,21 @@ const bundlers: Bundler[] = [
   ["Parcel 2", parcel, "out", fromFile],
 ];
 
+// A worker of one's own, which is our file and nothing else.
+const ownWorker = `
+  import { createPool } from "dpo-kernels/pool";
+  import { conformance, errorOf } from "./conformance.js";
+  const createWorker = () => new Worker(new URL("./my-worker.js", import.meta.url), { type: "module" });
+  const report = await errorOf(() => conformance(() => createPool({ workers: 2, createWorker })));
+  await fetch("/report", { method: "POST", body: JSON.stringify(report) });
+`;
+
+const ownWorkerBuilders: [name: string, build: (folder: string) => Promise<unknown>][] = [
+  ["Vite 7.3 build", viteBuild("vite7")],
+  ["webpack 5", (folder) => compile("webpack", folder)],
+  ["esbuild", esbuild("my-worker.js")],
+];
+
 const servers: [name: string, vite: string, pool: RegExp][] = [
   ["Vite 5.4 dev", "vite5", fromText],
   ["Vite 6.4 dev", "vite6", fromText],
@@ -147,16 +163,29 @@ suite(
     beforeAll(() => void project("warm", {}), 60_000);
 
     for (const [title, build, out, pool] of bundlers) {
-      cell(title, "pool", `${title}: main entry and pool`, async () => {
+      row(title, `${title}: main entry and pool`, async () => {
         const folder = project(nameOf(title), files);
         await build(folder);
         expect(await visit("index.html", {}, pathToFileURL(join(folder, out, "/")))).toEqual(sound(pool));
-        return pool === fromText ? "works, from its text" : undefined;
+        return pool === fromText ? fromItsText : undefined;
       });
     }
 
+    it.each(ownWorkerBuilders)(
+      "%s: import of dpo-kernels/worker makes a worker",
+      { timeout: 180_000 },
+      async (title, build) => {
+        const own = { ...files, "page.js": ownWorker, "my-worker.js": 'import "dpo-kernels/worker";\n' };
+        const folder = project(`own-${nameOf(title)}`, own);
+        await build(folder);
+        expect(await visit("index.html", {}, pathToFileURL(join(folder, "out/")))).toEqual(
+          conforming("pool", fromFile),
+        );
+      },
+    );
+
     for (const [title, vite, pool] of servers) {
-      cell(title, "pool", `${title}: main entry and pool`, async () => {
+      row(title, `${title}: main entry and pool`, async () => {
         const folder = project(nameOf(title), files);
         const report = await whileServing(
           folder,
@@ -164,7 +193,7 @@ suite(
           async (url) => JSON.parse(await showAt(url, /\}$/)),
         );
         expect(report).toEqual(sound(pool));
-        return pool === fromText ? "works, from its text" : undefined;
+        return pool === fromText ? fromItsText : undefined;
       });
     }
   },

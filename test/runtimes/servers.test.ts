@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { whereThereIs } from "../support/where-there-is.ts";
 import { conforming } from "./support/conformance.ts";
-import { cell } from "./support/matrix.ts";
+import { fallsBack, fromItsText, row } from "./support/matrix.ts";
 import { noPinned, pinned, root } from "./support/processes.ts";
 import { nodeOf, noTools, project, runIn, tool } from "./support/projects.ts";
 
@@ -68,7 +68,7 @@ whereThereIs("Node", noTools, () => {
   for (const name of [...nodes, ""]) {
     const node = name ? nodeOf(name) : process.execPath;
     const title = `Node ${name.slice(4) || "26"}`;
-    cell(title, "pool", `${title}: every backend`, async () => {
+    row(title, `${title}: every backend`, async () => {
       const folder = project(`node-${title}`, files);
       expect(await reportOf(folder, [node, "main.js"])).toEqual(sound(fromFile));
     });
@@ -82,29 +82,24 @@ whereThereIs("Node", noTools, () => {
     });
   }
 
-  cell(
-    "Node 20.0 to 20.11",
-    "pool",
-    "Node 20.0, below engines: createBackend falls back, the others say why",
-    async () => {
-      const folder = project("node-20.0", files);
-      const unpacked = /cannot be unpacked here .*; pass a module, or use createJs\(\)/;
-      expect(await reportOf(folder, [nodeOf("node20.0"), "main.js"])).toEqual({
-        js: conforming("js"),
-        wasm: unavailable(unpacked),
-        pairs: conforming("js", unpacked),
-        linear: conforming("js", unpacked),
-        pool: unavailable(/^pool: expected a place with workers/),
-      });
-      return "refuses; `createBackend` falls back to `js`";
-    },
-  );
+  row("Node 20.0 to 20.11", "Node 20.0, below engines: createBackend falls back, the others say why", async () => {
+    const folder = project("node-20.0", files);
+    const unpacked = /cannot be unpacked here .*; pass a module, or use createJs\(\)/;
+    expect(await reportOf(folder, [nodeOf("node20.0"), "main.js"])).toEqual({
+      js: conforming("js"),
+      wasm: unavailable(unpacked),
+      pairs: conforming("js", unpacked),
+      linear: conforming("js", unpacked),
+      pool: unavailable(/^pool: expected a place with workers/),
+    });
+    return fallsBack;
+  });
 });
 
 for (const name of ["deno", "bun"]) {
   whereThereIs(name, noPinned(name), () => {
     const title = name === "deno" ? "Deno 2.9" : "Bun 1.4";
-    cell(title, "pool", "every backend", async () => {
+    row(title, "every backend", async () => {
       const folder = project(name, files);
       const args = name === "deno" ? ["run", "--allow-read", "--no-lock", "main.js"] : ["main.js"];
       expect(await reportOf(folder, [pinned(name), ...args])).toEqual(sound(fromFile));
@@ -113,11 +108,11 @@ for (const name of ["deno", "bun"]) {
 }
 
 whereThereIs("bun build --compile", noPinned("bun"), () => {
-  cell("bun build --compile", "pool", "every backend, in one file", async () => {
+  row("bun build --compile", "every backend, in one file", async () => {
     const folder = project("bun-compile", files);
     await runIn(folder, [pinned("bun"), "build", "--compile", "main.js", "--outfile", "program"]);
     expect(await reportOf(folder, [join(folder, "program")])).toEqual(sound(fromText));
-    return "works, from its text";
+    return fromItsText;
   });
 });
 
@@ -127,7 +122,7 @@ whereThereIs("AWS Lambda, bundled by esbuild", noTools, () => {
     export const handler = async () => ({ statusCode: 200, body: JSON.stringify(await report()) });
   `;
   describe.each(["esm", "cjs"])("%s", (format) => {
-    cell(`a Lambda's bundle (esbuild, ${format})`, "pool", "every backend", async () => {
+    row(`a Lambda's bundle (esbuild, ${format})`, "every backend", async () => {
       const folder = project(`lambda-${format}`, { "handler.js": handler });
       const { build } = await tool<{ build(options: object): Promise<unknown> }>("esbuild");
       const extension = format === "esm" ? "mjs" : "cjs";
@@ -149,7 +144,7 @@ whereThereIs("AWS Lambda, bundled by esbuild", noTools, () => {
       expect(report).toEqual(
         sound(format === "esm" ? fromText : /no worker's file beside this one, which does not know/),
       );
-      return "works, from its text";
+      return fromItsText;
     });
   });
 });

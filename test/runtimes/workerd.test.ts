@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 import { beforeAll, expect, it } from "vitest";
 import { whereThereIs } from "../support/where-there-is.ts";
 import { conforming } from "./support/conformance.ts";
-import { cell } from "./support/matrix.ts";
+import { row } from "./support/matrix.ts";
 import { noTools, project, runIn, toolFile, whileServing } from "./support/projects.ts";
 
 const wrangler = toolFile("wrangler/bin/wrangler.js");
@@ -70,7 +70,7 @@ whereThereIs("Cloudflare Workers (wrangler, workerd)", noTools, () => {
     smallest = worker("workerd-small", small);
   }, 60_000);
 
-  cell("Cloudflare Workers", "wasm", "the README's code works as it is", async () => {
+  it("the README's code works as it is", { timeout: 180_000 }, async () => {
     expect(await answerOf(smallest)).toEqual({
       reason: "WebAssembly in this thread: SIMD",
       loss: expect.closeTo(Math.LN2, 6),
@@ -94,7 +94,7 @@ whereThereIs("Cloudflare Workers (wrangler, workerd)", noTools, () => {
 
   const flagged: string[][] = [[], ["nodejs_compat"]];
   for (const flags of flagged) {
-    cell(`Cloudflare Workers${flags.map((flag) => `, ${flag}`)}`, "pool", `every backend, ${flags}`, async () => {
+    row(`Cloudflare Workers${flags.map((flag) => `, ${flag}`)}`, `every backend, ${flags}`, async () => {
       const folder = worker(`workerd-all${flags}`, everything, { compatibility_flags: flags });
       const here = { name: "wasm", reason: "WebAssembly in this thread: SIMD" };
       const unavailable = (message: RegExp) => ({
@@ -113,7 +113,7 @@ whereThereIs("Cloudflare Workers (wrangler, workerd)", noTools, () => {
         bytes: unavailable(/compiles no bytes: import module from "dpo-kernels\/kernels.wasm"/),
         relaxedBuiltIn: unavailable(/kernels-relaxed\.wasm/),
       });
-      return "refuses at creation";
+      return { pool: "refuses at creation" };
     });
   }
 });
