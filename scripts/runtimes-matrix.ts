@@ -27,6 +27,6 @@ const table = [
 ].join("\n");
 
 const page = read("docs/runtimes.md");
-const marked = /(<!-- matrix -->\n)[\s\S]*?(\n<!-- \/matrix -->)/;
+const marked = /(<!-- matrix -->\n)[\s\S]*?(<!-- \/matrix -->)/;
 if (!marked.test(page)) throw new Error("docs/runtimes.md: expected <!-- matrix --> and <!-- /matrix -->, got none");
-writeFileSync(new URL("../docs/runtimes.md", import.meta.url), page.replace(marked, `$1${table}$2`));
+writeFileSync(new URL("../docs/runtimes.md", import.meta.url), page.replace(marked, `$1${table}\n$2`));

@@ -82,20 +82,19 @@ describe("doc comments", () => {
 });
 
 // Pages with examples, and what theirs may take for granted beside that. Elsewhere: test/adapters/docs.test.ts,
-// test/webgpu/docs.test.ts; docs/losses.md below.
+// test/webgpu/docs.test.ts, test/runtimes/{pages,workerd,next}.test.ts; docs/losses.md below.
 const pages: Record<string, Record<string, unknown>> = {
   "docs/logps.md": {},
   "README.md": {},
   "docs/collate.md": collated(),
   "docs/from-trl.md": {},
   "docs/pool.md": {},
-  "docs/runtimes.md": {},
   "docs/service.md": {},
   "docs/text.md": scored(),
   "docs/train.md": {},
   "docs/unpaired.md": {},
 };
-const elsewhere = ["docs/adapters.md", "docs/losses.md", "docs/webgpu.md"];
+const elsewhere = ["docs/adapters.md", "docs/bundlers.md", "docs/edge.md", "docs/losses.md", "docs/webgpu.md"];
 
 // Models that make nothing of their letters.
 function scored(): Record<string, unknown> {

@@ -5,7 +5,7 @@ import { suite } from "./support/browser-suite.ts";
 import { inChromium } from "./support/browsers.ts";
 import { conforming } from "./support/conformance.ts";
 import { row } from "./support/matrix.ts";
-import { noTools, project, runIn, toolFile, tools, whileServing } from "./support/projects.ts";
+import { blocksOf, noTools, project, runIn, toolFile, tools, whileServing } from "./support/projects.ts";
 
 const next = toolFile("next/dist/bin/next");
 
@@ -44,6 +44,9 @@ const apiRoute = (code: string): string => `${code}
   export default report;
 `;
 
+// As docs/edge.md has it.
+const [, shown = ""] = blocksOf("docs/edge.md");
+
 const page = `
   "use client";
   import { createWasm } from "dpo-kernels";
@@ -81,6 +84,7 @@ const edge: Record<string, Record<string, string>> = {
   turbopack: {
     "app/api/edge/route.js": route(report("../../../"), "edge"),
     "app/api/first/route.js": route(first, "edge"),
+    "app/api/loss/route.js": shown,
   },
   webpack: { "pages/api/edge.js": apiRoute(report("../../")), "pages/api/first.js": apiRoute(first) },
 };
@@ -102,6 +106,11 @@ suite(
             folder,
             (port) => [process.execPath, next, "start", "--port", String(port)],
             async (url) => {
+              if (bundler === "turbopack") {
+                const body = JSON.stringify({ policyChosen: [-3], policyRejected: [-3] });
+                const response = await fetch(`${url}/api/loss`, { method: "POST", body });
+                expect(await response.json()).toEqual({ loss: expect.closeTo(Math.LN2, 6), backend: "wasm" });
+              }
               const answer = async (path: string): Promise<unknown> => (await fetch(`${url}/${path}`)).json();
               expect(await answer("api/first")).toEqual({ name: "wasm", reason: "WebAssembly in this thread: SIMD" });
               expect(await answer("api/edge")).toEqual({

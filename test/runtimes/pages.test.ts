@@ -8,7 +8,7 @@ import { suite } from "./support/browser-suite.ts";
 import { inChromium } from "./support/browsers.ts";
 import { conforming } from "./support/conformance.ts";
 import { fromItsText, row } from "./support/matrix.ts";
-import { noTools, project, runIn, tool, toolFile, whileServing } from "./support/projects.ts";
+import { blocksOf, noTools, project, runIn, tool, toolFile, whileServing } from "./support/projects.ts";
 
 const page = `
   import { createBackend, createJs, createWasm } from "dpo-kernels";
@@ -132,12 +132,13 @@ const bundlers: Bundler[] = [
   ["Parcel 2", parcel, "out", fromFile],
 ];
 
-// A worker of one's own, which is our file and nothing else.
+// A worker of one's own, as docs/bundlers.md has it.
+const [myWorker = "", startIt = ""] = blocksOf("docs/bundlers.md");
 const ownWorker = `
   import { createPool } from "dpo-kernels/pool";
   import { conformance, errorOf } from "./conformance.js";
-  const createWorker = () => new Worker(new URL("./my-worker.js", import.meta.url), { type: "module" });
-  const report = await errorOf(() => conformance(() => createPool({ workers: 2, createWorker })));
+  const start = () => ${startIt.replace(/;\s*$/, "")};
+  const report = await errorOf(() => conformance(start));
   await fetch("/report", { method: "POST", body: JSON.stringify(report) });
 `;
 
@@ -175,7 +176,7 @@ suite(
       "%s: import of dpo-kernels/worker makes a worker",
       { timeout: 180_000 },
       async (title, build) => {
-        const own = { ...files, "page.js": ownWorker, "my-worker.js": 'import "dpo-kernels/worker";\n' };
+        const own = { ...files, "page.js": ownWorker, "my-worker.js": myWorker };
         const folder = project(`own-${nameOf(title)}`, own);
         await build(folder);
         expect(await visit("index.html", {}, pathToFileURL(join(folder, "out/")))).toEqual(

@@ -66,6 +66,10 @@ export function project(name: string, files: Record<string, string>): string {
   return folder;
 }
 
+/** The code that a page of the documentation shows. */
+export const blocksOf = (page: string): string[] =>
+  [...readFileSync(join(root, page), "utf8").matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
+
 const quiet = {
   WRANGLER_SEND_METRICS: "false",
   NEXT_TELEMETRY_DISABLED: "1",
