@@ -1,23 +1,14 @@
-// Safetensors: the length of a JSON header in eight bytes, the header, the data.
+// Tensors of a safetensors file as their bytes, which the examples read as they need.
 
-function headerOf(file: Uint8Array): { header: Record<string, Entry>; start: number } {
-  const size = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
-  return { header: JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + size))), start: 8 + size };
-}
-
-interface Entry {
-  data_offsets: [from: number, to: number];
-}
+import { readSafetensors } from "dpo-kernels/train";
 
 /** A tensor's bytes, copied. */
 export function readTensor(file: Uint8Array, name: string): ArrayBuffer {
-  const { header, start } = headerOf(file);
-  const { data_offsets } = header[name] ?? {};
-  if (!data_offsets) throw new Error(`no tensor ${name} in this file`);
-  const [from, to] = data_offsets;
-  return new Uint8Array(file.subarray(start + from, start + to)).buffer;
+  const { data } = readSafetensors(file).tensors[name] ?? {};
+  if (!data) throw new Error(`no tensor ${name} in this file`);
+  const { buffer, byteOffset, byteLength } = data;
+  return buffer.slice(byteOffset, byteOffset + byteLength);
 }
 
 /** What the file says of itself. */
-export const readMetadata = (file: Uint8Array): Record<string, string> =>
-  (headerOf(file).header["__metadata__"] ?? {}) as unknown as Record<string, string>;
+export const readMetadata = (file: Uint8Array): Readonly<Record<string, string>> => readSafetensors(file).metadata;
