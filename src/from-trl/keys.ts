@@ -2,6 +2,8 @@
 // extend. docs/from-trl.md lists the same keys: test/from-trl-docs.test.ts compares. Names of TRL v0.7 to v1.16 and of
 // transformers up to v5.24.
 
+import { trainKeys } from "./train.ts";
+
 /** TRL's trainers of preferences. */
 export type Trainer = "dpo" | "cpo" | "orpo" | "kto" | "bco";
 
@@ -51,27 +53,7 @@ export const readKeys = {
   truncation_mode: "truncation",
   pad_to_multiple_of: "multiple",
   padding_value: "id",
-  // train
-  learning_rate: "number",
-  per_device_train_batch_size: "count",
-  per_device_eval_batch_size: "count",
-  gradient_accumulation_steps: "count",
-  num_train_epochs: "number",
-  max_steps: "integer",
-  max_grad_norm: "number",
-  weight_decay: "number",
-  optim: "text",
-  optim_args: "text",
-  adam_beta1: "number",
-  adam_beta2: "number",
-  adam_epsilon: "number",
-  lr_scheduler_type: "text",
-  lr_scheduler_kwargs: "object",
-  warmup_steps: "number",
-  warmup_ratio: "number",
-  seed: "integer",
-  data_seed: "integer",
-  dataloader_drop_last: "flag",
+  ...trainKeys,
 } as const satisfies Record<string, Kind>;
 
 export type Key = keyof typeof readKeys;

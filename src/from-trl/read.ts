@@ -5,7 +5,8 @@ import { isList } from "../checks/lists.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { quoted } from "../checks/printable.ts";
 import { KindError, ParamError } from "../errors.ts";
-import { kindOf } from "../plan/plan.ts";
+import { kindOf } from "../messages.ts";
+import { divergenceNames } from "../plan/plan.ts";
 import type { FDivergence } from "../types.ts";
 import { memberOf } from "./enums.ts";
 import { formerKeys, type Key, type Kind, readKeys, type TruncationMode, type Values } from "./keys.ts";
@@ -20,19 +21,10 @@ const isNumbers = (value: unknown): value is number[] => isList(value) && value.
 const isInteger = (value: unknown): value is number => Number.isSafeInteger(value);
 const isReal = (value: unknown): value is number => Number.isFinite(value);
 
-const divergences: Readonly<Record<string, FDivergence>> = {
-  reverse_kl: "reverse_kl",
-  forward_kl: "forward_kl",
-  js_divergence: "js_divergence",
-  alpha_divergence: "alpha_divergence",
-};
-
-const divergenceNames = Object.keys(divergences);
-
 /** The divergence of a name, or of what Python prints for an enum's member: `FDivergenceType.JS_DIVERGENCE`. */
 export const divergenceOf = (name: string): FDivergence | undefined => {
   const plain = memberOf("FDivergenceType", name).toLowerCase();
-  return Object.hasOwn(divergences, plain) ? divergences[plain] : undefined;
+  return divergenceNames.find((known) => known === plain);
 };
 
 interface Check<T> {

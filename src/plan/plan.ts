@@ -14,7 +14,7 @@ import { beta, cpoAlpha, sharedParams } from "../losses/params.ts";
 import { inRange, type Param, rangeText } from "../losses/ranges.ts";
 import { unknownLoss } from "../losses/unknown.ts";
 import { kindOf, shown } from "../messages.ts";
-import type { LossOptions } from "../types.ts";
+import type { FDivergence, LossOptions } from "../types.ts";
 import type { DivergenceId } from "./divergences.ts";
 import type { Argument } from "./logged.ts";
 import { type RunningMean, readRunningMean } from "./running-mean.ts";
@@ -313,14 +313,15 @@ const power = (...constants: [k: number, cap: number]): Forms => ({
 });
 
 // TRL's caps on the exponent of the α-divergence in float32; its fall-back to the log-ratio near α = 1.
-const divergences: Record<string, (alpha: number) => Forms | undefined> = {
+const divergences: Readonly<Record<FDivergence, (alpha: number) => Forms | undefined>> = {
   reverse_kl: () => undefined,
   forward_kl: () => power(-1, Infinity),
   js_divergence: () => js,
   alpha_divergence: (alpha) => (Math.abs(alpha - 1) < 1e-6 ? undefined : power(alpha - 1, 80)),
 };
 
-const divergenceNames = Object.keys(divergences);
+/** The names of the divergences. */
+export const divergenceNames = Object.keys(divergences) as readonly FDivergence[];
 
 // Anything else would be read as no shift at all.
 function readShift(value: RunningMean | null): RunningMean {
