@@ -90,13 +90,13 @@ export interface TfSlices<T extends TfTensor> {
   tidy(f: () => NoInfer<{ [name: string]: T }>): NoInfer<{ [name: string]: T }>;
 }
 
-/** Tensors of float32. */
-export interface TfLogps<T> {
+/** Tensors of float32. A type, not an interface, so that `tf.tidy` takes a function that returns it. */
+export type TfLogps<T> = {
   /** [2B] or [rows]: sums over the tokens that count. */
   logps: T;
   /** The shape of the logits without V, of the tokens from their first position on; 0 where nothing counts. */
   tokenLogps: T;
-}
+};
 
 /**
  * The log-probs of a batch's tokens as an operation on its logits, with `entropy: true` their entropies too: any loss of them in
