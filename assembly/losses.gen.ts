@@ -764,7 +764,7 @@ export function pair_rpo_bwd_kl_f32(
   const beta = v128.load32_splat(constants, 0);
   const k = v128.load32_splat(constants, 4); // 3e+38
   const k1 = v128.load32_splat(constants, 8); // -3e+38
-  const k2 = v128.load32_splat(constants, 12); // 0.25
+  const k2 = v128.load32_splat(constants, 12); // 0.4
   const one = v128.load32_splat(constants, 16); // 1
   const k3 = v128.load32_splat(constants, 20); // 1 / 2
   const two = v128.load32_splat(constants, 24); // 2
@@ -856,7 +856,7 @@ export function pair_rpo_fwd_kl_f32(
   const k1 = v128.load32_splat(constants, 8); // -1000
   const k2 = v128.load32_splat(constants, 12); // 3e+38
   const k3 = v128.load32_splat(constants, 16); // -3e+38
-  const k4 = v128.load32_splat(constants, 20); // 0.25
+  const k4 = v128.load32_splat(constants, 20); // 0.4
   const one = v128.load32_splat(constants, 24); // 1
   const k5 = v128.load32_splat(constants, 28); // 1 / 2
   const two = v128.load32_splat(constants, 32); // 2

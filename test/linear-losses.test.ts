@@ -6,7 +6,15 @@ import type { LinearLossOptions } from "../src/types.ts";
 import { onEachBackend } from "./support/backends.ts";
 import { expectedLinear, missesOfLinear, randomLinear } from "./support/linear.ts";
 import { layoutNames } from "./support/logits.ts";
-import { divergedVariants, isLikelihood, isSorted, plainVariants, tunedVariants } from "./support/variants.ts";
+import { rewardMargins } from "./support/pairs.ts";
+import {
+  divergedVariants,
+  isLikelihood,
+  isSorted,
+  ofCompletions,
+  plainVariants,
+  tunedVariants,
+} from "./support/variants.ts";
 
 type Row = readonly [name: string, options: LinearLossOptions];
 
@@ -33,8 +41,10 @@ onEachBackend((backend) => {
     ];
     it.each([...plain, ...diverged, ...weighted, ...mixed])("%s", async (_name, options) => {
       for (const call of calls) {
-        const got = await backend.linearLoss(call, { ...options, metrics: "full" });
-        expect(missesOfLinear(got, expectedLinear(call, { ...options, metrics: "full" }))).toEqual([]);
+        const given = { ...call, rewardMargin: rewardMargins(call.tokens.pairs) };
+        const full = { ...ofCompletions(options), metrics: "full" } as const;
+        const got = await backend.linearLoss(given, full);
+        expect(missesOfLinear(got, expectedLinear(given, full))).toEqual([]);
       }
     });
   });

@@ -6,6 +6,7 @@ import { createJs } from "../src/index.ts";
 import type { LogitsLossOptions } from "../src/types.ts";
 import { excessOver, magnitude, misses } from "./support/compare.ts";
 import { countingRows, randomLogits } from "./support/logits.ts";
+import { rewardMargins } from "./support/pairs.ts";
 import { divergedVariants, plainVariants, tunedVariants } from "./support/variants.ts";
 
 const js = createJs();
@@ -30,17 +31,23 @@ const rows: Row[] = [
   ["a reward shift", { lossType: "bco_pair", rewardShift: 0.3 }],
 ];
 
+const rewardMargin = rewardMargins(tokens.pairs);
+
 /** dloss / dlogit by central differences at two steps, extrapolated. */
 function slopeAt(at: number, options: LogitsLossOptions): number {
   const lossAt = (step: number): number =>
-    js.logitsLoss({ tokens, vocab, logits: logits.with(at, (logits[at] as number) + step), reference }, options).loss;
+    js.logitsLoss(
+      { tokens, vocab, logits: logits.with(at, (logits[at] as number) + step), reference, rewardMargin },
+      options,
+    ).loss;
   const central = (step: number): number => (lossAt(step) - lossAt(-step)) / (2 * step);
   return (4 * central(2 ** -7) - central(2 ** -6)) / 3;
 }
 
 describe("gradLogits is the slope of the loss", () => {
   it.each(rows)("%s", (_name, options) => {
-    const gradient = js.logitsLoss({ tokens, vocab, logits, reference }, options).gradLogits as Float32Array;
+    const gradient = js.logitsLoss({ tokens, vocab, logits, reference, rewardMargin }, options)
+      .gradLogits as Float32Array;
     const got = places.map((at) => gradient[at] as number);
     const want = places.map((at) => slopeAt(at, options));
     const bound = 1e-6 * magnitude(want) + 1e-11;

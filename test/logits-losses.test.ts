@@ -6,7 +6,8 @@ import type { LogitsLossOptions } from "../src/types.ts";
 import { onEachBackend } from "./support/backends.ts";
 import { layoutNames, layouts, randomLogits } from "./support/logits.ts";
 import { expectedOf, missesOfExpected } from "./support/logits-expected.ts";
-import { isLikelihood, isSorted, plainVariants, table, tunedVariants } from "./support/variants.ts";
+import { rewardMargins } from "./support/pairs.ts";
+import { isLikelihood, isSorted, ofCompletions, plainVariants, table, tunedVariants } from "./support/variants.ts";
 
 const batches = [
   randomLogits({ pairs: 3, length: 9, vocab: 21, seed: 81, holes: 0.3 }),
@@ -41,7 +42,9 @@ onEachBackend((backend) => {
     it.each([...plain, ...long, ...weighted, ...mixed])("%s", async (_name, options) => {
       for (const padded of batches) {
         const { batch, unpack } = layouts[layout](padded);
-        const got = await backend.logitsLoss(batch, { ...options, metrics: "full" });
+        const rewardMargin = rewardMargins(batch.tokens.pairs);
+        const call = { ...ofCompletions(options), metrics: "full" } as const;
+        const got = await backend.logitsLoss({ ...batch, rewardMargin }, call);
         const gradient = unpack(got.gradLogits as Float32Array, batch.vocab);
         const want = expectedOf(padded, options);
         expect(missesOfExpected(got, unpack(got.tokenLogps, 1), gradient, want)).toEqual([]);

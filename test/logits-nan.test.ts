@@ -18,12 +18,15 @@ import {
   rowsOfPair,
   withLogits,
 } from "./support/logits-rows.ts";
+import { rewardMargins } from "./support/pairs.ts";
+import { ofCompletions } from "./support/variants.ts";
 
 const { NaN: nan } = Number;
 const reference = { logps: Float64Array.from({ length: 2 * PAIRS }, (_, i) => -3 - i / 4) };
 
 async function run(backend: AnyBackend, batch: RowBatch, options: LogitsLossOptions = {}) {
-  return backend.logitsLoss({ ...batch, reference }, { metrics: "full", ...options });
+  const rewardMargin = rewardMargins(batch.tokens.pairs);
+  return backend.logitsLoss({ ...batch, reference, rewardMargin }, { metrics: "full", ...ofCompletions(options) });
 }
 
 onEachBackend((backend) => {

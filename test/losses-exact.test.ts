@@ -17,6 +17,7 @@ const tuned: Record<string, LossOptions[]> = {
   sigmoid: [{}, { labelSmoothing: 0.25 }],
   robust: [{}, { labelSmoothing: 0.25 }],
   discopop: [{}, { discopopTau: 1 }],
+  dpop: [{}, { dpopLambda: 0 }, { dpopLambda: 2 }],
 };
 const divergences: LossOptions[] = [
   {},
@@ -58,6 +59,9 @@ function ratiosOf({ beta = 0.1, labelSmoothing = 1e-3 }: LossOptions): [a: numbe
   return [...wide, ...turning].map(([a, c]) => [Math.fround(a), Math.fround(c)]);
 }
 
+const givenGaps = [0, 0.01, -0.1, 0.24, -0.3];
+const given = [0, 1, -0.5, 4, -12, 40, -100];
+
 function batchOf(options: LossOptions) {
   const ratios = ratiosOf(options);
   const pairs = narrow(pairsOf(ratios.map(([a, c]) => [a, c, 0, 0])));
@@ -69,6 +73,11 @@ function batchOf(options: LossOptions) {
       ...pairs,
       chosenLengths: new Float32Array(ratios.length).fill(7),
       rejectedLengths: Float32Array.from(ratios, (_, i) => rejectedLengths[i % 4] ?? 0),
+      // Every other one is close to β·(a − c), where the losses of it have their zero.
+      rewardMargin: Float32Array.from(ratios, ([a, c], i) => {
+        const { beta = 0.1 } = options;
+        return i % 2 === 0 ? beta * (a - c) + (givenGaps[i % 5] ?? 0) : (given[i % 7] ?? 0);
+      }),
     },
   };
 }
@@ -93,7 +102,8 @@ function prepare(options: LossOptions) {
   const { base, moved } = exactly(pairs, call);
   const want = ratios.map(([a, c], i) => {
     const [chosenLength = 1, rejectedLength = 1] = [pairs.chosenLengths[i], pairs.rejectedLengths[i]];
-    return exactLoss(options.lossType as string, { a, c, chosenLength, rejectedLength }, {
+    const rewardMargin = pairs.rewardMargin[i] as number;
+    return exactLoss(options.lossType as string, { a, c, chosenLength, rejectedLength, rewardMargin }, {
       ...options,
       beta,
       score: scoreOf(options),

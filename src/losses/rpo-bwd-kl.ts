@@ -36,6 +36,6 @@ export const rpoBwdKl = defineLoss({
     const near = u * u * (w / 2 + u * ((w * m) / 6 + u * middle));
     const rise = Math.expm1(-Math.abs(u));
     const slope = u >= 0 ? -(sigmoid(z) * tail) * rise : sigmoid(-z) * sigmoid(y) * rise;
-    return [Math.abs(u) < 0.25 ? near : far, rewardMargin < 0 ? -beta * slope : beta * slope];
+    return [Math.abs(u) < 0.4 ? near : far, rewardMargin < 0 ? -beta * slope : beta * slope];
   },
 });

@@ -55,7 +55,9 @@ async function expectSameBits(count: number, make: () => PairLossOptions): Promi
   expect(asked).toBeGreaterThan(before);
   // Sums of shards are added up in another order.
   expect(missesBits({ ...got, loss: want.loss }, want)).toEqual([]);
-  expect(got.loss).toBeCloseTo(want.loss, 5);
+  // ORPO has no loss for the positive log-probs among these.
+  if (Number.isNaN(want.loss)) expect(got.loss).toBeNaN();
+  else expect(got.loss).toBeCloseTo(want.loss, 5);
 }
 
 describe("in shards", () => {

@@ -63,6 +63,8 @@ interface Hyper {
   discopopTau?: number;
   /** Of the α-divergence α − 1, of the forward KL −1; the js divergence, or none. */
   score?: number | "js";
+  dpopLambda?: number;
+  simpoGamma?: number;
   /** Whether scores are 0 at a log-ratio of 0; default true. */
   fConstants?: boolean;
 }
@@ -72,6 +74,8 @@ interface Ratios {
   c: number;
   chosenLength: number;
   rejectedLength: number;
+  /** Δ* of the reward-aware losses. */
+  rewardMargin?: number;
 }
 
 type Triple = readonly [loss: number, da: number, dc: number];
@@ -129,6 +133,26 @@ const margins: Record<string, (d: bigint, beta: bigint, hyper: Hyper) => [bigint
   },
 };
 
+/** KL from one probability of two outcomes to another, by their logits; its slope in the second logit, and in the first. */
+function kl(of: bigint, to: bigint): [value: bigint, inTo: bigint, inOf: bigint] {
+  const [p, q] = [sigmoid(of), sigmoid(-of)];
+  const value = mul(p, softplus(-to) - softplus(-of)) + mul(q, softplus(to) - softplus(of));
+  return [value, sigmoid(to) - p, mul(mul(p, q), of - to)];
+}
+
+/** Losses of the margin and a given one. */
+const aware: Record<string, (z: bigint, given: bigint) => [value: bigint, slope: bigint]> = {
+  rpo_sq: (z, given) => [mul(z - given, z - given), 2n * (z - given)],
+  rpo_bwd_kl(z, given) {
+    const [value, slope] = kl(given, z);
+    return [value, slope];
+  },
+  rpo_fwd_kl(z, given) {
+    const [value, , slope] = kl(z, given);
+    return [value, slope];
+  },
+};
+
 /** Losses of both log-ratios: value and slopes. */
 const pairs: Record<string, (a: bigint, c: bigint, beta: bigint) => [bigint, bigint, bigint]> = {
   nca_pair(a, c, beta) {
@@ -157,11 +181,32 @@ const pairs: Record<string, (a: bigint, c: bigint, beta: bigint) => [bigint, big
 };
 
 /** The losses that it knows: those of a pair. */
-export const exactIds: readonly string[] = ["sigmoid_norm", ...Object.keys(margins), ...Object.keys(pairs)];
+export const exactIds: readonly string[] = [
+  "sigmoid_norm",
+  "dpop",
+  ...Object.keys(aware),
+  ...Object.keys(margins),
+  ...Object.keys(pairs),
+];
 
 /** Loss and gradients of one pair, before the mean. */
-export function exactLoss(id: string, { a, c, chosenLength, rejectedLength }: Ratios, hyper: Hyper): Triple {
+export function exactLoss(
+  id: string,
+  { a, c, chosenLength, rejectedLength, rewardMargin = 0 }: Ratios,
+  hyper: Hyper,
+): Triple {
   const beta = fixed(hyper.beta);
+  if (id === "dpop") {
+    const lambda = fixed(hyper.dpopLambda ?? 50);
+    const z = mul(beta, fixed(a) - fixed(c) - mul(lambda, a < 0 ? -fixed(a) : 0n));
+    const slope = mul(beta, sigmoid(-z));
+    return [toNumber(softplus(-z)), toNumber(-mul(slope, ONE + (a < 0 ? lambda : 0n))), toNumber(slope)];
+  }
+  const given = aware[id];
+  if (given) {
+    const [value, slope] = given(mul(beta, fixed(a) - fixed(c)), fixed(rewardMargin));
+    return [toNumber(value), toNumber(mul(beta, slope)), toNumber(-mul(beta, slope))];
+  }
   const pair = pairs[id];
   if (pair) {
     const [loss, da, dc] = pair(fixed(a), fixed(c), beta);

@@ -17,6 +17,7 @@ import { countingRows, normalFrom, type PlainTokens, packTokens, randomLogits } 
 export interface LinearCase extends LinearBatch {
   tokens: PlainTokens | ReturnType<typeof packTokens>;
   reference: { hidden: Floats; weight: Floats; bias?: Floats | undefined };
+  rewardMargin?: Float32Array | undefined;
 }
 
 export interface LinearShape {
@@ -90,7 +91,7 @@ export function expectedLinear(call: LinearCase, options: LinearLossOptions = {}
   const logits = logitsOf(call, vocab, width);
   const given = { logits: logitsOf(reference, vocab, width) };
   const plain = { ...options, gradType: undefined, accumulate: undefined, out: undefined } as LogitsLossOptions;
-  const result = js.logitsLoss({ tokens, vocab, logits, reference: given }, plain);
+  const result = js.logitsLoss({ tokens, vocab, logits, reference: given, rewardMargin: call.rewardMargin }, plain);
   const slopes = result.gradLogits as Float32Array;
   const [hidden, weight] = [numbersOf(call.hidden), wholeWeight(call, width)];
   const [gradHidden, gradWeight] = [new Float64Array(hidden.length), new Float64Array(weight.length)];

@@ -2,10 +2,12 @@
 // losses of pairs are those of the js backend, which has golden vectors of its own.
 
 import { createJs } from "../../src/index.ts";
+import { type LossType, lossTable } from "../../src/losses/index.ts";
 import type { LossOptions, PairLossResult } from "../../src/types.ts";
 import { excessOver, magnitude, misses } from "./compare.ts";
 import { countingRows, type PaddedLogits } from "./logits.ts";
 import { exactLogp, exactRow } from "./logits-exact.ts";
+import { rewardMargins } from "./pairs.ts";
 
 const js = createJs();
 
@@ -90,9 +92,14 @@ export function expectedOf(batch: PaddedLogits, options: Options): Expected {
   const spread = perSequence(policy, pairs, ({ logp, logSquares }) => logp - logSquares);
   const omega = spread.map((sum, r) => Math.exp(sum / Math.max(count[r] as number, 1)));
   const pairWeights = omega.subarray(0, pairs).map((w, i) => w * (omega[pairs + i] as number));
+  const perToken = [lossType]
+    .flat()
+    .flatMap((id) => (lossTable[id as LossType]?.perToken ? [lossTable[id as LossType]] : []));
+  const ofLogps = perToken.some(({ reference: isRelative }) => !isRelative);
   const lengths = Float64Array.from({ length: 2 * pairs }, (_, r) => {
     const mask = tokens.completionMask.subarray(r * tokens.length, (r + 1) * tokens.length);
-    return mask.reduce((sum, bit) => sum + bit, 0);
+    // Losses of log-probs per token count those that are predicted.
+    return ofLogps ? (count[r] as number) : mask.reduce((sum, bit) => sum + bit, 0);
   });
 
   // sft is of tokens, not of sequences: apart from the other losses, unless it is alone.
@@ -108,6 +115,7 @@ export function expectedOf(batch: PaddedLogits, options: Options): Expected {
     referenceRejected: referenceLogps.subarray(pairs),
     chosenLengths: lengths.subarray(0, pairs),
     rejectedLengths: lengths.subarray(pairs),
+    rewardMargin: rewardMargins(pairs),
     ...(weighting === "wpo" ? { pairWeights } : {}),
   };
   const ratios = js.pairLoss(inputs, {
@@ -125,7 +133,9 @@ export function expectedOf(batch: PaddedLogits, options: Options): Expected {
     tokenLogps[row] = logp;
     const isChosen = sequence < pairs;
     const ofSequence = (isChosen ? ratios.gradChosen[sequence] : ratios.gradRejected[sequence - pairs]) as number;
-    const g = ofSequence * weight - (isChosen && sftWeight !== 0 ? (gradScale * sftWeight) / chosen.length : 0);
+    const g =
+      (weight === 0 ? 0 : ofSequence * weight) -
+      (isChosen && sftWeight !== 0 ? (gradScale * sftWeight) / chosen.length : 0);
     const exact = exactRow(batch.logits, row * vocab, vocab);
     for (let v = 0; v < vocab; v++) {
       const p = Math.exp(exactLogp(batch.logits, row * vocab, v, exact));

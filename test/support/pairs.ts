@@ -44,6 +44,10 @@ export function randomPairs(count: number, seed: number, spread = 20): FullPairs
   };
 }
 
+/** A reward margin for each of so many pairs. */
+export const rewardMargins = (count: number): Float32Array =>
+  Float32Array.from({ length: count }, (_, i) => 1.5 - (i % 4));
+
 /** The pairs with each array replaced. */
 export function mapPairs(pairs: PairLogps, change: (array: LengthArray, name: string) => LengthArray): PairLogps {
   const entries = Object.entries(pairs).map(([name, array]) => [name, array && change(array as LengthArray, name)]);

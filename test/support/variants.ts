@@ -38,6 +38,10 @@ export const divergences: readonly { fDivergence: FDivergence; fAlpha?: number }
   })),
 ];
 
+/** The options of a call with tokens: prompts, which ORPO's NLL sees, are no part of packed ones. */
+export const ofCompletions = <O extends LossOptions>(options: O): O =>
+  [options.lossType].flat().includes("orpo") ? { ...options, nll: false } : options;
+
 const variant = (id: LossType, options: LossOptions): Variant => {
   const { fDivergence, fAlpha = "", fConstants, ...params } = options;
   const words = Object.entries(params).map(([key, value]) => `${key} ${value}`);
