@@ -856,7 +856,7 @@ export function pair_rpo_fwd_kl_f32(
   const k1 = v128.load32_splat(constants, 8); // -1000
   const k2 = v128.load32_splat(constants, 12); // 3e+38
   const k3 = v128.load32_splat(constants, 16); // -3e+38
-  const k4 = v128.load32_splat(constants, 20); // 0.4
+  const k4 = v128.load32_splat(constants, 20); // 0.32
   const one = v128.load32_splat(constants, 24); // 1
   const k5 = v128.load32_splat(constants, 28); // 1 / 2
   const two = v128.load32_splat(constants, 32); // 2

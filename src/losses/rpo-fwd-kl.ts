@@ -34,6 +34,6 @@ export const rpoFwdKl = defineLoss({
     const middle = (w * (1 - 6 * w)) / 8 + u * ((w * m * (1 - 12 * w)) / 30 + u * high);
     const near = u * u * (w / 2 + u * ((w * m) / 3 + u * middle));
     const slope = tail * sigmoid(x) * u;
-    return [Math.abs(u) < 0.4 ? near : far, z < 0 ? -beta * slope : beta * slope];
+    return [Math.abs(u) < 0.32 ? near : far, z < 0 ? -beta * slope : beta * slope];
   },
 });

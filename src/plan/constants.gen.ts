@@ -136,7 +136,7 @@ export const kernelConstants = {
     -1000,
     3e+38,
     -3e+38,
-    0.4,
+    0.32,
     1,
     1 / 2,
     2,

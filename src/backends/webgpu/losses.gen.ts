@@ -234,7 +234,7 @@ fn pair_rpo_bwd_kl(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewar
   return vec3f(select(far, near, (t2 < k[3])), t5, -(t5));
 }
 
-// src/losses/rpo-fwd-kl.ts; k: beta, 1000, -1000, 3e+38, -3e+38, 0.4, 1, 1 / 2, 2, 1 / 3, 6, 1 / 8, 12, 1 / 30, 30, 120, 1 / 144, 60, 360, 1 / 840, 126, 1680, 5040, 1 / 5760, gradScale, -beta
+// src/losses/rpo-fwd-kl.ts; k: beta, 1000, -1000, 3e+38, -3e+38, 0.32, 1, 1 / 2, 2, 1 / 3, 6, 1 / 8, 12, 1 / 30, 30, 120, 1 / 144, 60, 360, 1 / 840, 126, 1680, 5040, 1 / 5760, gradScale, -beta
 fn pair_rpo_fwd_kl(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMargin: f32, k: array<f32, 26>) -> vec3f {
   let d = (a - c);
   let z = max(min((k[0] * d), k[1]), k[2]);
