@@ -148,8 +148,9 @@ describe("docs/losses.md", () => {
   // What a user copies from there runs with what the package exports and nothing else.
   test.each(functions)("%s", (id, code) => {
     const { kind, formula, params } = lossTable[id as library.LossType];
-    const { softplus, sigmoid, logsigmoid } = library;
-    const copy = new Function("softplus", "sigmoid", "logsigmoid", `return ${code}`)(softplus, sigmoid, logsigmoid);
+    const { softplus, sigmoid, logsigmoid, log1mexpDiff } = library;
+    const names = ["softplus", "sigmoid", "logsigmoid", "log1mexpDiff"];
+    const copy = new Function(...names, `return ${code}`)(softplus, sigmoid, logsigmoid, log1mexpDiff);
     const defaults = Object.values(params).map((param) => param.default);
     for (const [a, c] of [
       [1.5, -0.25],

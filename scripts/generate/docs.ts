@@ -64,9 +64,7 @@ function section(loss: LossRecord): string[] {
     `${capital(loss.title)}. ${commentOf(loss).note}`,
     "",
     ...(batch && batch !== "likelihood" ? [sortedText[batch], ""] : []),
-    ...(perToken
-      ? ["`d = a / max(chosenLength, 1) − c / max(rejectedLength, 1)`; gradients carry the same factors.", ""]
-      : []),
+    ...(perToken ? [perTokenText[kind === "pair" ? "pair" : "margin"], ""] : []),
     `![${loss.id}: loss and gradients](losses/${loss.id}.gen.svg)`,
     "",
     `Paper: ${commentOf(loss).paper}. Returns \`[${kinds[kind].returns.join(", ")}]\`:`,
@@ -77,6 +75,11 @@ function section(loss: LossRecord): string[] {
     "",
   ];
 }
+
+const perTokenText = {
+  margin: "`d = a / max(chosenLength, 1) − c / max(rejectedLength, 1)`; gradients carry the same factors.",
+  pair: "`a` and `c` are divided by `max(chosenLength, 1)` and `max(rejectedLength, 1)`; gradients carry the same factors.",
+};
 
 const sortedText = {
   margins:

@@ -22,7 +22,7 @@ export function logsigmoid(x: number): number {
  *
  * The difference is one logarithm, of a quotient of expm1; the branches of a single log(1 − e^u) would not pay.
  */
-export function log1mexp(a: number, c: number): number {
+export function log1mexpDiff(a: number, c: number): number {
   const above = -Math.expm1(c);
   const below = -Math.expm1(a);
   return Math.log(Math.min(below, above) < 0 ? -1 : Math.abs(above / below));

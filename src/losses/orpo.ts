@@ -1,5 +1,5 @@
 import { defineLoss } from "./define.ts";
-import { log1mexp, softplus } from "./math.ts";
+import { log1mexpDiff, softplus } from "./math.ts";
 import { beta } from "./params.ts";
 
 /**
@@ -24,7 +24,7 @@ export const orpo = defineLoss({
     const d = a - c;
     const chosenRest = -Math.expm1(a);
     const rejectedRest = -Math.expm1(c);
-    const o = d + log1mexp(a, c);
+    const o = d + log1mexpDiff(a, c);
     const fall = Math.exp(-Math.abs(d));
     const rejected = d >= 0 ? fall : 1;
     const share = rejected / ((d >= 0 ? 1 : fall) * rejectedRest + rejected * chosenRest);

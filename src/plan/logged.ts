@@ -1,7 +1,7 @@
 // What losses without a reference log where there is none: rewards of the very numbers that they take, and ORPO's odds. Printed as
 // kernels, as margins are; the first result of the rewards is nothing.
 
-import { log1mexp, logsigmoid } from "../losses/math.ts";
+import { log1mexpDiff, logsigmoid } from "../losses/math.ts";
 import type { Margin } from "./divergences.ts";
 
 /** What a loss takes in place of log-ratios: log-probs, or their means over tokens; AlphaPO shapes them by k = −α. */
@@ -21,6 +21,6 @@ export const ownRewards: Margin = (a, c, chosenLength, rejectedLength, k) => {
 export const logOdds: Margin = (a, c, chosenLength, rejectedLength) => {
   const s = a * (1 / Math.max(chosenLength, 1));
   const t = c * (1 / Math.max(rejectedLength, 1));
-  const o = s - t + log1mexp(s, t);
+  const o = s - t + log1mexpDiff(s, t);
   return [o, logsigmoid(o), 0];
 };

@@ -39,14 +39,14 @@ const softplus: Expand = (graph, x) => {
 
 const logsigmoid: Expand = (graph, x) => graph.neg(softplus(graph, graph.neg(x)));
 
-const log1mexp = (graph: Graph, a: Expression, c: Expression): Expression => {
+const log1mexpDiff = (graph: Graph, a: Expression, c: Expression): Expression => {
   const rest = (x: Expression): Expression => graph.neg(graph.call("expm1", x));
   const isNegative = graph.op("<", graph.call("min", rest(a), rest(c)), graph.number(0));
   const quotient = graph.call("abs", graph.op("/", rest(c), rest(a)));
   return graph.call("log", graph.select(isNegative, graph.number(-1), quotient));
 };
 
-/** What a definition may import from src/losses/math.ts; of one argument, but for log1mexp. */
+/** What a definition may import from src/losses/math.ts; of one argument, but for log1mexpDiff. */
 export const logistic: ReadonlyMap<string, (graph: Graph, ...args: [Expression, Expression]) => Expression> = new Map(
-  Object.entries({ sigmoid, softplus, logsigmoid, log1mexp }),
+  Object.entries({ sigmoid, softplus, logsigmoid, log1mexpDiff }),
 );
