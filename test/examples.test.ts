@@ -64,6 +64,14 @@ async function run(code: string, more: Record<string, unknown> = {}): Promise<vo
   await new AsyncFunction(...Object.keys(values), `{ ${body}\n }`)(...Object.values(values));
 }
 
+// What a page's reader pastes into an empty file: what the block imports, and nothing else.
+async function runAlone(code: string): Promise<void> {
+  const body = stripTypeScriptTypes(code)
+    .replace(/^import (\{[^}]*\}) from "dpo-kernels(\/\w+)?";$/gm, 'const $1 = await load["$2"]();')
+    .replace(/^export default /m, "await ");
+  await new AsyncFunction("load", "console", body)(load, { log: () => {} });
+}
+
 describe("doc comments", () => {
   // Those of the adapters and of WebGPU need more: test/adapters/docs.test.ts, test/webgpu/docs.test.ts.
   const files = globSync("src/**/*.ts", { exclude: ["src/adapters/**", "src/backends/webgpu/**"] });
@@ -85,7 +93,6 @@ describe("doc comments", () => {
 // test/webgpu/docs.test.ts, test/runtimes/{pages,workerd,next}.test.ts; docs/losses.md below.
 const pages: Record<string, Record<string, unknown>> = {
   "docs/logps.md": {},
-  "README.md": {},
   "docs/collate.md": collated(),
   "docs/from-trl.md": {},
   "docs/pool.md": {},
@@ -94,7 +101,14 @@ const pages: Record<string, Record<string, unknown>> = {
   "docs/train.md": {},
   "docs/unpaired.md": {},
 };
-const elsewhere = ["docs/adapters.md", "docs/bundlers.md", "docs/edge.md", "docs/losses.md", "docs/webgpu.md"];
+const elsewhere = [
+  "README.md",
+  "docs/adapters.md",
+  "docs/bundlers.md",
+  "docs/edge.md",
+  "docs/losses.md",
+  "docs/webgpu.md",
+];
 
 // Models that make nothing of their letters.
 function scored(): Record<string, unknown> {
@@ -133,6 +147,10 @@ test("no page with examples is left out", () => {
 
 describe.each(Object.entries(pages))("%s", (page, more) => {
   test.each(blocksOf(page).map((code, i) => [i + 1, code] as const))("example %i", (_i, code) => run(code, more));
+});
+
+describe("README.md", () => {
+  test.each(blocksOf("README.md").map((code, i) => [i + 1, code] as const))("example %i", (_i, code) => runAlone(code));
 });
 
 describe("docs/losses.md", () => {
