@@ -1,8 +1,8 @@
-// The examples in doc comments, README.md and docs/ run as they stand.
+// The examples in README.md and docs/ run as they stand, and those in doc comments among a few names.
 
 import { globSync, readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { recordOf } from "../src/checks/record.ts";
 import * as diagnosis from "../src/diagnose.ts";
 import * as library from "../src/index.ts";
@@ -11,13 +11,13 @@ import { createPool } from "../src/pool.ts";
 import * as service from "../src/service.ts";
 import * as text from "../src/text.ts";
 import * as train from "../src/train.ts";
-import { languageModel } from "./text/support.ts";
+import { blocksOf, filesOf, goesOn, runFile, says, sourceOf, standIn } from "./support/pages.ts";
 
 const AsyncFunction = (async () => {}).constructor as new (
   ...args: string[]
 ) => (...values: unknown[]) => Promise<unknown>;
 
-// What an example may take for granted.
+// What an example in a doc comment may take for granted.
 async function surroundings(): Promise<Record<string, unknown>> {
   const f32 = (...values: number[]): Float32Array => Float32Array.from(values);
   const lengths = { chosenLengths: f32(12, 9), rejectedLengths: f32(10, 14) };
@@ -54,22 +54,13 @@ async function surroundings(): Promise<Record<string, unknown>> {
   };
 }
 
-async function run(code: string, more: Record<string, unknown> = {}): Promise<void> {
+async function run(code: string): Promise<void> {
   // An example may declare anew what is there already: a block of its own shadows it.
   const body = stripTypeScriptTypes(code)
-    .replace(/^\s*import .* from "(dpo-kernels(\/\w+)?|@huggingface\/transformers|onnxruntime-node)";$/gm, "")
-    .replace(/^export default /m, "await ")
+    .replace(/^\s*import .* from "dpo-kernels(\/\w+)?";$/gm, "")
     .replaceAll("import.meta.url", "here");
-  const values = { here: import.meta.url, ...(await surroundings()), ...more };
+  const values = { here: import.meta.url, ...(await surroundings()) };
   await new AsyncFunction(...Object.keys(values), `{ ${body}\n }`)(...Object.values(values));
-}
-
-// What a page's reader pastes into an empty file: what the block imports, and nothing else.
-async function runAlone(code: string): Promise<void> {
-  const body = stripTypeScriptTypes(code)
-    .replace(/^import (\{[^}]*\}) from "dpo-kernels(\/\w+)?";$/gm, 'const $1 = await load["$2"]();')
-    .replace(/^export default /m, "await ");
-  await new AsyncFunction("load", "console", body)(load, { log: () => {} });
 }
 
 describe("doc comments", () => {
@@ -89,68 +80,51 @@ describe("doc comments", () => {
   test.each(examples.map(({ file, code }, i) => [`${file} (${i})`, code] as const))("%s", (_name, code) => run(code));
 });
 
-// Pages with examples, and what theirs may take for granted beside that. Elsewhere: test/adapters/docs.test.ts,
-// test/webgpu/docs.test.ts, test/runtimes/{pages,workerd,next}.test.ts; docs/losses.md below.
-const pages: Record<string, Record<string, unknown>> = {
-  "docs/logps.md": {},
-  "docs/collate.md": collated(),
-  "docs/from-trl.md": {},
-  "docs/pool.md": {},
-  "docs/service.md": {},
-  "docs/text.md": scored(),
-  "docs/train.md": {},
-  "docs/unpaired.md": {},
-};
-const elsewhere = [
+const pages = [
   "README.md",
-  "docs/adapters.md",
-  "docs/bundlers.md",
-  "docs/edge.md",
-  "docs/losses.md",
-  "docs/webgpu.md",
+  "docs/collate.md",
+  "docs/from-trl.md",
+  "docs/logps.md",
+  "docs/pool.md",
+  "docs/service.md",
+  "docs/text.md",
+  "docs/train.md",
+  "docs/unpaired.md",
 ];
+// test/adapters/docs.test.ts, test/webgpu/docs.test.ts, test/runtimes/{pages,workerd,next}.test.ts; docs/losses.md below.
+const elsewhere = ["docs/adapters.md", "docs/bundlers.md", "docs/edge.md", "docs/losses.md", "docs/webgpu.md"];
 
-// Models that make nothing of their letters.
-function scored(): Record<string, unknown> {
-  const vocab = 128;
-  const model = ({ rows, length }: text.ModelBatch) => new Float32Array(rows * length * vocab);
-  const own = text.createScorer({ model, vocab, backend: library.createJs() });
-  return { ...languageModel(), vocab, own };
+for (const library of ["@huggingface/transformers", "onnxruntime-node"]) {
+  standIn(library, new URL("support/page-models.ts", import.meta.url).href);
 }
-
-// A model over 31 ids that gives zeros.
-function collated(): Record<string, unknown> {
-  const examples = [
-    { prompt: [1, 15, 7], chosen: [8, 9, 2], rejected: [4, 2] },
-    { prompt: [1, 30], chosen: [5, 2], rejected: [6, 11, 3, 2] },
-  ];
-  const tokens = library.collate(examples);
-  const vocab = 31;
-  const runModel = async ({ inputIds }: { inputIds: Int32Array }) => new Float32Array(inputIds.length * vocab);
-  class Tensor {
-    constructor(type: string, data: BigInt64Array, dims: number[]) {
-      expect([type, data.length]).toStrictEqual(["int64", dims.reduce((product, n) => product * n, 1)]);
-    }
-  }
-  const session = { run: async () => ({ logits: {} }) };
-  return { examples, tokens, vocab, runModel, logps: new Float64Array(4), ort: { Tensor }, session };
-}
-
-const blocksOf = (page: string): string[] =>
-  [...readFileSync(page, "utf8").matchAll(/```(?:js|ts)\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
 
 test("no page with examples is left out", () => {
   const all = ["README.md", "CONTRIBUTING.md", ...globSync("docs/*.md").map((page) => page.replaceAll("\\", "/"))];
   const shown = all.filter((page) => blocksOf(page).length > 0);
-  expect(shown.sort()).toStrictEqual([...Object.keys(pages), ...elsewhere].sort());
+  expect(shown.sort()).toStrictEqual([...pages, ...elsewhere].sort());
 });
 
-describe.each(Object.entries(pages))("%s", (page, more) => {
-  test.each(blocksOf(page).map((code, i) => [i + 1, code] as const))("example %i", (_i, code) => run(code, more));
-});
+describe.each(pages)("%s", (page) => {
+  const files = filesOf(page);
 
-describe("README.md", () => {
-  test.each(blocksOf("README.md").map((code, i) => [i + 1, code] as const))("example %i", (_i, code) => runAlone(code));
+  afterEach(() => vi.restoreAllMocks());
+
+  test("says which blocks go on from others", () => {
+    expect(readFileSync(page, "utf8").includes(goesOn)).toBe(files.length < blocksOf(page).length);
+  });
+
+  test.each(files)("block %s", async (blocks, code) => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const log = vi.spyOn(console, "log").mockImplementation(() => {});
+    const { default: exported } = await runFile(`${page}/${blocks}`, code);
+    // What a file exports is for a platform to call.
+    if (/^export default/m.test(code)) expect(exported).toMatchObject({ fetch: expect.any(Function) });
+    // What it prints is what the comment beside it says.
+    for (const [call, comment = ""] of code.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)) {
+      expect([call, log.mock.calls.some((printed) => says(comment, printed))]).toStrictEqual([call, true]);
+    }
+    expect(warn).not.toHaveBeenCalled();
+  });
 });
 
 describe("docs/losses.md", () => {
@@ -181,20 +155,6 @@ describe("docs/losses.md", () => {
   });
 });
 
-const load: Record<string, () => Promise<object>> = {
-  "": async () => library,
-  "/js": () => import("../src/js.ts"),
-  "/train": async () => train,
-  "/pool": () => import("../src/pool.ts"),
-  "/service": async () => service,
-  "/text": async () => text,
-  "/diagnose": async () => diagnosis,
-  "/webgpu": () => import("../src/webgpu.ts"),
-  "/onnxruntime": () => import("../src/adapters/onnxruntime.ts"),
-  "/tfjs": () => import("../src/adapters/tfjs.ts"),
-  "/jax": () => import("../src/adapters/jax.ts"),
-};
-
 describe("what the documentation imports", () => {
   const entries = JSON.parse(readFileSync("package.json", "utf8")).exports as Record<string, unknown>;
   const files = [
@@ -222,7 +182,7 @@ describe("what the documentation imports", () => {
 
   test.each([...new Set(imports.map(({ entry }) => entry))])("dpo-kernels%s has it", async (entry) => {
     expect(entries).toHaveProperty([`.${entry}`]);
-    const given = (await load[entry]?.()) ?? {};
+    const given: object = await import(sourceOf(entry));
     for (const { file: page, names } of imports.filter((one) => one.entry === entry)) {
       for (const name of names) expect({ page, name, exported: name in given }).toMatchObject({ exported: true });
     }

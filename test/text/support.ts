@@ -46,35 +46,3 @@ export async function loadSession(library: "onnxruntime-node" | "onnxruntime-web
   );
   return InferenceSession.create(readFileSync(onnxFile()));
 }
-
-/** In place of a model that would have to be fetched: letters for tokens, and every one of them as likely as its neighbours. */
-export function languageModel() {
-  const V = 128;
-  const idsOf = (text: string) => Array.from(text, (letter) => letter.charCodeAt(0) % V);
-  const tokenizer = Object.assign((text: string) => ({ input_ids: idsOf(text) }), {
-    ...{ eos_token: "$", eos_token_id: 36, padding_side: "left", chat_template: "words" },
-    apply_chat_template: (messages: readonly { content?: unknown }[]) =>
-      idsOf(messages.map(({ content }) => `${content}$`).join("")),
-  });
-  const session = {
-    ...{ inputNames: ["input_ids", "attention_mask", "position_ids"], outputNames: ["logits"] },
-    async run(feeds: { input_ids: { dims: number[] } }) {
-      const dims = [...feeds.input_ids.dims, V];
-      const data = Float32Array.from({ length: dims.reduce((product, n) => product * n, 1) }, (_, at) =>
-        Math.sin(at % V),
-      );
-      return { logits: { type: "float32", dims, data } };
-    },
-  };
-  const examples = [{ prompt_ids: [1, 2], chosen_ids: [3], rejected_ids: [4, 5] }];
-  const said = (role: string, content: string) => [{ role, content }];
-  const conversations = [
-    { prompt: said("user", "q"), chosen: said("assistant", "x"), rejected: said("assistant", "y") },
-  ];
-  return {
-    AutoTokenizer: { from_pretrained: async () => tokenizer },
-    AutoModelForCausalLM: { from_pretrained: async () => ({ sessions: { model: session } }) },
-    InferenceSession: { create: async () => session },
-    ...{ tokenizer, examples, conversations, rows: [{ prompt: "a", chosen: "b", rejected: "c" }] },
-  };
-}
