@@ -1,6 +1,8 @@
 // In place of transformers.js and ONNX Runtime in the blocks of the documentation, whose models would have to be fetched: letters for
 // tokens, and the same logits at every position.
 
+import { Tensor } from "onnxruntime-web";
+
 const V = 128;
 const idsOf = (text: string): number[] => Array.from(text, (letter) => letter.charCodeAt(0) % V);
 
@@ -10,26 +12,16 @@ const tokenizer = Object.assign((text: string) => ({ input_ids: idsOf(text) }), 
     idsOf(messages.map(({ content }) => `${content}$`).join("")),
 });
 
-const sizeOf = (dims: readonly number[]): number => dims.reduce((product, n) => product * n, 1);
-
 const session = {
   ...{ inputNames: ["input_ids", "attention_mask", "position_ids"], outputNames: ["logits"] },
   async run(feeds: { input_ids: { dims: readonly number[] } }) {
     const dims = [...feeds.input_ids.dims, V];
-    const data = Float32Array.from({ length: sizeOf(dims) }, (_, at) => Math.sin(at % V));
-    return { logits: { type: "float32", dims, data } };
+    const data = Float32Array.from({ length: dims.reduce((product, n) => product * n) }, (_, at) => Math.sin(at % V));
+    return { logits: new Tensor("float32", data, dims) };
   },
 };
 
 export const AutoTokenizer = { from_pretrained: async () => tokenizer };
 export const AutoModelForCausalLM = { from_pretrained: async () => ({ sessions: { model: session } }) };
 export const InferenceSession = { create: async () => session };
-
-export class Tensor {
-  readonly dims: readonly number[];
-
-  constructor(type: string, data: BigInt64Array, dims: readonly number[]) {
-    if (type !== "int64" || data.length !== sizeOf(dims)) throw new TypeError(`${data.length} of ${type} for ${dims}`);
-    this.dims = dims;
-  }
-}
+export { Tensor };
