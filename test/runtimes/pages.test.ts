@@ -135,10 +135,9 @@ const bundlers: Bundler[] = [
 // A worker of one's own, as docs/bundlers.md has it.
 const [myWorker = "", startIt = ""] = blocksOf("docs/bundlers.md");
 const ownWorker = `
-  import { createPool } from "dpo-kernels/pool";
   import { conformance, errorOf } from "./conformance.js";
-  const start = () => ${startIt.replace(/;\s*$/, "")};
-  const report = await errorOf(() => conformance(start));
+  ${startIt}
+  const report = await errorOf(() => conformance(async () => pool));
   await fetch("/report", { method: "POST", body: JSON.stringify(report) });
 `;
 

@@ -1,12 +1,11 @@
 // The examples in the doc comments of the WebGPU backend and in docs/webgpu.md run as they stand.
 
 import { globSync, readFileSync } from "node:fs";
-import { stripTypeScriptTypes } from "node:module";
-import { beforeAll, expect, test } from "vitest";
-import { createWebGpu, gpuMetrics, hasRealGpu } from "../../src/webgpu.ts";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { createWebGpu, type WebGpuBackend } from "../../src/webgpu.ts";
 import { adapterOfDawn, asNavigator, dawn, onDawn } from "../support/dawn.ts";
-import { toBuffer } from "../support/gpu-buffers.ts";
 import { randomLogits } from "../support/logits.ts";
+import { blocksOf, filesOf, goesOn, runFile } from "../support/pages.ts";
 
 const AsyncFunction = (async () => {}).constructor as new (
   ...args: string[]
@@ -30,35 +29,24 @@ onDawn("doc comments", () => {
   });
 });
 
-const blocks = [...readFileSync("docs/webgpu.md", "utf8").matchAll(/```(?:js|ts)\n([\s\S]*?)```/g)].map(
-  ([, code = ""], i) => [i + 1, code] as const,
-);
-
 onDawn("docs/webgpu.md", () => {
-  beforeAll(() => asNavigator(dawn));
+  const page = "docs/webgpu.md";
+  const files = filesOf(page);
 
-  test("has examples", () => expect(blocks.length).toBeGreaterThanOrEqual(3));
+  beforeAll(() => {
+    asNavigator(dawn);
+    // Browsers and Deno have it; Dawn's numbers are the standard's.
+    vi.stubGlobal("GPUBufferUsage", { COPY_SRC: 0x4, COPY_DST: 0x8, STORAGE: 0x80 });
+  });
+  afterAll(() => vi.unstubAllGlobals());
 
-  // Each goes on from the ones before it, as a reader does: with a backend, a batch of logits, hidden states and a head.
-  test.each(blocks)("example %i", async (_i, code) => {
-    const device = await (await adapterOfDawn()).requestDevice();
-    const gpu = await createWebGpu({ device });
-    const { tokens, vocab, logits } = randomLogits({ pairs: 2, length: 5, vocab: 11, seed: 7 });
-    const hiddenSize = 4;
-    const values = (n: number): Float32Array => Float32Array.from({ length: n }, (_, i) => Math.sin(i));
-    const moment = () => toBuffer(device, new Float32Array(vocab * hiddenSize));
-    const given = {
-      ...{ createWebGpu, gpuMetrics, hasRealGpu, device, gpu, tokens, vocab, logits, hiddenSize },
-      reference: { logps: new Float64Array(2 * tokens.pairs) },
-      buffer: toBuffer(device, logits as Float32Array).buffer,
-      hidden: values(2 * tokens.pairs * 5 * hiddenSize),
-      weight: toBuffer(device, values(vocab * hiddenSize)),
-      usage: 0x8c, // STORAGE | COPY_SRC | COPY_DST
-      state: { step: 0, m: moment(), v: moment() },
-    };
-    const body = stripTypeScriptTypes(code).replace(/^import .* from "dpo-kernels(\/\w+)?";$/gm, "");
-    await new AsyncFunction(...Object.keys(given), `{ ${body}\n }`)(...Object.values(given));
-    gpu.dispose();
-    device.destroy();
+  test("has examples that go on from one another, and says so", () => {
+    expect([blocksOf(page).length, files.length]).toEqual([3, 1]);
+    expect(readFileSync(page, "utf8")).toContain(goesOn);
+  });
+
+  test.each(files)("block %s", async (blocks, code) => {
+    const { gpu } = await runFile(`${page}/${blocks}`, `${code}export { gpu };`);
+    (gpu as WebGpuBackend).dispose();
   });
 });
