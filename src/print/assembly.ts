@@ -80,10 +80,7 @@ function printKernel(kernel: Kernel): string {
   const load = (pointer: string): string => `v128.load(${pointer} + i)`;
   const isUsed = ({ argument }: Column): boolean => argument === undefined || kernel.reads.includes(argument);
   const used = columns.map((column, k) => ({ ...column, k })).filter(isUsed);
-  // What is 0 whatever the inputs is not written: rows have one derivative.
-  const stored = outputs
-    .map((name, k) => ({ name, k }))
-    .filter(({ k }) => !isNumber(kernel.outputs[k] as Expression, 0));
+  const stored = outputs.map((name, k) => ({ name, k })).filter(({ k }) => kernel.writes[k]);
   const needsNaN = kernel.leaks.some(Boolean);
   const values = kernel.outputs.map((node, k) => (needsNaN && k === 0 ? "value" : use(node)));
   const slots = [...inputs, ...outputs].map((_, k) => `tail_slot(${k})`).join(", ");

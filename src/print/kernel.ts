@@ -30,6 +30,8 @@ export interface Kernel {
   /** What is computed more than once or has a name: in an order in which each comes after what it uses. */
   readonly steps: readonly Expression[];
   readonly outputs: Three;
+  /** Which outputs it writes: rows have one derivative, and what is logged may be one number or two. */
+  readonly writes: readonly [boolean, boolean, boolean];
   /** Which outputs a NaN input, or loss, might leave finite, so that the kernel has to make them NaN as well. */
   readonly leaks: readonly [boolean, boolean, boolean];
   /** The name of each constant and step, the same in every target. */
@@ -73,7 +75,8 @@ export function lossKernel(
     );
   }
   const gradScale = graph.param("gradScale");
-  const outputs = [value, scaled(graph, gradScale, da), isNumber(dc, 0) ? dc : scaled(graph, gradScale, dc)] as const;
+  const isRow = loss.kind === "row";
+  const outputs = [value, scaled(graph, gradScale, da), isRow ? dc : scaled(graph, gradScale, dc)] as const;
   for (const [output, name] of [
     [outputs[1], "chosenScale"],
     [outputs[2], "rejectedScale"],
@@ -82,7 +85,7 @@ export function lossKernel(
     if (scale?.uniform) graph.named(scale, name);
   }
   return {
-    ...kernelOf(graph, outputs, nanInputs, hasDomain(value)),
+    ...kernelOf(graph, outputs, [true, true, !isRow], nanInputs, hasDomain(value)),
     name: `pair_${loss.id}`,
     file: definition.source.file,
     title: loss.title,
@@ -116,7 +119,7 @@ export function marginKernel(
     ? ofMeans(graph, marginOf(graph, a, c, perToken), [a, c], (means) => scored([...means, one, one]))
     : scored([a, c, ...lengths.map(graph.input)]);
   return {
-    ...kernelOf(graph, outputs, []),
+    ...kernelOf(graph, outputs, [isWritten(outputs[0]), isWritten(outputs[1]), isWritten(outputs[2])], []),
     name: `margin_${name}`,
     file: definition.source.file,
     title: "",
@@ -124,6 +127,8 @@ export function marginKernel(
     params,
   };
 }
+
+const isWritten = (output: Expression): boolean => !isNumber(output, 0);
 
 /** What `compute` makes of log-ratios per token; `margin` is that of normalised losses, whose derivatives are the factors. */
 function ofMeans(
@@ -161,7 +166,13 @@ function three({ source, fn }: Definition, [x, y, z, ...rest]: readonly Expressi
 const hasDomain = (node: Expression): boolean =>
   (node.kind === "call" && node.fn === "log" && !node.uniform) || argsOf(node).some(hasDomain);
 
-function kernelOf(graph: Graph, outputs: Three, nanInputs: readonly Expression[], leaksAlways = false) {
+function kernelOf(
+  graph: Graph,
+  outputs: Three,
+  writes: Kernel["writes"],
+  nanInputs: readonly Expression[],
+  leaksAlways = false,
+) {
   const uses = new Map<Expression, number>();
   const constants: Expression[] = [];
   const order: Expression[] = [];
@@ -181,11 +192,9 @@ function kernelOf(graph: Graph, outputs: Three, nanInputs: readonly Expression[]
   const isStep = (node: Expression): boolean =>
     node.kind !== "input" && (graph.nameOf(node) !== undefined || (uses.get(node) ?? 0) > 1 || node.uniform);
   const steps = order.filter(isStep);
-  // A derivative that a kind has not is 0 whatever the inputs, and nobody looks at it.
-  const leak = (output: Expression): boolean =>
-    !isNumber(output, 0) && (leaksAlways || nanInputs.some((input) => !carriesNaN(output, input)));
-  const leaks = [false, leak(outputs[1]), leak(outputs[2])] as const;
+  const leak = (output: Expression): boolean => leaksAlways || nanInputs.some((input) => !carriesNaN(output, input));
+  const leaks = [false, leak(outputs[1]), writes[2] && leak(outputs[2])] as const;
   const constantNames = nameConstants(constants, graph);
   const names = new Map([...constantNames, ...nameSteps(steps, graph, constantNames)]);
-  return { constants, steps, outputs, leaks, names };
+  return { constants, steps, outputs, writes, leaks, names };
 }
