@@ -56,10 +56,8 @@ async function surroundings(): Promise<Record<string, unknown>> {
 
 async function run(code: string): Promise<void> {
   // An example may declare anew what is there already: a block of its own shadows it.
-  const body = stripTypeScriptTypes(code)
-    .replace(/^\s*import .* from "dpo-kernels(\/\w+)?";$/gm, "")
-    .replaceAll("import.meta.url", "here");
-  const values = { here: import.meta.url, ...(await surroundings()) };
+  const body = stripTypeScriptTypes(code).replace(/^\s*import .* from "dpo-kernels(\/\w+)?";$/gm, "");
+  const values = await surroundings();
   await new AsyncFunction(...Object.keys(values), `{ ${body}\n }`)(...Object.values(values));
 }
 
