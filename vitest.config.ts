@@ -7,9 +7,12 @@ import { defineConfig } from "vitest/config";
 /** What measures a process's memory or waits for a time to pass: others at its side would be measured too. */
 const alone = ["test/{linear,logits}-memory.test.ts", "test/pool/{memory,timeout}.test.ts"];
 
-/** What takes a minute or more each, a software GPU's shaders most of all. measured: together a third of all of Node's tests. */
+/** What takes a minute or more each, a software GPU's shaders most of all. measured: together more than half of all of Node's tests. */
 const heavy = [
   "test/webgpu/**/*.test.ts",
+  "test/pool/{changing-arrays,quiet}.test.ts",
+  "test/{collate-empty,linear-losses,logits-arrays,logits-half-bits,logits-losses,logits-transform}.test.ts",
+  "test/{losses-extremes,policy-is-reference}.test.ts",
   "test/{cli-score,text/real-model}.test.ts",
   "test/{hostile-arrays,logits-fuzz,properties,properties-memory,real-model,training-curves}.test.ts",
 ];
