@@ -60,14 +60,32 @@ async function timeSigmoid(): Promise<Map<string, Timing>> {
   });
 }
 
-/** Every loss with its default hyperparameters, on arrays from `allocate`, ns per pair. */
+/** Every loss with its default hyperparameters, on arrays from `allocate`, ns per pair, or per row of the losses of those. */
 function timeLosses(backend: Backend, { pairs, out }: Work): Promise<Map<string, Timing>> {
   const lengths = backend.allocate("i32", PAIRS).fill(200);
   const withLengths = { ...pairs, chosenLengths: lengths, rejectedLengths: lengths };
+  const rewardMargin = backend.allocate("f32", PAIRS);
+  const desirable = backend.allocate("u8", PAIRS);
+  for (let i = 0; i < PAIRS; i++) {
+    rewardMargin[i] = (i % 7) - 3;
+    desirable[i] = Number(i % 3 > 0);
+  }
+  const rows = {
+    policy: pairs.policyChosen,
+    reference: pairs.referenceChosen,
+    desirable,
+    klPolicy: pairs.policyRejected.subarray(0, 1000),
+    klReference: pairs.referenceRejected.subarray(0, 1000),
+  };
   const candidates = lossTypes.map((lossType) => {
     const loss = losses[lossType];
-    const needsLengths = "normalised" in loss || "likelihood" in loss;
-    return { name: lossType, run: call(backend, { pairs: needsLengths ? withLengths : pairs, out }, { lossType }) };
+    if ("row" in loss) {
+      const ofRows = { lossType, beta: BETA, out: { losses: out.losses, grad: out.gradChosen } };
+      return { name: lossType, run: () => backend.unpairedLoss(rows, ofRows) };
+    }
+    const given = "normalised" in loss || "likelihood" in loss ? withLengths : pairs;
+    const all = "columns" in loss ? { ...given, rewardMargin } : given;
+    return { name: lossType, run: call(backend, { pairs: all, out }, { lossType }) };
   });
   return interleave(candidates, { rounds: 10, runs: 2, units: PAIRS });
 }
