@@ -71,7 +71,10 @@ function make({
   const random = randomFrom(seed);
   const definitions = lossType.map((id) => table[id]);
   const ratios = definitions.filter((loss) => !isLikelihood(loss));
-  const pairs = randomPairs(count, seed, spread);
+  // ORPO takes log-probs as they are: at most 0.
+  const pairs = mapPairs(randomPairs(count, seed, spread), (array, name) =>
+    name.startsWith("policy") ? (array as FloatArray).map((logp) => Math.min(logp, -0.25)) : array,
+  );
   const pairWeights = Float32Array.from({ length: count }, () => Math.round(256 * random() - 64) / 64);
   const isWeighted = hasPairWeights && !definitions.some(isSorted);
   // Scores grow like e^−r: with a free reference they would leave float32 at once.
@@ -81,7 +84,8 @@ function make({
     options: {
       lossType,
       lossWeights: weights.slice(0, lossType.length),
-      ...(ratios.length > 0 ? { beta, referenceFree: isFree } : {}),
+      ...(ratios.length > 0 ? { beta } : {}),
+      ...(definitions.some(({ reference }) => reference) ? { referenceFree: isFree } : {}),
       ...(isDiverged ? divergence : {}),
     },
   };
