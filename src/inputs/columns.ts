@@ -72,9 +72,10 @@ export function hostLength(array: unknown, name: string, kinds: readonly string[
   throw new KindError(`${name}: expected a ${kinds.join(" or ")}, got ${kindOf(array)}`);
 }
 
-/** Lengths given as bigints in numbers. */
-export function inNumbers(lengths: PairLogps["chosenLengths"]): LengthArray | undefined {
+/** Lengths given as bigints in numbers. Throws    ShapeError where they lie in a backend's memory that was not handed out */
+export function inNumbers(lengths: PairLogps["chosenLengths"], name: string): LengthArray | undefined {
   if (!isBigInts(lengths)) return lengths;
+  refuseStray(lengths, name, bufferOf(lengths));
   const numbers = new Float64Array(lengthOf(lengths));
   for (let i = 0; i < numbers.length; i++) numbers[i] = Number(lengths[i]);
   return numbers;

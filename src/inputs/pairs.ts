@@ -97,8 +97,8 @@ const readFields = recordOf(
 export function readPairs(given: unknown): ReadPairs {
   const pairs = readFields(given);
   // The record is ours, and a copy of it would cost a small call a twentieth of its time.
-  if (pairs.chosenLengths !== undefined) pairs.chosenLengths = inNumbers(pairs.chosenLengths);
-  if (pairs.rejectedLengths !== undefined) pairs.rejectedLengths = inNumbers(pairs.rejectedLengths);
+  if (pairs.chosenLengths !== undefined) pairs.chosenLengths = inNumbers(pairs.chosenLengths, "chosenLengths");
+  if (pairs.rejectedLengths !== undefined) pairs.rejectedLengths = inNumbers(pairs.rejectedLengths, "rejectedLengths");
   return pairs as ReadPairs;
 }
 

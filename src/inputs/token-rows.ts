@@ -2,7 +2,7 @@
 // the end, before anything is computed or written.
 
 import { recordOf } from "../checks/record.ts";
-import { bufferOf, lengthOf, refuseStray } from "../checks/views.ts";
+import { bufferOf, lengthOf, refuseStray, setNumbers } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
 import type { Unit } from "../losses/kinds.ts";
 import { arrayKind, kindOf } from "../messages.ts";
@@ -80,9 +80,11 @@ export function checkRowFields(
   checkKl(given, Object.keys(given) as (keyof typeof given)[], plan);
   if (options.validate === "finite") checkFiniteColumns(given, Object.keys(given));
   const arrays = Object.entries({ desirable: labels, ...given }).filter(([, array]) => array !== undefined);
+  // A copy: results may be written over the very array, and others may detach it while the call runs.
+  const copy = new Uint8Array(rows);
+  setNumbers(copy, labels, 0);
   return [
-    // A copy: results may be written over the very array, and others may detach it while the call runs.
-    { desirable: Uint8Array.from(labels), kl: klOf(kl?.policy, kl?.reference, plan) },
+    { desirable: copy, kl: klOf(kl?.policy, kl?.reference, plan) },
     Object.fromEntries(arrays) as Record<string, ArrayBufferView>,
   ];
 }

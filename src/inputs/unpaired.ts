@@ -69,7 +69,7 @@ const readFields = recordOf(
 export function readRows(given: unknown): ReadRows {
   const rows = readFields(given);
   rows.desirable = inLabels(rows.desirable, "desirable") as Labels;
-  rows.lengths = inNumbers(rows.lengths);
+  rows.lengths = inNumbers(rows.lengths, "lengths");
   return rows as ReadRows;
 }
 

@@ -6,6 +6,7 @@ import { separable } from "./arbitraries.ts";
 import { toBits } from "./half.ts";
 import { asBigInts, layouts, randomLogits } from "./logits.ts";
 import { type HostileCall, spoils } from "./logits-spoils.ts";
+import { rewardMargins } from "./pairs.ts";
 
 export type { Fields, HostileCall } from "./logits-spoils.ts";
 
@@ -18,7 +19,8 @@ export const recipes = fc.record({
   type: fc.constantFrom("f32" as const, "f16" as const, "bf16" as const),
   reference: fc.constantFrom("logits" as const, "logps" as const),
   isBig: fc.boolean(),
-  lossType: fc.constantFrom(...separable, "sft", "aot"),
+  // ORPO's likelihood is over prompts too, which packed tokens do not hold.
+  lossType: fc.constantFrom(...separable.filter((id) => id !== "orpo"), "sft", "aot"),
   options: fc.constantFrom<LogitsLossOptions>(
     {},
     { ldAlpha: 0.5 },
@@ -61,6 +63,7 @@ export function callOf({
         reference === "logps"
           ? { logps: new Float64Array(2 * pairs).fill(-5) }
           : { logits: floats(batch.reference.logits) },
+      ...(lossType.startsWith("rpo") ? { rewardMargin: rewardMargins(pairs) } : {}),
     },
     options: {
       lossType,
