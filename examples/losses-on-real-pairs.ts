@@ -1,7 +1,17 @@
 // The main job, `npm start`: every loss over the log-probs of a real language model on 2,312 real preference pairs.
 
 import { readFileSync } from "node:fs";
-import { type Backend, createJs, createWasm, type LossOptions, lossTypes, type PairLogps } from "dpo-kernels";
+import {
+  type Backend,
+  createJs,
+  createWasm,
+  type LossOptions,
+  type LossType,
+  losses,
+  lossTypes,
+  type PairLogps,
+  type RowLogps,
+} from "dpo-kernels";
 
 const lines = readFileSync(new URL("data/hh-stories260k-logps.jsonl", import.meta.url), "utf8")
   .trim()
@@ -17,6 +27,19 @@ const pairs: PairLogps = {
   chosenLengths: column("chosen_length"),
   rejectedLengths: column("rejected_length"),
 };
+
+// The same completions as rows, the chosen ones desirable.
+const joined = (first: string, second: string): Float32Array => Float32Array.of(...column(first), ...column(second));
+const singles: RowLogps = {
+  policy: joined("policy_chosen_logps", "policy_rejected_logps"),
+  reference: joined("ref_chosen_logps", "ref_rejected_logps"),
+  desirable: Uint8Array.from({ length: 2 * rows.length }, (_, i) => Number(i < rows.length)),
+};
+
+// What some losses need and this file has not: a reward model's margin, 1 of every pair; mismatched rows, as likely as under the
+// reference.
+const margins = { rewardMargin: new Float32Array(rows.length).fill(1) };
+const mismatched = { klPolicy: Float32Array.of(0), klReference: Float32Array.of(0) };
 
 // Settings as guides give them where the defaults would say nothing: no label noise, a target of ±5 nats.
 const settings: Partial<Record<string, LossOptions>> = {
@@ -41,14 +64,26 @@ async function relaxedIfPresent(): Promise<[string, Backend][]> {
 const norm = (...vectors: Float32Array[]): number =>
   Math.sqrt(vectors.reduce((sum, vector) => sum + vector.reduce((s, x) => s + x * x, 0), 0));
 
+const out = { losses: column(""), gradChosen: column(""), gradRejected: column("") };
+const rowOut = { losses: new Float32Array(2 * rows.length), grad: new Float32Array(2 * rows.length) };
+
+/** A loss over all the pairs, or over their completions as rows. */
+function call(backend: Backend, lossType: LossType): { loss: number; metrics: Record<string, number> } {
+  const options = { lossType, ...settings[lossType] };
+  const loss = losses[lossType];
+  if ("row" in loss) {
+    const given = "kl" in loss.params ? { ...singles, ...mismatched } : singles;
+    return backend.unpairedLoss(given, { ...options, out: rowOut });
+  }
+  return backend.pairLoss("columns" in loss ? { ...pairs, ...margins } : pairs, { ...options, out });
+}
+
 /** Millions of pairs a second, from calls repeated for about 40 ms after as long a warm-up. */
-function speed(backend: Backend, options: LossOptions): number {
-  const out = { losses: column(""), gradChosen: column(""), gradRejected: column("") };
+function speed(backend: Backend, lossType: LossType): number {
   const run = (): number => {
     const start = performance.now();
     let calls = 0;
-    while (performance.now() - start < 40)
-      for (let i = 0; i < 8; i++, calls++) backend.pairLoss(pairs, { ...options, out });
+    while (performance.now() - start < 40) for (let i = 0; i < 8; i++, calls++) call(backend, lossType);
     return (calls * rows.length) / (performance.now() - start) / 1000;
   };
   run();
@@ -57,16 +92,17 @@ function speed(backend: Backend, options: LossOptions): number {
 
 const header = ["loss", "value", "|gradient|", "accuracy", "margin", ...backends.map(([name]) => name)];
 const table = lossTypes.map((lossType) => {
-  const options = { lossType, ...settings[lossType] };
   const [, first] = backends[0] as [string, Backend];
-  const { loss, gradChosen, gradRejected, metrics } = first.pairLoss(pairs, options);
+  const { loss, metrics } = call(first, lossType);
+  const gradients = "row" in losses[lossType] ? [rowOut.grad] : [out.gradChosen, out.gradRejected];
+  const accuracy = metrics["rewards/accuracies"];
   return [
     lossType,
     loss.toPrecision(7),
-    norm(gradChosen, gradRejected).toExponential(3),
-    `${(100 * (metrics["rewards/accuracies"] ?? 0)).toFixed(1)} %`,
+    norm(...gradients).toExponential(3),
+    accuracy === undefined ? "" : `${(100 * accuracy).toFixed(1)} %`,
     (metrics["rewards/margins"] ?? 0).toFixed(4),
-    ...backends.map(([, backend]) => speed(backend, options).toFixed(0)),
+    ...backends.map(([, backend]) => speed(backend, lossType).toFixed(0)),
   ];
 });
 
