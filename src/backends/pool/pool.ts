@@ -137,7 +137,8 @@ function makePool(
 /** How often a call goes over its tokens: forward, backward, and through a reference that is not given as log-probs. */
 function passesOf(name: CallName, { reference }: { reference?: Reference | undefined }): number {
   if (name === "sequenceLogps") return 1;
-  if (name === "sequenceLogpsGrad") return 2;
+  // The reference of rows is an array, which has not been looked at yet.
+  if (name === "sequenceLogpsGrad" || name === "unpairedLoss") return 2;
   const { logits, hidden } = { logits: undefined, hidden: undefined, ...reference };
   return logits === undefined && hidden === undefined ? 2 : 3;
 }
