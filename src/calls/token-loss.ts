@@ -154,10 +154,10 @@ export function* tokenLoss<S extends MaybePromise>(
   const { logps, tokenLogps, logsumexp, metrics } = policy;
   const nll = prompts ? promptNll(prompts, allSums) : 0;
   if (prompts) {
-    result.loss += times(plan.rowNll, nll);
-    result.losses.forEach((loss, i) => {
-      result.losses[i] = loss + times(plan.rowNll, nll);
-    });
+    const { losses } = result;
+    const added = times(plan.rowNll, nll);
+    result.loss += added;
+    for (let i = 0; i < list.pairs; i++) losses[i] = (losses[i] as number) + added;
   }
   const logged = plan.logged && { nll_loss: plan.logged === "row" ? nll : completionNllOf(plan, policy, list) };
   return { ...result, logps, tokenLogps, logsumexp, metrics: { ...result.metrics, ...metrics, ...logged } };
