@@ -1,95 +1,76 @@
 // One loss for a file that is read in batches.
 
 import { DpoError } from "../errors.ts";
-import type { Backend, LossOptions, PairLossOptions, PairLossResult } from "../types.ts";
-import type { Batch } from "./read-pairs.ts";
+import type { LossOptions } from "../types.ts";
 import { refusal } from "./refusal.ts";
 import type { Source } from "./rows.ts";
 
-/** A loss of a file. */
+/** A loss of a file of pairs, or of rows. */
 export interface LossMean {
-  /** Mean over the pairs of the file. */
-  loss: number;
-  /** L2 norm of the gradient of `loss` with respect to all policy log-probabilities, chosen and rejected. */
-  gradNorm: number;
-  /** TRL's keys; means over the pairs of the file. */
-  metrics: Record<string, number>;
-  /** Pairs whose loss is NaN, and the row of the first. */
-  nan: { pairs: number; first: number };
+  /** Mean over the file. */
+  readonly loss: number;
+  /** L2 norm of the gradient of `loss` with respect to all policy log-probs. */
+  readonly gradNorm: number;
+  /** TRL's keys: means over the file. */
+  readonly metrics: Record<string, number>;
+  /** How many have a loss that is NaN, and the number of the first. */
+  readonly nan: { readonly count: number; readonly first: number };
 }
 
 export interface FileLosses {
-  pairs: number;
-  batches: number;
+  /** Pairs, or rows. */
+  readonly count: number;
+  readonly batches: number;
   /** One for each of the losses asked for. */
-  means: LossMean[];
+  readonly means: readonly LossMean[];
+}
+
+/** How batches of pairs, or of rows, are computed and summed up. */
+export interface Summing<Batch, Result> {
+  /** The number in the file of each pair or row. */
+  numbersOf(batch: Batch): ArrayLike<number>;
+  compute(batch: Batch, options: LossOptions & { metrics?: "full" }): Result;
+  sumUp(): {
+    add(result: Result, batch: Batch): void;
+    means(count: number): LossMean;
+  };
 }
 
 /**
- * Means over all pairs from the means over batches, each weighted with its pairs, for each of the losses `calls`.
- * `onFirst` sees what each batch comes to with the first of them.
- *
- *   loss = Σ n·loss(batch) / N,  gradient of a pair = n/N · its gradient in the batch    (n of N pairs in the batch)
- *
- * Exact for losses of single pairs. Of losses that couple the pairs of a batch it is the mean over the batches.
+ * Means over the file from the means over batches, for each of the losses `calls`. `onFirst` sees what each batch comes to with the
+ * first of them.
  */
-export async function lossesOfBatches(
-  backend: Backend,
+export async function lossesOfBatches<Batch, Result>(
   source: Source,
   batches: AsyncIterable<Batch>,
   calls: readonly LossOptions[],
-  onFirst: (result: PairLossResult, batch: Batch) => Promise<void>,
+  { numbersOf, compute, sumUp }: Summing<Batch, Result>,
+  onFirst: (result: Result, batch: Batch) => Promise<void>,
 ): Promise<FileLosses> {
-  const sums = calls.map(() => sumUp());
-  let pairs = 0;
+  const sums = calls.map(sumUp);
   let count = 0;
+  let read = 0;
   for await (const batch of batches) {
-    pairs += batch.rows.length;
-    count += 1;
+    const numbers = numbersOf(batch);
+    count += numbers.length;
+    read += 1;
     for (const [i, options] of calls.entries()) {
-      const result = compute(backend, source, batch, i === 0 ? { ...options, metrics: "full" } : options);
+      const all = i === 0 ? { ...options, metrics: "full" as const } : options;
+      const result = inTheFile(source, numbers, () => compute(batch, all));
       sums[i]?.add(result, batch);
       if (i === 0) await onFirst(result, batch);
     }
   }
-  return { pairs, batches: count, means: sums.map((sum) => sum.means(pairs)) };
-}
-
-function sumUp() {
-  const metrics: Record<string, number> = {};
-  let loss = 0;
-  let squares = 0;
-  const nan = { pairs: 0, first: 0 };
-  return {
-    add(result: PairLossResult, { rows }: Batch): void {
-      const n = rows.length;
-      loss += n * result.loss;
-      squares += n * n * (sumOfSquares(result.gradChosen) + sumOfSquares(result.gradRejected));
-      for (let i = 0; i < n; i++) {
-        if (Number.isNaN(result.losses[i]) && nan.pairs++ === 0) nan.first = rows[i] ?? 0;
-      }
-      for (const [name, mean] of Object.entries(result.metrics)) metrics[name] = (metrics[name] ?? 0) + n * mean;
-    },
-    means(pairs: number): LossMean {
-      const means = Object.fromEntries(Object.entries(metrics).map(([name, sum]) => [name, sum / pairs]));
-      return { loss: loss / pairs, gradNorm: Math.sqrt(squares) / pairs, metrics: means, nan };
-    },
-  };
+  return { count, batches: read, means: sums.map((sum) => sum.means(count)) };
 }
 
 /** A complaint of the library names an array and an index; the user knows a file and its lines. */
-function compute(backend: Backend, source: Source, { pairs, rows }: Batch, options: PairLossOptions) {
+function inTheFile<Result>(source: Source, numbers: ArrayLike<number>, compute: () => Result): Result {
   try {
-    return backend.pairLoss(pairs, options);
+    return compute();
   } catch (error) {
     if (!(error instanceof DpoError)) throw error;
     const at = Number(/^\w+\[(\d+)\]/.exec(error.message)?.[1] ?? 0);
-    throw refusal(`${source.place(rows[at] ?? 0)}: ${error.message}`);
+    throw refusal(`${source.place(numbers[at] ?? 0)}: ${error.message}`);
   }
-}
-
-function sumOfSquares(values: Float32Array<ArrayBufferLike>): number {
-  let sum = 0;
-  for (const value of values) sum += value * value;
-  return sum;
 }
