@@ -1,56 +1,29 @@
 // Logits and hidden states of each row's last positions alone (tokens.logitsFrom): the results of all positions, in the same
 // places, and gradients in the layout of what was given.
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ortLogits } from "../src/adapters/onnxruntime.ts";
 import { ParamError, ShapeError } from "../src/index.ts";
 import type { Floats, SequencesBatch, Tokens } from "../src/types.ts";
-import { createWebGpu, type WebGpuBackend } from "../src/webgpu.ts";
 import { onEachBackend } from "./support/backends.ts";
 import { missesSame } from "./support/compare.ts";
-import { adapterOfDawn, onDawn } from "./support/dawn.ts";
-import { floatsOf } from "./support/gpu-buffers.ts";
 import { numbersOf } from "./support/half.ts";
-import { type LinearCase, randomLinear } from "./support/linear.ts";
-import { randomLogits } from "./support/logits.ts";
-
-const FROM = 3;
-const [pairs, length, vocab, width] = [3, 9, 13, 5];
-
-/** Prompts of at least FROM + 1 tokens, so that nothing is predicted before position FROM. */
-function behindPrompts(tokens: Tokens): Tokens & { inputIds: Int32Array } {
-  const completionMask = (tokens.completionMask as Uint8Array).map((bit, at) => (at % length > FROM ? bit : 0));
-  for (let r = 0; r < 2 * pairs; r++) completionMask[r * length + FROM + 1 + (r % 3)] = 1;
-  return { ...tokens, inputIds: tokens.inputIds as Int32Array, completionMask };
-}
-
-/** What stands at the trailing positions of each row. */
-function trailing(values: Float32Array, size: number): Float32Array {
-  const rows = Array.from({ length: 2 * pairs }, (_, r) =>
-    values.subarray((r * length + FROM) * size, (r + 1) * length * size),
-  );
-  return Float32Array.from(rows.flatMap((row) => [...row]));
-}
-
-const whole = randomLogits({ pairs, length, vocab, seed: 5, holes: 0.2 });
-const tokens = behindPrompts(whole.tokens);
-const shorter = { ...tokens, logitsFrom: FROM };
-const all = { ...whole, tokens };
-const last = {
-  ...{ tokens: shorter, vocab, logits: trailing(whole.logits, vocab) },
-  reference: { logits: trailing(whole.reference.logits, vocab) },
-};
-
-const allStates: LinearCase = { ...randomLinear({ pairs, length, vocab, width, seed: 6 }), tokens: tokens as never };
-const lastStates = {
-  ...allStates,
-  tokens: shorter,
-  hidden: trailing(allStates.hidden as Float32Array, width),
-  reference: { ...allStates.reference, hidden: trailing(allStates.reference.hidden as Float32Array, width) },
-};
-
-const options = { lossType: ["sigmoid", "sft"], metrics: "full" } as const;
-const perToken = ["logps", "tokenLogps", "logsumexp"] as const;
+import {
+  all,
+  allStates,
+  FROM,
+  last,
+  lastStates,
+  length,
+  options,
+  pairs,
+  perToken,
+  shorter,
+  tokens,
+  trailing,
+  vocab,
+  width,
+} from "./support/logits-from.ts";
 
 onEachBackend((backend) => {
   it("logitsLoss: the same results, and the gradient of the logits that were given", async () => {
@@ -163,25 +136,4 @@ it("ortLogits takes a tensor of the last positions", () => {
   });
   expect(ortLogits(tensor(length - FROM), shorter).vocab).toBe(vocab);
   expect(() => ortLogits(tensor(length), shorter)).toThrow(ShapeError);
-});
-
-onDawn("logitsFrom, readback: false", () => {
-  let gpu: WebGpuBackend;
-  beforeAll(async () => {
-    gpu = await createWebGpu({ adapter: await adapterOfDawn() });
-  });
-  afterAll(() => gpu.dispose());
-
-  it("leaves on the GPU what logits of all positions leave there", async () => {
-    const [want, got] = await Promise.all(
-      [all, last].map((batch) => gpu.logitsLoss(batch, { ...options, readback: false })),
-    );
-    for (const name of [...perToken, "losses"] as const) {
-      const [wanted, given] = await Promise.all(
-        [want, got].map(async (result) => floatsOf(gpu.device, result?.[name] as never)),
-      );
-      expect(missesSame(name, given ?? [], wanted ?? [])).toEqual([]);
-    }
-    for (const result of [want, got]) result?.destroy();
-  });
 });

@@ -11,7 +11,7 @@ const chosenTokens = ({ all }: PromptTokens): number => all.start[all.pairs] as 
 export const newPromptSums = (prompts: PromptTokens, statistics: boolean): TokenSums =>
   newSums(prompts.all, chosenTokens(prompts), statistics);
 
-/** The sums of the completions' tokens, from those of all. */
+/** Copies the sums of the completions' tokens out of those of all tokens. */
 export function takeOwn({ own }: PromptTokens, from: TokenSums, to: TokenSums): void {
   own.forEach((at, k) => {
     to.max[k] = from.max[at] as number;
@@ -24,7 +24,7 @@ export function takeOwn({ own }: PromptTokens, from: TokenSums, to: TokenSums): 
   });
 }
 
-/** Its value. */
+/** Minus the mean log-prob of the chosen rows' tokens, prompts included. */
 export function promptNll(prompts: PromptTokens, sums: TokenSums): number {
   const tokens = chosenTokens(prompts);
   let sum = 0;
@@ -32,7 +32,7 @@ export function promptNll(prompts: PromptTokens, sums: TokenSums): number {
   return -sum / tokens;
 }
 
-/** dloss / d log p of all tokens, from those of completions and the weight of the NLL. */
+/** dloss / d log p of every token: what the completions have, and the share of the NLL. */
 export function withPrompts(prompts: PromptTokens, gradients: Float64Array, weight: number): Float64Array {
   const all = new Float64Array(prompts.all.rows.length);
   prompts.own.forEach((at, k) => {
