@@ -1,13 +1,15 @@
 // What the WebGPU backend must do in every runtime that has one, through the built package: returns a report for a test to
 // compare. Plain JavaScript: it runs as it stands in Deno and in a page without a bundler.
 
-import { BackendError, createJs, lossTypes } from "../../../dist/index.js";
+import { BackendError, createJs, losses as definitions, lossTypes } from "../../../dist/index.js";
 import { createWebGpu, gpuMetrics } from "../../../dist/webgpu.js";
 import { bytesOf, createComparison, createRandom, floatsOf } from "./compare.js";
 
 const STORAGE = 0x80;
 const COPY_DST = 0x8;
 const js = createJs();
+const rowLosses = lossTypes.filter((id) => "row" in definitions[id]);
+const pairLossTypes = lossTypes.filter((id) => !rowLosses.includes(id));
 const vectors = ["losses", "gradChosen", "gradRejected"];
 const tokenNames = ["tokenLogps", "logsumexp", "logps"];
 
@@ -26,8 +28,9 @@ async function pairLosses(gpu, near) {
   for (const count of [7, 1100]) {
     const logps = ["policyChosen", "policyRejected", "referenceChosen", "referenceRejected"];
     const pairs = Object.fromEntries(logps.map((name) => [name, numbers(count, -50)]));
-    Object.assign(pairs, { chosenLengths: counts(count), rejectedLengths: counts(count) });
-    for (const options of [...lossTypes.map((lossType) => ({ lossType })), ...divergences]) {
+    const rewardMargin = numbers(count, 3);
+    Object.assign(pairs, { chosenLengths: counts(count), rejectedLengths: counts(count), rewardMargin });
+    for (const options of [...pairLossTypes.map((lossType) => ({ lossType })), ...divergences]) {
       const want = js.pairLoss(pairs, options);
       const got = await gpu.pairLoss(pairs, options);
       const result = await gpu.pairLoss(pairs, { ...options, readback: false });
@@ -39,6 +42,20 @@ async function pairLosses(gpu, near) {
         near(`${title} ${name} there`, there[name], want[name], "pairs");
       }
       metricsNear(near, title, there.metrics, want);
+    }
+  }
+}
+
+async function unpairedLosses(gpu, near) {
+  for (const count of [7, 1100]) {
+    const names = ["policy", "reference", "klPolicy", "klReference"];
+    const rows = Object.fromEntries(names.map((name) => [name, numbers(count, -50)]));
+    rows.desirable = Uint8Array.from({ length: count }, (_, at) => at % 3 && 1);
+    for (const lossType of rowLosses) {
+      const want = js.unpairedLoss(rows, { lossType });
+      const got = await gpu.unpairedLoss(rows, { lossType });
+      for (const name of ["losses", "grad"])
+        near(`${lossType}, ${count} rows: ${name}`, got[name], want[name], "pairs");
     }
   }
 }
@@ -190,6 +207,7 @@ export async function runScenario() {
   const { near, report: numbersReport } = createComparison();
   const report = { reason: gpu.reason };
   await pairLosses(gpu, near);
+  await unpairedLosses(gpu, near);
   await logitsLosses(gpu, near);
   await buffers(gpu, near);
   await heads(gpu, near);
