@@ -9,3 +9,4 @@ export type { Allocator } from "./train/kernels.ts";
 export { lrSchedule, type ScheduleOptions } from "./train/schedule.ts";
 export { type SgdHyper, type SgdState, sgd, sgdState } from "./train/sgd.ts";
 export type { Tensor, Tensors } from "./train/tensors.ts";
+export type * from "./train/trainer/types.ts";
