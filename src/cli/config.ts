@@ -1,16 +1,11 @@
 // A TRL configuration, with the options of the command line put over it.
 
-import { createReadStream } from "node:fs";
-import { extname } from "node:path";
 import { fromTrl, type TrlConfig } from "../from-trl/from-trl.ts";
 import { trainerOf } from "../from-trl/trainers.ts";
 import { DpoError } from "../index.ts";
 import type { LossOptions } from "../types.ts";
-import { unpacked } from "./bytes.ts";
-import { lineAndColumn, parseTolerant } from "./json.ts";
-import { readText } from "./json-rows.ts";
-import { fileProblem, isSystemError, kindOfJson, refusal } from "./refusal.ts";
-import { parseYaml } from "./yaml.ts";
+import { readConfigFile } from "./config-file.ts";
+import { refusal } from "./refusal.ts";
 
 /** The option as it is written on the command line. */
 export const dashed = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -43,23 +38,7 @@ export async function readConfig(
   version: string | undefined,
   given: LossOptions,
 ): Promise<{ options: LossOptions; warnings: string[] }> {
-  const keys = new Map<string, number>();
-  const text = await readFile(file);
-  const place = (at: number): string => {
-    const { line, column } = lineAndColumn(text, at);
-    return `${file}:${line}:${column}`;
-  };
-  const isYaml = isYamlText(file, text);
-  const parsed = isYaml ? parseYaml(text, keys) : parseTolerant(text, keys);
-  if ("problem" in parsed) {
-    const where = parsed.at === undefined ? file : place(parsed.at);
-    throw refusal(`${where}: not ${isYaml ? "YAML of a recipe" : "JSON"}: ${parsed.problem}`);
-  }
-  const { value } = parsed;
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw refusal(`${file}: expected an object, got ${kindOfJson(value)}`);
-  }
-  const config = value as TrlConfig;
+  const { config, place } = await readConfigFile(file);
   const { overlay, notes } = overlayOf(given, config);
   try {
     // What --loss-type names are losses of the table, whosever configuration this is.
@@ -75,15 +54,10 @@ export async function readConfig(
     const key = /^config\.(\w+)/.exec(error.message)?.[1] ?? "";
     const option = Object.keys(given).find((name) => replaced[name as keyof LossOptions] === key);
     if (option) throw refusal(error.message.replace(`config.${key}`, dashed(option)));
-    const at = keys.get(key);
-    if (at === undefined) throw refusal(key === "" ? `--trl-version: ${error.message}` : `${file}: ${error.message}`);
-    throw refusal(`${place(at)}: ${error.message.replace(/^config\./, "")}`);
+    if (key === "") throw refusal(`--trl-version: ${error.message}`);
+    throw refusal(`${place(key)}: ${error.message.replace(/^config\./, "")}`);
   }
 }
-
-/** By its name; where that has no ending, by how the text begins. */
-const isYamlText = (file: string, text: string): boolean =>
-  /\.ya?ml(\.\w+)?$/i.test(file) || (extname(file) === "" && !/^\s*[[{]/.test(text));
 
 /** What takes the place of the configuration's own keys. */
 function overlayOf(given: LossOptions, config: TrlConfig): { overlay: TrlConfig; notes: string[] } {
@@ -106,12 +80,4 @@ function withSft(weights: LossOptions["lossWeights"], { loss_type, rpo_alpha }: 
   const types: unknown[] = Array.isArray(loss_type) ? loss_type : [loss_type ?? "sigmoid"];
   if ((rpo_alpha ?? null) === null || weights?.length !== types.length + 1) return {};
   return { loss_type: [...types, "sft"], rpo_alpha: null };
-}
-
-async function readFile(file: string): Promise<string> {
-  try {
-    return await readText(file, unpacked(file, createReadStream(file)));
-  } catch (error) {
-    throw isSystemError(error) ? fileProblem(file, error) : error;
-  }
 }

@@ -2,12 +2,12 @@
 // with all of it.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { printable } from "../checks/printable.ts";
 import { expandPaths } from "./files.ts";
 import { addLossOptions, checkPairLoss, type LossFlags, print, reportOn } from "./loss.ts";
 import { checkOutput } from "./out.ts";
+import { checkPageName } from "./page.ts";
 import { refusal } from "./refusal.ts";
-import { gatherForPage, writePage } from "./score/html-report.ts";
+import { gatherForPage, writeReport } from "./score/html-report.ts";
 import { type Dtype, dtypes } from "./score/load.ts";
 import { runJob } from "./score/run.ts";
 
@@ -77,9 +77,7 @@ async function score(files: readonly string[], flags: Flags) {
   if (out === undefined) throw refusal("--out: missing; a file that ends in .jsonl, .parquet or .csv");
   const paths = await expandPaths(files);
   checkOutput(out, paths);
-  if (reportFile !== undefined && !reportFile.endsWith(".html")) {
-    throw refusal(`--report: expected a name ending in .html, got ${printable(reportFile)}`);
-  }
+  checkPageName(reportFile);
   await checkPairLoss(rest);
   const job = { paths, model, reference, out, maxLength, truncationMode, dtype, batchTokens, shardSize };
   const start = performance.now();
@@ -90,7 +88,7 @@ async function score(files: readonly string[], flags: Flags) {
   const seconds = (performance.now() - start) / 1000;
   const rate = { seconds, pairsPerSecond: (found.pairs ?? 0) / seconds };
   const report = { ...found, ...rate, notes: [...notes, ...found.notes] };
-  if (reportFile !== undefined) await writePage(reportFile, report, page, source);
+  if (reportFile !== undefined) await writeReport(reportFile, report, page, source);
   await shards.remove();
   return report;
 }

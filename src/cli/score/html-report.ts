@@ -1,9 +1,8 @@
 // A page about a scored data set: how margins are spread, where the model prefers what it should, and the pairs that it gets most wrong.
 
-import { rename, writeFile } from "node:fs/promises";
 import type { PairLossResult } from "../../types.ts";
+import { digits, escaped, namedTable, notesList, writePage } from "../page.ts";
 import type { Batch } from "../read-pairs.ts";
-import { fileProblem } from "../refusal.ts";
 import type { Report } from "../report.ts";
 import type { Source } from "../rows.ts";
 
@@ -50,17 +49,6 @@ export function gatherForPage() {
   };
 }
 
-const escapes: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => escapes[character] ?? "");
-
-const digits = (value: unknown): string => (typeof value === "number" ? String(Number(value.toPrecision(6))) : "–");
-
 function textOf(value: unknown): string {
   const text = typeof value === "string" ? value : JSON.stringify(value ?? "", null, 1);
   return escaped(text.length > longestText ? `${text.slice(0, longestText)}…` : text);
@@ -83,28 +71,21 @@ function pairOf({ row, margin, fields }: Shown, source: Source): string {
 <tr><td colspan="8"><details><summary>text</summary><dl>${texts.join("")}</dl></details></td></tr>`;
 }
 
-const style = `body { font: 15px/1.5 system-ui, sans-serif; max-width: 760px; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100% } td, th { text-align: right; padding: 2px 8px; border-bottom: 1px solid #ddd }
-td:first-child, th:first-child { text-align: left } pre { white-space: pre-wrap; margin: 0 } svg { max-width: 100%; height: auto } details { text-align: left }`;
-
 /** Writes the page; it appears under its name when it is complete. Throws    a refusal where writing fails */
-export async function writePage(
+export async function writeReport(
   path: string,
   report: Report,
   { lengths, worst }: Pick<ReturnType<typeof gatherForPage>, "lengths" | "worst">,
   source: Source,
 ): Promise<void> {
   // What draws takes longer to load than all the rest, and most runs draw nothing.
-  const { accuracyPlot, marginPlot } = await import("./plots.mjs");
+  const { accuracyPlot, marginPlot } = await import("../plots.mjs");
   const losses = report.losses.map(({ id, weight = 1 }) => (weight === 1 ? id : `${weight} ${id}`)).join(" + ");
   const means = [["loss", report.loss] as const, ...Object.entries(report.metrics)];
   const heads = ["pair", "margin", "chosen", "rejected", "ref. chosen", "ref. rejected", "tokens", "tokens"];
-  const page = `<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${escaped(report.file)}: ${escaped(losses)}</title><style>${style}</style>
-<h1>${escaped(report.file)}</h1>
+  const body = `<h1>${escaped(report.file)}</h1>
 <p>${report.pairs} pairs, ${escaped(losses)}.</p>
-<table>${means.map(([name, mean]) => `<tr><th>${escaped(name)}</th><td>${digits(mean)}</td></tr>`).join("")}</table>
+${namedTable(means)}
 <h2>Margins</h2>
 ${report.margins ? marginPlot(report.margins.histogram) : "<p>No pair has one.</p>"}
 <h2>Accuracy by length</h2>
@@ -114,13 +95,6 @@ ${accuracyPlot(lengths())}
 ${worst()
   .map((pair) => pairOf(pair, source))
   .join("\n")}</table>
-<ul>${report.notes.map((note) => `<li>${escaped(note)}</li>`).join("")}</ul>
-</html>
-`;
-  try {
-    await writeFile(`${path}.part`, page);
-    await rename(`${path}.part`, path);
-  } catch (error) {
-    throw fileProblem(path, error);
-  }
+${notesList(report.notes)}`;
+  await writePage(path, `${report.file}: ${losses}`, body);
 }

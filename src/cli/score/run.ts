@@ -1,12 +1,12 @@
 // A job: rows in shards, each through the tokenizer and the models, and all of them together as a source of pairs with log-probs.
 
+import { type Fingerprint, hashOf, hashOfModel, hashOfText, hashOfTokenizer, version } from "../fingerprint.ts";
 import { openAll } from "../loss.ts";
+import { startBar } from "../rate-bar.ts";
 import { refusal } from "../refusal.ts";
 import type { Row, Source } from "../rows.ts";
 import { joinSources } from "../source.ts";
-import { type Fingerprint, fingerprintOf } from "./fingerprint.ts";
 import { weightsOf } from "./load.ts";
-import { startBar } from "./progress.ts";
 import { openScorers, type ScoreSettings } from "./score-rows.ts";
 import { openShards, type Shard, type Shards } from "./shards.ts";
 
@@ -29,17 +29,21 @@ export interface Finished {
 export async function runJob(job: Job): Promise<Finished> {
   const { paths, model, reference, out, maxLength, truncationMode, dtype, batchTokens, shardSize } = job;
   if (paths.includes("-")) throw refusal("-: a job that may be resumed reads its data again; give it a file");
-  const fingerprint = await fingerprintOf({
-    model: [model, await weightsOf(model, dtype, "--model")],
-    reference: reference === undefined ? undefined : [reference, await weightsOf(reference, dtype, "--reference")],
-    data: paths,
-    options: { maxLength, truncationMode, dtype, batchTokens, shardSize },
-  });
+  const weights = await weightsOf(model, dtype, "--model");
+  const others = reference === undefined ? undefined : await weightsOf(reference, dtype, "--reference");
+  const fingerprint = {
+    version,
+    model: await hashOfModel(model, weights),
+    reference: reference === undefined || others === undefined ? "" : await hashOfModel(reference, others),
+    tokenizer: await hashOfTokenizer(model),
+    data: await hashOf(paths),
+    options: hashOfText(JSON.stringify({ maxLength, truncationMode, dtype, batchTokens, shardSize })),
+  };
   const total = await countRows(await openRows(paths));
   if (total === 0) throw refusal(`${paths.join(", ")}: no pairs`);
   const shards = await openShards(`${out}.job`, fingerprint);
   const source = await openRows(paths);
-  const bar = startBar(total);
+  const bar = startBar(total, "pairs");
   let scoreRows: ((rows: readonly Row[]) => Promise<Shard>) | undefined;
   let found = 0;
   try {

@@ -46,3 +46,24 @@ export const accuracyPlot = (bins) =>
       Plot.ruleY([0]),
     ],
   });
+
+/** Evaluations are points on their own steps; a resumed or logged-now-and-then curve is drawn through what it has. */
+export const curvePlot = (name, curves) =>
+  svg({
+    height: 200,
+    x: { label: "step", labelAnchor: "center", labelArrow: "none" },
+    y: { label: name, grid: true, nice: true },
+    color: { domain: curves.map((curve) => curve.name), legend: false, range: ["#4269d0", "#d6442f", "#3ca951"] },
+    marks: curves.flatMap(({ name: series, points }) => [
+      Plot.lineY(points, { x: "step", y: "value", stroke: () => series }),
+      ...(points.length < 60 ? [Plot.dot(points, { x: "step", y: "value", fill: () => series, r: 2 })] : []),
+      Plot.text(points.slice(-1), {
+        x: "step",
+        y: "value",
+        text: () => series,
+        textAnchor: "end",
+        dy: -8,
+        fill: () => series,
+      }),
+    ]),
+  });

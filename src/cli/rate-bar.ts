@@ -1,34 +1,35 @@
-// How far the scoring has come, on a terminal: pairs, their rate, the time left.
+// How far a long job has come, on a terminal: its units, their rate, the time left.
 
 import { SingleBar } from "cli-progress";
 
 export interface Bar {
-  /** Pairs that were computed, or found. */
-  advance(pairs: number, isNew: boolean): void;
+  /** Units that were computed, or found; with what else is to be shown of them. */
+  advance(units: number, isNew: boolean, live?: string): void;
   stop(): void;
 }
 
-/** A bar over all pairs; nothing where the errors go to a file or a pipe. */
-export function startBar(total: number): Bar {
+/** A bar over all units; nothing where the errors go to a file or a pipe. */
+export function startBar(total: number, unit: string): Bar {
   if (!process.stderr.isTTY) return { advance() {}, stop() {} };
   const bar = new SingleBar({
-    format: "{bar} {percentage} %, {value} of {total} pairs, {rate} a second, {left} left",
+    format: `{bar} {percentage} %, {value} of {total} ${unit}, {rate} a second, {left} left{live}`,
     barCompleteChar: "█",
     barIncompleteChar: "░",
+    barsize: 24,
     clearOnComplete: true,
     linewrap: true, // left as it is: an interrupted run must not leave the terminal changed
   });
   const start = performance.now();
   let [done, fresh] = [0, 0];
-  bar.start(total, 0, { rate: "–", left: "–" });
+  bar.start(total, 0, { rate: "–", left: "–", live: "" });
   return {
-    advance(pairs, isNew) {
-      done += pairs;
-      if (isNew) fresh += pairs;
+    advance(units, isNew, live = "") {
+      done += units;
+      if (isNew) fresh += units;
       // What was found says nothing of how long the rest will take.
       const rate = fresh / ((performance.now() - start) / 1000);
       const left = fresh > 0 ? timeText((total - done) / rate) : "–";
-      bar.update(done, { rate: rate >= 10 ? String(Math.round(rate)) : rate.toFixed(1), left });
+      bar.update(done, { rate: rate >= 10 ? String(Math.round(rate)) : rate.toFixed(1), left, live });
     },
     stop: () => bar.stop(),
   };

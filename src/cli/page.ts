@@ -1,0 +1,52 @@
+// Pages of reports: their style, and what stands in them in the same way.
+
+import { rename, writeFile } from "node:fs/promises";
+import { printable } from "../checks/printable.ts";
+import { fileProblem, refusal } from "./refusal.ts";
+
+const escapes: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+export const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => escapes[character] ?? "");
+
+/** Six digits, which is what the numbers are worth. */
+export const digits = (value: unknown): string =>
+  typeof value === "number" ? String(Number(value.toPrecision(6))) : "–";
+
+/** Numbers by their names. */
+export const namedTable = (rows: readonly (readonly [name: string, value: unknown])[]): string =>
+  `<table>${rows.map(([name, value]) => `<tr><th>${escaped(name)}</th><td>${digits(value)}</td></tr>`).join("")}</table>`;
+
+export const notesList = (notes: readonly string[]): string =>
+  `<ul>${notes.map((note) => `<li>${escaped(note)}</li>`).join("")}</ul>`;
+
+const style = `body { font: 15px/1.5 system-ui, sans-serif; max-width: 760px; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100% } td, th { text-align: right; padding: 2px 8px; border-bottom: 1px solid #ddd }
+td:first-child, th:first-child { text-align: left } pre { white-space: pre-wrap; margin: 0 } svg { max-width: 100%; height: auto } details { text-align: left }`;
+
+/** Refuses a name that no browser would open as a page. */
+export function checkPageName(path: string | undefined): void {
+  if (path === undefined || path.endsWith(".html")) return;
+  throw refusal(`--report: expected a name ending in .html, got ${printable(path)}`);
+}
+
+/** Writes a page; it appears under its name when it is complete. Throws    a refusal where writing fails */
+export async function writePage(path: string, title: string, body: string): Promise<void> {
+  const page = `<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>${escaped(title)}</title><style>${style}</style>
+${body}
+</html>
+`;
+  try {
+    await writeFile(`${path}.part`, page);
+    await rename(`${path}.part`, path);
+  } catch (error) {
+    throw fileProblem(path, error);
+  }
+}
