@@ -215,7 +215,7 @@ describe.skipIf(missing !== "")(`score${missing}`, () => {
       ],
       [
         [others, "--model", model, "--out", path("y.jsonl")],
-        "others.jsonl:1: expected columns chosen and rejected, got question, answer",
+        "others.jsonl:1: expected columns chosen and rejected, or prompt, completion and label, got question, answer",
       ],
       [[data, "--model", model, "--out", path("z.jsonl"), "--max-length", "2"], "--max-length: every prompt fills it"],
     ];

@@ -25,7 +25,10 @@ const rowNames: Readonly<Record<RowField, readonly string[]>> = {
   lengths: ["length", "completion_length"],
   densityRatio: ["density_ratio"],
   klPolicy: ["kl_policy_logps", "kl_logps", "KL_logps", "policy_kl_logps", "policy_KL_logps", "KL_policy_logps"],
-  klReference: ["kl_ref_logps", "kl_reference_logps", "reference_KL_logps", "ref_kl_logps", "KL_ref_logps"],
+  klReference: [
+    ...["kl_ref_logps", "kl_reference_logps", "reference_KL_logps", "ref_kl_logps"],
+    ...["KL_ref_logps", "ref_KL_logps"],
+  ],
 };
 
 export interface Field<K> {

@@ -24,6 +24,13 @@ const wordsOf = (part: string): string =>
     ? "another version of dpo-kernels"
     : `${/^(data|options|hidden)/.test(part) ? "other" : "another"} ${part}`;
 
+/** In what two fingerprints differ, in words: "other data, other options"; empty where they are the same. */
+export const differences = (before: Fingerprint, now: Fingerprint): string =>
+  [...new Set([...Object.keys(now), ...Object.keys(before)])]
+    .filter((part) => before[part] !== now[part])
+    .map(wordsOf)
+    .join(", ");
+
 /**
  * Makes a job's folder, or goes on with the one that is there. Without `mayHoldMore`, one without a fingerprint is emptied.
  *
@@ -42,11 +49,9 @@ export async function claimFolder(
       return writeWhole(folder, jobFile, `${JSON.stringify(fingerprint, null, 2)}\n`);
     }
     const before = JSON.parse(await readFile(job, "utf8")) as Fingerprint;
-    const parts = [...new Set([...Object.keys(fingerprint), ...Object.keys(before)])];
-    const other = parts.filter((part) => before[part] !== fingerprint[part]);
-    if (other.length === 0) return;
-    const what = other.map(wordsOf).join(", ");
-    throw refusal(`${folder}: was begun with ${what}; give --out another name, or remove the folder to begin anew`);
+    const other = differences(before, fingerprint);
+    if (other === "") return;
+    throw refusal(`${folder}: was begun with ${other}; give --out another name, or remove the folder to begin anew`);
   });
 }
 

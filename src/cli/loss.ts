@@ -3,7 +3,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { createBackend, createJs, createRunningMean, createWasm, lossTypes } from "../index.ts";
 import { lossTable } from "../losses/index.ts";
+import type { Unit } from "../losses/kinds.ts";
 import { sharedParams } from "../losses/params.ts";
+import type { Plan } from "../plan/plan.ts";
 import type { LossOptions } from "../types.ts";
 import { dashed, readConfig } from "./config.ts";
 import { addToMap, type ColumnMap, columnNames } from "./field-names.ts";
@@ -62,7 +64,7 @@ export function addLoss(program: Command): void {
     .usage("FILE... [options]")
     .description("Loss, gradient norm and metrics of a file of pairs, or of rows with labels: means over all of it.")
     .argument("[files...]", "JSON lines, a JSON array (packed or not) or Parquet; - is standard input");
-  addLossOptions(command)
+  addLossOptions(command, 65536)
     .option("--map <field=column>", "a field under another name; may be given several times", addToMap)
     .option("--out <file>", "write loss, rewards and margin of each pair beside its columns: .jsonl, .csv or .parquet")
     .addHelpText("after", examples)
@@ -73,7 +75,7 @@ export function addLoss(program: Command): void {
 }
 
 /** Adds what says which loss there is to be, and how it is printed. */
-export function addLossOptions(command: Command): Command {
+export function addLossOptions(command: Command, batchSize?: number): Command {
   const lossNames = `${typesOf("pair").join(", ")}; of rows: ${typesOf("row").join(", ")}`;
   command
     .option("--loss-type <names>", `one or several, then a weighted sum: ${lossNames}; or all`, names)
@@ -91,7 +93,12 @@ export function addLossOptions(command: Command): Command {
     )
     .option("--trl-version <version>", "read the config with this version's meaning")
     .addOption(new Option("--backend <name>", "what computes").choices(Object.keys(backends)).default("auto"))
-    .option("--batch-size <pairs|all>", "pairs per call; matters to losses that compare pairs of a batch", size, 65536)
+    .option(
+      "--batch-size <pairs|all>",
+      "pairs per call; matters to losses that compare pairs of a batch",
+      size,
+      batchSize,
+    )
     .option("--group-by <column>", "means for each value of a column, too")
     .option("--finite", "refuse NaN and infinities, naming line and field")
     .option("--allow-nan", "end with status 0 even if a loss is NaN")
@@ -145,25 +152,21 @@ export async function reportOn(
   return unit === "row" ? lossOfRows(job) : lossOfPairs(job);
 }
 
-/** Refuses at once what a loss of pairs would refuse of the flags once all of them are there. */
-export async function checkPairLoss(flags: LossFlags): Promise<void> {
-  const {
-    config,
-    trlVersion,
-    backend: _,
-    batchSize: _size,
-    finite: _finite,
-    groupBy: _group,
-    out: _out,
-    ...rest
-  } = flags;
+/** The loss that the flags ask for. Refuses at once what it would refuse of them once all pairs, or rows, are there. */
+export async function readLoss(
+  flags: Omit<LossFlags, "batchSize">,
+  unit: Unit,
+): Promise<{ plan: Plan; options: LossOptions }> {
+  const { config, trlVersion, backend: _, finite: _finite, groupBy, out: _out, ...rest } = flags;
   const { json: _json, allowNan: _allowNan, ...given } = rest;
   if (trlVersion !== undefined && config === undefined) throw refusal("--trl-version: needs --config");
   if (isEvery(given.lossType)) throw refusal("--out: needs losses that are summed up, not all");
   const options = config === undefined ? given : (await readConfig(config, trlVersion, given)).options;
-  const unit = unitOf(options.lossType) ?? "pair";
-  makePlan(options, given, unit);
-  if (unit === "row") throw refusal("--loss-type: expected losses of pairs, got one of rows");
+  const asked = unitOf(options.lossType) ?? "pair";
+  const plan = makePlan(options, given, asked);
+  if (asked !== unit) throw refusal(`--loss-type: expected losses of ${unit}s, got one of ${asked}s`);
+  if (unit === "row" && groupBy !== undefined) throw refusal("--group-by: groups pairs, and these are rows");
+  return { plan, options };
 }
 
 export async function openAll(paths: readonly string[], wanted: Wanted): Promise<Source[]> {

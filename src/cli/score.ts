@@ -2,16 +2,22 @@
 // with all of it.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { readsKl } from "../losses/kinds.ts";
 import { expandPaths } from "./files.ts";
-import { addLossOptions, checkPairLoss, type LossFlags, print, reportOn } from "./loss.ts";
+import { addLossOptions, type LossFlags, print, readLoss, reportOn } from "./loss.ts";
 import { checkOutput } from "./out.ts";
 import { checkPageName } from "./page.ts";
 import { refusal } from "./refusal.ts";
+import { toJson } from "./report.ts";
+import { readFinished, type Told, writeFinished } from "./score/finished.ts";
 import { gatherForPage, writeReport } from "./score/html-report.ts";
 import { type Dtype, dtypes } from "./score/load.ts";
-import { runJob } from "./score/run.ts";
+import { fingerprintOfJob, runJob, unitOfFiles } from "./score/run.ts";
+import { scoredColumns } from "./score/score-rows.ts";
 
-interface Flags extends LossFlags {
+interface Flags extends Omit<LossFlags, "batchSize"> {
+  /** By what the data are, unless it is given. */
+  batchSize?: number;
   model?: string;
   reference?: string;
   maxLength?: number;
@@ -30,6 +36,8 @@ Examples:
 Columns of the data: prompt, chosen, rejected; texts, or lists of messages; without prompt it is what both begin with.
 The output keeps them and adds ref_chosen_logps, ref_rejected_logps, chosen_logps, rejected_logps (sums, nats),
 chosen_length, rejected_length (tokens), loss, chosen_reward, rejected_reward, margin.
+Of completions with a label (prompt, completion, label): ref_logps, logps, for kto ref_KL_logps, KL_logps of mismatched rows,
+completion_length, loss, reward.
 A job that was interrupted goes on where it was when the same command is given again.`;
 
 /** Adds the command `score`. */
@@ -56,11 +64,17 @@ export function addScore(program: Command): void {
     .addHelpText("after", examples)
     .action(async (files: string[], flags: Flags) => {
       if (files.length === 0) return command.error("error: missing DATA");
-      print(await score(files, flags), flags);
+      await score(files, flags);
     });
 }
 
-async function score(files: readonly string[], flags: Flags) {
+/** Pairs whose texts are in memory at once; a loss of single pairs is the same whatever the batch. */
+const pairsInMemory = 1024;
+
+/** TRL's per_device_train_batch_size, within which KTOTrainer makes its mismatched rows. */
+const rowsOfBatch = 8;
+
+async function score(files: readonly string[], flags: Flags): Promise<void> {
   const {
     model,
     reference,
@@ -68,8 +82,9 @@ async function score(files: readonly string[], flags: Flags) {
     truncationMode,
     dtype,
     batchTokens,
-    shardSize,
+    shardSize: leastShard,
     report: reportFile,
+    batchSize: givenBatch,
     ...rest
   } = flags;
   const { out } = rest;
@@ -78,19 +93,52 @@ async function score(files: readonly string[], flags: Flags) {
   const paths = await expandPaths(files);
   checkOutput(out, paths);
   checkPageName(reportFile);
-  await checkPairLoss(rest);
-  const job = { paths, model, reference, out, maxLength, truncationMode, dtype, batchTokens, shardSize };
+  const unit = await unitOfFiles(paths);
+  if (unit === "row" && reportFile !== undefined) throw refusal("--report: shows pairs, and these are rows");
+  const isPlain = rest.lossType === undefined && rest.config === undefined;
+  const asked = unit === "row" && isPlain ? { ...rest, lossType: ["kto" as const] } : rest;
+  const { plan, options } = await readLoss(asked, unit);
+  const batchSize = givenBatch ?? (unit === "pair" ? pairsInMemory : rowsOfBatch);
+  const isMismatched = plan.terms.some(({ loss }) => readsKl(loss));
+  if (isMismatched && !(batchSize >= 2 && batchSize < Infinity)) {
+    throw refusal("--batch-size: expected a number of at least 2, since rows of a batch exchange their completions");
+  }
+  const mismatched = isMismatched ? batchSize : undefined;
+  // Batches of rows that exchange their completions lie within a shard.
+  const shardSize = Math.ceil(leastShard / (mismatched ?? 1)) * (mismatched ?? 1);
+  const settings = { model, reference, out, maxLength, truncationMode, dtype, batchTokens, unit, mismatched };
+  const job = { ...settings, paths, shardSize };
   const start = performance.now();
-  const { source, notes, fingerprint, shards } = await runJob(job);
+  const fingerprint = await fingerprintOfJob(job);
+  const whole = { fingerprint, loss: toJson({ options, batchSize, groupBy: rest.groupBy, finite: rest.finite }) };
+  const before = await readFinished(out, whole);
+  if (before) return printAgain(before, out, reportFile, rest);
+  const { source, notes, shards } = await runJob(job, fingerprint);
   const page = gatherForPage();
   const watch = reportFile === undefined ? undefined : page.add;
-  const found = await reportOn(source, paths, rest, { metadata: fingerprint, watch });
+  const lossFlags = { ...asked, batchSize, map: scoredColumns[unit] };
+  const found = await reportOn(source, paths, lossFlags, { metadata: fingerprint, watch });
   const seconds = (performance.now() - start) / 1000;
-  const rate = { seconds, pairsPerSecond: (found.pairs ?? 0) / seconds };
+  const rate = { seconds, [`${unit}sPerSecond`]: (found.pairs ?? found.rows ?? 0) / seconds };
   const report = { ...found, ...rate, notes: [...notes, ...found.notes] };
   if (reportFile !== undefined) await writeReport(reportFile, report, page, source);
+  await writeFinished(out, whole, report);
   await shards.remove();
-  return report;
+  print(report, lossFlags);
+}
+
+/** What a finished job came to; nothing is computed. */
+function printAgain(
+  told: Told,
+  out: string,
+  reportFile: string | undefined,
+  flags: Omit<LossFlags, "batchSize">,
+): void {
+  console.error(`${out}: complete since an earlier run, nothing was computed`);
+  if (reportFile !== undefined)
+    console.error(`${reportFile}: is written together with ${out}; remove that to begin anew`);
+  console.log(flags.json ? JSON.stringify(told.json) : told.table);
+  if (told.hasNan && !flags.allowNan && !flags.json) process.exitCode = 1;
 }
 
 function count(text: string): number {

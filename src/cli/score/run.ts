@@ -1,13 +1,15 @@
-// A job: rows in shards, each through the tokenizer and the models, and all of them together as a source of pairs with log-probs.
+// A job: rows in shards, each through the tokenizer and the models, and all of them together as a source of pairs, or rows, with
+// log-probs.
 
+import type { Unit } from "../../losses/kinds.ts";
 import { type Fingerprint, hashOf, hashOfModel, hashOfText, hashOfTokenizer, version } from "../fingerprint.ts";
 import { openAll } from "../loss.ts";
 import { startBar } from "../rate-bar.ts";
 import { refusal } from "../refusal.ts";
 import type { Row, Source } from "../rows.ts";
-import { joinSources } from "../source.ts";
+import { joinSources, peekRow } from "../source.ts";
 import { weightsOf } from "./load.ts";
-import { openScorers, type ScoreSettings } from "./score-rows.ts";
+import { openScorers, type ScoreSettings, unitOfData } from "./score-rows.ts";
 import { openShards, type Shard, type Shards } from "./shards.ts";
 
 /** What a job is made of. */
@@ -16,34 +18,44 @@ export interface Job extends ScoreSettings {
   readonly shardSize: number;
 }
 
-/** A job that is done. */
-export interface Finished {
+/** What has been computed of a job: all of it. */
+export interface Computed {
   /** The rows with their log-probs and lengths; those that were dropped are missing. */
   readonly source: Source;
   readonly notes: readonly string[];
-  readonly fingerprint: Fingerprint;
   readonly shards: Shards;
 }
 
-/** Computes what is missing of a job. Throws    refusals that name file, line and column */
-export async function runJob(job: Job): Promise<Finished> {
-  const { paths, model, reference, out, maxLength, truncationMode, dtype, batchTokens, shardSize } = job;
+/** What the data are, by their first row. Throws    a refusal where there is none, or one that cannot be scored */
+export async function unitOfFiles(paths: readonly string[]): Promise<Unit> {
   if (paths.includes("-")) throw refusal("-: a job that may be resumed reads its data again; give it a file");
+  const { first, whole } = await peekRow(await openRows(paths));
+  if (!first) throw refusal(`${paths.join(", ")}: no pairs`);
+  return unitOfData(whole, first);
+}
+
+/** What the job depends on. Throws    a refusal for a file that is missing or cannot be read */
+export async function fingerprintOfJob(job: Job): Promise<Fingerprint> {
+  const { paths, model, reference, maxLength, truncationMode, dtype, batchTokens, shardSize, mismatched } = job;
   const weights = await weightsOf(model, dtype, "--model");
   const others = reference === undefined ? undefined : await weightsOf(reference, dtype, "--reference");
-  const fingerprint = {
+  return {
     version,
     model: await hashOfModel(model, weights),
     reference: reference === undefined || others === undefined ? "" : await hashOfModel(reference, others),
     tokenizer: await hashOfTokenizer(model),
     data: await hashOf(paths),
-    options: hashOfText(JSON.stringify({ maxLength, truncationMode, dtype, batchTokens, shardSize })),
+    options: hashOfText(JSON.stringify({ maxLength, truncationMode, dtype, batchTokens, shardSize, mismatched })),
   };
+}
+
+/** Computes what is missing of a job. Throws    refusals that name file, line and column */
+export async function runJob(job: Job, fingerprint: Fingerprint): Promise<Computed> {
+  const { paths, reference, out, shardSize, unit } = job;
   const total = await countRows(await openRows(paths));
-  if (total === 0) throw refusal(`${paths.join(", ")}: no pairs`);
   const shards = await openShards(`${out}.job`, fingerprint);
   const source = await openRows(paths);
-  const bar = startBar(total, "pairs");
+  const bar = startBar(total, `${unit}s`);
   let scoreRows: ((rows: readonly Row[]) => Promise<Shard>) | undefined;
   let found = 0;
   try {
@@ -60,10 +72,10 @@ export async function runJob(job: Job): Promise<Finished> {
     bar.stop();
   }
   const count = Math.ceil(total / shardSize);
-  const notes = await notesOf(shards, count, total);
+  const notes = await notesOf(job, shards, count, total);
   if (found > 0) notes.unshift(`${found} of ${count} shards were there from an earlier run`);
   if (reference === undefined) notes.push("no --reference: the model is its own, as it is before training");
-  return { source: mergedSource(await openRows(paths), shards, shardSize), notes, fingerprint, shards };
+  return { source: mergedSource(await openRows(paths), shards, shardSize), notes, shards };
 }
 
 const openRows = async (paths: readonly string[]): Promise<Source> => joinSources(await openAll(paths, "all"));
@@ -92,14 +104,11 @@ async function* inShards(source: Source, size: number): AsyncGenerator<[index: n
 function mergedSource(source: Source, shards: Shards, size: number): Source {
   async function* rows(): AsyncGenerator<Row[]> {
     for await (const [index, block] of inShards(source, size)) {
-      const { pairs } = await shards.read(index);
+      const { columns, rows: scored } = await shards.read(index);
       yield block.flatMap(([number, fields], i): Row[] => {
-        const scored = pairs[i];
-        if (!scored) return [];
-        const [chosen_logps, rejected_logps, ref_chosen_logps, ref_rejected_logps, chosen_length, rejected_length] =
-          scored;
-        const logps = { ref_chosen_logps, ref_rejected_logps, chosen_logps, rejected_logps };
-        return [[number, { ...fields, ...logps, chosen_length, rejected_length }]];
+        const own = scored[i];
+        if (!own) return [];
+        return [[number, { ...fields, ...Object.fromEntries(columns.map((name, k) => [name, own[k]])) }]];
       });
     }
   }
@@ -115,15 +124,18 @@ const meanings = {
   unended: "lack the end token, which the chat template does not append",
 } as const;
 
-async function notesOf(shards: Shards, count: number, total: number): Promise<string[]> {
+async function notesOf({ unit, mismatched }: Job, shards: Shards, count: number, total: number): Promise<string[]> {
   const sums = new Map<string, number>();
   for (let index = 0; index < count; index++) {
     for (const [kind, rows] of Object.entries((await shards.read(index)).warnings)) {
       sums.set(kind, (sums.get(kind) ?? 0) + rows);
     }
   }
-  if (sums.get("dropped") === total) throw refusal(`--max-length: every prompt fills it, which leaves no pair`);
-  return Object.entries(meanings).flatMap(([kind, text]) =>
-    sums.has(kind) ? `${sums.get(kind)} of ${total} pairs ${text}` : [],
+  if (sums.get("dropped") === total) throw refusal(`--max-length: every prompt fills it, which leaves no ${unit}`);
+  const notes = Object.entries(meanings).flatMap(([kind, text]) =>
+    sums.has(kind) ? `${sums.get(kind)} of ${total} ${unit}s ${text}` : [],
   );
+  if (mismatched === undefined || !sums.has("dropped")) return notes;
+  const blocks = `blocks of ${mismatched} rows that exchange their completions end where a shard does`;
+  return [...notes, `since rows were dropped, ${blocks}; score the output once more for TRL's own blocks`];
 }

@@ -1,9 +1,19 @@
 // Rows of data through the tokenizer and the models.
 
 import { printable } from "../../checks/printable.ts";
+import { mismatch } from "../../collate/mismatch.ts";
 import { DpoError } from "../../errors.ts";
 import { createWasm } from "../../index.ts";
-import { createScorer, type Scorer, type TextWarning, tokenizePairs } from "../../text.ts";
+import type { Unit } from "../../losses/kinds.ts";
+import {
+  createScorer,
+  type Scorer,
+  type TextWarning,
+  type TokenizedPair,
+  type TokenizedRow,
+  tokenizePairs,
+} from "../../text.ts";
+import type { ColumnMap } from "../field-names.ts";
 import { kindOfJson, refusal } from "../refusal.ts";
 import type { Row, Source } from "../rows.ts";
 import { type Dtype, loadModel, loadTokenizer } from "./load.ts";
@@ -18,6 +28,33 @@ export interface ScoreSettings {
   readonly truncationMode: "keep_start" | "keep_end";
   readonly dtype: Dtype;
   readonly batchTokens: number;
+  /** What the data are: pairs, or completions with a label each. */
+  readonly unit: Unit;
+  /** How many rows exchange their completions for the mismatched rows of KTO; undefined where no loss reads them. */
+  readonly mismatched: number | undefined;
+}
+
+/** The columns that are added under TRL's names, by the usual names of what the loss reads. */
+export const scoredColumns: Readonly<Record<Unit, ColumnMap>> = {
+  pair: {
+    ...{ policy_chosen_logps: "chosen_logps", policy_rejected_logps: "rejected_logps" },
+    ...{ ref_chosen_logps: "ref_chosen_logps", ref_rejected_logps: "ref_rejected_logps" },
+    ...{ chosen_length: "chosen_length", rejected_length: "rejected_length" },
+  },
+  row: {
+    ...{ policy_logps: "logps", ref_logps: "ref_logps", length: "completion_length" },
+    ...{ kl_policy_logps: "KL_logps", kl_ref_logps: "ref_KL_logps" },
+  },
+};
+
+/** What a row of data is. Throws    a refusal for one without completions, naming its columns */
+export function unitOfData(source: Source, [number, fields]: Row): Unit {
+  const has = (name: string): boolean => (fields[name] ?? null) !== null;
+  if (has("chosen") || has("rejected")) return "pair";
+  if (has("completion")) return "row";
+  const columns = Object.keys(fields).slice(0, 12).map(printable).join(", ");
+  const expected = "expected columns chosen and rejected, or prompt, completion and label";
+  throw refusal(`${source.place(number)}: ${expected}, got ${columns || "none"}`);
 }
 
 /** The models, loaded when the first shard needs them. */
@@ -25,7 +62,7 @@ export async function openScorers(
   job: ScoreSettings,
   source: Source,
 ): Promise<(rows: readonly Row[]) => Promise<Shard>> {
-  const { model, reference, dtype, batchTokens, maxLength, truncationMode, out } = job;
+  const { model, reference, dtype, batchTokens, maxLength, truncationMode } = job;
   const backend = await createWasm();
   const { tokenizer, chatTemplate } = await loadTokenizer(model);
   const scorerOf = async (folder: string): Promise<Scorer> =>
@@ -37,7 +74,7 @@ export async function openScorers(
   const before = reference === undefined ? policy : await scorerOf(reference);
   return async (rows) => {
     const warnings: TextWarning[] = [];
-    checkRows(source, rows, out);
+    checkRows(source, rows, job);
     const lists = naming(source, rows, () =>
       tokenizePairs(
         rows.map(([, fields]) => fields as never),
@@ -49,41 +86,65 @@ export async function openScorers(
       ),
     );
     const dropped = new Set(warnings.find(({ kind }) => kind === "dropped")?.rows);
-    const pairs: Scored[] = rows.map(() => null);
-    if (lists.length > 0) {
-      const own = await policy.logps(lists);
-      const theirs = before === policy ? own : await before.logps(lists);
-      const kept = [...rows.keys()].filter((i) => !dropped.has(i));
-      for (const [k, i] of kept.entries()) {
-        const [chosen, rejected] = [own.chosenLogps[k] as number, own.rejectedLogps[k] as number];
-        const [refChosen, refRejected] = [theirs.chosenLogps[k] as number, theirs.rejectedLogps[k] as number];
-        pairs[i] = [
-          chosen,
-          rejected,
-          refChosen,
-          refRejected,
-          own.chosenLengths[k] as number,
-          own.rejectedLengths[k] as number,
-        ];
-      }
-    }
-    return { pairs, warnings: Object.fromEntries(warnings.map(({ kind, count }) => [kind, count])) };
+    const kept = [...rows.keys()].filter((i) => !dropped.has(i));
+    const columns =
+      lists.length === 0
+        ? {}
+        : job.unit === "pair"
+          ? await columnsOfPairs(lists, policy, before)
+          : await columnsOfRows(lists as readonly object[] as readonly TokenizedRow[], policy, before, job.mismatched);
+    const scored: Scored[] = rows.map(() => null);
+    for (const [k, i] of kept.entries()) scored[i] = Object.values(columns).map((values) => values[k] as number);
+    const counts = Object.fromEntries(warnings.map(({ kind, count }) => [kind, count]));
+    return { columns: Object.keys(columns), rows: scored, warnings: counts };
+  };
+}
+
+type Columns = Readonly<Record<string, ArrayLike<number>>>;
+
+async function columnsOfPairs(pairs: readonly TokenizedPair[], policy: Scorer, before: Scorer): Promise<Columns> {
+  const own = await policy.logps(pairs);
+  const theirs = before === policy ? own : await before.logps(pairs);
+  return {
+    ...{ ref_chosen_logps: theirs.chosenLogps, ref_rejected_logps: theirs.rejectedLogps },
+    ...{ chosen_logps: own.chosenLogps, rejected_logps: own.rejectedLogps },
+    ...{ chosen_length: own.chosenLengths, rejected_length: own.rejectedLengths },
+  };
+}
+
+async function columnsOfRows(
+  rows: readonly TokenizedRow[],
+  policy: Scorer,
+  before: Scorer,
+  mismatched: number | undefined,
+): Promise<Columns> {
+  const scoresOf = async (lists: readonly TokenizedRow[]) => {
+    const own = await policy.logps(lists);
+    return { own, theirs: before === policy ? own : await before.logps(lists) };
+  };
+  const { own, theirs } = await scoresOf(rows);
+  const others = mismatched === undefined ? undefined : await scoresOf(mismatch(rows, mismatched));
+  return {
+    ...{ ref_logps: theirs.logps, logps: own.logps },
+    ...(others && { ref_KL_logps: others.theirs.logps, KL_logps: others.own.logps }),
+    completion_length: own.lengths,
   };
 }
 
 /** Says what no tokenizer would say in the words of files. */
-function checkRows(source: Source, rows: readonly Row[], out: string): void {
-  for (const [number, fields] of rows) {
+function checkRows(source: Source, rows: readonly Row[], { unit, out }: ScoreSettings): void {
+  for (const row of rows) {
+    const [number, fields] = row;
     const refuse = (text: string): Error => refusal(`${source.place(number)}: ${text}`);
-    for (const name of ["prompt", "chosen", "rejected"]) {
+    for (const name of ["prompt", "chosen", "rejected", "completion"]) {
       const value = fields[name];
       if (typeof value === "symbol") throw refuse(`${name}: expected a text or messages, got ${kindOfJson(value)}`);
       if (typeof value !== "object" || value === null || out.endsWith(".jsonl")) continue;
       throw refuse(`${name}: messages go into .jsonl alone, and --out is ${printable(out)}`);
     }
-    if ((fields["chosen"] ?? null) !== null || (fields["rejected"] ?? null) !== null) continue;
-    const columns = Object.keys(fields).slice(0, 12).map(printable).join(", ");
-    throw refuse(`expected columns chosen and rejected, got ${columns || "none"}`);
+    if (unitOfData(source, row) === unit) continue;
+    const [expected, got] = unit === "pair" ? ["chosen and rejected", "a completion"] : ["a completion", "a pair"];
+    throw refuse(`expected ${expected}, as in the first row, got ${got}`);
   }
 }
 

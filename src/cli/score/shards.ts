@@ -9,11 +9,13 @@ import type { Fingerprint } from "../fingerprint.ts";
 import { claimFolder, guardedBy, jobFile, writeWhole } from "../job-folder.ts";
 import { toJson } from "../report.ts";
 
-/** Log-probs and lengths of one pair: policy chosen and rejected, reference chosen and rejected, tokens of both; null if it is dropped. */
-export type Scored = readonly [number, number, number, number, number, number] | null;
+/** What a pair or row came to: a number for each of the shard's columns; null if it is dropped. */
+export type Scored = readonly number[] | null;
 
 export interface Shard {
-  readonly pairs: readonly Scored[];
+  /** What the numbers are called in the output. */
+  readonly columns: readonly string[];
+  readonly rows: readonly Scored[];
   /** Of how many rows there was something to say. */
   readonly warnings: Readonly<Partial<Record<TextWarningKind, number>>>;
 }
