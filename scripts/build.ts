@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { inflateRawSync } from "node:zlib";
+import { inflateSync } from "node:zlib";
 import { deflated as plain } from "../src/kernels/kernels.gen.ts";
 import { deflated as relaxed } from "../src/kernels/kernels-relaxed.gen.ts";
 import { shortLines } from "./short-lines.ts";
@@ -29,6 +29,6 @@ export default module;
 
 // The same modules that are embedded in the bundles.
 for (const [name, deflated] of Object.entries({ "kernels.wasm": plain, "kernels-relaxed.wasm": relaxed })) {
-  writeFileSync(new URL(`dist/${name}`, root), inflateRawSync(Buffer.from(deflated, "base64")));
+  writeFileSync(new URL(`dist/${name}`, root), inflateSync(Buffer.from(deflated, "base64")));
   writeFileSync(new URL(`dist/${name}.d.ts`, root), moduleType);
 }

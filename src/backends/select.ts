@@ -13,8 +13,8 @@ const onGpu: Elsewhere = async (options) => {
 // What is reserved is memory of this thread.
 const onPool: Elsewhere = async ({ module, relaxed, reserve }) => {
   if (reserve) return;
-  const { createPool, worthAPool } = await import("./pool/pool.ts");
-  return worthAPool() ? createPool({ module, relaxed }) : undefined;
+  const { createPoolIfFaster } = await import("./pool/pool.ts");
+  return createPoolIfFaster({ module, relaxed });
 };
 
 /**

@@ -13,7 +13,7 @@ export async function builtInBytes(relaxed: boolean): Promise<ArrayBuffer> {
   const { deflated: base64 } = await (relaxed ? import("./kernels-relaxed.gen.ts") : import("./kernels.gen.ts"));
   try {
     const deflated = new Blob([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))]);
-    return await new Response(deflated.stream().pipeThrough(new DecompressionStream("deflate-raw"))).arrayBuffer();
+    return await new Response(deflated.stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
   } catch (cause) {
     const message = `wasm: the built-in module cannot be unpacked here (${reasonIn(cause)}); pass a module, or use createJs()`;
     throw new BackendError("unavailable", message, { cause });

@@ -1,6 +1,6 @@
 // A worker is asked for nothing before it has said that it is ready, and it fetches nothing: its module comes with the handshake.
 
-import { inflateRawSync } from "node:zlib";
+import { inflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { deflated } from "../../src/kernels/kernels.gen.ts";
 import type { NodeWorker } from "../../src/pool.ts";
@@ -37,7 +37,7 @@ describe("the handshake", () => {
   it("a module of the caller's own is what workers get", async () => {
     const seen: { direction: "to" | "from"; message: unknown }[] = [];
     const { createWorker } = unrulyWorkers();
-    const module = await WebAssembly.compile(inflateRawSync(Buffer.from(deflated, "base64")));
+    const module = await WebAssembly.compile(inflateSync(Buffer.from(deflated, "base64")));
     const own = { module, memory: "transfer", createWorker: () => watched(createWorker(), seen) } as const;
     const pool = await poolOf(own);
     expect((await pool.logitsLoss(small)).loss).toBe(wasm.logitsLoss(small).loss);

@@ -17,6 +17,7 @@ import { createHeadEngine } from "./head.ts";
 import { holdArrays } from "./held.ts";
 import { createLauncher, type Launcher } from "./launcher.ts";
 import { noWorkers } from "./no-workers.ts";
+import { importNodeModules } from "./node-modules.ts";
 import { createPairEngine } from "./pairs.ts";
 import { startPoolWorker } from "./pool-worker.ts";
 import { localEngines, prepare } from "./prepare.ts";
@@ -44,6 +45,7 @@ import { createWorkerPool } from "./worker-pool.ts";
  */
 export async function createPool(options: PoolOptions = {}): Promise<AsyncBackend> {
   const settings = readSettings(options);
+  await importNodeModules();
   if (settings.start === startWorker && !hasWorkers()) {
     throw noWorkers();
   }
@@ -58,12 +60,13 @@ function makePool(
   { module, kind, shared, refusal }: Awaited<ReturnType<typeof prepare>>,
 ): { backend: AsyncBackend; end: () => void } {
   const shares = refusal === undefined;
+  const most = settings.workers ?? workerCount();
   const heap = shared && createHeap(shared.memory, STATIC_BYTES, true);
   const local = localEngines(module);
   const arrays = heap ?? plainArrays(shares);
   const copies = createCopies(heap);
-  const queue = createQueue(Math.max(2, settings.workers), settings.maxQueue);
-  const workers = createWorkerPool(settings.workers, (onEnd) => {
+  const queue = createQueue(Math.max(2, most), settings.maxQueue);
+  const workers = createWorkerPool(most, (onEnd) => {
     const area = heap?.take(AREA_BYTES);
     const own = shared && area && { ...shared, area: area.byteOffset };
     const setup = { version, module, shared: own, gate: shares ? createGate() : undefined };
@@ -126,7 +129,7 @@ function makePool(
       name: "pool",
       // What is said of the workers may change with the first of them.
       get reason() {
-        return `up to ${settings.workers} workers${launcher.note}: ${kind}; ${where} are copied in slices`;
+        return `up to ${most} workers${launcher.note}: ${kind}; ${where} are copied in slices`;
       },
       ...backend,
     },
@@ -146,7 +149,11 @@ function passesOf(name: CallName, { reference }: { reference?: Reference | undef
 const nothingGiven = <O>(options: O) => ({ given: undefined, rest: options });
 
 /**
- * Whether workers beat this thread here, for arrays of the caller's own: two are enough where copies of them can be made in
- * memory that is shared; where they are moved, copying takes about as long as one worker's share of four.
+ * A pool where workers beat this thread for arrays of the caller's own: two are enough where copies of them can be made in memory
+ * that is shared; where they are moved, copying takes about as long as one worker's share of four.
  */
-export const worthAPool = (): boolean => hasWorkers() && workerCount() >= (sharingRefusal() === undefined ? 2 : 4);
+export async function createPoolIfFaster(options: PoolOptions): Promise<AsyncBackend | undefined> {
+  await importNodeModules();
+  const isFaster = hasWorkers() && workerCount() >= (sharingRefusal() === undefined ? 2 : 4);
+  return isFaster ? createPool(options) : undefined;
+}

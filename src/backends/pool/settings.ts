@@ -7,7 +7,7 @@ import { checkCount } from "../../inputs/tokens.ts";
 import type { WasmSource } from "../../kernels/load.ts";
 import { kindOf } from "../../plan/plan.ts";
 import type { Limits } from "./pool-worker.ts";
-import { type AnyWorker, MOST_WORKERS, startWorker, workerCount } from "./start-worker.ts";
+import { type AnyWorker, MOST_WORKERS, startWorker } from "./start-worker.ts";
 
 export interface PoolOptions {
   /** Up to 512. Default: as many as this machine, or this container, runs at once; they start when there is work for them. */
@@ -35,7 +35,8 @@ export interface PoolOptions {
 export interface Settings {
   readonly module: PoolOptions["module"];
   readonly relaxed: boolean | undefined;
-  readonly workers: number;
+  /** Default: `workerCount()`, once Node's modules are there. */
+  readonly workers: number | undefined;
   readonly memory: "auto" | "shared" | "transfer";
   readonly start: () => AnyWorker;
   readonly maxQueue: number;
@@ -60,13 +61,13 @@ const readOptions = recordOf(
  */
 export function readSettings(given: PoolOptions): Settings {
   const options = readOptions(given);
-  const { module, relaxed, workers = workerCount(), memory = "auto", createWorker = startWorker } = options;
+  const { module, relaxed, workers, memory = "auto", createWorker = startWorker } = options;
   const { maxQueue = Infinity, timeout } = options;
   if (relaxed !== undefined && typeof relaxed !== "boolean") {
     throw new KindError(`relaxed: expected true or false, got ${kindOf(relaxed)}`);
   }
-  checkCount(workers, "workers");
-  if (workers > MOST_WORKERS) {
+  if (workers !== undefined) checkCount(workers, "workers");
+  if (workers !== undefined && workers > MOST_WORKERS) {
     throw new ParamError("out-of-range", `workers: expected an integer in 1..${MOST_WORKERS}, got ${workers}`);
   }
   checkOneOf(memory, "memory", ["auto", "shared", "transfer"]);

@@ -7,6 +7,7 @@ import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { WorkerError } from "../../errors.ts";
 import type { Instance } from "../../globals.ts";
 import { becomesQuiet, type Gate } from "./gate.ts";
+import { isNode, nodeModule } from "./node-modules.ts";
 
 /** What `createWorker` may return: a worker of the web, or of Node's `worker_threads`. */
 export type AnyWorker = Instance<"Worker"> | NodeWorker;
@@ -22,10 +23,7 @@ export interface NodeWorker {
 }
 
 // Node first: onnxruntime-web leaves a global Worker there that is none of the web's.
-function nodeThreads() {
-  const { node, bun, deno } = globalThis.process?.versions ?? {};
-  return node && !bun && !deno ? process.getBuiltinModule?.("node:worker_threads") : undefined;
-}
+const nodeThreads = () => (isNode() ? nodeModule("node:worker_threads") : undefined);
 
 // Cloudflare's runtime has the module of Node, but none of its workers.
 const isWorkerd = (): boolean => globalThis.navigator?.userAgent === "Cloudflare-Workers";
@@ -66,7 +64,7 @@ export async function isWorkerFileThere(asking: boolean): Promise<boolean | unde
   const file = workerFile();
   if (!file) return false;
   try {
-    if (file.protocol === "file:") return process.getBuiltinModule("node:fs").existsSync(file);
+    if (file.protocol === "file:") return nodeModule("node:fs")?.existsSync(file);
     if (!asking) return undefined;
     const { ok, headers } = await fetch(file, { method: "HEAD" });
     // Servers of single-page applications answer with a page.
@@ -76,15 +74,15 @@ export async function isWorkerFileThere(asking: boolean): Promise<boolean | unde
   }
 }
 
-const isNode = (worker: AnyWorker): worker is NodeWorker => !("addEventListener" in worker) && "on" in worker;
+const isThread = (worker: AnyWorker): worker is NodeWorker => !("addEventListener" in worker) && "on" in worker;
 
 /** What comlink talks to. */
-export const endpointOf = (worker: AnyWorker): Endpoint => (isNode(worker) ? nodeEndpoint(worker) : worker);
+export const endpointOf = (worker: AnyWorker): Endpoint => (isThread(worker) ? nodeEndpoint(worker) : worker);
 
 /** Calls `onEnd`, with the reason, when the worker is of no more use; gives what terminates it. */
 export function watch(worker: AnyWorker, onEnd: (error: WorkerError) => void): () => unknown {
   const ended = (what: string) => (cause?: unknown) => onEnd(new WorkerError(`worker: ${what}`, { cause }));
-  if (isNode(worker)) {
+  if (isThread(worker)) {
     worker.on("error", ended("an error was thrown in it"));
     worker.on("messageerror", ended("a message could not be read"));
     worker.on("exit", (code) => onEnd(new WorkerError(`worker: it exited with code ${code}`)));
@@ -113,7 +111,7 @@ const GRACE = 2000;
  * leaves a gate that is shut, before its next kernel. A worker that does neither in time is taken for dead once terminated.
  */
 export async function stopWorker(worker: AnyWorker, terminate: () => unknown, gate: Gate | undefined): Promise<void> {
-  if (isNode(worker)) {
+  if (isThread(worker)) {
     await within(2 * GRACE, terminate());
     return;
   }
@@ -143,7 +141,6 @@ export const MOST_WORKERS = 512;
 
 /** As many workers as this machine, or this container, runs at once. */
 export function workerCount(): number {
-  const os = globalThis.process?.getBuiltinModule?.("node:os");
-  const count = os?.availableParallelism?.() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
+  const count = nodeModule("node:os")?.availableParallelism?.() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
   return Math.min(Math.max(1, count), MOST_WORKERS);
 }
