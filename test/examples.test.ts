@@ -81,11 +81,9 @@ describe("doc comments", () => {
 const pages = [
   "README.md",
   "docs/adapters.md",
-  "docs/batches.md",
   "docs/collate.md",
   "docs/from-trl.md",
   "docs/logps.md",
-  "docs/metrics.md",
   "docs/pool.md",
   "docs/service.md",
   "docs/text.md",

@@ -122,7 +122,11 @@ export function cut(
   };
 }
 
-function pad(rows: readonly Row[], { padToMultipleOf, padTokenId }: Settings): PaddedArrays & { length: number } {
+/** The rows of a batch, padded on the right. */
+export function pad(
+  rows: readonly Row[],
+  { padToMultipleOf, padTokenId }: Pick<Settings, "padToMultipleOf" | "padTokenId">,
+): PaddedArrays & { length: number } {
   // One column of padding where no row has a token: a batch without positions is none.
   const longest = rows.reduce((most, { prompt, completion }) => Math.max(most, prompt.length + completion.length), 1);
   const length = Math.ceil(longest / padToMultipleOf) * padToMultipleOf;

@@ -3,7 +3,7 @@
 import type { PaddedBatch, TokenPair, TokenRow, TrlTokenPair } from "../../collate/types.ts";
 import type { TrlConfig } from "../../from-trl/read.ts";
 import type { DisposesLater, Signal } from "../../globals.ts";
-import type { AsyncBackend, Backend, Floats } from "../../types.ts";
+import type { AsyncBackend, Backend, Floats, Lora } from "../../types.ts";
 
 /** The rows of a batch of pairs, all chosen first; of single rows: `rows` of them, and `pairs` is half as many. */
 export interface BackboneBatch extends PaddedBatch {
@@ -155,12 +155,7 @@ export interface Trainer extends AsyncIterable<TrainStep>, DisposesLater {
   readonly head: {
     readonly weight: Floats;
     readonly bias?: Floats | undefined;
-    readonly lora?: {
-      readonly a: Float32Array;
-      readonly b: Float32Array;
-      readonly rank: number;
-      readonly scale: number;
-    };
+    readonly lora?: Readonly<Lora> | undefined;
   };
   /** `evalExamples` by the head as it is now: keys `eval_…`. */
   evaluate(): Promise<Record<string, number>>;

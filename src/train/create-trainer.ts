@@ -1,0 +1,16 @@
+// createTrainer, which brings all of losses and backends: loaded by those who call it.
+
+import type { Trainer, TrainerOptions } from "./trainer/types.ts";
+
+/**
+ * A training of a head, or of an adapter of it, on the hidden states of a frozen model, as a TRL configuration says: docs/train.md.
+ * Each step of the iteration is a step of the optimiser; to pause is to stop iterating.
+ *
+ * Throws    KindError, ParamError, ShapeError for options, configuration and examples, naming what and where; BackendError
+ * @example  const trainer = await createTrainer({ config, examples, backbone, head: { weight, vocab, hiddenSize } });
+ *           for await (const { step, metrics } of trainer) console.log(step, metrics.loss);
+ */
+export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
+  const { openTrainer } = await import("./trainer/trainer.ts");
+  return openTrainer(options);
+}

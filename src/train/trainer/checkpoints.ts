@@ -1,0 +1,159 @@
+// Checkpoints in a store: tensors in safetensors, the rest in JSON that names their hash. The JSON is written last, so a checkpoint
+// that has one is whole; and older ones go only after that, so whatever fails leaves the one before.
+
+import { quoted } from "../../checks/printable.ts";
+import { KindError, ParamError } from "../../errors.ts";
+import { isRecord } from "../../messages.ts";
+import { readSafetensors, type SafetensorsFile } from "../../safetensors/read.ts";
+import { type TensorToWrite, writeSafetensors } from "../../safetensors/write.ts";
+import { digest, digestOfText } from "./digest.ts";
+import type { Sums } from "./metrics.ts";
+import type { Store } from "./types.ts";
+
+/** What training a checkpoint belongs to: hashes, and the settings that decide which examples come next. */
+export interface Identity {
+  /** Of the head at the start, the reference and the adapter's shape. */
+  readonly model: string;
+  /** Of the examples' tokens; absent for a stream. */
+  readonly examples?: string | undefined;
+  /** Batches, epochs, seed: what decides which examples a step has. */
+  readonly order: string;
+}
+
+/** The part of a checkpoint that is no tensor. */
+export interface Saved {
+  readonly step: number;
+  readonly tokens: number;
+  readonly log: Sums;
+  /** The rewards' running mean. */
+  readonly shift?: { mean: number; count: number } | undefined;
+  readonly identity: Identity;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+interface Manifest extends Saved {
+  readonly format: 1;
+  /** SHA-256 of the tensors' file. */
+  readonly tensors: string;
+}
+
+export interface Found {
+  readonly saved: Saved;
+  readonly tensors: SafetensorsFile["tensors"];
+}
+
+const nameOf = (step: number): string => `checkpoint-${step}`;
+const pattern = /^checkpoint-(\d{1,15})\.(json|safetensors)$/;
+
+/** Writes a checkpoint, then removes all but the newest `keep`. Throws    what the store throws; nothing is lost then */
+export async function writeCheckpoint(
+  store: Store,
+  saved: Saved,
+  tensors: Readonly<Record<string, TensorToWrite>>,
+  keep: number,
+): Promise<void> {
+  const name = nameOf(saved.step);
+  const file = writeSafetensors(tensors, { format: "dpo-kernels training" });
+  const manifest: Manifest = { format: 1, ...saved, tensors: await digest(file) };
+  const text = JSON.stringify(manifest);
+  await store.write(`${name}.safetensors`, file);
+  await store.write(`${name}.json`, new TextEncoder().encode(`${JSON.stringify(await digestOfText(text))}\n${text}\n`));
+  const old = stepsIn(await store.list())
+    .filter((step) => step !== saved.step)
+    .slice(Math.max(0, keep - 1));
+  for (const step of old) await removeCheckpoint(store, step);
+}
+
+// The manifest goes first: what is left of a removal that is cut short is no checkpoint.
+async function removeCheckpoint(store: Store, step: number): Promise<void> {
+  await store.remove(`${nameOf(step)}.json`);
+  await store.remove(`${nameOf(step)}.safetensors`);
+}
+
+/** Whether there is nothing of a checkpoint in a store. */
+export const noCheckpoints = async (store: Store): Promise<boolean> => stepsIn(await store.list()).length === 0;
+
+/** The steps of the checkpoints of which there is anything, the newest first. */
+function stepsIn(names: readonly string[]): number[] {
+  const steps = names.flatMap((name) => {
+    const [, step] = pattern.exec(name) ?? [];
+    return step === undefined ? [] : [Number(step)];
+  });
+  return [...new Set(steps)].sort((a, b) => b - a);
+}
+
+/**
+ * The newest checkpoint that is whole; those that are not are named in warnings.
+ *
+ * Throws    what the store throws; ParamError for a whole one of another training
+ */
+export async function findCheckpoint(
+  store: Store,
+  identity: Identity,
+  warn: (text: string) => void,
+): Promise<Found | undefined> {
+  for (const step of stepsIn(await store.list())) {
+    const name = nameOf(step);
+    const read = await readCheckpoint(store, step).catch((error: unknown) => {
+      warn(`${name}: damaged, passed over: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    if (!read) continue;
+    refuseOther(read.saved.identity, identity, name);
+    return read;
+  }
+  return undefined;
+}
+
+async function readCheckpoint(store: Store, step: number): Promise<Found> {
+  const name = nameOf(step);
+  const [manifest, file] = await Promise.all([store.read(`${name}.json`), store.read(`${name}.safetensors`)]);
+  if (!manifest) throw new KindError(`${name}.json: expected a file, got none`);
+  if (!file) throw new KindError(`${name}.safetensors: expected a file, got none`);
+  const { tensors: hash, ...saved } = await readManifest(manifest, `${name}.json`);
+  if (saved.step !== step) throw new KindError(`${name}.json: expected step ${step}, got ${saved.step}`);
+  const own = await digest(file);
+  if (own !== hash) throw new KindError(`${name}.safetensors: expected SHA-256 ${hash}, got ${own}`);
+  return { saved, tensors: readSafetensors(file).tensors };
+}
+
+async function readManifest(bytes: Uint8Array, name: string): Promise<Manifest> {
+  const [first = "", text = ""] = new TextDecoder().decode(bytes).split("\n");
+  const own = JSON.stringify(await digestOfText(text));
+  if (first !== own)
+    throw new KindError(`${name}: expected its SHA-256 in the first line, got ${quoted(first.slice(0, 80))}`);
+  // What bears its own hash is as it was written, by whoever it was.
+  const manifest = JSON.parse(text) as Partial<Manifest>;
+  const { format, step, tokens, tensors, log, shift, identity, config } = manifest;
+  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+  const isNumbers = (value: unknown): boolean =>
+    isRecord(value) && Object.values(value).every((number) => typeof number === "number");
+  const checks: Record<string, boolean> = {
+    format: format === 1,
+    step: isCount(step),
+    tokens: isCount(tokens),
+    tensors: typeof tensors === "string",
+    log: isRecord(log) && isNumbers(log.values) && isNumbers(log.weights),
+    shift: shift === undefined || (isNumbers(shift) && isCount(shift.count)),
+    identity: isRecord(identity),
+    config: isRecord(config),
+  };
+  const wrong = Object.keys(checks).find((key) => !checks[key]);
+  if (wrong === undefined) return manifest as Manifest;
+  throw new KindError(`${name}: ${wrong}: expected that of a checkpoint of format 1, got another`);
+}
+
+const words: Readonly<Record<keyof Identity, string>> = {
+  model: "the head and reference at the start",
+  examples: "the examples",
+  order: "batch size, accumulation, seed and shuffle",
+};
+
+function refuseOther(found: Identity, own: Identity, name: string): void {
+  for (const key of Object.keys(words) as (keyof Identity)[]) {
+    if (found[key] === own[key]) continue;
+    throw new ParamError(
+      "out-of-range",
+      `${name}: expected a checkpoint of this training, got one of another: ${words[key]} differ`,
+    );
+  }
+}

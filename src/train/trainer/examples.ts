@@ -1,0 +1,114 @@
+// Examples as a training keeps them: token lists, cut as the configuration says, with what else they bring.
+
+import { isList, mapList } from "../../checks/lists.ts";
+import { cut, type Row } from "../../collate/collate.ts";
+import { readExample } from "../../collate/ids.ts";
+import { mismatch } from "../../collate/mismatch.ts";
+import { readOptions } from "../../collate/read.ts";
+import { KindError, ParamError, ShapeError } from "../../errors.ts";
+import { kindOf, shown } from "../../messages.ts";
+import type { Recipe } from "./config.ts";
+import type { TrainExample } from "./types.ts";
+
+export interface Example {
+  /** Its place in what was given. */
+  readonly index: number;
+  /** Chosen and rejected; or a row, and for KTO its mismatched one. */
+  readonly rows: readonly Row[];
+  readonly desirable: boolean;
+  /** Of the chosen and the rejected row, where the example brings them. */
+  readonly refLogps: readonly number[] | undefined;
+  readonly rewardMargin: number | undefined;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What the configuration makes of examples. */
+export interface Reader {
+  /** The examples of a list, without those whose prompt leaves no room; `offset`: the place of the first. */
+  read(examples: readonly TrainExample[], name: string, offset?: number): { kept: Example[]; dropped: number };
+}
+
+export function readerOf(recipe: Recipe, precomputed: boolean): Reader {
+  const { collate, ofRows, mismatched, train } = recipe;
+  const settings = readOptions(collate);
+  const { maxLength, truncationMode } = settings;
+  // TRL since v1.9; its trainers of rows keep the end.
+  const drops = truncationMode === "keep_start" && collate.maxPromptLength === undefined && !ofRows;
+
+  const one = (
+    given: TrainExample,
+    other: TrainExample | undefined,
+    index: number,
+    where: string,
+  ): Example | undefined => {
+    const fields = recordAt(given, where);
+    const sides = ofRows ? (["prompt", "completion"] as const) : (["prompt", "chosen", "rejected"] as const);
+    const lists = readExample(fields, [...sides], where) as Readonly<Record<string, Int32Array>>;
+    const prompt = lists["prompt"] as Int32Array;
+    if (drops && prompt.length >= maxLength) return undefined;
+    const rows = sides.slice(1).map((side) => cut(prompt, lists[side] as Int32Array, settings));
+    if (other) {
+      const { prompt: own, completion } = readExample(other, ["prompt", "completion"], where);
+      rows.push(cut(own, completion, settings));
+    }
+    return {
+      index,
+      rows,
+      desirable: ofRows && readLabel(fields, where),
+      refLogps: precomputed ? readLogps(fields, ofRows, where) : undefined,
+      rewardMargin: fields["rewardMargin"] === undefined ? undefined : numberAt(fields, ["rewardMargin"], where),
+    };
+  };
+
+  return {
+    read(examples, name, offset = 0) {
+      if (!isList(examples)) throw new KindError(`${name}: expected a list of examples, got ${kindOf(examples)}`);
+      // TRL rotates completions within blocks of the data set, before any shuffle.
+      const others = mismatched ? mismatch(examples as readonly object[], Math.max(2, train.batchSize)) : [];
+      const read = mapList(examples as readonly TrainExample[], name, (example, i) =>
+        one(example, others[i] as TrainExample | undefined, offset + i, `${name}[${offset + i}]`),
+      );
+      const kept = read.filter((example) => example !== undefined);
+      return { kept, dropped: read.length - kept.length };
+    },
+  };
+}
+
+function recordAt(given: unknown, where: string): Fields {
+  if (typeof given === "object" && given !== null) return given as Fields;
+  throw new KindError(`${where}: expected an object with token lists, got ${kindOf(given)}`);
+}
+
+function readLabel(fields: Fields, where: string): boolean {
+  const label = fields["label"] ?? fields["desirable"];
+  if (typeof label === "boolean") return label;
+  if (label === 0 || label === 1) return label === 1;
+  throw new KindError(`${where}.label: expected true or false, got ${shown(label)}`);
+}
+
+const names = [
+  ["refChosenLogps", "ref_chosen_logps"],
+  ["refRejectedLogps", "ref_rejected_logps"],
+] as const;
+
+function readLogps(fields: Fields, ofRows: boolean, where: string): number[] {
+  if (ofRows) return [numberAt(fields, ["refLogps", "ref_logps", "reference_logps"], where)];
+  return names.map((both) => numberAt(fields, both, where));
+}
+
+function numberAt(fields: Fields, known: readonly string[], where: string): number {
+  const name = known.find((key) => fields[key] !== undefined) ?? (known[0] as string);
+  const value = fields[name];
+  if (value === undefined) throw new ParamError("missing-input", `${where}.${name}: expected a number, got nothing`);
+  if (typeof value !== "number") throw new KindError(`${where}.${name}: expected a number, got ${kindOf(value)}`);
+  if (Number.isFinite(value)) return value;
+  throw new ParamError("not-finite", `${where}.${name}: expected a finite number, got ${value}`);
+}
+
+/** Throws    ShapeError where nothing is left of a list */
+export function refuseNone(kept: readonly Example[], name: string, dropped: number): void {
+  if (kept.length > 0) return;
+  const why = dropped > 0 ? `; ${dropped} were dropped, their prompts filling max_length` : "";
+  throw new ShapeError("wrong-length", `${name}: expected at least one example, got 0${why}`);
+}

@@ -1,0 +1,168 @@
+// The loss of a batch of examples and its gradients: one call of linearLoss, in buffers that are used again.
+
+import { pad } from "../../collate/collate.ts";
+import { arrayTypes } from "../../inputs/element-types.ts";
+import type { FloatData, FloatType } from "../../inputs/floats.ts";
+import type {
+  AsyncBackend,
+  Backend,
+  Floats,
+  LinearBatch,
+  LinearLossOptions,
+  LogitOptions,
+  Reference,
+  UnpairedLinearOptions,
+} from "../../types.ts";
+import type { Recipe } from "./config.ts";
+import type { Example } from "./examples.ts";
+import type { Parameters } from "./parameters.ts";
+import { type Layout, rowsOf, type States, spanOf } from "./states.ts";
+import type { TrainHead } from "./types.ts";
+
+export interface Outcome {
+  readonly loss: number;
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Of the batch, prompts included: all rows that the loss is of. */
+  readonly tokens: number;
+}
+
+/** How a call takes part in a step. */
+export interface Part {
+  readonly gradScale: number;
+  readonly accumulate: boolean;
+  readonly evaluation: boolean;
+}
+
+/** Log-probs of the reference where they are computed once, by example. */
+export type KnownLogps = Map<Example, readonly number[]>;
+
+export interface LossSource {
+  of(batch: readonly Example[], states: readonly States[], part: Part): Promise<Outcome>;
+  /** Log-probs of a batch's rows under the reference, example by example. */
+  referenceLogps(batch: readonly Example[], states: readonly States[]): Promise<number[][]>;
+  /** Gives shared memory back. */
+  release(): void;
+}
+
+/** The reference as its head, or "precomputed": what each example brings. */
+export type ReferenceHead = { readonly weight: Floats; readonly bias?: Floats | undefined } | "precomputed" | undefined;
+
+interface Inputs {
+  readonly backend: Backend | AsyncBackend;
+  readonly recipe: Recipe;
+  readonly head: TrainHead;
+  readonly parameters: Parameters;
+  readonly reference: ReferenceHead;
+  readonly known: KnownLogps | undefined;
+  readonly layout: Layout;
+  readonly signal: LinearLossOptions["signal"];
+}
+
+const wrap = ({ type, data }: FloatData): Floats => (type === "f32" ? data : { [type]: data }) as Floats;
+
+export function openLoss({ backend, recipe, head, parameters, reference, known, layout, signal }: Inputs): LossSource {
+  const { vocab, hiddenSize, logitScale, logitSoftcap } = head;
+  const transform: LogitOptions = { logitScale, logitSoftcap };
+  const { ofRows, loss: options, shift } = recipe;
+  const { scratch, release } = openScratch(backend);
+
+  /** The rows of a group as a call takes them. */
+  function inputsOf(batch: readonly Example[], states: readonly States[], group: readonly number[], name: string) {
+    const rows = rowsOf(batch, group);
+    const { length, ...arrays } = pad(rows, layout.padding);
+    const type = states[0]?.type ?? "f32";
+    const data = scratch(name, type, rows.length * length * hiddenSize);
+    rows.forEach((row, r) => {
+      const [from] = spanOf(row, layout.withPrompts);
+      const own = states[r % batch.length]?.rows[group[Math.floor(r / batch.length)] as number];
+      data.set(own as typeof data, (r * length + from) * hiddenSize);
+    });
+    const count = ofRows ? { rows: rows.length } : { pairs: batch.length };
+    const tokens = { ...count, length, ...arrays } as unknown as LinearBatch["tokens"];
+    return { tokens, vocab, hiddenSize, hidden: wrap({ type, data }), type, size: data.length, rows };
+  }
+
+  const headOf = (given: ReferenceHead) => (typeof given === "object" ? given : undefined);
+
+  async function logpsOf(inputs: ReturnType<typeof inputsOf>, of: object, ldAlpha?: number): Promise<Float64Array> {
+    const { tokens, hidden } = inputs;
+    const batch = { tokens, vocab, hiddenSize, hidden, ...of } as LinearBatch;
+    return (await backend.sequenceLogps(batch, { ...transform, ldAlpha, signal })).logps as Float64Array;
+  }
+
+  async function mismatchedLogps(batch: readonly Example[], states: readonly States[]) {
+    const inputs = inputsOf(batch, states, layout.groups[1] ?? [], "mismatched");
+    const policy = await logpsOf(inputs, parameters.inputs);
+    return { policy, reference: await logpsOf(inputs, headOf(reference) ?? {}) };
+  }
+
+  function referenceOf(batch: readonly Example[], hidden: Floats): Reference | undefined {
+    const ofHead = headOf(reference);
+    const logps = batch.map((example) => (ofHead ? known?.get(example) : example.refLogps));
+    if (reference === undefined) return undefined;
+    if (ofHead && !known) return { hidden, ...ofHead };
+    const roles = layout.groups[0] ?? [];
+    return { logps: Float64Array.from(roles.flatMap((role) => logps.map((of) => of?.[role] as number))) };
+  }
+
+  return {
+    async of(batch, states, { gradScale, accumulate, evaluation }) {
+      const { rows, type, size, ...inputs } = inputsOf(batch, states, layout.groups[0] ?? [], "hidden");
+      const gradHidden = wrap({ type, data: scratch("gradHidden", type, size) });
+      const margins = batch.map(({ rewardMargin }) => rewardMargin);
+      const call = {
+        ...inputs,
+        ...parameters.inputs,
+        reference: referenceOf(batch, inputs.hidden),
+        ...(margins.every((margin) => margin !== undefined) && { rewardMargin: Float64Array.from(margins) }),
+        ...(ofRows && { desirable: batch.map(({ desirable }) => desirable) }),
+        ...(recipe.mismatched && { kl: await mismatchedLogps(batch, states) }),
+      };
+      const { loss, metrics } = await backend.linearLoss(
+        call as never,
+        {
+          ...options,
+          ...transform,
+          // TRL leaves the mean alone when it evaluates.
+          ...(shift && evaluation && { rewardShift: shift.mean }),
+          metrics: "full",
+          gradScale,
+          accumulate,
+          out: { ...parameters.out, gradHidden },
+          signal,
+        } as LinearLossOptions & UnpairedLinearOptions,
+      );
+      return { loss, metrics, tokens: rows.reduce((sum, row) => sum + row.prompt.length + row.completion.length, 0) };
+    },
+    async referenceLogps(batch, states) {
+      const roles = layout.groups[0] ?? [];
+      const inputs = inputsOf(batch, states, roles, "hidden");
+      const logps = await logpsOf(inputs, headOf(reference) ?? {}, options.ldAlpha);
+      return batch.map((_, i) => roles.map((role) => logps[role * batch.length + i] as number));
+    },
+    release,
+  };
+}
+
+/** Arrays by name, made anew where a batch needs more. Workers see those that are shared without a copy. */
+function openScratch(backend: Backend | AsyncBackend) {
+  const arrays = new Map<string, FloatData["data"]>();
+  const shared = backend.name === "pool";
+  return {
+    scratch(name: string, type: FloatType, length: number): FloatData["data"] {
+      const key = `${name} ${type}`;
+      let array = arrays.get(key);
+      if (!array || array.length < length) {
+        if (array && shared) backend.free(array);
+        const size = Math.ceil(1.25 * length);
+        array = shared ? backend.allocate(type, size) : new arrayTypes[type](size);
+        arrays.set(key, array);
+      }
+      return array.subarray(0, length);
+    },
+    release() {
+      if (shared) for (const array of arrays.values()) backend.free(array);
+      arrays.clear();
+    },
+  };
+}

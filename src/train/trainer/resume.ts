@@ -1,0 +1,152 @@
+// From a training to its checkpoints and back: what it was, what it has come to, and whether a checkpoint is one of it.
+
+import { ShapeError } from "../../errors.ts";
+import type { SafeTensor } from "../../safetensors/dtypes.ts";
+import type { TensorToWrite } from "../../safetensors/write.ts";
+import type { Tensor } from "../tensors.ts";
+import { findCheckpoint, type Identity, noCheckpoints, writeCheckpoint } from "./checkpoints.ts";
+import type { Recipe } from "./config.ts";
+import { digestOfArrays } from "./digest.ts";
+import type { Example } from "./examples.ts";
+import type { KnownLogps } from "./loss.ts";
+import type { Sums } from "./metrics.ts";
+import type { Parameters } from "./parameters.ts";
+import type { TrainReference } from "./reference.ts";
+import { openStore } from "./store.ts";
+import type { CheckpointOptions, TrainerOptions } from "./types.ts";
+
+/** What a training has come to, beside its arrays. */
+export interface Progress {
+  step: number;
+  tokens: number;
+  /** Of the steps since the last log. */
+  log: Sums;
+}
+
+interface Training {
+  readonly options: TrainerOptions;
+  readonly recipe: Recipe;
+  readonly parameters: Parameters;
+  readonly reference: TrainReference;
+  readonly known: KnownLogps | undefined;
+  /** Undefined for a stream. */
+  readonly examples: readonly Example[] | undefined;
+  readonly progress: Progress;
+  readonly warn: (text: string) => void;
+}
+
+export interface Checkpoints {
+  write(): Promise<void>;
+}
+
+/** Goes on from the newest checkpoint where that is asked for, and writes others from then on. */
+export async function openCheckpoints(training: Training, given: CheckpointOptions): Promise<Checkpoints> {
+  const { options, recipe, progress, warn } = training;
+  const store = await openStore(given.store, "checkpoint.store");
+  const identity = await identityOf(training);
+  const found = options.resume ? await findCheckpoint(store, identity, warn) : undefined;
+  if (found) {
+    const { config, step, tokens, log, shift } = found.saved;
+    restoreTensors(training, found.tensors, `checkpoint-${step}.safetensors`);
+    Object.assign(progress, { step, tokens, log });
+    if (shift) recipe.shift?.restore(shift);
+    warnOfChanges(config, recipe.config, warn);
+  }
+  let isOwn = options.resume || (await noCheckpoints(store));
+  if (!isOwn)
+    warn(
+      "checkpoint.store: holds checkpoints of before, which go with the first of this training; resume: true goes on",
+    );
+  const keep = given.keep ?? recipe.saveLimit;
+  return {
+    async write() {
+      const { step, tokens, log } = progress;
+      const saved = { step, tokens, log, shift: recipe.shift?.toJSON(), identity, config: recipe.config };
+      await writeCheckpoint(store, saved, tensorsOf(training), isOwn ? keep : 1);
+      isOwn = true;
+    },
+  };
+}
+
+async function identityOf({ options, recipe, parameters, examples, reference }: Training): Promise<Identity> {
+  const { vocab, hiddenSize } = options.head;
+  const { batchSize, gradientAccumulationSteps, dropLast, seed, dataSeed } = recipe.train;
+  const { weight, bias } = reference.head && reference.head !== "precomputed" ? reference.head : {};
+  const arrays = [...parameters.list.map(({ values }) => values), ...[weight, bias].flatMap(bytesOf)];
+  const shape = { vocab, hiddenSize, rank: options.lora?.rank, alpha: options.lora?.alpha };
+  const order = { batchSize, gradientAccumulationSteps, dropLast, seed, dataSeed, shuffle: options.shuffle };
+  const rows = examples?.flatMap(({ rows }) => rows.flatMap(({ prompt, completion }) => [prompt, completion]));
+  return {
+    model: `${JSON.stringify(shape)} ${await digestOfArrays(arrays)}`,
+    examples: rows && (await digestOfArrays(rows)),
+    order: JSON.stringify(order),
+  };
+}
+
+const bytesOf = (floats: unknown): ArrayBufferView[] =>
+  ArrayBuffer.isView(floats) ? [floats] : Object.values(floats ?? {}).filter((value) => ArrayBuffer.isView(value));
+
+/** The arrays that change, by the names of their tensors. */
+function arraysOf({
+  parameters,
+  reference,
+  recipe,
+}: Training): Map<string, { shape: readonly number[]; data: Tensor }> {
+  const arrays = new Map<string, { shape: readonly number[]; data: Tensor }>();
+  for (const { name, values, m, v, shape } of parameters.list) {
+    arrays.set(name, { shape, data: values });
+    if (recipe.train.optim === "sgd") continue;
+    arrays.set(`${name}.m`, { shape, data: m }).set(`${name}.v`, { shape, data: v });
+  }
+  for (const [name, data] of Object.entries(reference.moving)) {
+    arrays.set(`reference.${name}`, { shape: [data.length], data });
+  }
+  return arrays;
+}
+
+/** The reference's log-probs so far: they cannot be computed anew to the bit where their hidden states were not kept. */
+const LOGPS = "reference_logps";
+
+function tensorsOf(training: Training): Record<string, TensorToWrite> {
+  const tensors: Record<string, TensorToWrite> = Object.fromEntries(arraysOf(training));
+  const { known, examples } = training;
+  if (!known || !examples) return tensors;
+  const columns = examples[0] && known.size > 0 ? ([...known.values()][0] ?? []).length : 0;
+  const data = new Float64Array(examples.length * columns).fill(Number.NaN);
+  examples.forEach((example, i) => {
+    data.set(known.get(example) ?? [], i * columns);
+  });
+  return { ...tensors, [LOGPS]: { shape: [examples.length, columns], data } };
+}
+
+function restoreTensors(training: Training, tensors: Readonly<Record<string, SafeTensor>>, file: string): void {
+  const arrays = [...arraysOf(training)].map(([name, { shape, data }]) => {
+    const tensor = tensors[name];
+    if (tensor?.dtype === "F32" && tensor.data.length === data.length) return { data, from: tensor.data as Tensor };
+    const got = tensor ? `${tensor.dtype} [${tensor.shape.join(", ")}]` : "none";
+    throw new ShapeError("wrong-length", `${file}: ${name}: expected F32 [${shape.join(", ")}], got ${got}`);
+  });
+  for (const { data, from } of arrays) data.set(from);
+  training.parameters.publish();
+  restoreLogps(training, tensors[LOGPS]);
+}
+
+function restoreLogps({ known, examples }: Training, tensor: SafeTensor | undefined): void {
+  if (!known || !examples || tensor?.dtype !== "F64") return;
+  const columns = tensor.data.length / examples.length;
+  const data = tensor.data as Float64Array;
+  examples.forEach((example, i) => {
+    const logps = [...data.subarray(i * columns, (i + 1) * columns)];
+    if (logps.length > 0 && !logps.some(Number.isNaN)) known.set(example, logps);
+  });
+}
+
+/** What decides which examples come next is the same; anything else may have been changed on purpose. */
+function warnOfChanges(before: object, now: object, warn: (text: string) => void): void {
+  const [old, own] = [before, now] as Readonly<Record<string, unknown>>[];
+  for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
+    const [was, is] = [JSON.stringify(old?.[key]), JSON.stringify(own?.[key])];
+    if (was !== is)
+      warn(`${key}: ${was ?? "absent"} in the checkpoint, ${is ?? "absent"} now, which counts from here on`);
+  }
+}

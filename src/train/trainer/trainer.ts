@@ -1,0 +1,188 @@
+// The training: step after step the loss of its batches, the norm, the update, and then whatever is due.
+
+import { createBackend } from "../../backends/select.ts";
+import { ParamError } from "../../errors.ts";
+import { checkSignal } from "../../inputs/options.ts";
+import { lrSchedule } from "../schedule.ts";
+import { readRecipe, stepsOf } from "./config.ts";
+import { batchesInOrder, evaluate, evaluationSteps } from "./evaluation.ts";
+import { type Example, readerOf, refuseNone } from "./examples.ts";
+import { feedOfList, feedOfStream, readAll } from "./feed.ts";
+import { filesOf } from "./files.ts";
+import { type KnownLogps, openLoss } from "./loss.ts";
+import { addTo, meansOf, noSums } from "./metrics.ts";
+import { readOptions } from "./options.ts";
+import { openParameters } from "./parameters.ts";
+import { openReference } from "./reference.ts";
+import { openCheckpoints, type Progress } from "./resume.ts";
+import { computedStates, type FirstEpoch, keptStates, type Layout, type StateSource, type States } from "./states.ts";
+import { openStore } from "./store.ts";
+import type { Trainer, TrainerOptions, TrainStep } from "./types.ts";
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const refuseAborted = (signal: unknown): void => {
+  if (signal !== undefined) checkSignal(signal);
+};
+
+/** Throws    KindError, ParamError, ShapeError for options, configuration and examples; BackendError */
+export async function openTrainer(given: TrainerOptions): Promise<Trainer> {
+  const options = readOptions(given);
+  const { head, backbone, signal, onProgress, onWarning = console.warn } = options;
+  const warnings: string[] = [];
+  const warn = (text: string): void => {
+    warnings.push(text);
+    onWarning(text);
+  };
+  const recipe = readRecipe(options.config, options.version, warn);
+  const { train, sync, shift } = recipe;
+  const reader = readerOf(recipe, options.reference === "precomputed");
+
+  const read = async (examples: TrainerOptions["examples"], name: string): Promise<Example[]> => {
+    const { kept, dropped } = await readAll(examples, reader, name);
+    refuseNone(kept, name, dropped);
+    if (dropped > 0) warn(`${name}: ${dropped} dropped, whose prompts fill max_length, as TRL does`);
+    return kept;
+  };
+  const { examples } = options;
+  const feed =
+    typeof examples === "function"
+      ? feedOfStream(examples, reader, recipe, options.shuffle)
+      : feedOfList(await read(examples, "examples"), recipe, options.shuffle ?? true);
+  const { steps, list } = feed;
+  const backend = options.backend ?? (await createBackend({ for: "linear" }));
+  const parameters = openParameters(head, options.lora, recipe, backend);
+  const reference = openReference(options, recipe, parameters, backend);
+  const layout: Layout = {
+    hiddenSize: head.hiddenSize,
+    padding: { padToMultipleOf: recipe.collate.padToMultipleOf ?? 1, padTokenId: recipe.collate.padTokenId ?? 0 },
+    withPrompts: recipe.readsPrompts,
+    groups: recipe.ofRows ? (recipe.mismatched ? [[0], [1]] : [[0]]) : [[0, 1]],
+  };
+  const known: KnownLogps | undefined = recipe.precompute && list && reference.head ? new Map() : undefined;
+  const loss = openLoss({ backend, recipe, head, parameters, reference: reference.head, known, layout, signal });
+  /** Computes the reference's log-probs of a batch where they are kept and not there yet. */
+  const learn = async (batch: readonly Example[], own: readonly States[]): Promise<void> => {
+    if (!known || batch.every((example) => known.has(example))) return;
+    const logps = await loss.referenceLogps(batch, own);
+    batch.forEach((example, i) => {
+      if (!known.has(example)) known.set(example, logps[i] as number[]);
+    });
+  };
+
+  const budget = { left: options.cache?.maxBytes ?? 256 << 20 };
+  const statesOf = (evaluation: boolean, first: FirstEpoch | undefined): StateSource => {
+    const source = computedStates(backbone, layout, { evaluation, signal });
+    return first ? keptStates(source, layout, first, budget, undefined) : source;
+  };
+  // Where no example comes twice nothing is kept.
+  const states = statesOf(false, list && steps > list.stepsPerEpoch ? list : undefined);
+  const evaluated =
+    options.evalExamples && batchesInOrder(await read(options.evalExamples, "evalExamples"), train.evalBatchSize);
+  const evaluation = evaluated && {
+    batches: evaluated.batches,
+    states: statesOf(true, evaluated),
+    loss,
+    learn,
+    onBatch: (done: number, total: number) => onProgress?.({ stage: "evaluate", done, total }),
+  };
+
+  const rate = lrSchedule(steps, train);
+  const logEvery = stepsOf(recipe.loggingSteps, steps);
+  const isEvalStep = evaluationSteps(options.evalSteps, recipe.evaluation, steps, logEvery);
+  const progress: Progress = { step: 0, tokens: 0, log: noSums() };
+  const training = { options, recipe, parameters, reference, known, examples: list?.examples, progress, warn };
+  const checkpoints = options.checkpoint && (await openCheckpoints(training, options.checkpoint));
+  const saveEvery = options.checkpoint?.everySteps ?? stepsOf(recipe.saveSteps, steps);
+
+  async function lossOfStep(batches: readonly (readonly Example[])[], isFirst: boolean) {
+    const sums = noSums();
+    let tokens = 0;
+    for (const [k, batch] of batches.entries()) {
+      refuseAborted(signal);
+      const own = await states.of(batch, isFirst);
+      await learn(batch, own);
+      const part = { gradScale: 1 / batches.length, accumulate: k > 0, evaluation: false };
+      const outcome = await loss.of(batch, own, part);
+      addTo(sums, { loss: outcome.loss, ...outcome.metrics });
+      tokens += outcome.tokens;
+      onProgress?.({ stage: "train", done: k + 1, total: batches.length });
+    }
+    return { metrics: meansOf(sums), tokens };
+  }
+
+  async function advance(): Promise<TrainStep | undefined> {
+    if (progress.step >= steps) return undefined;
+    refuseAborted(signal);
+    const { batches, isFirst, epoch, endsEpoch } = await feed.at(progress.step);
+    const before = shift?.toJSON();
+    const outcome = await lossOfStep(batches, isFirst).catch((error: unknown) => {
+      // The step was none: it may be tried again.
+      if (before) shift?.restore(before);
+      throw error;
+    });
+    const learning_rate = rate(progress.step);
+    const grad_norm = parameters.update(learning_rate, progress.step);
+    progress.step++;
+    progress.tokens += outcome.tokens;
+    const { step } = progress;
+    if (sync && step % sync.every === 0) reference.sync(sync.alpha);
+    parameters.publish();
+
+    addTo(progress.log, outcome.metrics);
+    const last = { grad_norm, learning_rate, epoch, num_tokens: progress.tokens };
+    const isLogStep = step % logEvery === 0 || (step === 1 && recipe.loggingFirst);
+    const log = isLogStep ? { ...meansOf(progress.log), ...last } : undefined;
+    if (isLogStep) progress.log = noSums();
+    const evaluated = evaluation && isEvalStep(step, endsEpoch) ? await evaluate(evaluation) : {};
+    if (checkpoints && (step % saveEvery === 0 || step === steps)) {
+      // The one before is still there, and so is what was trained.
+      await checkpoints.write().catch((error: unknown) => warn(`checkpoint-${step}: not written: ${textOf(error)}`));
+    }
+    return { step, steps, epoch, metrics: { ...outcome.metrics, ...last, ...evaluated }, log };
+  }
+
+  // One step at a time, whoever asks.
+  let running: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = running.then(work);
+    running = turn.catch(() => undefined);
+    return turn;
+  };
+  const dispose = async (): Promise<void> => {
+    await running;
+    parameters.release();
+    loss.release();
+    if (!options.backend) await backend.dispose();
+  };
+  return {
+    get step() {
+      return progress.step;
+    },
+    steps,
+    warnings,
+    head: parameters.inputs,
+    evaluate: () =>
+      inTurn(async () => {
+        if (evaluation) return evaluate(evaluation);
+        throw new ParamError("missing-input", "evalExamples: expected with evaluate, got nothing");
+      }),
+    checkpoint: () =>
+      inTurn(async () => {
+        if (checkpoints) return checkpoints.write();
+        throw new ParamError("missing-input", "checkpoint: expected with checkpoint(), got nothing");
+      }),
+    files: async () => filesOf(parameters, recipe),
+    async save(target) {
+      const store = await openStore(target, "target");
+      const files = Object.entries(filesOf(parameters, recipe));
+      for (const [name, bytes] of files) await store.write(name, bytes);
+      return files.map(([name]) => name);
+    },
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+    async *[Symbol.asyncIterator]() {
+      for (let step = await inTurn(advance); step; step = await inTurn(advance)) yield step;
+    },
+  };
+}
