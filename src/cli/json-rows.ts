@@ -86,7 +86,7 @@ function parseText(name: string, text: string): unknown {
  * Where a line's JSON begins; at its end, if it is blank. A byte order mark may stand before it: at the start of a file,
  * and of any line where files were put together.
  */
-function startOf(line: string): number {
+export function startOf(line: string): number {
   let start = line.startsWith("\ufeff") ? 1 : 0;
   while (" \t\r".includes(line[start] ?? "-")) start++;
   return start;

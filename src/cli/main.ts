@@ -9,6 +9,7 @@ import { BackendError, DpoError } from "../errors.ts";
 import { addDoctor } from "./doctor.ts";
 import { addFields } from "./fields.ts";
 import { addLoss } from "./loss.ts";
+import { addModelProcess } from "./queue/model-process.ts";
 import { fileProblem } from "./refusal.ts";
 import { addScore } from "./score.ts";
 import { joinLists } from "./words.ts";
@@ -26,6 +27,7 @@ addLoss(program);
 addScore(program);
 addFields(program);
 addDoctor(program);
+addModelProcess(program);
 
 // A reader that has seen enough, such as `head`, is no error: the status is that of a program that SIGPIPE ends.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

@@ -5,14 +5,16 @@ import { SingleBar } from "cli-progress";
 export interface Bar {
   /** Units that were computed, or found; with what else is to be shown of them. */
   advance(units: number, isNew: boolean, live?: string): void;
+  /** Something else to know of it, until the next one. */
+  note(text: string): void;
   stop(): void;
 }
 
-/** A bar over all units; nothing where the errors go to a file or a pipe. */
+/** A bar over all units; where the errors go to a file or a pipe, nothing but notes, one a line. */
 export function startBar(total: number, unit: string): Bar {
-  if (!process.stderr.isTTY) return { advance() {}, stop() {} };
+  if (!process.stderr.isTTY) return { advance() {}, note: (text) => console.error(text), stop() {} };
   const bar = new SingleBar({
-    format: `{bar} {percentage} %, {value} of {total} ${unit}, {rate} a second, {left} left{live}`,
+    format: `{bar} {percentage} %, {value} of {total} ${unit}, {rate} a second, {left} left{live}{note}`,
     barCompleteChar: "█",
     barIncompleteChar: "░",
     barsize: 24,
@@ -21,7 +23,7 @@ export function startBar(total: number, unit: string): Bar {
   });
   const start = performance.now();
   let [done, fresh] = [0, 0];
-  bar.start(total, 0, { rate: "–", left: "–", live: "" });
+  bar.start(total, 0, { rate: "–", left: "–", live: "", note: "" });
   return {
     advance(units, isNew, live = "") {
       done += units;
@@ -31,6 +33,7 @@ export function startBar(total: number, unit: string): Bar {
       const left = fresh > 0 ? timeText((total - done) / rate) : "–";
       bar.update(done, { rate: rate >= 10 ? String(Math.round(rate)) : rate.toFixed(1), left, live });
     },
+    note: (text) => bar.update({ note: `, ${text}` }),
     stop: () => bar.stop(),
   };
 }

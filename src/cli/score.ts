@@ -7,6 +7,8 @@ import { expandPaths } from "./files.ts";
 import { addLossOptions, type LossFlags, print, readLoss, reportOn } from "./loss.ts";
 import { checkOutput } from "./out.ts";
 import { checkPageName } from "./page.ts";
+import { openPlanner } from "./queue/planner.ts";
+import { work } from "./queue/worker.ts";
 import { refusal } from "./refusal.ts";
 import { toJson } from "./report.ts";
 import { readFinished, type Told, writeFinished } from "./score/finished.ts";
@@ -26,6 +28,10 @@ interface Flags extends Omit<LossFlags, "batchSize"> {
   batchTokens: number;
   shardSize: number;
   report?: string;
+  queue?: string;
+  work?: string;
+  data?: string;
+  threads?: number;
 }
 
 const examples = `
@@ -38,7 +44,11 @@ The output keeps them and adds ref_chosen_logps, ref_rejected_logps, chosen_logp
 chosen_length, rejected_length (tokens), loss, chosen_reward, rejected_reward, margin.
 Of completions with a label (prompt, completion, label): ref_logps, logps, for kto ref_KL_logps, KL_logps of mismatched rows,
 completion_length, loss, reward.
-A job that was interrupted goes on where it was when the same command is given again.`;
+A job that was interrupted goes on where it was when the same command is given again.
+
+On many machines, with BullMQ on Redis:
+  dpo-kernels score pairs.jsonl --model my-model --out scored.jsonl --queue redis://host    plans the job and waits for workers
+  dpo-kernels score --work redis://host                                                     is a worker, until Ctrl-C`;
 
 /** Adds the command `score`. */
 export function addScore(program: Command): void {
@@ -59,10 +69,17 @@ export function addScore(program: Command): void {
     )
     .addOption(new Option("--dtype <type>", "which file of weights").choices(Object.keys(dtypes)).default("fp32"))
     .option("--batch-tokens <tokens>", "what the model sees at once, with padding", count, 2048)
-    .option("--shard-size <pairs>", "pairs between two points that a job goes on from", count, 256);
+    .option("--shard-size <pairs>", "pairs between two points that a job goes on from", count, 256)
+    .option("--threads <count>", "threads of a model (default: every core)", count)
+    .option("--queue <url>", "leave the computing to workers, through BullMQ on this Redis")
+    .option("--work <url>", "be a worker of the jobs on this Redis: no DATA, no --out")
+    .option("--data <place>", "where a worker sees the data: a folder, a URL, or a module with a store");
   addLossOptions(command)
     .addHelpText("after", examples)
     .action(async (files: string[], flags: Flags) => {
+      const { work: redis, model, reference, data, threads } = flags;
+      if (redis !== undefined && files.length > 0) throw refusal("--work: takes its DATA from the planner");
+      if (redis !== undefined) return work(redis, { model, reference, data, threads });
       if (files.length === 0) return command.error("error: missing DATA");
       await score(files, flags);
     });
@@ -85,9 +102,14 @@ async function score(files: readonly string[], flags: Flags): Promise<void> {
     shardSize: leastShard,
     report: reportFile,
     batchSize: givenBatch,
+    queue,
+    threads,
+    work: _work,
+    data,
     ...rest
   } = flags;
   const { out } = rest;
+  if (data !== undefined) throw refusal("--data: is for workers, beside --work");
   if (model === undefined) throw refusal("--model: missing; a folder with a model in ONNX and its tokenizer");
   if (out === undefined) throw refusal("--out: missing; a file that ends in .jsonl, .parquet or .csv");
   const paths = await expandPaths(files);
@@ -106,25 +128,31 @@ async function score(files: readonly string[], flags: Flags): Promise<void> {
   const mismatched = isMismatched ? batchSize : undefined;
   // Batches of rows that exchange their completions lie within a shard.
   const shardSize = Math.ceil(leastShard / (mismatched ?? 1)) * (mismatched ?? 1);
-  const settings = { model, reference, out, maxLength, truncationMode, dtype, batchTokens, unit, mismatched };
+  const settings = { model, reference, out, maxLength, truncationMode, dtype, batchTokens, threads, unit, mismatched };
   const job = { ...settings, paths, shardSize };
   const start = performance.now();
   const fingerprint = await fingerprintOfJob(job);
   const whole = { fingerprint, loss: toJson({ options, batchSize, groupBy: rest.groupBy, finite: rest.finite }) };
-  const before = await readFinished(out, whole);
-  if (before) return printAgain(before, out, reportFile, rest);
-  const { source, notes, shards } = await runJob(job, fingerprint);
-  const page = gatherForPage();
-  const watch = reportFile === undefined ? undefined : page.add;
-  const lossFlags = { ...asked, batchSize, map: scoredColumns[unit] };
-  const found = await reportOn(source, paths, lossFlags, { metadata: fingerprint, watch });
-  const seconds = (performance.now() - start) / 1000;
-  const rate = { seconds, [`${unit}sPerSecond`]: (found.pairs ?? found.rows ?? 0) / seconds };
-  const report = { ...found, ...rate, notes: [...notes, ...found.notes] };
-  if (reportFile !== undefined) await writeReport(reportFile, report, page, source);
-  await writeFinished(out, whole, report);
-  await shards.remove();
-  print(report, lossFlags);
+  const planner = queue === undefined ? undefined : await openPlanner(queue, fingerprint);
+  try {
+    // By another planner, where this one had to wait.
+    const before = await readFinished(out, whole);
+    if (before) return printAgain(before, out, reportFile, rest);
+    const { source, notes, shards } = await runJob(job, fingerprint, planner?.compute);
+    const page = gatherForPage();
+    const watch = reportFile === undefined ? undefined : page.add;
+    const lossFlags = { ...asked, batchSize, map: scoredColumns[unit] };
+    const found = await reportOn(source, paths, lossFlags, { metadata: fingerprint, watch });
+    const seconds = (performance.now() - start) / 1000;
+    const rate = { seconds, [`${unit}sPerSecond`]: (found.pairs ?? found.rows ?? 0) / seconds };
+    const report = { ...found, ...rate, notes: [...notes, ...found.notes] };
+    if (reportFile !== undefined) await writeReport(reportFile, report, page, source);
+    await writeFinished(out, whole, report);
+    await shards.remove();
+    print(report, lossFlags);
+  } finally {
+    await planner?.close();
+  }
 }
 
 /** What a finished job came to; nothing is computed. */

@@ -1,13 +1,16 @@
 // Files of pairs, whatever their format: rows with their numbers, and how far the reading has come.
 
 import { createReadStream } from "node:fs";
-import { open, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { beginsWith, collect, peek } from "./bytes.ts";
 import { readJson } from "./json-rows.ts";
 import { readParquet } from "./parquet/read.ts";
 import { fileProblem, isSystemError, refusal } from "./refusal.ts";
 import type { Row, Source, Wanted } from "./rows.ts";
+import { readRange } from "./store/folder.ts";
+import { readAll } from "./store/open.ts";
+import type { ReadStore } from "./store/types.ts";
 
 const parquetMagic = [...Buffer.from("PAR1")];
 
@@ -42,22 +45,19 @@ async function openStream(name: string, input: Readable, wanted: Wanted): Promis
   return readParquet(name, bytes.length, async (start, end) => bytes.slice(start, end), wanted);
 }
 
-/** The system reads no more than 2 GiB at once. */
-const longestRead = 2 ** 30;
-
-async function readRange(path: string, start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(end - start);
-  const file = await open(path);
-  try {
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesRead } = await file.read(bytes, done, Math.min(bytes.length - done, longestRead), start + done);
-      if (bytesRead === 0) throw new Error("the file ends too early");
-      done += bytesRead;
-    }
-  } finally {
-    await file.close();
-  }
-  return bytes;
+/** An object of a store that has `size` bytes: Parquet, JSON lines, or a JSON array. `label` is its name in messages. */
+export async function openObject(
+  label: string,
+  store: ReadStore,
+  name: string,
+  size: number,
+  wanted: Wanted,
+): Promise<Source> {
+  const head = await store.read(name, 0, Math.min(size, parquetMagic.length));
+  if (!/\.parquet$/i.test(name) && !beginsWith(head, ...parquetMagic))
+    return readJson(label, readAll(store, name, size));
+  const read = async (start: number, end: number) => new Uint8Array(await store.read(name, start, end));
+  return readParquet(label, size, read, wanted);
 }
 
 /** Several sources as one, in their order. Rows are numbered on from file to file; `place` finds the way back. */

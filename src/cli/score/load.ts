@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { SessionModel, TextTokenizer } from "../../text.ts";
+import { importPeer } from "../peer.ts";
 import { refusal } from "../refusal.ts";
 
 /** What is used of transformers.js. */
@@ -36,21 +37,9 @@ export async function weightsOf(folder: string, dtype: Dtype, flag: string): Pro
   throw refusal(`${flag}: ${file}: no such file; transformers.js reads models in ONNX from there (--dtype says which)`);
 }
 
-// By a name that bundlers do not follow: it is the user's.
-async function transformers(): Promise<Transformers> {
-  const name = "@huggingface/transformers";
-  try {
-    return await import(name);
-  } catch (error) {
-    if (!(error instanceof Error) || !/ERR_MODULE_NOT_FOUND/.test(String((error as NodeJS.ErrnoException).code)))
-      throw error;
-    throw Object.assign(refusal(`score needs ${name}: npm install ${name}`), { exitCode: 1 });
-  }
-}
-
 // Nothing is fetched: what is scored is what lies there.
 async function localTransformers(folder: string): Promise<{ library: Transformers; name: string }> {
-  const library = await transformers();
+  const library = await importPeer<Transformers>("@huggingface/transformers", "score");
   const path = resolve(folder);
   Object.assign(library.env, { allowRemoteModels: false, allowLocalModels: true, localModelPath: dirname(path) });
   return { library, name: basename(path) };
@@ -67,7 +56,10 @@ export async function loadTokenizer(
   return { tokenizer, chatTemplate: isOwn ? await readFile(template, "utf8") : undefined };
 }
 
-export async function loadModel(folder: string, dtype: Dtype): Promise<SessionModel> {
+/** Without `threads`, ONNX Runtime takes every core. */
+export async function loadModel(folder: string, dtype: Dtype, threads?: number): Promise<SessionModel> {
   const { library, name } = await localTransformers(folder);
-  return library.AutoModelForCausalLM.from_pretrained(name, { dtype });
+  const session =
+    threads === undefined ? {} : { session_options: { intraOpNumThreads: threads, interOpNumThreads: 1 } };
+  return library.AutoModelForCausalLM.from_pretrained(name, { dtype, ...session });
 }

@@ -4,7 +4,7 @@
 import type { Unit } from "../../losses/kinds.ts";
 import { type Fingerprint, hashOf, hashOfModel, hashOfText, hashOfTokenizer, version } from "../fingerprint.ts";
 import { openAll } from "../loss.ts";
-import { startBar } from "../rate-bar.ts";
+import { type Bar, startBar } from "../rate-bar.ts";
 import { refusal } from "../refusal.ts";
 import type { Row, Source } from "../rows.ts";
 import { joinSources, peekRow } from "../source.ts";
@@ -26,6 +26,9 @@ export interface Computed {
   readonly shards: Shards;
 }
 
+/** Computes the shards that are missing, and says how many were there. */
+export type ComputeShards = (job: Job, shards: Shards, bar: Bar) => Promise<number>;
+
 /** What the data are, by their first row. Throws    a refusal where there is none, or one that cannot be scored */
 export async function unitOfFiles(paths: readonly string[]): Promise<Unit> {
   if (paths.includes("-")) throw refusal("-: a job that may be resumed reads its data again; give it a file");
@@ -36,7 +39,20 @@ export async function unitOfFiles(paths: readonly string[]): Promise<Unit> {
 
 /** What the job depends on. Throws    a refusal for a file that is missing or cannot be read */
 export async function fingerprintOfJob(job: Job): Promise<Fingerprint> {
-  const { paths, model, reference, maxLength, truncationMode, dtype, batchTokens, shardSize, mismatched } = job;
+  const { paths, maxLength, truncationMode, dtype, batchTokens, shardSize, mismatched } = job;
+  return {
+    ...(await fingerprintOfModels(job)),
+    data: await hashOf(paths),
+    options: hashOfText(JSON.stringify({ maxLength, truncationMode, dtype, batchTokens, shardSize, mismatched })),
+  };
+}
+
+/** What a job's models are, and what reads them. */
+export async function fingerprintOfModels({
+  model,
+  reference,
+  dtype,
+}: Pick<Job, "model" | "reference" | "dtype">): Promise<Fingerprint> {
   const weights = await weightsOf(model, dtype, "--model");
   const others = reference === undefined ? undefined : await weightsOf(reference, dtype, "--reference");
   return {
@@ -44,38 +60,41 @@ export async function fingerprintOfJob(job: Job): Promise<Fingerprint> {
     model: await hashOfModel(model, weights),
     reference: reference === undefined || others === undefined ? "" : await hashOfModel(reference, others),
     tokenizer: await hashOfTokenizer(model),
-    data: await hashOf(paths),
-    options: hashOfText(JSON.stringify({ maxLength, truncationMode, dtype, batchTokens, shardSize, mismatched })),
   };
 }
 
 /** Computes what is missing of a job. Throws    refusals that name file, line and column */
-export async function runJob(job: Job, fingerprint: Fingerprint): Promise<Computed> {
+export async function runJob(
+  job: Job,
+  fingerprint: Fingerprint,
+  compute: ComputeShards = computeHere,
+): Promise<Computed> {
   const { paths, reference, out, shardSize, unit } = job;
   const total = await countRows(await openRows(paths));
   const shards = await openShards(`${out}.job`, fingerprint);
-  const source = await openRows(paths);
   const bar = startBar(total, `${unit}s`);
-  let scoreRows: ((rows: readonly Row[]) => Promise<Shard>) | undefined;
-  let found = 0;
-  try {
-    for await (const [index, rows] of inShards(source, shardSize)) {
-      const isKnown = shards.has(index);
-      if (isKnown) found++;
-      else {
-        scoreRows ??= await openScorers(job, source);
-        await shards.write(index, await scoreRows(rows));
-      }
-      bar.advance(rows.length, !isKnown);
-    }
-  } finally {
-    bar.stop();
-  }
+  const found = await compute(job, shards, bar).finally(() => bar.stop());
   const count = Math.ceil(total / shardSize);
   const notes = await notesOf(job, shards, count, total);
   if (found > 0) notes.unshift(`${found} of ${count} shards were there from an earlier run`);
   if (reference === undefined) notes.push("no --reference: the model is its own, as it is before training");
   return { source: mergedSource(await openRows(paths), shards, shardSize), notes, shards };
+}
+
+async function computeHere(job: Job, shards: Shards, bar: Bar): Promise<number> {
+  const source = await openRows(job.paths);
+  let scoreRows: ((rows: readonly Row[]) => Promise<Shard>) | undefined;
+  let found = 0;
+  for await (const [index, rows] of inShards(source, job.shardSize)) {
+    const isKnown = shards.has(index);
+    if (isKnown) found++;
+    else {
+      scoreRows ??= await openScorers(job, source);
+      await shards.write(index, await scoreRows(rows));
+    }
+    bar.advance(rows.length, !isKnown);
+  }
+  return found;
 }
 
 const openRows = async (paths: readonly string[]): Promise<Source> => joinSources(await openAll(paths, "all"));

@@ -28,6 +28,8 @@ export interface ScoreSettings {
   readonly truncationMode: "keep_start" | "keep_end";
   readonly dtype: Dtype;
   readonly batchTokens: number;
+  /** Threads of a model; they say how fast it is, not what it gives. */
+  readonly threads: number | undefined;
   /** What the data are: pairs, or completions with a label each. */
   readonly unit: Unit;
   /** How many rows exchange their completions for the mismatched rows of KTO; undefined where no loss reads them. */
@@ -48,7 +50,7 @@ export const scoredColumns: Readonly<Record<Unit, ColumnMap>> = {
 };
 
 /** What a row of data is. Throws    a refusal for one without completions, naming its columns */
-export function unitOfData(source: Source, [number, fields]: Row): Unit {
+export function unitOfData(source: Pick<Source, "place">, [number, fields]: Row): Unit {
   const has = (name: string): boolean => (fields[name] ?? null) !== null;
   if (has("chosen") || has("rejected")) return "pair";
   if (has("completion")) return "row";
@@ -60,14 +62,14 @@ export function unitOfData(source: Source, [number, fields]: Row): Unit {
 /** The models, loaded when the first shard needs them. */
 export async function openScorers(
   job: ScoreSettings,
-  source: Source,
+  source: Pick<Source, "place">,
 ): Promise<(rows: readonly Row[]) => Promise<Shard>> {
-  const { model, reference, dtype, batchTokens, maxLength, truncationMode } = job;
+  const { model, reference, dtype, batchTokens, maxLength, truncationMode, threads } = job;
   const backend = await createWasm();
   const { tokenizer, chatTemplate } = await loadTokenizer(model);
   const scorerOf = async (folder: string): Promise<Scorer> =>
     createScorer({
-      ...{ model: await loadModel(folder, dtype), tokenizer, backend, batchTokens, truncationMode },
+      ...{ model: await loadModel(folder, dtype, threads), tokenizer, backend, batchTokens, truncationMode },
       ...(maxLength !== undefined && { maxLength }),
     });
   const policy = await scorerOf(model);
@@ -132,7 +134,7 @@ async function columnsOfRows(
 }
 
 /** Says what no tokenizer would say in the words of files. */
-function checkRows(source: Source, rows: readonly Row[], { unit, out }: ScoreSettings): void {
+function checkRows(source: Pick<Source, "place">, rows: readonly Row[], { unit, out }: ScoreSettings): void {
   for (const row of rows) {
     const [number, fields] = row;
     const refuse = (text: string): Error => refusal(`${source.place(number)}: ${text}`);
@@ -149,7 +151,7 @@ function checkRows(source: Source, rows: readonly Row[], { unit, out }: ScoreSet
 }
 
 /** Refusals of rows name file and line. */
-function naming<T>(source: Source, rows: readonly Row[], work: () => T): T {
+function naming<T>(source: Pick<Source, "place">, rows: readonly Row[], work: () => T): T {
   try {
     return work();
   } catch (error) {
