@@ -115,17 +115,26 @@ describe("columns of Parquet files", () => {
     return new Uint8Array(parquetWriteBuffer({ columnData: [...columnData, { name, type, data }] }));
   };
   it.each([
-    ["BOOLEAN" as const, [true]],
-    ["JSON" as const, [{ a: 1 }]],
-    ["TIMESTAMP" as const, [new Date(0)]],
-  ])("of %s are refused where numbers are expected, and passed over elsewhere", async (type, data) => {
-    expect(await refusalOf(withColumn("policy_chosen_logps", type, data))).toContain(
-      `row 1: policy_chosen_logps: got a value of type ${type}`,
+    ["BOOLEAN" as const, [true], "a boolean"],
+    ["JSON" as const, [{ a: 1 }], "an object"],
+    ["TIMESTAMP" as const, [new Date(0)], "a value of type TIMESTAMP_MILLIS"],
+  ])("of %s are refused where numbers are expected, and passed over elsewhere", async (type, data, got) => {
+    const path = write("column.parquet", withColumn("policy_chosen_logps", type, data));
+    expect(run(["loss", path]).stderr).toBe(
+      `error: ${path}: row 1: policy_chosen_logps: expected a number, got ${got}\n`,
     );
     expect(Object.keys(await read(withColumn("prompt", type, data)))).toEqual(Object.keys(pair));
   });
 
-  it("of lists are refused", async () => {
+  it("of BOOLEAN are labels", () => {
+    const values = { policy_logps: [-3, -4], ref_logps: [-3, -4], label: [true, false] };
+    const columnData = Object.entries(values).map(([name, data]) => ({ name, data }));
+    const path = write("labels.parquet", new Uint8Array(parquetWriteBuffer({ columnData })));
+    const { stdout, stderr } = run(["loss", path, "--loss-type", "apo_zero_unpaired", "--json"]);
+    expect([JSON.parse(stdout || "{}").rows, stderr]).toEqual([2, ""]);
+  });
+
+  it("of lists are refused where numbers are expected", () => {
     const columnData = [{ name: "policy_chosen_logps", data: [[1, 2]] }];
     const schema = [
       { name: "root", num_children: 1 },
@@ -139,7 +148,10 @@ describe("columns of Parquet files", () => {
       { name: "element", type: "DOUBLE" as const, repetition_type: "OPTIONAL" as const },
     ];
     const bytes = new Uint8Array(parquetWriteBuffer({ columnData, schema }));
-    expect(await refusalOf(bytes)).toBe("row 1: policy_chosen_logps: got nested values");
+    const path = write("list.parquet", bytes);
+    expect(run(["loss", path]).stderr).toBe(
+      `error: ${path}: row 1: policy_chosen_logps: expected a number, got an array\n`,
+    );
   });
 
   it("of text may spell NaN", async () => {

@@ -87,9 +87,37 @@ describe.skipIf(missing !== "")(`score${missing}`, () => {
     const { status, stderr } = score(write("chats.jsonl", lines(...chats)), "chats-scored.jsonl");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(jsonOf(path("chats-scored.jsonl"))).toMatchObject(chats.map((chat) => ({ ...chat, chosen_length: 6 })));
-    const { status: refused, stderr: said2 } = score(path("chats.jsonl"), "chats.parquet");
+    const { status: refused, stderr: said2 } = score(path("chats.jsonl"), "chats.csv");
     expect(refused).toBe(2);
-    expect(said2).toContain("chats.jsonl:1: prompt: messages go into .jsonl alone");
+    expect(said2).toContain("chats.jsonl:1: prompt: messages go into .jsonl or .parquet");
+  });
+
+  it("messages from JSON to Parquet, and from Parquet's nested columns on to Parquet and JSON, with the same numbers", async () => {
+    const said = (role: string, content: string, more = {}) => ({ role, content, ...more });
+    const chats = Array.from({ length: 5 }, (_, i) => ({
+      id: i,
+      tools: i === 3 ? [{ type: "function", function: { name: "f", parameters: { x: { type: "string" } } } }] : null,
+      chosen: [said("user", `What is ${things[i]}?`), said("assistant", " A thing.", i === 4 ? { name: "Tom" } : {})],
+      rejected: [said("user", `What is ${things[i]}?`), said("assistant", " The sky.")],
+      // What it is called is what is computed.
+      loss: "none",
+    }));
+    expect(score(write("talks.jsonl", lines(...chats)), "talks.parquet", "--shard-size", "2").stderr).toBe("");
+    const rowsIn = async (name: string): Promise<Row[]> =>
+      (await parquetReadObjects({ file: new Uint8Array(readFileSync(path(name))).buffer })) as Row[];
+    const first = await rowsIn("talks.parquet");
+    expect(first[4]).toMatchObject({
+      chosen: [
+        { role: "user", name: null },
+        { role: "assistant", name: "Tom" },
+      ],
+    });
+    expect(first.map(({ tools }) => tools)).toEqual(chats.map(({ tools }) => tools));
+    expect(first.map(({ loss }) => loss)).toEqual(Array(5).fill(Math.fround(Math.LN2)));
+    expect(score(path("talks.parquet"), "talks-again.parquet", "--shard-size", "2").stderr).toBe("");
+    expect(await rowsIn("talks-again.parquet")).toEqual(first);
+    expect(score(path("talks.parquet"), "talks-again.jsonl", "--shard-size", "2").stderr).toBe("");
+    expect(jsonOf(path("talks-again.jsonl"))).toEqual(first);
   });
 
   it("--report: margins, accuracy by length, the worst pairs, whatever stands in their texts", () => {

@@ -5,6 +5,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { Backend, LossOptions, PairLossResult } from "../types.ts";
 import type { ColumnMap } from "./field-names.ts";
 import type { FileLosses, LossMean } from "./mean-loss.ts";
+import type { Notes } from "./out.ts";
 import { alone, batchNote } from "./plans.ts";
 import type { Batch } from "./read-pairs.ts";
 import type { Report } from "./report.ts";
@@ -30,6 +31,9 @@ export interface LossJob {
   readonly watch: ((result: PairLossResult, batch: Batch) => void) | undefined;
   readonly notes: readonly string[];
 }
+
+/** What is known of the output before there is any of it. */
+export const notesFor = ({ metadata, source }: LossJob): Notes => ({ metadata, shapes: source.shapes });
 
 /** The losses to compute: their sum, unless every loss is asked for, and each alone where there are several. */
 export function callsOf({ plan, options, isAll }: LossJob): LossOptions[] {

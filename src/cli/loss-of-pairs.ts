@@ -3,7 +3,7 @@
 import { needsOf } from "../plan/needs.ts";
 import type { PairLossResult } from "../types.ts";
 import { gatherGroups } from "./groups.ts";
-import { callsOf, type LossJob, reportOf } from "./loss-job.ts";
+import { callsOf, type LossJob, notesFor, reportOf } from "./loss-job.ts";
 import { gatherMargins } from "./margins.ts";
 import { lossesOfBatches } from "./mean-loss.ts";
 import { openOutput, writing } from "./out.ts";
@@ -23,7 +23,7 @@ export async function lossOfPairs(job: LossJob): Promise<Report> {
   // Ranks and likelihoods are the batch's; a sum with one of them is not a pair's own either.
   const isOwn = plan.terms.every(({ loss }) => loss.batch === undefined);
   const groups = groupBy === undefined ? undefined : gatherGroups(groupBy, isOwn);
-  const output = out === undefined ? undefined : await openOutput(out, paths, job.metadata);
+  const output = out === undefined ? undefined : await openOutput(out, paths, addedColumns, notesFor(job));
   const compute = async () => {
     const losses = await lossesOfBatches(
       source,
@@ -54,6 +54,8 @@ export async function lossOfPairs(job: LossJob): Promise<Report> {
     notes: absenceNotes(source, pairs),
   });
 }
+
+const addedColumns = ["loss", "chosen_reward", "rejected_reward", "margin"];
 
 function columnsOf({ losses, chosenRewards, rejectedRewards }: PairLossResult, i: number) {
   const [chosen, rejected] = [chosenRewards?.[i] ?? NaN, rejectedRewards?.[i] ?? NaN];

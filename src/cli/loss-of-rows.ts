@@ -1,6 +1,6 @@
 // The loss of a file of rows: batch by batch, and what is to be said of it.
 
-import { callsOf, type LossJob, reportOf } from "./loss-job.ts";
+import { callsOf, type LossJob, notesFor, reportOf } from "./loss-job.ts";
 import { lossesOfBatches } from "./mean-loss.ts";
 import { openOutput, writing } from "./out.ts";
 import { withProgress } from "./progress.ts";
@@ -14,7 +14,7 @@ export async function lossOfRows(job: LossJob): Promise<Report> {
   if (groupBy !== undefined) throw refusal("--group-by: groups pairs, and these are rows");
   const start = performance.now();
   const batches = readRows(source, { plan, batchSize, finite, map, keepFields: out !== undefined });
-  const output = out === undefined ? undefined : await openOutput(out, paths, job.metadata);
+  const output = out === undefined ? undefined : await openOutput(out, paths, ["loss", "reward"], notesFor(job));
   const compute = async () => {
     const losses = await lossesOfBatches(
       source,

@@ -2,8 +2,9 @@
 
 import { existsSync, realpathSync } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import { type ColumnSource, fileWriter, ParquetWriter, schemaFromColumnData } from "hyparquet-writer";
 import { printable } from "../checks/printable.ts";
+import type { Shape } from "./parquet/shape.ts";
+import { openParquet } from "./parquet/write.ts";
 import { fileProblem, isSystemError, refusal } from "./refusal.ts";
 import { toJson } from "./report.ts";
 
@@ -14,12 +15,16 @@ interface Writer {
   close(): Promise<void>;
 }
 
-type Metadata = Readonly<Record<string, string>>;
+/** What a format is told of a file that has a place for it: further text, and what columns hold. */
+export interface Notes {
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  readonly shapes?: ReadonlyMap<string, Shape> | undefined;
+}
 
-const writers: Readonly<Record<string, (path: string, metadata: Metadata) => Promise<Writer>>> = {
+const writers: Readonly<Record<string, (path: string, notes: Notes) => Promise<Writer>>> = {
   jsonl: writeJsonl,
   csv: writeCsv,
-  parquet: writeParquet,
+  parquet: (path, { metadata = {}, shapes }) => openParquet(path, metadata, shapes),
 };
 
 export interface Output {
@@ -44,11 +49,16 @@ export function checkOutput(path: string, inputs: readonly string[]) {
 
 /**
  * Opens a file to write to. It has another name until it is complete, so that no half of it is ever taken for the whole.
- * `metadata` goes into formats that have a place for it.
+ * What a column held where it came from is what it holds here, unless it is one that is added.
  *
  * Throws    a refusal as `checkOutput` does, and where writing fails
  */
-export async function openOutput(path: string, inputs: readonly string[], metadata: Metadata = {}): Promise<Output> {
+export async function openOutput(
+  path: string,
+  inputs: readonly string[],
+  added: readonly string[],
+  { metadata, shapes }: Notes = {},
+): Promise<Output> {
   const create = checkOutput(path, inputs);
   const part = `${path}.part`;
   const named = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -58,7 +68,8 @@ export async function openOutput(path: string, inputs: readonly string[], metada
       throw isSystemError(error) ? fileProblem(path, error) : error;
     }
   };
-  const writer = await named(() => create(part, metadata));
+  const kept = new Map([...(shapes ?? [])].filter(([name]) => !added.includes(name)));
+  const writer = await named(() => create(part, { metadata, shapes: kept }));
   const replaced = new Set<string>();
   const left = new Set<string>();
   return {
@@ -145,52 +156,6 @@ function cell(value: unknown): string {
   if (value === null || value === undefined) return "";
   const text = typeof value === "object" ? toJson(value) : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-/** The columns and their types are those of the first batch. */
-async function writeParquet(path: string, metadata: Metadata): Promise<Writer> {
-  const file = fileWriter(path);
-  const kvMetadata = Object.entries(metadata).map(([key, value]) => ({ key, value }));
-  let types: ReadonlyMap<string, Type> | undefined;
-  let writer: ParquetWriter | undefined;
-  return {
-    write: async (rows) => {
-      types ??= new Map(namesOf(rows).map((name) => [name, typeOf(rows, name)]));
-      const columns = [...types].map(([name, type]): ColumnSource => ({ name, type, data: dataOf(rows, name, type) }));
-      for (const row of rows) checkNames(row, [...types.keys()]);
-      writer ??= new ParquetWriter({ writer: file, schema: schemaFromColumnData({ columnData: columns }), kvMetadata });
-      // With the schema given, the types are not.
-      const columnData = columns.map(({ name, data }) => ({ name, data }));
-      await writer.write({ columnData, rowGroupSize: rows.length });
-    },
-    close: async () => void (await writer?.finish()),
-  };
-}
-
-type Type = "DOUBLE" | "INT64" | "BOOLEAN" | "STRING" | "JSON";
-
-const typesOfKinds: Readonly<Record<string, Type>> = {
-  number: "DOUBLE",
-  bigint: "INT64",
-  boolean: "BOOLEAN",
-  string: "STRING",
-};
-
-function typeOf(rows: readonly Fields[], name: string): Type {
-  const kinds = new Set<string>();
-  for (const { [name]: value } of rows) if (value !== null && value !== undefined) kinds.add(typeof value);
-  const [kind = "number"] = kinds;
-  return kinds.size > 1 ? "JSON" : (typesOfKinds[kind] ?? "JSON");
-}
-
-function dataOf(rows: readonly Fields[], name: string, type: Type): unknown[] {
-  return rows.map(({ [name]: value }) => {
-    if (value === null || value === undefined) return null;
-    if (type !== "JSON" && typesOfKinds[typeof value] !== type) {
-      throw refusal(`--out: ${printable(name)} holds other than ${type} after the first pairs, which Parquet cannot`);
-    }
-    return value;
-  });
 }
 
 const namesOf = (rows: readonly Fields[]): string[] => [...new Set(rows.flatMap((row) => Object.keys(row)))];

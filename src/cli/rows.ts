@@ -1,5 +1,7 @@
 // What every format of file gives: rows with their numbers, and how far the reading has come.
 
+import type { Shape } from "./parquet/shape.ts";
+
 /** A pair as it stands in the file: the number of its line or row, from 1, and its fields, not looked at yet. */
 export type Row = readonly [number: number, fields: Readonly<Record<string, unknown>>];
 
@@ -15,6 +17,8 @@ export interface Source {
   readonly total: number | undefined;
   /** The columns of the file, where it lists them. */
   readonly columns?: readonly string[];
+  /** What those of them hold that are read, where it says so. */
+  readonly shapes?: ReadonlyMap<string, Shape> | undefined;
 }
 
 /** The columns that are to be read, if the format lets others be passed over. */

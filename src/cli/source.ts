@@ -6,7 +6,9 @@ import type { Readable } from "node:stream";
 import { beginsWith, collect, peek } from "./bytes.ts";
 import { readJson } from "./json-rows.ts";
 import { readParquet } from "./parquet/read.ts";
+import type { Shape } from "./parquet/shape.ts";
 import { fileProblem, isSystemError, refusal } from "./refusal.ts";
+import { toJson } from "./report.ts";
 import type { Row, Source, Wanted } from "./rows.ts";
 import { readRange } from "./store/folder.ts";
 import { readAll } from "./store/open.ts";
@@ -78,7 +80,10 @@ export function joinSources(sources: readonly Source[]): Source {
     }
   }
 
+  const { shapes = new Map<string, Shape>() } = only ?? {};
+  const isSame = sources.every((source) => toJson([...(source.shapes ?? [])]) === toJson([...shapes]));
   return {
+    ...(isSame && shapes.size > 0 && { shapes }),
     name: `${sources.length} files`,
     rows: rows(),
     place: (row) => {

@@ -1,34 +1,46 @@
-// A Parquet file's footer: which columns there are, and where their parts lie. All its claims are checked against each
-// other and against the size of the file.
+// A Parquet file's footer: which columns there are, nested ones included, and where their parts lie. All its claims are checked
+// against each other and against the size of the file.
 
 import { parquetMetadata, parquetSchema } from "hyparquet";
+import { getTreePath } from "hyparquet/src/schema.js";
 import type { CompressionCodec, ParquetType, RowGroup, SchemaElement, SchemaTree } from "hyparquet/src/types.js";
 import { endOfStruct } from "./thrift.ts";
 
 /** Footers of thousands of row groups are a few megabytes; an object of JavaScript takes many times its bytes there. */
 const longestFooter = 2 ** 24;
 
-/** A column of plain values, none of them nested or repeated. */
-export interface Column {
+/** Plain values: a column of them, or what a column of lists and structures has at one of its ends. */
+export interface Leaf {
+  /** With the names of what it lies in: "messages.list.element.content". */
   readonly name: string;
   readonly type: ParquetType;
-  readonly optional: boolean;
+  /** As hyparquet converts by it. */
+  readonly element: SchemaElement;
   /** What integers of fewer bits than they are stored in may be. */
   readonly range: readonly [least: number, greatest: number] | undefined;
-  /** The root of the schema and the column, as hyparquet wants it. */
-  readonly schemaPath: SchemaTree[];
+  /** How many of the steps to it may be missing, and how many may be repeated: what a value's two levels count up to. */
+  readonly definitions: number;
+  readonly repetitions: number;
 }
 
-/** What a row group holds of a column: bytes of the file. */
+export interface Column {
+  readonly name: string;
+  readonly tree: SchemaTree;
+  readonly leaves: readonly Leaf[];
+}
+
+/** What a row group holds of a leaf: bytes of the file. */
 export interface Chunk {
-  readonly column: Column;
+  readonly leaf: Leaf;
   readonly codec: CompressionCodec;
+  readonly values: number;
   readonly start: number;
   readonly end: number;
 }
 
 export interface Group {
   readonly rows: number;
+  /** Those of all columns' leaves, in their order. */
   readonly chunks: readonly Chunk[];
 }
 
@@ -46,6 +58,8 @@ const magic = "PAR1";
 
 export interface Footer {
   readonly groups: readonly Group[];
+  /** Those that are wanted and can be read. */
+  readonly columns: readonly Column[];
   /** What the columns hold that are wanted and cannot be read, by name. */
   readonly unreadable: Readonly<Record<string, symbol>>;
   /** All columns, nested ones by their outermost name. */
@@ -68,18 +82,21 @@ export async function readFooter(read: ReadBytes, size: number, wanted: readonly
   const metadata = parquetMetadata(bytes, { geoparquet: false });
   const root = parquetSchema(metadata);
   if (root.count !== metadata.schema.length) throw new Error("its schema does not add up");
-  const leaves = leavesOf(root);
+  const trees = leavesOf(root);
   const names = root.children.map(({ element }) => element.name);
   const unreadable: Record<string, symbol> = {};
-  const columns = leaves.map((leaf): Column | undefined => {
-    const name = leaf.path[0] ?? "";
-    const column = wanted === "all" || wanted.includes(name) ? columnOf(leaf, root) : undefined;
-    if (typeof column === "symbol") unreadable[name] = column;
-    return typeof column === "symbol" ? undefined : column;
+  const columns = root.children.flatMap((tree): Column[] => {
+    const { name } = tree.element;
+    if (wanted !== "all" && !wanted.includes(name)) return [];
+    const leaves = leavesOf(tree).map((leaf) => leafOf(leaf, root));
+    const problem = leaves.find((leaf) => typeof leaf === "symbol");
+    if (problem) unreadable[name] = problem;
+    return problem ? [] : [{ name, tree, leaves: leaves as Leaf[] }];
   });
+  const leaves = new Map(columns.flatMap((column) => column.leaves.map((leaf) => [leaf.name, leaf])));
   const groups = metadata.row_groups.map((group, i) => {
     try {
-      return readGroup(group, leaves, columns, end);
+      return readGroup(group, trees, leaves, end);
     } catch (error) {
       throw new Error(`row group ${i + 1}: ${error instanceof Error ? error.message : error}`);
     }
@@ -87,7 +104,7 @@ export async function readFooter(read: ReadBytes, size: number, wanted: readonly
   const promised = toCount(metadata.num_rows, "the number of rows");
   const rows = groups.reduce((sum, group) => sum + group.rows, 0);
   if (rows !== promised) throw new Error(`it promises ${promised} rows, and its row groups ${rows}`);
-  return { groups, unreadable, names };
+  return { groups, columns, unreadable, names };
 }
 
 function leavesOf(tree: SchemaTree): SchemaTree[] {
@@ -96,67 +113,81 @@ function leavesOf(tree: SchemaTree): SchemaTree[] {
 
 function readGroup(
   group: RowGroup,
-  leaves: readonly SchemaTree[],
-  columns: readonly (Column | undefined)[],
+  trees: readonly SchemaTree[],
+  leaves: ReadonlyMap<string, Leaf>,
   end: number,
 ): Group {
   const rows = toCount(group.num_rows, "the number of rows");
-  if (group.columns.length !== leaves.length) throw new Error("it has not the columns of the schema");
+  if (group.columns.length !== trees.length) throw new Error("it has not the columns of the schema");
   const chunks: Chunk[] = [];
-  for (const [i, leaf] of leaves.entries()) {
+  for (const [i, tree] of trees.entries()) {
     const { meta_data: meta, file_path } = group.columns[i] as RowGroup["columns"][number];
-    const name = leaf.path.join(".");
+    const name = tree.path.join(".");
     if (!meta || file_path) throw new Error(`${name}: it lies in another file or is encrypted`);
     if (meta.path_in_schema.join(".") !== name) throw new Error(`${name}: the schema names another column`);
-    if (meta.type !== leaf.element.type) throw new Error(`${name}: the schema names another type`);
-    const column = columns[i];
-    if (!column) continue;
+    if (meta.type !== tree.element.type) throw new Error(`${name}: the schema names another type`);
+    const leaf = leaves.get(name);
+    if (!leaf) continue;
     const values = toCount(meta.num_values, "the number of values");
-    if (values !== rows) throw new Error(`${name}: it has ${values} values for ${rows} rows`);
+    // An empty list takes a value too.
+    if (leaf.repetitions === 0 ? values !== rows : values < rows)
+      throw new Error(`${name}: it has ${values} values for ${rows} rows`);
     const data = toCount(meta.data_page_offset, `${name}: the place of its data`);
     const dictionary = toCount(meta.dictionary_page_offset ?? 0, `${name}: the place of its dictionary`);
     const start = dictionary > 0 && dictionary < data ? dictionary : data;
     const size = toCount(meta.total_compressed_size, `${name}: its size`);
     if (start < 4 || size > end - start) throw new Error(`${name}: it lies outside the file`);
-    chunks.push({ column, codec: meta.codec, start, end: start + size });
+    chunks.push({ leaf, codec: meta.codec, values, start, end: start + size });
   }
   return { rows, chunks };
 }
 
-/** The column, or what it holds instead of numbers. */
-function columnOf(leaf: SchemaTree, root: SchemaTree): Column | symbol {
-  const { element, path } = leaf;
-  const { type, repetition_type: repetition, logical_type: logical, converted_type: converted } = element;
+/** Levels are kept in bytes; no writer nests deeper than a few of them. */
+const mostLevels = 64;
+
+/** The leaf, or what it holds that is not read. */
+function leafOf(tree: SchemaTree, root: SchemaTree): Leaf | symbol {
+  const { element, path } = tree;
+  const { type, logical_type: logical, converted_type: converted } = element;
   const name = path.join(".");
-  if (path.length > 1 || repetition === "REPEATED") return Symbol("nested values");
-  if (repetition !== "OPTIONAL" && repetition !== "REQUIRED") throw new Error(`${name}: neither required nor optional`);
+  const steps = getTreePath(root, path).slice(1);
+  for (const { element: step } of steps) {
+    if (["OPTIONAL", "REQUIRED", "REPEATED"].includes(step.repetition_type ?? "")) continue;
+    throw new Error(`${name}: neither required nor optional`);
+  }
+  const definitions = steps.filter((step) => step.element.repetition_type !== "REQUIRED").length;
+  const repetitions = steps.filter((step) => step.element.repetition_type === "REPEATED").length;
+  if (definitions > mostLevels) throw new Error(`${name}: nests too deep`);
   const meaning = logical?.type ?? converted;
   const fits: Readonly<Record<ParquetType, boolean>> = {
-    BOOLEAN: false,
+    BOOLEAN: meaning === undefined,
     INT32: meaning === undefined || /^(INTEGER|U?INT_\d+|DECIMAL)$/.test(meaning),
     INT64: meaning === undefined || /^(INTEGER|U?INT_\d+|DECIMAL)$/.test(meaning),
     INT96: false,
     FLOAT: meaning === undefined,
     DOUBLE: meaning === undefined,
     // NaN and infinities may be spelled out; other text is refused where it stands.
-    BYTE_ARRAY: meaning === undefined || /^(STRING|UTF8|DECIMAL)$/.test(meaning),
-    FIXED_LEN_BYTE_ARRAY: meaning === "FLOAT16" || meaning === "DECIMAL",
+    BYTE_ARRAY: meaning === undefined || /^(STRING|UTF8|ENUM|JSON|DECIMAL)$/.test(meaning),
+    FIXED_LEN_BYTE_ARRAY: meaning === "FLOAT16" || meaning === "UUID" || meaning === "DECIMAL",
   };
   if (type === undefined || !fits[type]) return Symbol(`a value of type ${meaning ?? type ?? "unknown"}`);
   if (meaning === "FLOAT16" && element.type_length !== 2) throw new Error(`${name}: float16 of other than 2 bytes`);
+  if (meaning === "UUID" && element.type_length !== 16) throw new Error(`${name}: a UUID of other than 16 bytes`);
   // hyparquet looks at the older of the two marks alone.
   const isDecimal = logical?.type === "DECIMAL" || converted === "DECIMAL";
   const scale = logical?.type === "DECIMAL" ? logical.scale : element.scale;
   if (logical && converted === "DECIMAL" && (logical.type !== "DECIMAL" || (element.scale ?? 0) !== (scale ?? 0))) {
     throw new Error(`${name}: the schema contradicts itself`);
   }
-  const plain: SchemaTree = isDecimal
-    ? { ...leaf, element: { ...element, converted_type: "DECIMAL", ...(scale !== undefined && { scale }) } }
-    : leaf;
-  return { name, type, optional: repetition === "OPTIONAL", range: rangeOf(element), schemaPath: [root, plain] };
+  const known: SchemaElement = {
+    ...element,
+    ...(isDecimal && { converted_type: "DECIMAL" as const, ...(scale !== undefined && { scale }) }),
+    ...(logical?.type === "JSON" && { converted_type: "JSON" as const }),
+  };
+  return { name, type, element: known, range: rangeOf(element), definitions, repetitions };
 }
 
-function rangeOf({ logical_type: logical, converted_type: converted, type }: SchemaElement): Column["range"] {
+function rangeOf({ logical_type: logical, converted_type: converted, type }: SchemaElement): Leaf["range"] {
   const [, unsigned, width] = /^(U?)INT_(\d+)$/.exec(converted ?? "") ?? [];
   const bits = logical?.type === "INTEGER" ? logical.bitWidth : Number(width);
   const isSigned = logical?.type === "INTEGER" ? logical.isSigned : unsigned === "";

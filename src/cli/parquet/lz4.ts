@@ -1,5 +1,5 @@
-// Blocks of LZ4 without a frame, as Parquet's LZ4_RAW has them. Node has no LZ4, and the decoders on npm do not say when a
-// block holds less than it should.
+// Blocks of LZ4 without a frame, as Parquet's LZ4_RAW has them, and with Hadoop's, as its older LZ4 has. Node has no LZ4, and the
+// decoders on npm do not say when a block holds less than it should.
 
 /** The bytes of a block that unpacks to `size` of them. Throws if it does not. */
 export function unpackLz4(block: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
@@ -36,6 +36,21 @@ export function unpackLz4(block: Uint8Array, size: number): Uint8Array<ArrayBuff
     if (offset === 0 || offset > to || match > size - to) throw damaged();
     // A match may overlap what it writes.
     for (let end = to + match; to < end; to++) output[to] = output[to - offset] as number;
+  }
+  if (to !== size) throw damaged();
+  return output;
+}
+
+/** Blocks with their two sizes before each, the greater byte first; some writers left the sizes out. */
+export function unpackFramedLz4(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const output = new Uint8Array(size);
+  let to = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const [whole, packed] = bytes.length - at < 8 ? [0, 0] : [view.getUint32(at), view.getUint32(at + 4)];
+    if (packed === 0 || packed > bytes.length - at - 8 || whole > size - to) return unpackLz4(bytes, size);
+    output.set(unpackLz4(bytes.subarray(at + 8, at + 8 + packed), whole), to);
+    [at, to] = [at + 8 + packed, to + whole];
   }
   if (to !== size) throw damaged();
   return output;

@@ -1,171 +1,160 @@
-// The values of a column's part in a row group, page by page. A page is decoded by hyparquet, after what it claims has been
-// checked against its bytes and against the rows that are promised.
+// The values of a leaf's part in a row group, page by page. A page is decoded by hyparquet, after what it claims has been checked
+// against its bytes and against the values that are promised.
 
-import * as zlib from "node:zlib";
-import { snappyUncompress } from "hyparquet";
-import { parquetHeader, readPage } from "hyparquet/src/column.js";
-import { convert, DEFAULT_PARSERS } from "hyparquet/src/convert.js";
-import type { ColumnDecoder, DecodedArray, PageHeader, ParquetType } from "hyparquet/src/types.js";
-import { type Chunk, toCount } from "./footer.ts";
-import { unpackLz4 } from "./lz4.ts";
+import { parquetHeader } from "hyparquet/src/column.js";
+import { convert, convertWithDictionary, DEFAULT_PARSERS } from "hyparquet/src/convert.js";
+import { readDataPage } from "hyparquet/src/datapage.js";
+import { readPlain } from "hyparquet/src/plain.js";
+import type { ColumnDecoder, DecodedArray, Encoding, PageHeader, ParquetType } from "hyparquet/src/types.js";
+import { type Bytes, checkCrc, unpack } from "./codecs.ts";
+import { type Chunk, type ReadBytes, toCount } from "./footer.ts";
+import { layOut } from "./levels.ts";
 import { checkDelta, checkDeltaTexts, checkRuns } from "./runs.ts";
 import { endOfStruct } from "./thrift.ts";
-
-type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Pages are a megabyte or so; some writers make one of a whole row group. */
 const largestPage = 2 ** 28;
 
+/** What is read at once of a part of the file. */
+const windowSize = 2 ** 18;
+
 const widths: Readonly<Partial<Record<ParquetType, number>>> = { INT32: 4, INT64: 8, FLOAT: 4, DOUBLE: 8 };
 
-/** The arrays of a chunk's pages, together `rows` values. Throws an error that says what is wrong, but not where. */
-export function* readPages(bytes: Bytes, { column, codec }: Chunk, rows: number): Generator<DecodedArray> {
-  const { type, schemaPath, optional, range } = column;
-  const element = (schemaPath[1] as (typeof schemaPath)[number]).element;
-  const decoder: ColumnDecoder = {
-    pathInSchema: [column.name],
-    type,
-    element,
-    schemaPath,
-    codec: "UNCOMPRESSED",
-    parsers: DEFAULT_PARSERS,
-  } as ColumnDecoder;
+/** A page's values, and the levels that say where they stand; without levels all are there, one a row. */
+export interface Page {
+  readonly count: number;
+  readonly values: DecodedArray;
+  readonly definitions: Uint8Array | undefined;
+  readonly repetitions: Uint8Array | undefined;
+}
+
+/** The pages of a chunk, together the values that it promises. Throws an error that says what is wrong, but not where. */
+export async function* readPages(read: ReadBytes, chunk: Chunk): AsyncGenerator<Page> {
+  const { leaf, codec, values: promised } = chunk;
+  const { type, element } = leaf;
+  const size = chunk.end - chunk.start;
+  const at = windowOf(read, chunk);
+  const decoder = { type, element, parsers: DEFAULT_PARSERS, schemaPath: [] } as unknown as ColumnDecoder;
   const width = type === "FIXED_LEN_BYTE_ARRAY" ? toCount(element.type_length, "the length of a value") : widths[type];
   let dictionary: DecodedArray | undefined;
   let seen = 0;
-  for (let at = 0; seen < rows; ) {
-    if (at >= bytes.length) throw new Error(`${seen} values instead of ${rows}`);
-    endOfStruct(bytes, at);
-    const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: at };
-    const header = parquetHeader(reader);
-    const size = toCount(header.compressed_page_size, "the size of a page");
-    if (size > bytes.length - reader.offset) throw new Error("a page is longer than the column");
-    const packed = bytes.subarray(reader.offset, reader.offset + size);
-    at = reader.offset + size;
-    checkCrc(packed, header);
+  for (let offset = 0; seen < promised; ) {
+    if (offset >= size) throw new Error(`${seen} values instead of ${promised}`);
+    const { header, length } = await headerAt(at, offset, size);
+    const packedSize = toCount(header.compressed_page_size, "the size of a page");
+    if (packedSize > size - offset - length) throw new Error("a page is longer than the column");
     const whole = toCount(header.uncompressed_page_size, "the size of a page");
     if (whole > largestPage) throw new Error(`a page is larger than ${largestPage / 2 ** 20} MiB`);
+    const packed = await at(offset + length, packedSize);
+    offset += length + packedSize;
+    checkCrc(packed, header.crc);
     if (header.type === "DICTIONARY_PAGE") {
       const count = toCount(header.dictionary_page_header?.num_values, "the number of values of a dictionary");
       const encoding = header.dictionary_page_header?.encoding;
       if (dictionary) throw new Error("it has two dictionaries");
       if (encoding !== "PLAIN" && encoding !== "PLAIN_DICTIONARY")
         throw new Error(`a dictionary in ${encoding ?? "an unknown encoding"}`);
-      if (width !== undefined && whole !== count * width) throw new Error("a dictionary is not as long as it says");
-      if (count > whole) throw new Error("a dictionary is not as long as it says");
+      if (type === "BOOLEAN" || (width !== undefined && whole !== count * width) || count > whole)
+        throw new Error("a dictionary is not as long as it says");
       const page = unpack(packed, whole, codec);
-      dictionary = convert(decode(page, { ...header, type: "DICTIONARY_PAGE" }, decoder, undefined), decoder);
+      const reader = { view: new DataView(page.buffer), offset: 0 };
+      dictionary = convert(readPlain(reader, type, count, element.type_length), decoder);
     } else if (header.type === "DATA_PAGE" || header.type === "DATA_PAGE_V2") {
       const claims = header.type === "DATA_PAGE" ? header.data_page_header : header.data_page_header_v2;
       const count = toCount(claims?.num_values, "the number of values of a page");
-      if (count > rows - seen) throw new Error(`more than the ${rows} values that are promised`);
+      if (count > promised - seen) throw new Error(`more than the ${promised} values that are promised`);
       if (width !== undefined && whole > 2 ** 16 + count * (width + 8))
         throw new Error("a page is too long for its values");
       seen += count;
-      if (count > 0)
-        yield readValues(packed, whole, codec, header, { decoder, dictionary, count, width, optional, range });
+      if (count === 0) continue;
+      const { values, present, ...levels } = layOut(packed, whole, codec, header, count, leaf);
+      yield {
+        count,
+        ...levels,
+        values: decode(values, claims?.encoding, present, { chunk, decoder, dictionary, width }),
+      };
     } else if (header.type !== "INDEX_PAGE") throw new Error("a page of unknown type");
   }
 }
 
-interface Context {
-  readonly decoder: ColumnDecoder;
-  readonly dictionary: DecodedArray | undefined;
-  readonly count: number;
-  /** Bytes of a value, if all are of the same. */
-  readonly width: number | undefined;
-  readonly optional: boolean;
-  readonly range: Chunk["column"]["range"];
+/** Bytes of a chunk, so many from a place on, fewer only at its end: a window of it is in memory, or what is asked for. */
+function windowOf(read: ReadBytes, { start, end }: Chunk) {
+  let from = 0;
+  let bytes: Bytes = new Uint8Array();
+  return async (offset: number, length: number): Promise<Bytes> => {
+    const stop = Math.min(offset + length, end - start);
+    if (offset < from || stop > from + bytes.length) {
+      const more = Math.min(Math.max(stop, offset + windowSize), end - start);
+      bytes = await read(start + offset, start + more);
+      from = offset;
+    }
+    return bytes.subarray(offset - from, stop - from);
+  };
 }
 
-function readValues(
-  packed: Bytes,
-  whole: number,
-  codec: Chunk["codec"],
-  header: PageHeader,
-  context: Context,
-): DecodedArray {
-  const { decoder, dictionary, count, optional, range } = context;
-  const { page, levels, values } =
-    header.type === "DATA_PAGE"
-      ? layOut(packed, whole, codec, header, optional)
-      : layOutV2(packed, whole, codec, header, context);
-  const present = levels ? checkRuns(levels, 1, count) : count;
-  if (!optional && present < count) throw new Error("a value is missing");
-  const nulls = header.data_page_header_v2?.num_nulls;
-  if (header.type === "DATA_PAGE_V2" && nulls !== count - present)
-    throw new Error("another number of nulls than promised");
-  if (present === 0) return new Array<null>(count).fill(null);
-  const encoding = (header.data_page_header ?? header.data_page_header_v2)?.encoding;
-  checkValues(values, encoding, present, context);
-  const data = decode(page, header, decoder, dictionary);
-  if (data.length !== count) throw new Error(`${data.length} values in a page of ${count}`);
-  // hyparquet gives undefined for an index beyond the dictionary.
-  if (Array.isArray(data)) {
-    let found = 0;
-    for (const value of data) if (value !== null && value !== undefined) found++;
-    if (found !== present) throw new Error("a value is not in the dictionary");
+async function headerAt(at: (offset: number, length: number) => Promise<Bytes>, offset: number, size: number) {
+  for (let length = 2 ** 12; ; length *= 16) {
+    const bytes = await at(offset, length);
+    try {
+      endOfStruct(bytes, 0);
+    } catch (error) {
+      // Statistics of long texts make long headers.
+      if (offset + length >= size) throw error;
+      continue;
+    }
+    const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 };
+    const header: PageHeader = parquetHeader(reader);
+    return { header, length: reader.offset };
   }
+}
+
+interface Context {
+  readonly chunk: Chunk;
+  readonly decoder: ColumnDecoder;
+  readonly dictionary: DecodedArray | undefined;
+  /** Bytes of a value, if all are of the same. */
+  readonly width: number | undefined;
+}
+
+/** The values that are there. */
+function decode(values: Bytes, encoding: Encoding | undefined, present: number, context: Context): DecodedArray {
+  if (present === 0) return [];
+  const { chunk, decoder, dictionary } = context;
+  checkValues(values, encoding, present, context);
+  const claims = { num_values: present, encoding: encoding as Encoding };
+  const levels = { definition_level_encoding: "RLE" as const, repetition_level_encoding: "RLE" as const };
+  const { dataPage } = readDataPage(values, { ...claims, ...levels }, decoder);
+  const data = convertWithDictionary(dataPage, dictionary, claims.encoding, decoder);
+  if (data.length !== present) throw new Error(`${data.length} values in a page of ${present}`);
+  // hyparquet gives undefined for an index beyond the dictionary.
+  if (Array.isArray(data) && data.some((value) => value === undefined || value === null))
+    throw new Error("a value is not in the dictionary");
+  const { range } = chunk.leaf;
   if (range) {
     const [least, greatest] = range;
-    for (const value of data as Iterable<number | bigint | null>) {
-      if (value !== null && (value < least || value > greatest)) throw new Error("a value is too large for its type");
+    for (const value of data as Iterable<number | bigint>) {
+      if (value < least || value > greatest) throw new Error("a value is too large for its type");
     }
   }
   return data;
 }
 
-interface Layout {
-  /** The page as hyparquet reads it: nothing compressed, in a buffer of its own, so that it cannot read beyond. */
-  readonly page: Bytes;
-  /** Which values are there, if the column is optional. */
-  readonly levels: Uint8Array | undefined;
-  readonly values: Uint8Array;
-}
-
-function layOut(packed: Bytes, whole: number, codec: Chunk["codec"], header: PageHeader, optional: boolean): Layout {
-  const page = unpack(packed, whole, codec);
-  if (!optional) return { page, levels: undefined, values: page };
-  const levelEncoding = header.data_page_header?.definition_level_encoding;
-  if (levelEncoding !== "RLE") throw new Error(`levels in ${levelEncoding ?? "an unknown encoding"}`);
-  if (page.length < 4) throw new Error("a page ends too early");
-  const end = 4 + new DataView(page.buffer).getUint32(0, true);
-  if (end > page.length) throw new Error("a page ends too early");
-  return { page, levels: page.subarray(4, end), values: page.subarray(end) };
-}
-
-function layOutV2(
-  packed: Bytes,
-  whole: number,
-  codec: Chunk["codec"],
-  header: PageHeader,
-  { count, optional }: Context,
-): Layout {
-  const claims = header.data_page_header_v2;
-  const levels = toCount(claims?.definition_levels_byte_length, "the size of the levels");
-  if (claims?.num_rows !== count || claims.repetition_levels_byte_length !== 0)
-    throw new Error("a page of nested values");
-  // hyparquet takes them for values, or values for them.
-  if (levels > 0 !== optional) throw new Error(optional ? "levels are missing" : "levels in a column without nulls");
-  if (levels > packed.length || levels > whole) throw new Error("a page ends too early");
-  const rest = packed.subarray(levels);
-  const values = claims.is_compressed ? unpack(rest, whole - levels, codec) : rest;
-  if (values.length !== whole - levels) throw new Error("a page is not as long as it says");
-  const page = new Uint8Array(whole);
-  page.set(packed.subarray(0, levels));
-  page.set(values, levels);
-  return { page, levels: optional ? page.subarray(0, levels) : undefined, values: page.subarray(levels) };
-}
-
-function checkValues(values: Uint8Array, encoding: string | undefined, present: number, context: Context): void {
-  const { width, dictionary, decoder } = context;
-  const { type } = decoder;
+function checkValues(values: Uint8Array, encoding: Encoding | undefined, present: number, context: Context): void {
+  const { width, dictionary, chunk } = context;
+  const { type } = chunk.leaf;
   switch (encoding) {
     case "PLAIN":
-    case "BYTE_STREAM_SPLIT":
-      if (width !== undefined && values.length !== present * width)
-        throw new Error("a page is not as long as its values");
-      if (present > values.length) throw new Error("a page ends too early");
+    case "BYTE_STREAM_SPLIT": {
+      if (type === "BOOLEAN" && encoding !== "PLAIN") break;
+      const length = type === "BOOLEAN" ? Math.ceil(present / 8) : width && present * width;
+      if (length !== undefined && values.length !== length) throw new Error("a page is not as long as its values");
+      if (length === undefined && present > values.length) throw new Error("a page ends too early");
+      return;
+    }
+    case "RLE":
+      if (type !== "BOOLEAN") break;
+      if (values.length < 4) throw new Error("a page ends too early");
+      checkRuns(values.subarray(4), 1, present);
       return;
     case "PLAIN_DICTIONARY":
     case "RLE_DICTIONARY":
@@ -187,59 +176,4 @@ function checkValues(values: Uint8Array, encoding: string | undefined, present: 
       return;
   }
   throw new Error(`values in ${encoding ?? "an unknown encoding"}, which is not read here`);
-}
-
-/** hyparquet's decoder, for a page that is not compressed (any more). */
-function decode(
-  page: Bytes,
-  header: PageHeader,
-  decoder: ColumnDecoder,
-  dictionary: DecodedArray | undefined,
-): DecodedArray {
-  const { data_page_header_v2: v2 } = header;
-  const plain: PageHeader = {
-    ...header,
-    compressed_page_size: page.length,
-    uncompressed_page_size: page.length,
-    ...(v2 && { data_page_header_v2: { ...v2, is_compressed: false } }),
-  };
-  const reader = { view: new DataView(page.buffer), offset: 0 };
-  return readPage(reader, plain, decoder, dictionary, undefined, 0).data ?? [];
-}
-
-/** A page's bytes without their compression, in a buffer of their own. */
-function unpack(packed: Bytes, size: number, codec: Chunk["codec"]): Bytes {
-  const bytes = decompress(packed, size, codec);
-  if (bytes.length !== size) throw new Error("a page is not as long as it says");
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
-}
-
-function decompress(packed: Bytes, size: number, codec: Chunk["codec"]): Bytes {
-  const limit = { maxOutputLength: Math.max(size, 1) };
-  switch (codec) {
-    case "UNCOMPRESSED":
-      return packed;
-    case "SNAPPY": {
-      const page = new Uint8Array(size);
-      snappyUncompress(packed, page);
-      return page;
-    }
-    case "LZ4_RAW":
-      return unpackLz4(packed, size);
-    case "GZIP":
-      return zlib.gunzipSync(packed, limit);
-    case "BROTLI":
-      return zlib.brotliDecompressSync(packed, limit);
-    case "ZSTD":
-      if ("zstdDecompressSync" in zlib) return zlib.zstdDecompressSync(packed, limit);
-      throw new Error("Zstandard needs Node 22.15 or newer");
-    default:
-      throw new Error(`compressed with ${codec ?? "an unknown codec"}, which is not read here`);
-  }
-}
-
-/** Few writers give one; Node has the function since 20.15. */
-function checkCrc(packed: Bytes, { crc }: PageHeader): void {
-  if (crc === undefined || !("crc32" in zlib)) return;
-  if (zlib.crc32(packed) !== crc >>> 0) throw new Error("a page's checksum is wrong");
 }

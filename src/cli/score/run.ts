@@ -4,12 +4,13 @@
 import type { Unit } from "../../losses/kinds.ts";
 import { type Fingerprint, hashOf, hashOfModel, hashOfText, hashOfTokenizer, version } from "../fingerprint.ts";
 import { openAll } from "../loss.ts";
+import { gatherShapes } from "../parquet/infer.ts";
 import { type Bar, startBar } from "../rate-bar.ts";
 import { refusal } from "../refusal.ts";
 import type { Row, Source } from "../rows.ts";
 import { joinSources, peekRow } from "../source.ts";
 import { weightsOf } from "./load.ts";
-import { openScorers, type ScoreSettings, unitOfData } from "./score-rows.ts";
+import { openScorers, type ScoreSettings, scoredColumns, unitOfData } from "./score-rows.ts";
 import { openShards, type Shard, type Shards } from "./shards.ts";
 
 /** What a job is made of. */
@@ -70,7 +71,7 @@ export async function runJob(
   compute: ComputeShards = computeHere,
 ): Promise<Computed> {
   const { paths, reference, out, shardSize, unit } = job;
-  const total = await countRows(await openRows(paths));
+  const { total, shapes } = await survey(paths, out);
   const shards = await openShards(`${out}.job`, fingerprint);
   const bar = startBar(total, `${unit}s`);
   const found = await compute(job, shards, bar).finally(() => bar.stop());
@@ -78,7 +79,8 @@ export async function runJob(
   const notes = await notesOf(job, shards, count, total);
   if (found > 0) notes.unshift(`${found} of ${count} shards were there from an earlier run`);
   if (reference === undefined) notes.push("no --reference: the model is its own, as it is before training");
-  return { source: mergedSource(await openRows(paths), shards, shardSize), notes, shards };
+  const merged = mergedSource(await openRows(paths), shards, shardSize);
+  return { source: { ...merged, shapes: withoutScored(shapes ?? merged.shapes, unit) }, notes, shards };
 }
 
 async function computeHere(job: Job, shards: Shards, bar: Bar): Promise<number> {
@@ -99,11 +101,21 @@ async function computeHere(job: Job, shards: Shards, bar: Bar): Promise<number> 
 
 const openRows = async (paths: readonly string[]): Promise<Source> => joinSources(await openAll(paths, "all"));
 
-async function countRows(source: Source): Promise<number> {
-  let count = 0;
-  for await (const block of source.rows) count += block.length;
-  return count;
+/** How many rows there are, and where columns are wanted that the data do not declare, what these hold in all of them. */
+async function survey(paths: readonly string[], out: string) {
+  const isDeclared = (await openRows(paths)).shapes !== undefined;
+  const gathered = isDeclared || !/\.parquet$/i.test(out) ? undefined : gatherShapes();
+  let total = 0;
+  for await (const block of joinSources(await openAll(paths, gathered ? "all" : [])).rows) {
+    total += block.length;
+    if (gathered) for (const [, fields] of block) gathered.add(fields);
+  }
+  return { total, shapes: gathered?.shapes() };
 }
+
+/** Columns that bear the names of what is computed are replaced by it. */
+const withoutScored = (shapes: Source["shapes"], unit: Unit): Source["shapes"] =>
+  shapes && new Map([...shapes].filter(([name]) => !Object.values(scoredColumns[unit]).includes(name)));
 
 async function* inShards(source: Source, size: number): AsyncGenerator<[index: number, rows: Row[]]> {
   let index = 0;

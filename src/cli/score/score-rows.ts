@@ -79,7 +79,7 @@ export async function openScorers(
     checkRows(source, rows, job);
     const lists = naming(source, rows, () =>
       tokenizePairs(
-        rows.map(([, fields]) => fields as never),
+        rows.map(([, fields]) => withNumbers(fields) as never),
         tokenizer,
         {
           ...{ maxLength, truncationMode, chatTemplate },
@@ -141,13 +141,21 @@ function checkRows(source: Pick<Source, "place">, rows: readonly Row[], { unit, 
     for (const name of ["prompt", "chosen", "rejected", "completion"]) {
       const value = fields[name];
       if (typeof value === "symbol") throw refuse(`${name}: expected a text or messages, got ${kindOfJson(value)}`);
-      if (typeof value !== "object" || value === null || out.endsWith(".jsonl")) continue;
-      throw refuse(`${name}: messages go into .jsonl alone, and --out is ${printable(out)}`);
+      if (typeof value !== "object" || value === null || !/\.csv$/i.test(out)) continue;
+      throw refuse(`${name}: messages go into .jsonl or .parquet, and --out is ${printable(out)}`);
     }
     if (unitOfData(source, row) === unit) continue;
     const [expected, got] = unit === "pair" ? ["chosen and rejected", "a completion"] : ["a completion", "a pair"];
     throw refuse(`expected ${expected}, as in the first row, got ${got}`);
   }
+}
+
+/** Integers of 64 bits, as Parquet has them, are no numbers to a chat template. */
+function withNumbers(value: unknown): unknown {
+  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(withNumbers);
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, withNumbers(part)]));
 }
 
 /** Refusals of rows name file and line. */
