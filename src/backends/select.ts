@@ -1,21 +1,6 @@
-// Which backend is the best one here, where nothing is known of the place beforehand.
+// createBackend of the main entry, which carries nothing of it until it is called.
 
-import { type CreateBackend, createBackendWith, type Elsewhere } from "./choose.ts";
-import { createWasm } from "./wasm/create.ts";
-
-// A GPU has nothing to do with modules and memory of this thread.
-const onGpu: Elsewhere = async (options) => {
-  if (!("gpu" in (globalThis.navigator ?? {})) || Object.values(options).some((value) => value !== undefined)) return;
-  const { createWebGpu, hasRealGpu } = await import("../webgpu.ts");
-  return (await hasRealGpu()) ? createWebGpu() : undefined;
-};
-
-// What is reserved is memory of this thread.
-const onPool: Elsewhere = async ({ module, relaxed, reserve }) => {
-  if (reserve) return;
-  const { createPoolIfFaster } = await import("./pool/pool.ts");
-  return createPoolIfFaster({ module, relaxed });
-};
+import type { CreateBackend } from "./choose.ts";
 
 /**
  * The best backend for the work here. For pairs: SIMD in this thread, whose calls return at once. For logits and hidden states:
@@ -26,4 +11,5 @@ const onPool: Elsewhere = async ({ module, relaxed, reserve }) => {
  * @example  const backend = await createBackend({ for: "pairs" });
  *           console.log(backend.name, backend.reason);
  */
-export const createBackend: CreateBackend = /* @__PURE__ */ createBackendWith(createWasm, [onGpu, onPool]);
+export const createBackend = (async (options = {}) =>
+  (await import("./best.ts")).createBackend(options)) as CreateBackend;

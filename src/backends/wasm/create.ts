@@ -1,6 +1,6 @@
-// The factory of the SIMD backend, with the modules built into the package.
+// createWasm of the main entry, which carries nothing of it until it is called.
 
-import { type CreateWasm, createWasmWith } from "./factory.ts";
+import type { CreateWasm } from "./factory.ts";
 
 /**
  * A backend on WebAssembly SIMD in this thread: calls return at once.
@@ -9,7 +9,4 @@ import { type CreateWasm, createWasmWith } from "./factory.ts";
  * @example  const wasm = await createWasm();
  *           const { loss, gradChosen, gradRejected } = wasm.pairLoss(pairs, { lossType: "sigmoid", beta: 0.1 });
  */
-export const createWasm: CreateWasm = /* @__PURE__ */ createWasmWith(async (options) => {
-  const { findModule } = await import("../../kernels/modules.ts");
-  return findModule(options);
-});
+export const createWasm: CreateWasm = async (options) => (await import("./built-in.ts")).createWasm(options);

@@ -1,0 +1,6 @@
+// The factory of the SIMD backend, with the modules built into the package.
+
+import { findModule } from "../../kernels/modules.ts";
+import { type CreateWasm, createWasmWith } from "./factory.ts";
+
+export const createWasm: CreateWasm = /* @__PURE__ */ createWasmWith(findModule);
