@@ -49,7 +49,7 @@ const groups = [
     name: "base",
     priority: 3,
     test: modules(
-      "errors|messages|checks/(lists|printable|hints|record|views|training-synonyms)|from-trl/(train|enums)|losses/ranges|kernels/memories",
+      "errors|messages|checks/(lists|numbers|printable|hints|record|views|training-synonyms)|from-trl/(train|enums)|inputs/(floats|lora)|losses/ranges|kernels/memories",
     ),
   },
   { name: "choose", priority: 1, test: modules("kernels/features|backends/(choose|wasm/factory)") },

@@ -31,10 +31,10 @@ export function readAdapterOptions(given: unknown, more?: readonly string[]): Ad
   throw new ParamError("unused-option", "inPlace, gradType, out: the adapter itself says where the gradient goes");
 }
 
-const readFields = recordOf(
-  { what: "batch", field: "a part of the batch", prefix: "batch." },
-  ({ tokens, reference }: AdapterBatch): AdapterBatch => ({ tokens, reference }),
-);
+const readFields = recordOf<AdapterBatch>({ what: "batch", field: "a part of the batch", prefix: "batch." }, [
+  "tokens",
+  "reference",
+]);
 
 /** What an adapter is given beside the logits. */
 export interface AdapterBatch {
@@ -66,9 +66,9 @@ export interface SequencesAdapterBatch {
   tokens: SequenceTokens;
 }
 
-const readSequenceFields = recordOf(
+const readSequenceFields = recordOf<SequencesAdapterBatch>(
   { what: "batch", field: "a part of the batch", prefix: "batch." },
-  ({ tokens }: SequencesAdapterBatch): SequencesAdapterBatch => ({ tokens }),
+  ["tokens"],
 );
 
 /** Its batch, read once. Throws    KindError, ParamError for names that are none */

@@ -23,10 +23,12 @@ export type Elsewhere = (options: WasmOptions) => Promise<AsyncBackend | undefin
 
 const works = ["pairs", "logits", "linear"] as const;
 
-const readOptions = recordOf(
-  { what: "options", field: "an option of createBackend" },
-  ({ for: work, module, relaxed, reserve }: BackendOptions) => ({ for: work, module, relaxed, reserve }),
-);
+const readOptions = recordOf<BackendOptions>({ what: "options", field: "an option of createBackend" }, [
+  "for",
+  "module",
+  "relaxed",
+  "reserve",
+]);
 
 /** `elsewhere`: the factories to try first for logits and hidden states, the best one first. */
 export function createBackendWith(createWasm: CreateWasm, elsewhere: readonly Elsewhere[]): CreateBackend {

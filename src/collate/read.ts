@@ -13,20 +13,15 @@ export type Settings = { readonly [K in keyof CollateOptions]-?: Exclude<Collate
 const least = -(2 ** 31);
 const most = 2 ** 31 - 1;
 
-const record = recordOf(
-  { what: "options", field: "an option of collate", synonyms: lossSynonyms },
-  ({
-    maxLength,
-    truncationMode,
-    maxPromptLength,
-    maxCompletionLength,
-    padToMultipleOf,
-    padTokenId,
-    layout,
-  }: CollateOptions) => ({
-    ...{ maxLength, truncationMode, maxPromptLength, maxCompletionLength, padToMultipleOf, padTokenId, layout },
-  }),
-);
+const record = recordOf<CollateOptions>({ what: "options", field: "an option of collate", synonyms: lossSynonyms }, [
+  "maxLength",
+  "truncationMode",
+  "maxPromptLength",
+  "maxCompletionLength",
+  "padToMultipleOf",
+  "padTokenId",
+  "layout",
+]);
 
 /** Throws    KindError, ParamError for what is no option, or none of this layout */
 export function readOptions(options: CollateOptions): Settings {

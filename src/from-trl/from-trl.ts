@@ -81,15 +81,12 @@ export function fromTrl(config: TrlConfig, options: FromTrlOptions = {}): FromTr
   return { loss: present(loss), collate: present(collate), train: present(train), warnings: [...warnings] };
 }
 
-const readFields = recordOf(
-  { what: "options", field: "an option" },
-  ({ version, trainer, counts }: FromTrlOptions): FromTrlOptions => ({ version, trainer, counts }),
-);
+const readFields = recordOf<FromTrlOptions>({ what: "options", field: "an option" }, ["version", "trainer", "counts"]);
 
-const readCounts = recordOf(
-  { what: "counts", field: "a count", prefix: "counts." },
-  ({ desirable, undesirable }: TrlCounts): TrlCounts => ({ desirable, undesirable }),
-);
+const readCounts = recordOf<TrlCounts>({ what: "counts", field: "a count", prefix: "counts." }, [
+  "desirable",
+  "undesirable",
+]);
 
 function readOptionsOf(given: FromTrlOptions) {
   const { version, trainer, counts: of } = readFields(given);

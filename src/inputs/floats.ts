@@ -91,9 +91,9 @@ function isFloat32(value: unknown): boolean {
   return recognise(value)?.type === "f32";
 }
 
-const readHalf = recordOf(
+const readHalf = recordOf<{ f16?: unknown; bf16?: unknown }>(
   { what: "floats", field: "a part of an array of half floats" },
-  ({ f16, bf16 }: { f16?: unknown; bf16?: unknown }) => ({ f16, bf16 }),
+  ["f16", "bf16"],
 );
 
 function recognise(value: unknown, name = "floats"): FloatData | undefined {

@@ -1,15 +1,13 @@
 // A head and the hidden states before it, checked: the policy's and a reference's.
 
-import { lossSynonyms } from "../checks/loss-synonyms.ts";
-import { recordOf } from "../checks/record.ts";
+import { checkCount, checkNumber } from "../checks/numbers.ts";
 import { lengthOf } from "../checks/views.ts";
 import { KindError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
-import { checkNumber } from "../plan/plan.ts";
 import type { Lora } from "../types.ts";
 import { type AnyFloats, type ArrayReader, type FloatData, memoryOf } from "./floats.ts";
 import { checkFinite, checkFiniteRows } from "./token-results.ts";
-import { checkCount, type TokenList } from "./tokens.ts";
+import type { TokenList } from "./tokens.ts";
 import type { Transform } from "./transform.ts";
 
 /** A checked head and the hidden states before it. */
@@ -63,12 +61,6 @@ export function readHead<F extends AnyFloats>(
   }
   return head;
 }
-
-/** The fields of an adapter, read once. Throws    KindError, ParamError for names that are none */
-export const readLoraFields = recordOf(
-  { what: "lora", field: "a part of an adapter", prefix: "lora.", synonyms: lossSynonyms },
-  ({ a, b, rank, scale }: Lora): Lora => ({ a, b, rank, scale }),
-);
 
 function readLora<F extends AnyFloats>(
   reader: ArrayReader<F>,

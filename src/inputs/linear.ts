@@ -1,13 +1,14 @@
 // The inputs of linearLoss, checked once, before anything is computed or written.
 
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
+import { checkFlag } from "../checks/numbers.ts";
 import { recordOf } from "../checks/record.ts";
-import { KindError, ParamError } from "../errors.ts";
-import { kindOf } from "../messages.ts";
+import { ParamError } from "../errors.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LinearBatch, LinearBuffers, LinearLossOptions, LossInputs, Reference, SequenceTokens } from "../types.ts";
 import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
-import { type AnyHead, type HeadData, headArrays, readHead, readLoraFields } from "./head.ts";
+import { type AnyHead, type HeadData, headArrays, readHead } from "./head.ts";
+import { readLoraFields } from "./lora.ts";
 import { checkCall, refuseUnused } from "./options.ts";
 import { type OwnColumns, readOwnColumns } from "./own-columns.ts";
 import { listPrompts, type PromptTokens } from "./prompts.ts";
@@ -65,11 +66,9 @@ export interface AnyLinearBatch extends AnyHead, RowFields {
   readonly rewardMargin?: unknown;
 }
 
-const readFields = recordOf(
+const readFields = recordOf<Batch>(
   { what: "batch", field: "a part of the batch", prefix: "batch.", synonyms: lossSynonyms },
-  ({ tokens, vocab, hiddenSize, hidden, weight, bias, lora, reference, rewardMargin, desirable, kl }: Batch): Batch => {
-    return { tokens, vocab, hiddenSize, hidden, weight, bias, lora, reference, rewardMargin, desirable, kl };
-  },
+  ["tokens", "vocab", "hiddenSize", "hidden", "weight", "bias", "lora", "reference", "rewardMargin", "desirable", "kl"],
 );
 
 /** A batch of hidden states, all its fields read once. Throws    KindError, ParamError for names that are none */
@@ -162,9 +161,7 @@ export function readHeadGradients<F extends AnyFloats>(
   { gradType = "same", accumulate = false }: Pick<LinearLossOptions, "gradType" | "accumulate">,
   out: Readonly<Record<string, unknown>>,
 ): HeadGradientArrays<F> {
-  if (typeof accumulate !== "boolean") {
-    throw new KindError(`accumulate: expected true or false, got ${kindOf(accumulate)}`);
-  }
+  checkFlag(accumulate, "accumulate");
   const results: Record<string, unknown> = {};
   const gradients: Record<string, F> = {};
   for (const { name, like, input } of wantedOf(batch, head)) {

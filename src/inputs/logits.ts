@@ -1,9 +1,9 @@
 // The inputs of the calls that see logits, checked once, before anything is computed or written.
 
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
+import { checkFlag } from "../checks/numbers.ts";
 import { recordOf } from "../checks/record.ts";
-import { KindError, ParamError } from "../errors.ts";
-import { kindOf } from "../messages.ts";
+import { ParamError } from "../errors.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LogitOptions, LogitsBatch, LogitsLossOptions, LossInputs, Reference, SequenceTokens } from "../types.ts";
 import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
@@ -63,11 +63,9 @@ export interface AnyLogitsBatch extends RowFields {
   readonly rewardMargin?: unknown;
 }
 
-const readFields = recordOf(
+const readFields = recordOf<LossBatch>(
   { what: "batch", field: "a part of the batch", prefix: "batch.", synonyms: lossSynonyms },
-  ({ tokens, vocab, logits, reference, rewardMargin, desirable, kl }: LossBatch): LossBatch => {
-    return { tokens, vocab, logits, reference, rewardMargin, desirable, kl };
-  },
+  ["tokens", "vocab", "logits", "reference", "rewardMargin", "desirable", "kl"],
 );
 
 /** A batch of logits, its fields and its tokens' read once. Throws    KindError, ParamError for names that are none */
@@ -127,7 +125,7 @@ export function readLogitsGradient<F extends AnyFloats>(
   { inPlace = false, gradType = "same" }: Pick<LogitsLossOptions, "inPlace" | "gradType">,
   out: Readonly<Record<string, unknown>>,
 ): LogitsGradient<F> {
-  if (typeof inPlace !== "boolean") throw new KindError(`inPlace: expected true or false, got ${kindOf(inPlace)}`);
+  checkFlag(inPlace, "inPlace");
   if (inPlace && gradType === "f32" && logits.type !== "f32") {
     throw new ParamError("unused-option", `inPlace: expected gradType "same" for logits of ${logits.type}, got "f32"`);
   }

@@ -2,13 +2,13 @@
 
 import { copyList, isList } from "../checks/lists.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
+import { checkNumber } from "../checks/numbers.ts";
 import { recordOf } from "../checks/record.ts";
 import { lengthOf } from "../checks/views.ts";
 import { AbortError, KindError, ParamError } from "../errors.ts";
 import { isSettled, settleLoss } from "../losses/define.ts";
 import type { Loss } from "../losses/loss.ts";
 import { arrayKind, kindOf, shown } from "../messages.ts";
-import { checkNumber } from "../plan/plan.ts";
 import type { CallOptions, LinearLossOptions, LogitsLossOptions, LossName } from "../types.ts";
 
 /** The options of every call with a loss. */

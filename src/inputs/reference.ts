@@ -33,11 +33,9 @@ export interface AnyReference {
 
 const expected = "{ logps }, { logits } or { hidden, weight }";
 
-const readForms = recordOf(
+const readForms = recordOf<AnyReference>(
   { what: "reference", field: "a part of a reference", prefix: "reference.", expected, synonyms: lossSynonyms },
-  ({ logps, logits, hidden, weight, bias, hiddenSize, vocab }: AnyReference): AnyReference => {
-    return { logps, logits, hidden, weight, bias, hiddenSize, vocab } as AnyReference;
-  },
+  ["logps", "logits", "hidden", "weight", "bias", "hiddenSize", "vocab"],
 );
 
 /** The fields of a reference, read once. Throws    KindError, ParamError for names that are none */

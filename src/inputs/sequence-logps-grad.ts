@@ -18,7 +18,7 @@ import {
   type SequencesRecord,
   sourceArrays,
 } from "./sequence-logps.ts";
-import { checkResults, logpKinds, readGradientsOut, tokenArrays } from "./token-results.ts";
+import { checkResults, logpKinds, readResultsOf, tokenArrays } from "./token-results.ts";
 import type { TokenList } from "./tokens.ts";
 
 /** What the call is given: the batch, and the gradients beside it. */
@@ -27,9 +27,9 @@ export type GradRecord = SequencesRecord & { gradients: LogpsGradients };
 /** The same as the caller of any backend gives it. */
 export type AnyGradBatch = AnySequencesBatch & { readonly gradients: LogpsGradients };
 
-const readGradientFields = recordOf(
+const readGradientFields = recordOf<LogpsGradients>(
   { what: "gradients", field: "a gradient of a result", prefix: "gradients." },
-  ({ logps, tokenLogps, entropy }: LogpsGradients): LogpsGradients => ({ logps, tokenLogps, entropy }),
+  ["logps", "tokenLogps", "entropy"],
 );
 
 /** Both, read once. Throws    KindError, ParamError for names that are none */
@@ -38,16 +38,24 @@ export function readGradInput({ batch, gradients }: { batch: unknown; gradients:
 }
 
 /** The options of sequenceLogpsGrad, read once. Throws    KindError, ParamError for names that are none */
-export const readGradOptions = recordOf(
+export const readGradOptions = recordOf<SequenceLogpsGradOptions & Pick<LogitsLossOptions, "metrics">>(
   { what: "options", field: "an option of sequenceLogpsGrad" },
-  (given: SequenceLogpsGradOptions & Pick<LogitsLossOptions, "metrics">) => {
-    const { ldAlpha, out, inPlace, gradType, gradScale, accumulate, metrics, validate, signal, onProgress } = given;
-    const { transfer, logitScale, logitSoftcap, temperature } = given;
-    return {
-      ...{ ldAlpha, out, inPlace, gradType, gradScale, accumulate, metrics, validate, signal, onProgress },
-      ...{ transfer, logitScale, logitSoftcap, temperature },
-    } as typeof given;
-  },
+  [
+    "ldAlpha",
+    "out",
+    "inPlace",
+    "gradType",
+    "gradScale",
+    "accumulate",
+    "metrics",
+    "validate",
+    "signal",
+    "onProgress",
+    "transfer",
+    "logitScale",
+    "logitSoftcap",
+    "temperature",
+  ],
 );
 
 /** A checked call of sequenceLogpsGrad. */
@@ -77,13 +85,13 @@ export function checkLogpsGrad<F extends AnyFloats>(
   if (source.head) {
     refuseUnused(options, ["inPlace"], "a head, which has no logits to write over");
     const given = batch as AnyHead;
-    const out = readGradientsOut(options.out, headGradientNames(given, source.head));
+    const out = readResultsOf(options.out, headGradientNames(given, source.head));
     const ofHead = readHeadGradients(reader, given, source.head, options, out);
     checkResults(out, ofHead.gradients as Record<string, F>, list, read, arrays);
     return { ...job, gradients, ofHead, ofLogits: undefined };
   }
   refuseUnused(options, ["accumulate"], "logits, which have no weight");
-  const out = readGradientsOut(options.out, ["gradLogits"]);
+  const out = readResultsOf(options.out, ["gradLogits"]);
   const ofLogits = readLogitsGradient(reader, batch.logits, source.logits, options, out);
   checkResults(out, { gradLogits: ofLogits.gradient }, list, read, arrays);
   return { ...job, gradients, ofLogits, ofHead: undefined };

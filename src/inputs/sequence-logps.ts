@@ -2,9 +2,9 @@
 // anything is computed or written.
 
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
+import { checkFlag } from "../checks/numbers.ts";
 import { recordOf } from "../checks/record.ts";
-import { KindError, ParamError } from "../errors.ts";
-import { kindOf } from "../messages.ts";
+import { ParamError } from "../errors.ts";
 import type {
   Floats,
   LogitOptions,
@@ -16,7 +16,8 @@ import type {
   SequenceTokens,
 } from "../types.ts";
 import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
-import { type AnyHead, type HeadData, headArrays, readHead, readLoraFields } from "./head.ts";
+import { type AnyHead, type HeadData, headArrays, readHead } from "./head.ts";
+import { readLoraFields } from "./lora.ts";
 import { checkCall, refuseUnused } from "./options.ts";
 import { type AnyReference, readReferenceFields } from "./reference.ts";
 import { checkFiniteRows, checkResults, type Outs, readLdAlpha, readLogpsOut, tokenArrays } from "./token-results.ts";
@@ -46,11 +47,9 @@ export interface AnySequencesBatch extends Partial<AnyHead> {
   readonly reference?: AnyReference | undefined;
 }
 
-const readFields = recordOf(
+const readFields = recordOf<SequencesRecord>(
   { what: "batch", field: "a part of the batch", prefix: "batch.", synonyms: lossSynonyms },
-  ({ tokens, vocab, logits, hiddenSize, hidden, weight, bias, lora, reference }: SequencesRecord): SequencesRecord => {
-    return { tokens, vocab, logits, hiddenSize, hidden, weight, bias, lora, reference };
-  },
+  ["tokens", "vocab", "logits", "hiddenSize", "hidden", "weight", "bias", "lora", "reference"],
 );
 
 /** A batch of logits, or of hidden states and a head, its fields read once. Throws    KindError, ParamError for names that are none */
@@ -85,17 +84,25 @@ export interface LogpsJob<F extends AnyFloats = FloatData> extends SequencesJob<
 const unused = ["inPlace", "accumulate", "gradScale"];
 
 /** The options of sequenceLogps, read once. Throws    KindError, ParamError for names that are none */
-export const readLogpsOptions = recordOf(
-  { what: "options", field: "an option of sequenceLogps", synonyms: lossSynonyms },
-  (given: SequenceLogpsOptions & Pick<LogitsLossOptions, "inPlace" | "gradType"> & { accumulate?: boolean }) => {
-    const { ldAlpha, gradType, out, metrics, validate, signal, onProgress, transfer, entropy } = given;
-    const { inPlace, accumulate, gradScale, logitScale, logitSoftcap, temperature } = given;
-    return {
-      ...{ ldAlpha, gradType, out, metrics, validate, signal, onProgress, transfer, entropy },
-      ...{ inPlace, accumulate, gradScale, logitScale, logitSoftcap, temperature },
-    } as typeof given;
-  },
-);
+export const readLogpsOptions = recordOf<
+  SequenceLogpsOptions & Pick<LogitsLossOptions, "inPlace" | "gradType"> & { accumulate?: boolean }
+>({ what: "options", field: "an option of sequenceLogps", synonyms: lossSynonyms }, [
+  "ldAlpha",
+  "gradType",
+  "out",
+  "metrics",
+  "validate",
+  "signal",
+  "onProgress",
+  "transfer",
+  "entropy",
+  "inPlace",
+  "accumulate",
+  "gradScale",
+  "logitScale",
+  "logitSoftcap",
+  "temperature",
+]);
 
 /**
  * Checks what `sequenceLogps` is given, once it is read. No array of a gradient is made.
@@ -110,7 +117,7 @@ export function checkLogps<F extends AnyFloats>(
   checkCall(options);
   refuseUnused(options, unused, "sequenceLogps, which has no gradient");
   const { entropy = false } = options;
-  if (typeof entropy !== "boolean") throw new KindError(`entropy: expected true or false, got ${kindOf(entropy)}`);
+  checkFlag(entropy, "entropy");
   const job = checkSequences(reader, batch, options);
   const out = readLogpsOut(options.out);
   if (out["entropy"] !== undefined && !entropy) {

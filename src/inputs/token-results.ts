@@ -1,11 +1,12 @@
 // What the calls that see tokens check alike: gradients' arrays, results of tokens.
 
+import { checkNumber } from "../checks/numbers.ts";
 import { recordOf } from "../checks/record.ts";
 import { bufferOf, lengthOf, type Memory, overlap, plainView } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
-import type { Unit } from "../losses/kinds.ts";
+import { pairResults, rowResults, type Unit } from "../losses/kinds.ts";
 import { arrayKind } from "../messages.ts";
-import { checkNumber, type Plan } from "../plan/plan.ts";
+import type { Plan } from "../plan/plan.ts";
 import type { LogpsBuffers, PairBuffers, RowBuffers } from "../types.ts";
 import { type AnyFloats, type ArrayReader, type FloatType, floatAt, isOnDevice, memoryOf } from "./floats.ts";
 import { checkOneOf } from "./options.ts";
@@ -60,37 +61,22 @@ export function checkWeighting(weighting: unknown, plan: Plan): void {
 /** Results of a call, by name. */
 type Results = PairBuffers & RowBuffers & LogpsBuffers & Record<string, unknown>;
 
-const readResults = recordOf(
-  { what: "out", field: "a result", prefix: "out." },
-  ({ losses, gradChosen, gradRejected, chosenRewards, rejectedRewards, logps, tokenLogps, logsumexp }: Results) => {
-    const ofPairs = { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards };
-    return { ...ofPairs, logps, tokenLogps, logsumexp } as Results;
-  },
-);
+const readResults = recordOf<Results>({ what: "out", field: "a result", prefix: "out." }, []);
 
-const readRowResults = recordOf(
-  { what: "out", field: "a result", prefix: "out." },
-  ({ losses, grad, rewards, logps, tokenLogps, logsumexp }: Results) =>
-    ({ losses, grad, rewards, logps, tokenLogps, logsumexp }) as Results,
-);
+const ofTokens = ["logps", "tokenLogps", "logsumexp"];
 
-const readLogpResults = recordOf(
-  { what: "out", field: "a result", prefix: "out." },
-  ({ logps, tokenLogps, logsumexp, entropy }: Results) => ({ logps, tokenLogps, logsumexp, entropy }) as Results,
-);
+/** `out` of gradients alone, or of other results, read once: those of these names. */
+export const readResultsOf = (out: unknown, names: readonly string[]): Results =>
+  out === undefined ? {} : readResults(out, () => names);
 
-const readGradients = recordOf({ what: "out", field: "a result", prefix: "out." }, (_: Results) => ({}) as Results);
+/** The same of a loss; `gradients` are the names of those that the call has. */
+export const readOut = (out: unknown, gradients: readonly string[], unit: Unit = "pair"): Results => {
+  const own = unit === "pair" ? pairResults : rowResults.map(({ name }) => name);
+  return readResultsOf(out, [...own, ...ofTokens, ...gradients]);
+};
 
-/** `out` of a loss, read once; `gradients` are the names of those that the call has. */
-export const readOut = (out: unknown, gradients: readonly string[], unit: Unit = "pair"): Results =>
-  out === undefined ? {} : (unit === "pair" ? readResults : readRowResults)(out, () => gradients);
-
-/** `out` of log-probs alone, read once. */
-export const readLogpsOut = (out: unknown): Results => (out === undefined ? {} : readLogpResults(out));
-
-/** `out` of gradients alone, read once. */
-export const readGradientsOut = (out: unknown, names: readonly string[]): Results =>
-  out === undefined ? {} : readGradients(out, () => names);
+/** The same of log-probs alone. */
+export const readLogpsOut = (out: unknown): Results => readResultsOf(out, [...ofTokens, "entropy"]);
 
 /** The arrays that a call writes, and those of the caller's that its result names in their place. */
 export interface Outs {

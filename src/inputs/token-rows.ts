@@ -26,9 +26,9 @@ export interface RowLabels {
   readonly kl: number;
 }
 
-const readKl = recordOf(
+const readKl = recordOf<NonNullable<RowFields["kl"]>>(
   { what: "batch.kl", field: "a part of kl", prefix: "kl.", expected: "{ policy, reference }" },
-  ({ policy, reference }: NonNullable<RowFields["kl"]>) => ({ policy, reference }),
+  ["policy", "reference"],
 );
 
 /** The fields of rows in a batch whose fields were read, read on. Throws    KindError, ParamError for names that are none */

@@ -1,6 +1,7 @@
 // Which rows of the logits count, and which token each of them predicts: padded and packed batches become one list.
 
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
+import { checkCount } from "../checks/numbers.ts";
 import { recordOf } from "../checks/record.ts";
 import { bufferOf, lengthOf, refuseStray } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
@@ -113,14 +114,6 @@ type AnyPacked = Counted & {
 export type AnyTokens = AnyPadded | AnyPacked;
 
 const isPacked = (tokens: AnyTokens): tokens is AnyPacked => "offsets" in tokens && tokens.offsets !== undefined;
-
-/** A positive integer, or an error that names it. */
-export function checkCount(value: unknown, name: string): asserts value is number {
-  if (typeof value !== "number") throw new KindError(`${name}: expected a number, got ${kindOf(value)}`);
-  if (!Number.isSafeInteger(value) || value < 1 || value >= 2 ** 31) {
-    throw new ParamError("out-of-range", `${name}: expected an integer in 1..2147483647, got ${value}`);
-  }
-}
 
 function checkArray<A extends Ids | Mask>(
   value: unknown,

@@ -1,7 +1,7 @@
 // What models do to their logits before anything looks at them: logitScale, logitSoftcap, temperature.
 
+import { checkNumber } from "../checks/numbers.ts";
 import { ParamError } from "../errors.ts";
-import { checkNumber } from "../plan/plan.ts";
 import type { LogitOptions } from "../types.ts";
 
 /** z = inner·x, or outer·tanh(inner·x) where outer is not 0. Twin of assembly/transform.ts. */

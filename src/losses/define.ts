@@ -22,23 +22,32 @@ function isLoss(value: unknown): value is Loss {
 
 const parts = "{ id, params, and one function margin, pair or row }";
 
-const readLoss = recordOf(
+const readLoss = recordOf<Partial<MarginLoss & PairLoss & LikelihoodLoss & RowLoss>>(
   { what: "loss", field: "a part of a loss", prefix: "loss.", expected: parts },
-  (loss: Partial<MarginLoss & PairLoss & LikelihoodLoss & RowLoss>) => {
-    const { id, title, params, margin, pair, likelihood, row, normalised, sorted, reference, columns, nll } = loss;
-    const fields = { id, title, params, margin, pair, likelihood, row, normalised, sorted, reference, columns, nll };
-    return fields as typeof loss;
-  },
+  [
+    "id",
+    "title",
+    "params",
+    "margin",
+    "pair",
+    "likelihood",
+    "row",
+    "normalised",
+    "sorted",
+    "reference",
+    "columns",
+    "nll",
+  ],
 );
 
-const readParam = recordOf(
+const readParam = recordOf<Param>(
   {
     what: "loss.params",
     field: "a part of a hyperparameter",
     prefix: "loss.params: ",
     expected: "{ default, min, max }",
   },
-  ({ default: byDefault, min, max, open }: Param) => ({ default: byDefault, min, max, open }) as Param,
+  ["default", "min", "max", "open"],
 );
 
 const present = <T extends object>(fields: T): T =>

@@ -3,6 +3,7 @@
 import { didYouMean } from "../checks/hints.ts";
 import { isList } from "../checks/lists.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
+import { checkFlag, checkNumber } from "../checks/numbers.ts";
 import { quoted } from "../checks/printable.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { isSettled, recordOfLoss } from "../losses/define.ts";
@@ -126,7 +127,7 @@ const completionNll = (weight: number): Term => {
 /** What the negative log-likelihoods beside losses count: TRL's `cpo_alpha`, and 1 of ORPO's. */
 function readNll(options: LossOptions, chosen: readonly LossRecord[]): { completion: number; row: number } {
   const { nll = true } = options;
-  if (typeof nll !== "boolean") throw new KindError(`nll: expected true or false, got ${kindOf(nll)}`);
+  checkFlag(nll, "nll");
   const usersOf = (kind: LossRecord["nll"]): string =>
     `used by ${lossTypes.filter((id) => lossTable[id].nll === kind).join(", ")}`;
   const has = (kind: LossRecord["nll"]): boolean => chosen.some((loss) => loss.nll === kind);
@@ -216,12 +217,6 @@ function readWeights(weights: readonly number[] | undefined, count: number): rea
   return weights;
 }
 
-/** A finite number, or an error that names it. */
-export function checkNumber(value: unknown, name: string): asserts value is number {
-  if (typeof value !== "number") throw new KindError(`${name}: expected a number, got ${kindOf(value)}`);
-  if (!Number.isFinite(value)) throw new ParamError("out-of-range", `${name}: expected a finite number, got ${value}`);
-}
-
 function readParam(options: LossOptions, name: string, param: Param, user: string): number {
   const given = (options as Record<string, unknown>)[name];
   if (given === undefined) return param.default;
@@ -251,9 +246,7 @@ function readConstants(
   { fDivergence = "reverse_kl", fConstants = true }: LossOptions,
   chosen: readonly LossRecord[],
 ): boolean {
-  if (typeof fConstants !== "boolean") {
-    throw new KindError(`fConstants: expected true or false, got ${kindOf(fConstants)}`);
-  }
+  checkFlag(fConstants, "fConstants");
   if (fConstants) return true;
   if (fDivergence === "reverse_kl")
     throw new ParamError("unused-option", "fConstants: not used by reverse_kl, which has none");
@@ -265,9 +258,7 @@ function readConstants(
 
 function readDivergence(options: LossOptions, chosen: readonly LossRecord[]): Forms | undefined {
   const { fDivergence = "reverse_kl", fAlpha, referenceFree = false } = options;
-  if (typeof referenceFree !== "boolean") {
-    throw new KindError(`referenceFree: expected true or false, got ${kindOf(referenceFree)}`);
-  }
+  checkFlag(referenceFree, "referenceFree");
   if (referenceFree && !chosen.some((loss) => loss.reference && loss.unit === "pair")) {
     throw unused(
       "referenceFree",

@@ -18,14 +18,14 @@ export interface RunningMean {
 export const nextMean = ({ mean, count }: { mean: number; count: number }, batchMean: number, times = 1): number =>
   mean + ((batchMean - mean) * times) / (count + times);
 
-const readState = recordOf(
+const readState = recordOf<{ mean: number; count: number }>(
   {
     what: "state",
     field: "a part of a running mean's state",
     prefix: "state.",
     expected: "{ mean: number, count: number }",
   },
-  ({ mean, count }: { mean: number; count: number }) => ({ mean, count }),
+  ["mean", "count"],
 );
 
 // What `createRunningMean` made; nobody can change it but through `update`.

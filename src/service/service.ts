@@ -40,12 +40,15 @@ export interface Service {
   fetch(request: WebRequest, env?: unknown, ctx?: unknown): Promise<WebResponse>;
 }
 
-const readOptions = recordOf(
-  { what: "options", field: "an option of createService" },
-  ({ backend, maxBytes, maxPairs, maxVocab, maxMillis, cors, authorize }: ServiceOptions) => {
-    return { backend, maxBytes, maxPairs, maxVocab, maxMillis, cors, authorize };
-  },
-);
+const readOptions = recordOf<ServiceOptions>({ what: "options", field: "an option of createService" }, [
+  "backend",
+  "maxBytes",
+  "maxPairs",
+  "maxVocab",
+  "maxMillis",
+  "cors",
+  "authorize",
+]);
 
 export type CreateService = (options?: ServiceOptions) => Service;
 

@@ -2,9 +2,9 @@
 
 import type { CreateBackend } from "../backends/choose.ts";
 import { isList } from "../checks/lists.ts";
+import { checkCount } from "../checks/numbers.ts";
 import { recordOf } from "../checks/record.ts";
 import { AbortError, KindError, ParamError } from "../errors.ts";
-import { checkCount } from "../inputs/tokens.ts";
 import { kindOf, shown } from "../messages.ts";
 import type { SequencesBatch } from "../types.ts";
 import { batchesOf, firstCounted, padBatch, type Sequence } from "./batches.ts";
@@ -23,24 +23,33 @@ import type {
 import { tokenizePairs } from "./tokenize.ts";
 import type { PairRow, TokenizeOptions } from "./types.ts";
 
-const readOptions = recordOf(
-  { what: "options", field: "an option of createScorer" },
-  (given: ScorerOptions): ScorerOptions => {
-    const { model, tokenizer, backend, batchTokens, paddingSide, padTokenId, head, vocab } = given;
-    const { maxLength, truncationMode, eosToken, chatTemplate, tools, chatTemplateKwargs, onWarning } = given;
-    const { logitScale, logitSoftcap, temperature, signal, onProgress } = given;
-    return {
-      ...{ model, tokenizer, backend, batchTokens, paddingSide, padTokenId, head, vocab },
-      ...{ maxLength, truncationMode, eosToken, chatTemplate, tools, chatTemplateKwargs, onWarning },
-      ...{ logitScale, logitSoftcap, temperature, signal, onProgress },
-    };
-  },
-);
+const readOptions = recordOf<ScorerOptions>({ what: "options", field: "an option of createScorer" }, [
+  "model",
+  "tokenizer",
+  "backend",
+  "batchTokens",
+  "paddingSide",
+  "padTokenId",
+  "head",
+  "vocab",
+  "maxLength",
+  "truncationMode",
+  "eosToken",
+  "chatTemplate",
+  "tools",
+  "chatTemplateKwargs",
+  "onWarning",
+  "logitScale",
+  "logitSoftcap",
+  "temperature",
+  "signal",
+  "onProgress",
+]);
 
-const readScoreOptions = recordOf(
-  { what: "options", field: "an option of logps" },
-  ({ signal, onProgress }: ScoreOptions): ScoreOptions => ({ signal, onProgress }),
-);
+const readScoreOptions = recordOf<ScoreOptions>({ what: "options", field: "an option of logps" }, [
+  "signal",
+  "onProgress",
+]);
 
 /** A scorer of one model. */
 export type CreateScorer = (options: ScorerOptions) => Scorer;

@@ -18,12 +18,15 @@ import type {
 import { collectWarnings } from "./warnings.ts";
 
 /** The options of tokenizePairs, read once. Throws    KindError, ParamError for names that are none */
-export const readTokenizeOptions = recordOf(
-  { what: "options", field: "an option of tokenizePairs" },
-  ({ maxLength, truncationMode, eosToken, chatTemplate, tools, chatTemplateKwargs, onWarning }: TokenizeOptions) => {
-    return { maxLength, truncationMode, eosToken, chatTemplate, tools, chatTemplateKwargs, onWarning };
-  },
-);
+export const readTokenizeOptions = recordOf<TokenizeOptions>({ what: "options", field: "an option of tokenizePairs" }, [
+  "maxLength",
+  "truncationMode",
+  "eosToken",
+  "chatTemplate",
+  "tools",
+  "chatTemplateKwargs",
+  "onWarning",
+]);
 
 /**
  * Token lists of a preference data set, as `collate` takes them: what TRL 1.16 makes of texts and messages.

@@ -38,12 +38,13 @@ const schedules: Readonly<Record<string, Schedule>> = {
 
 const known = Object.keys(schedules);
 
-const readFields = recordOf(
-  { what: "options", field: "an option of lrSchedule" },
-  ({ learningRate, lrSchedulerType, lrSchedulerKwargs, warmupSteps, warmupRatio }: ScheduleOptions) => {
-    return { learningRate, lrSchedulerType, lrSchedulerKwargs, warmupSteps, warmupRatio };
-  },
-);
+const readFields = recordOf<ScheduleOptions>({ what: "options", field: "an option of lrSchedule" }, [
+  "learningRate",
+  "lrSchedulerType",
+  "lrSchedulerKwargs",
+  "warmupSteps",
+  "warmupRatio",
+]);
 
 // All that fromTrl reads of a training may be handed on.
 const trainNames = Object.keys(readTrain(() => undefined));

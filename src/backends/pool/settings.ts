@@ -1,9 +1,9 @@
 // What `createPool` takes, checked.
 
+import { checkCount } from "../../checks/numbers.ts";
 import { recordOf } from "../../checks/record.ts";
 import { KindError, ParamError } from "../../errors.ts";
 import { checkOneOf } from "../../inputs/options.ts";
-import { checkCount } from "../../inputs/tokens.ts";
 import type { WasmSource } from "../../kernels/load.ts";
 import { kindOf } from "../../plan/plan.ts";
 import type { Limits } from "./pool-worker.ts";
@@ -47,12 +47,15 @@ export interface Settings {
 const START_LIMIT = 10_000;
 const ANSWER_LIMIT = 60_000;
 
-const readOptions = recordOf(
-  { what: "options", field: "an option of createPool" },
-  ({ workers, memory, createWorker, module, relaxed, maxQueue, timeout }: PoolOptions) => {
-    return { workers, memory, createWorker, module, relaxed, maxQueue, timeout };
-  },
-);
+const readOptions = recordOf<PoolOptions>({ what: "options", field: "an option of createPool" }, [
+  "workers",
+  "memory",
+  "createWorker",
+  "module",
+  "relaxed",
+  "maxQueue",
+  "timeout",
+]);
 
 /**
  * Checks the options of `createPool`.

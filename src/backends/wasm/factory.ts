@@ -22,10 +22,11 @@ export type CreateWasm = (options?: WasmOptions) => Promise<Backend>;
 /** Finds the module that the options ask for, and says in words what kind of module it is. */
 type FindModule = (options: ModuleOptions) => Promise<{ module: WebAssembly.Module; kind: string }>;
 
-const readOptions = recordOf(
-  { what: "options", field: "an option of createWasm" },
-  ({ module, relaxed, reserve }: WasmOptions) => ({ module, relaxed, reserve }),
-);
+const readOptions = recordOf<WasmOptions>({ what: "options", field: "an option of createWasm" }, [
+  "module",
+  "relaxed",
+  "reserve",
+]);
 
 export function createWasmWith(findModule: FindModule): CreateWasm {
   async function createWasm(given: WasmOptions = {}): Promise<Backend> {

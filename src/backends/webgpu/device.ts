@@ -87,10 +87,11 @@ export function readWebGpuOptions(given: unknown): WebGpuOptions {
   return { device, adapter, powerPreference };
 }
 
-const readOptions = recordOf(
-  { what: "options", field: "an option of createWebGpu" },
-  ({ device, adapter, powerPreference }: WebGpuOptions) => ({ device, adapter, powerPreference }),
-);
+const readOptions = recordOf<WebGpuOptions>({ what: "options", field: "an option of createWebGpu" }, [
+  "device",
+  "adapter",
+  "powerPreference",
+]);
 
 // By what it can do: devices come from other realms, and from packages that bring WebGPU to Node.
 function checkHas(value: object, name: string, expected: string, methods: readonly string[]): void {

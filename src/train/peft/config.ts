@@ -1,8 +1,8 @@
 // adapter_config.json as PEFT writes it, for a LoRA of one matrix. What would make another function of the same tensors is refused.
 
+import { checkCount } from "../../checks/numbers.ts";
 import { printable } from "../../checks/printable.ts";
 import { KindError, ParamError } from "../../errors.ts";
-import { checkCount } from "../../inputs/tokens.ts";
 import { between, finite, type Param } from "../../losses/ranges.ts";
 import { isRecord, kindOf, shown } from "../../messages.ts";
 import { readNumber } from "../hyper.ts";

@@ -17,13 +17,10 @@ export interface AdapterFilesToRead {
   readonly "adapter_config.json": string | Uint8Array;
 }
 
-const readFiles = recordOf(
-  { what: "files", field: "a file of an adapter" },
-  ({ "adapter_model.safetensors": model, "adapter_config.json": config }: AdapterFilesToRead): AdapterFilesToRead => ({
-    "adapter_model.safetensors": model,
-    "adapter_config.json": config,
-  }),
-);
+const readFiles = recordOf<AdapterFilesToRead>({ what: "files", field: "a file of an adapter" }, [
+  "adapter_model.safetensors",
+  "adapter_config.json",
+]);
 
 /**
  * The LoRA of a head in PEFT's files, its arrays float32 and their own; rsLoRA is a matter of `scale`. What another function of these

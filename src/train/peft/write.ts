@@ -1,22 +1,23 @@
 // Writes an adapter as PEFT does, so that PEFT loads it.
 
+import { checkCount, checkNumber } from "../../checks/numbers.ts";
 import { recordOf } from "../../checks/record.ts";
 import { KindError, ShapeError } from "../../errors.ts";
-import { readLoraFields } from "../../inputs/head.ts";
-import { checkCount } from "../../inputs/tokens.ts";
+import { readLoraFields } from "../../inputs/lora.ts";
 import { between } from "../../losses/ranges.ts";
 import { arrayKind, kindOf } from "../../messages.ts";
-import { checkNumber } from "../../plan/plan.ts";
 import { writeSafetensors } from "../../safetensors/write.ts";
 import { readNumber } from "../hyper.ts";
 import { listOf, type Tensor } from "../tensors.ts";
 import { printConfig } from "./config.ts";
 import { type Adapter, type AdapterFiles, type AdapterToWrite, checkModule, namesOf } from "./types.ts";
 
-const readFields = recordOf(
-  { what: "adapter", field: "a part of an adapter", prefix: "adapter." },
-  ({ lora, dropout, baseModel, module }: AdapterToWrite): AdapterToWrite => ({ lora, dropout, baseModel, module }),
-);
+const readFields = recordOf<AdapterToWrite>({ what: "adapter", field: "a part of an adapter", prefix: "adapter." }, [
+  "lora",
+  "dropout",
+  "baseModel",
+  "module",
+]);
 
 /** What reading gives beside it, which the arrays say too. */
 const others: readonly (keyof Adapter)[] = ["vocab", "hiddenSize", "weight"];
