@@ -37,9 +37,12 @@ export function createBackendWith(createWasm: CreateWasm, elsewhere: readonly El
     if (!works.includes(work)) {
       throw new ParamError("out-of-range", `for: expected ${works.join(", ")}, got ${shown(work)}`);
     }
-    const inThisThread = async () =>
-      hasSimd() ? createWasm(wasmOptions) : lacking("this engine has no WebAssembly SIMD");
     let reason = "";
+    const inThisThread = async () => {
+      if (!hasSimd()) throw new Error("this engine has no WebAssembly SIMD");
+      const backend = await createWasm(wasmOptions);
+      return reason ? { ...backend, reason: `${backend.reason}; ${reason}` } : backend;
+    };
     for (const create of [...(work === "pairs" ? [] : elsewhere), inThisThread]) {
       try {
         const backend = await create(wasmOptions);
@@ -53,8 +56,4 @@ export function createBackendWith(createWasm: CreateWasm, elsewhere: readonly El
     return { ...createJs(), reason: `plain JavaScript: ${reason}` };
   }
   return createBackend as CreateBackend;
-}
-
-function lacking(what: string): never {
-  throw new Error(what);
 }

@@ -44,6 +44,6 @@ it("a way of the caller's own is the only one tried", async () => {
   };
   const pool = await poolOf({ workers: 1, createWorker });
   const error = await errorOf(pool.sequenceLogps(small));
-  expect(error).toMatchObject({ name: "WorkerError", message: "worker: it could not be started" });
+  expect(error).toMatchObject({ name: "WorkerError", message: "worker: it could not be started: on purpose" });
   expect([started, pool.reason]).toEqual([1, expect.not.stringContaining("text")]);
 });

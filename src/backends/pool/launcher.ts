@@ -30,8 +30,10 @@ export async function createLauncher(start: () => AnyWorker): Promise<Launcher> 
   // Several may have been started before the first of them failed.
   const fromText = new WeakSet<AnyWorker>();
   let isTextRefused = false;
+  let refusal = "";
   return {
     start() {
+      refusal = "";
       if (text === undefined) return start();
       isTextRefused = true;
       const worker = startFromText(text);
@@ -45,9 +47,11 @@ export async function createLauncher(start: () => AnyWorker): Promise<Launcher> 
       if (!isLast && (text !== undefined || ((await isWorkerFileThere(true)) !== true && (await readText())))) return;
       const tried = isLast ? "started from its text, since there is no file" : "its file is";
       const message = `${error.message} (${tried} ${place()}; to start it from elsewhere: ${ownWay})`;
+      refusal = `, none of which starts: ${message}`;
       return new WorkerError(message, { cause: error.cause ?? error });
     },
     get note() {
+      if (refusal) return refusal;
       return text === undefined ? "" : `, started from their text: no worker's file ${place()}`;
     },
   };

@@ -2,6 +2,7 @@
 
 import { type Endpoint, type Remote, wrap } from "comlink";
 import { DpoError, WorkerError } from "../../errors.ts";
+import { reasonIn } from "../../kernels/features.ts";
 import { kindOf, shown } from "../../messages.ts";
 import { isAnswer, type Sound } from "./answers.ts";
 import { shut } from "./gate.ts";
@@ -168,7 +169,7 @@ function startLink(connect: () => Link): Link {
   try {
     return connect();
   } catch (cause) {
-    throw new WorkerError("worker: it could not be started", { cause });
+    throw new WorkerError(`worker: it could not be started: ${reasonIn(cause)}`, { cause });
   }
 }
 

@@ -7,9 +7,11 @@ import type { LinearHead } from "../../cpu/head-shards.ts";
 import type { Engine } from "../../engine.ts";
 import { BackendError } from "../../errors.ts";
 import { plainArrays } from "../../inputs/element-types.ts";
+import { reasonIn } from "../../kernels/features.ts";
 import { createHeap } from "../../kernels/heap.ts";
 import { STATIC_BYTES } from "../../kernels/load.ts";
 import type { AsyncBackend, LogitsBatch, LogitsLossResult, Reference } from "../../types.ts";
+import { nothing } from "./answers.ts";
 import { createCopies } from "./copies.ts";
 import { endWhenDropped } from "./drop.ts";
 import { createGate } from "./gate.ts";
@@ -21,6 +23,7 @@ import { importNodeModules } from "./node-modules.ts";
 import { createPairEngine } from "./pairs.ts";
 import { startPoolWorker } from "./pool-worker.ts";
 import { localEngines, prepare } from "./prepare.ts";
+import type { Answer } from "./protocol.ts";
 import { createQueue } from "./queue.ts";
 import { createLogitsEngine } from "./rows.ts";
 import { AREA_BYTES } from "./serve.ts";
@@ -44,21 +47,25 @@ import { createWorkerPool } from "./worker-pool.ts";
  *           await pool.dispose();
  */
 export async function createPool(options: PoolOptions = {}): Promise<AsyncBackend> {
+  return (await openPool(options)).backend;
+}
+
+async function openPool(options: PoolOptions): Promise<{ backend: AsyncBackend; start: () => Promise<void> }> {
   const settings = readSettings(options);
   await importNodeModules();
   if (settings.start === startWorker && !hasWorkers()) {
     throw noWorkers();
   }
-  const { backend, end } = makePool(settings, await createLauncher(settings.start), await prepare(settings));
-  return endWhenDropped(backend, end);
+  const { backend, end, start } = makePool(settings, await createLauncher(settings.start), await prepare(settings));
+  return { backend: endWhenDropped(backend, end), start };
 }
 
-/** The pool as its workers' listeners hold it, and what ends it. */
+/** The pool as its workers' listeners hold it, what ends it, and what starts a first worker before there is work. */
 function makePool(
   settings: Settings,
   launcher: Launcher,
   { module, kind, shared, refusal }: Awaited<ReturnType<typeof prepare>>,
-): { backend: AsyncBackend; end: () => void } {
+): { backend: AsyncBackend; end: () => void; start: () => Promise<void> } {
   const shares = refusal === undefined;
   const most = settings.workers ?? workerCount();
   const heap = shared && createHeap(shared.memory, STATIC_BYTES, true);
@@ -134,6 +141,7 @@ function makePool(
       ...backend,
     },
     end: backend[Symbol.dispose],
+    start: () => workers.run({}, (worker) => worker.ask((api) => api.drop([]) as Promise<Answer<undefined>>, nothing)),
   };
 }
 
@@ -150,10 +158,21 @@ const nothingGiven = <O>(options: O) => ({ given: undefined, rest: options });
 
 /**
  * A pool where workers beat this thread for arrays of the caller's own: two are enough where copies of them can be made in memory
- * that is shared; where they are moved, copying takes about as long as one worker's share of four.
+ * that is shared; where they are moved, copying takes about as long as one worker's share of four. A first worker has started: a
+ * page's policy may forbid them, which only trying tells.
+ *
+ * Throws    BackendError ("unavailable") where none starts
  */
 export async function createPoolIfFaster(options: PoolOptions): Promise<AsyncBackend | undefined> {
   await importNodeModules();
   const isFaster = hasWorkers() && workerCount() >= (sharingRefusal() === undefined ? 2 : 4);
-  return isFaster ? createPool(options) : undefined;
+  if (!isFaster) return undefined;
+  const { backend, start } = await openPool(options);
+  try {
+    await start();
+    return backend;
+  } catch (cause) {
+    await backend.dispose();
+    throw new BackendError("unavailable", `pool: no worker starts: ${reasonIn(cause)}`, { cause });
+  }
 }

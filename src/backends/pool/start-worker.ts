@@ -8,6 +8,7 @@ import { WorkerError } from "../../errors.ts";
 import type { Instance } from "../../globals.ts";
 import { becomesQuiet, type Gate } from "./gate.ts";
 import { isNode, nodeModule } from "./node-modules.ts";
+import { trusted } from "./trusted-types.ts";
 
 /** What `createWorker` may return: a worker of the web, or of Node's `worker_threads`. */
 export type AnyWorker = Instance<"Worker"> | NodeWorker;
@@ -48,7 +49,17 @@ export function startWorker(): AnyWorker {
   const threads = nodeThreads();
   const file = workerFile();
   if (threads && file) return new threads.Worker(file);
-  return new Worker(new URL("../../worker.ts", import.meta.url), { type: "module" });
+  return orTrusted(file, () => new Worker(new URL("../../worker.ts", import.meta.url), { type: "module" }));
+}
+
+/** Starts a worker as it is; where a page wants trusted types, again from an address that it trusts. */
+function orTrusted(address: URL | string | undefined, start: () => AnyWorker): AnyWorker {
+  try {
+    return start();
+  } catch (error) {
+    if (!address || !("trustedTypes" in globalThis)) throw error;
+    return new Worker(trusted(address), { type: "module" });
+  }
 }
 
 /** Starts a worker from the text of its file. Node takes no Blob, and pages seldom allow data URLs. */
@@ -56,7 +67,7 @@ export function startFromText(text: string): AnyWorker {
   const threads = nodeThreads();
   if (threads) return new threads.Worker(new URL(`data:text/javascript,${encodeURIComponent(text)}`));
   const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-  return new Worker(url, { type: "module" });
+  return orTrusted(url, () => new Worker(url, { type: "module" }));
 }
 
 /** Whether the worker's file is where it is looked for; undefined where that cannot be told, or only by `asking` a server. */
@@ -92,7 +103,9 @@ export function watch(worker: AnyWorker, onEnd: (error: WorkerError) => void): (
     // Deno ends the whole process otherwise; here the calls that the worker held are told.
     event.preventDefault();
     const { message, error } = event as ErrorEvent;
-    ended(`an error was thrown in it, or its file could not be loaded: ${message || "no message"}`)(error ?? event);
+    ended(
+      `an error was thrown in it, or its file could not be loaded: ${message || "no message; does a policy (worker-src) forbid it?"}`,
+    )(error ?? event);
   });
   worker.addEventListener("messageerror", ended("a message could not be read"));
   // Bun tells.
