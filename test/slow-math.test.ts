@@ -19,15 +19,20 @@ const sweeps: Record<string, Sweep> = {
   exp_neg_abs_x4: { name: "exp_neg_abs", ...everyFloat },
   expm1_x4: { name: "expm1", ...everyFloat },
   tanh_x4: { name: "tanh", ...everyFloat },
+  "softplus_log_x4 from 0 up": { name: "softplus_log", first: 0, last: 0x7f800000 },
   "log1p_x4 on [0, 1]": { name: "log1p", first: 0, last: 0x3f800000 },
 };
 
 const builds = [
-  { target: "simd", file: "sweep.wasm", bounds: { exp: 0.98, exp_neg_abs: 0.98, expm1: 1.61, tanh: 4, log1p: 3.77 } },
+  {
+    target: "simd",
+    file: "sweep.wasm",
+    bounds: { exp: 0.98, exp_neg_abs: 0.98, expm1: 1.61, tanh: 4, log1p: 3.77, softplus_log: 4 },
+  },
   {
     target: "relaxed",
     file: "sweep-relaxed.wasm",
-    bounds: { exp: 1.01, exp_neg_abs: 1.01, expm1: 1.61, tanh: 4, log1p: 3.77 },
+    bounds: { exp: 1.01, exp_neg_abs: 1.01, expm1: 1.61, tanh: 4, log1p: 3.77, softplus_log: 4 },
   },
 ] as const;
 

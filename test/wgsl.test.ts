@@ -133,6 +133,7 @@ const elementary: readonly { call: string; exact: (x: number, e: number) => numb
   { call: "exp_neg_abs(it.x)", exact: (x) => Math.exp(-Math.abs(x)), ulps: 1.1 },
   { call: "expm1(it.x)", exact: Math.expm1, ulps: 2 },
   { call: "log_f32(2.0 + abs(it.x))", exact: (x) => Math.log(2 + Math.abs(x)), ulps: 4 },
+  { call: "softplus_log(abs(it.x))", exact: (x) => Math.log1p(Math.abs(x)), ulps: 4 },
   { call: "log1p(it.e)", exact: (_x, e) => Math.log1p(e), ulps: 1.5 },
 ];
 

@@ -1,6 +1,6 @@
-import { exp_neg_abs_x4, exp_x4, expm1_x4, log_x4, log1p_x4, neg_x4, tanh_x4 } from "../math";
+import { exp_neg_abs_x4, exp_x4, expm1_x4, log_x4, log1p_x4, neg_x4, softplus_log_x4, tanh_x4 } from "../math";
 import { same } from "./support/buffers";
-import { EXP_LAST, made_denormals, sweep_exp, sweep_exp_neg_abs, sweep_expm1, sweep_log, sweep_log1p, sweep_tanh } from "./sweep";
+import { EXP_LAST, made_denormals, sweep_exp, sweep_exp_neg_abs, sweep_expm1, sweep_log, sweep_log1p, sweep_softplus_log, sweep_tanh } from "./sweep";
 
 const STRIDE: u32 = 509; // of the float32 numbers; test/slow-math.test.ts takes every one
 const END: u32 = 0xffffffff; // the last of them: 0 ... Infinity, NaNs, -0 ... -Infinity, NaNs
@@ -132,6 +132,26 @@ describe("log_x4", () => {
   });
   it("keeps its lanes apart", () => {
     expect(lanes_are_apart(log_x4)).toBe(true);
+  });
+});
+
+describe("softplus_log_x4", () => {
+  it("has an error of at most 4 ulp from 0 up", () => {
+    expect(sweep_softplus_log(0, 0x7f7fffff, STRIDE)).toBeLessThanOrEqual(4);
+    expect(sweep_softplus_log(bits(0.25), bits(3), 7)).toBeLessThanOrEqual(4);
+    expect(made_denormals()).toBe(0);
+  });
+  it("is 0 at both zeros, Infinity at Infinity, NaN below 0 and at NaN", () => {
+    expect(at(softplus_log_x4, 0)).toBe(0);
+    expect(at(softplus_log_x4, -0.0)).toBe(0);
+    expect(at(softplus_log_x4, Infinity)).toBe(Infinity);
+    expect(at(softplus_log_x4, -1e-30)).toBeNaN();
+    expect(at(softplus_log_x4, -1)).toBeNaN();
+    expect(at(softplus_log_x4, -Infinity)).toBeNaN();
+    expect(at(softplus_log_x4, NaN)).toBeNaN();
+  });
+  it("keeps its lanes apart", () => {
+    expect(lanes_are_apart(softplus_log_x4)).toBe(true);
   });
 });
 

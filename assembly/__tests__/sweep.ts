@@ -1,7 +1,7 @@
 // The worst error of each function of math.ts over a range of float32 inputs: sampled in math.spec.ts, and over every
 // input in test/slow-math.test.ts, which compiles this file as a module of its own (sweep.asconfig.json).
 
-import { exp_neg_abs_x4, exp_x4, expm1_x4, log_x4, log1p_x4, tanh_x4 } from "../math";
+import { exp_neg_abs_x4, exp_x4, expm1_x4, log_x4, log1p_x4, softplus_log_x4, tanh_x4 } from "../math";
 import { is_denormal, ulps } from "./support/ulp";
 
 /** The last input, going down, whose exponential is not 0: the next is that of a number below 2^-125.5. */
@@ -37,6 +37,10 @@ export function sweep_expm1(first: u32, last: u32, stride: u32): f64 {
 
 export function sweep_log1p(first: u32, last: u32, stride: u32): f64 {
   return sweep((x) => log1p_x4(x), (x) => NativeMath.log1p(x), first, last, stride);
+}
+
+export function sweep_softplus_log(first: u32, last: u32, stride: u32): f64 {
+  return sweep((x) => softplus_log_x4(x), (x) => NativeMath.log1p(x), first, last, stride);
 }
 
 /** Of the error of 4 ulp, or of 4 ulp of 1/8, as many. */

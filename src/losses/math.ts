@@ -17,6 +17,11 @@ export function logsigmoid(x: number): number {
   return Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x)));
 }
 
+/** softplus(log x) = log(1 + x), x ≥ 0; NaN where it is less. */
+export function softplusLog(x: number): number {
+  return Math.log1p(x < 0 ? -2 : x);
+}
+
 /**
  * log(1 − e^c) − log(1 − e^a), of two log-probs; NaN where one is positive. A quotient by −0 loses its sign.
  *

@@ -5,6 +5,7 @@ import { type Expression, isNumber, type Op } from "./expression.ts";
 import { type KernelFunctions, leavesAndCalls, printer, type Target } from "./fold.ts";
 import { hostText } from "./host.ts";
 import type { Kernel } from "./kernel.ts";
+import { type Pass, passesOf } from "./passes.ts";
 
 const operators: Readonly<Record<Op, string>> = {
   "+": "f32x4.add",
@@ -25,6 +26,7 @@ const functions: KernelFunctions = {
   log: "log_x4",
   log1p: "log1p_x4",
   expNegAbs: "exp_neg_abs_x4",
+  softplusLog: "softplus_log_x4",
   // pmax(x, y) is x < y ? y : x: one instruction, and it keeps a NaN in x.
   max: "f32x4.pmax",
   min: "f32x4.pmin",
@@ -59,6 +61,7 @@ export function printAssembly(kernels: readonly Kernel[]): string {
     "",
     'import { madd_x4 } from "./inline/madd";',
     'import { tail_slot, tail_open, tail_close } from "./inline/tail";',
+    'import { KEPT_BYTES, kept_scratch } from "./scratch";',
     `import { ${math
       .filter((name) => name.endsWith("_x4"))
       .sort()
@@ -74,38 +77,38 @@ const inputs = columns.map(({ symbol }) => symbol);
 const outputs = ["loss", "gc", "gr"] as const;
 
 function printKernel(kernel: Kernel): string {
-  const nameOf = (node: Expression): string | undefined => kernel.names.get(node);
-  const { use, define } = printer(simd(nameOf), nameOf);
-  const step = (node: Expression): string => `const ${nameOf(node)} = ${define(node)};`;
-  const load = (pointer: string): string => `v128.load(${pointer} + i)`;
+  const passes = passesOf(kernel);
   const isUsed = ({ argument }: Column): boolean => argument === undefined || kernel.reads.includes(argument);
   const used = columns.map((column, k) => ({ ...column, k })).filter(isUsed);
   const stored = outputs.map((name, k) => ({ name, k })).filter(({ k }) => kernel.writes[k]);
-  const needsNaN = kernel.leaks.some(Boolean);
-  const values = kernel.outputs.map((node, k) => (needsNaN && k === 0 ? "value" : use(node)));
   const slots = [...inputs, ...outputs].map((_, k) => `tail_slot(${k})`).join(", ");
+  const nameOf = (node: Expression): string | undefined => kernel.names.get(node);
+  const { define } = printer(simd(nameOf), nameOf);
+  const loops = passes.map((pass) => printPass(kernel, pass, passes));
 
   const lines = [
     ...kernel.constants.map((node, k) => constant(node, k, nameOf(node))),
     "const zero = f32x4.splat(0);",
-    ...kernel.steps.filter((node) => node.uniform).map(step),
+    ...kernel.steps.filter((node) => node.uniform).map((node) => `const ${nameOf(node)} = ${define(node)};`),
     "const end = (n & ~3) << 2;",
-    "let i: usize = 0;",
-    "for (; i < end; i += 16) {",
-    `  const a = f32x4.sub(${load("pc")}, ${load("rc")});`,
-    `  const c = f32x4.sub(${load("pr")}, ${load("rr")});`,
-    ...used.flatMap(({ argument, symbol }) => (argument ? [`  const ${argument} = ${load(symbol)};`] : [])),
-    ...kernel.steps.filter((node) => !node.uniform).map((node) => `  ${step(node)}`),
-    ...(needsNaN ? [`  const value = ${use(kernel.outputs[0])};`, "  const nan = f32x4.ne(value, value);"] : []),
-    ...stored.map(({ name, k }) => {
-      return `  v128.store(${name} + i, ${kernel.leaks[k] ? `v128.or(${values[k]}, nan)` : values[k]});`;
-    }),
-    "}",
+    ...(loops.length === 1
+      ? ["for (let i: usize = 0; i < end; i += 16) {", ...loops.flat(), "}"]
+      : [
+          "for (let block: usize = 0; block < end; block += KEPT_BYTES) {",
+          "  const stop = min(block + KEPT_BYTES, end);",
+          "  const kept = kept_scratch() - block;",
+          ...loops.flatMap((loop) => [
+            "  for (let i: usize = block; i < stop; i += 16) {",
+            ...loop.map((line) => `  ${line}`),
+            "  }",
+          ]),
+          "}",
+        ]),
     "const rest = n & 3;",
     "if (rest == 0) return;",
-    ...used.map(({ symbol, k }) => `tail_open(${k}, ${symbol} + i, rest);`),
+    ...used.map(({ symbol, k }) => `tail_open(${k}, ${symbol} + end, rest);`),
     `${kernel.name}_f32(${slots}, 4, constants);`,
-    ...stored.map(({ name, k }) => `tail_close(${inputs.length + k}, ${name} + i, rest);`),
+    ...stored.map(({ name, k }) => `tail_close(${inputs.length + k}, ${name} + end, rest);`),
   ];
   return [
     `/** ${kernel.file}${kernel.title ? `: ${kernel.title}` : ""} */`,
@@ -116,6 +119,35 @@ function printKernel(kernel: Kernel): string {
     "}",
     "",
   ].join("\n");
+}
+
+/** The lines of the loop of a pass. */
+function printPass(kernel: Kernel, pass: Pass, passes: readonly Pass[]): string[] {
+  const places = new Map(passes.flatMap(({ keeps }) => keeps).map((node, place) => [node, place]));
+  // What has no name in the kernel has one where it is taken.
+  const nameOf = (node: Expression): string | undefined =>
+    kernel.names.get(node) ?? (pass.takes.includes(node) ? `kept_${places.get(node)}` : undefined);
+  const { use, define } = printer(simd(nameOf), nameOf);
+  const load = (pointer: string): string => `v128.load(${pointer} + i)`;
+  const read = (name: string): boolean => [...pass.inputs].some((node) => node.kind === "input" && node.name === name);
+  const place = (node: Expression): string => `${places.get(node)} * KEPT_BYTES`;
+  const leaks = pass.writes.some((k) => kernel.leaks[k]);
+  const [loss] = kernel.outputs;
+  const values = pass.writes.map((k) => (leaks && k === 0 ? "value" : use(kernel.outputs[k] as Expression)));
+  return [
+    ...(read("a") ? [`const a = f32x4.sub(${load("pc")}, ${load("rc")});`] : []),
+    ...(read("c") ? [`const c = f32x4.sub(${load("pr")}, ${load("rr")});`] : []),
+    ...columns.flatMap(({ argument, symbol }) =>
+      argument && read(argument) ? [`const ${argument} = ${load(symbol)};`] : [],
+    ),
+    ...pass.takes.map((node) => `const ${nameOf(node)} = v128.load(kept + i, ${place(node)});`),
+    ...pass.steps.map((node) => `const ${nameOf(node)} = ${define(node)};`),
+    ...pass.keeps.map((node) => `v128.store(kept + i, ${use(node)}, ${place(node)});`),
+    ...(leaks ? [`const value = ${use(loss)};`, "const nan = f32x4.ne(value, value);"] : []),
+    ...pass.writes.map((k, at) => {
+      return `v128.store(${outputs[k]} + i, ${kernel.leaks[k] ? `v128.or(${values[at]}, nan)` : values[at]});`;
+    }),
+  ].map((line) => `  ${line}`);
 }
 
 function constant(node: Expression, place: number, name = ""): string {

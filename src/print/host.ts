@@ -18,7 +18,11 @@ const typescript: Target = {
   neg: ({ args: [x] }) => `-${wrapped(x)}`,
   op: ({ op, args: [x, y] }) => `${wrapped(x)} ${op} ${wrapped(y)}`,
   call: ({ fn, args }, write) =>
-    fn === "expNegAbs" ? `Math.exp(-Math.abs(${write(args[0])}))` : `Math.${fn}(${args.map(write).join(", ")})`,
+    fn === "expNegAbs"
+      ? `Math.exp(-Math.abs(${write(args[0])}))`
+      : fn === "softplusLog"
+        ? `Math.log1p(${wrapped(args[0])} < 0 ? -2 : ${write(args[0])})`
+        : `Math.${fn}(${args.map(write).join(", ")})`,
   select: ({ args: [test, then, otherwise] }) => `${wrapped(test)} ? ${wrapped(then)} : ${wrapped(otherwise)}`,
 };
 

@@ -164,7 +164,8 @@ function three({ source, fn }: Definition, [x, y, z, ...rest]: readonly Expressi
 
 // Whether numbers may make it NaN.
 const hasDomain = (node: Expression): boolean =>
-  (node.kind === "call" && node.fn === "log" && !node.uniform) || argsOf(node).some(hasDomain);
+  (node.kind === "call" && (node.fn === "log" || node.fn === "softplusLog") && !node.uniform) ||
+  argsOf(node).some(hasDomain);
 
 function kernelOf(
   graph: Graph,

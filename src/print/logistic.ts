@@ -39,6 +39,8 @@ const softplus: Expand = (graph, x) => {
 
 const logsigmoid: Expand = (graph, x) => graph.neg(softplus(graph, graph.neg(x)));
 
+const softplusLog: Expand = (graph, x) => graph.call("softplusLog", x);
+
 const log1mexpDiff = (graph: Graph, a: Expression, c: Expression): Expression => {
   const rest = (x: Expression): Expression => graph.neg(graph.call("expm1", x));
   const isNegative = graph.op("<", graph.call("min", rest(a), rest(c)), graph.number(0));
@@ -48,5 +50,5 @@ const log1mexpDiff = (graph: Graph, a: Expression, c: Expression): Expression =>
 
 /** What a definition may import from src/losses/math.ts; of one argument, but for log1mexpDiff. */
 export const logistic: ReadonlyMap<string, (graph: Graph, ...args: [Expression, Expression]) => Expression> = new Map(
-  Object.entries({ sigmoid, softplus, logsigmoid, log1mexpDiff }),
+  Object.entries({ sigmoid, softplus, logsigmoid, softplusLog, log1mexpDiff }),
 );

@@ -8,8 +8,8 @@ const words = (text: string): string[] => text.split(/\s+/);
 /** What the text of every AssemblyScript kernel refers to. */
 const assembly = words(
   `a c i n end rest zero nan loss constants value pc pr rc rr nw nl rm gc gr chosenLength rejectedLength rewardMargin
-  f32x4 v128 usize tail_slot tail_open tail_close
-  exp_x4 expm1_x4 log_x4 log1p_x4 exp_neg_abs_x4 neg_x4 madd_x4`,
+  f32x4 v128 usize tail_slot tail_open tail_close block stop kept kept_scratch KEPT_BYTES min
+  exp_x4 expm1_x4 log_x4 log1p_x4 exp_neg_abs_x4 softplus_log_x4 neg_x4 madd_x4`,
 );
 
 /** Keywords and reserved words of WGSL (its §16), and what the text of every WGSL function refers to. */
@@ -26,7 +26,7 @@ const wgsl = words(
   shared sizeof smooth snorm static static_assert static_cast std struct subroutine super switch target template this
   thread_local throw trait true try type typedef typeid typename typeof union unless unorm unsafe unsized use using
   var varying virtual volatile wgsl where while with writeonly yield
-  k select vec3f f32 array abs exp_f32 expm1 log_f32 log1p exp_neg_abs max min`,
+  k select vec3f f32 array abs exp_f32 expm1 log_f32 log1p exp_neg_abs softplus_log max min`,
 );
 
 /** Names for constants, which are read by place in WGSL: only AssemblyScript has to bear them. */

@@ -12,7 +12,7 @@ const comparisons = [">", ">=", "<", "<=", "==="];
 
 const LANGUAGE =
   "what every target can print: const, + - * /, comparisons, ?:, numbers, Math.abs exp expm1 log log1p max min, " +
-  "and sigmoid, softplus, logsigmoid, log1mexpDiff from losses/math.ts";
+  "and sigmoid, softplus, logsigmoid, softplusLog, log1mexpDiff from losses/math.ts";
 
 /** The expressions that a definition returns, given those of its arguments. */
 export function parseFunction(

@@ -14,6 +14,7 @@ const functions: KernelFunctions = {
   log: "log_f32",
   log1p: "log1p",
   expNegAbs: "exp_neg_abs",
+  softplusLog: "softplus_log",
   max: "max",
   min: "min",
 };

@@ -10,7 +10,7 @@ import { expressionKernel, pairKernel, wgslBody } from "../support/printed.ts";
 /** Statements and the first result of a kernel. */
 const assemblyOf = (kernel: Kernel): string => {
   const text = printAssembly([kernel]);
-  const steps = [...text.matchAll(/^ +(const (?!a |c |zero|end|rest|\w+Length|\w+ = v128\.load32).*)$/gm)].map(
+  const steps = [...text.matchAll(/^ +(const (?!a |c |zero|end|rest|stop|kept|\w+Length|\w+ = v128\.load).*)$/gm)].map(
     ([, line]) => line,
   );
   return [...steps, text.match(/v128\.store\(loss \+ i, (.*)\);/)?.[1]].join(" ");
@@ -65,6 +65,7 @@ describe("an expression of the log-ratios", () => {
       "let e_a = exp_neg_abs(a); let log1p_a = log1p(e_a); (max(a, 0.0) + log1p_a)",
       "Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a)))",
     ],
+    ["softplusLog(a)", "softplus_log_x4(a)", "softplus_log(a)", "Math.log1p(a < 0 ? -2 : a)"],
     [
       "logsigmoid(a)",
       "const e_a = exp_neg_abs_x4(a); const log1p_a = log1p_x4(e_a); neg_x4(f32x4.sub(log1p_a, f32x4.pmin(a, zero)))",

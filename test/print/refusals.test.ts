@@ -108,7 +108,7 @@ describe("what would mean something else in a kernel", () => {
     const kernel = (): unknown => lossFunctionKernel({ file: "tested.ts", text });
     expect(kernel).toThrow(/^tested\.ts:5:24: .* got sigmoid\(\)$/);
     const renamed = text.replace(
-      '{ logsigmoid, sigmoid, softplus } from "../other/math.ts"',
+      '{ logsigmoid, sigmoid, softplus, softplusLog } from "../other/math.ts"',
       '{ softplus as sigmoid } from "./math.ts"',
     );
     expect(lossFunctionKernel({ file: "tested.ts", text: renamed }).steps).toHaveLength(2);

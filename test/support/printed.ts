@@ -3,7 +3,7 @@
 
 import { type Expression as Ast, parse } from "acorn";
 import { describeLoss } from "../../src/losses/kinds.ts";
-import { logsigmoid, sigmoid, softplus } from "../../src/losses/math.ts";
+import { logsigmoid, sigmoid, softplus, softplusLog } from "../../src/losses/math.ts";
 import { printAssembly } from "../../src/print/assembly.ts";
 import { isNumber } from "../../src/print/expression.ts";
 import { hostText } from "../../src/print/host.ts";
@@ -15,7 +15,7 @@ export type Numbers = Readonly<Record<string, number>>;
 type Three = [number, number, number];
 type Pair = (a: number, c: number, ...params: number[]) => Three;
 
-const IMPORT = 'import { logsigmoid, sigmoid, softplus } from "./math.ts";';
+const IMPORT = 'import { logsigmoid, sigmoid, softplus, softplusLog } from "./math.ts";';
 
 /** The file of a loss whose function `pair` starts at 5:9, after `pair: `. */
 export const pairSource = (fn: string): Source => ({
@@ -84,6 +84,9 @@ const lane = {
   splat: (x: number) => x,
 };
 
+/** Where the passes of a kernel keep what they compute. */
+const KEPT = 100;
+
 const expNegAbs = (x: number): number => Math.exp(-Math.abs(x));
 
 /** Four pairs, of which the first is looked at: a pointer is a place in `memory`, which holds one lane per vector. */
@@ -91,6 +94,7 @@ function runAssembly(kernel: Kernel, values: Numbers): Three {
   const constants = constantsOf(kernel, values);
   const { a = 0, c = 0, chosenLength = 1, rejectedLength = 1, rewardMargin = 0 } = values;
   const memory = [a, c, 0, 0, chosenLength, rejectedLength, rewardMargin, NaN, NaN, NaN];
+  const kept: unknown[] = [];
   // What is 0 whatever the inputs is not stored.
   kernel.outputs.forEach((node, k) => {
     if (isNumber(node, 0)) memory[memory.length - 3 + k] = 0;
@@ -98,8 +102,11 @@ function runAssembly(kernel: Kernel, values: Numbers): Three {
   const globals = {
     f32x4: lane,
     v128: {
-      load: (at: number) => memory[at],
-      store: (at: number, x: number) => memory.splice(at, 1, x),
+      load: (at: number, place = 0) => (at === KEPT ? kept[place] : memory[at]),
+      store: (at: number, x: number, place = 0) => {
+        if (at === KEPT) kept[place] = x;
+        else memory[at] = x;
+      },
       load32_splat: (_: unknown, offset: number) => constants[offset / 4],
       bitselect: (x: number, y: number, test: boolean) => chosen(test, x, y),
       and: (x: number, test: boolean) => chosen(test, x, 0),
@@ -112,11 +119,15 @@ function runAssembly(kernel: Kernel, values: Numbers): Three {
     exp_neg_abs_x4: expNegAbs,
     neg_x4: (x: number) => -x,
     madd_x4: (x: number, y: number, z: number) => x * y + z,
+    softplus_log_x4: softplusLog,
+    kept_scratch: () => KEPT,
+    KEPT_BYTES: 16,
+    min: Math.min,
   };
   const [, text = ""] = printAssembly([kernel]).match(/^(export function .*)/ms) ?? [];
   const script = text.replace("export function", "return function").replaceAll(/: (usize|void)\b/g, "");
   Function(...Object.keys(globals), script)(...Object.values(globals))(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 4, 0);
-  return memory.slice(7) as Three;
+  return memory.slice(7, 10) as Three;
 }
 
 /** The body of the one function of a kernel in WGSL. */
@@ -130,6 +141,7 @@ function runWgsl(kernel: Kernel, values: Numbers): Three {
     expm1: Math.expm1,
     log1p: Math.log1p,
     exp_neg_abs: expNegAbs,
+    softplus_log: softplusLog,
     max: lane.pmax,
     min: lane.pmin,
     select: (otherwise: number, then: number, test: boolean) => chosen(test, then, otherwise),

@@ -284,19 +284,19 @@ fn pair_simpo(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMarg
 fn pair_orpo(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMargin: f32, k: array<f32, 5>) -> vec3f {
   let perChosen = (k[1] / max(chosenLength, k[1]));
   let t = (a * perChosen);
+  let chosenRest = -(expm1(t));
   let perRejected = (k[1] / max(rejectedLength, k[1]));
   let t1 = (c * perRejected);
-  let d = (t - t1);
-  let chosenRest = -(expm1(t));
   let rejectedRest = -(expm1(t1));
-  let o = (d + log_f32(select(abs((rejectedRest / chosenRest)), k[2], (min(chosenRest, rejectedRest) < 0.0))));
-  let e_o = exp_neg_abs(o);
-  let log1p_o = log1p(e_o);
+  let d = (t - t1);
   let t2 = (d >= 0.0);
   let e_d = exp_neg_abs(d);
+  let quotient = abs((chosenRest / rejectedRest));
+  let odds = select((quotient + (e_d - k[1])), (e_d * quotient), t2);
+  let loss1 = (softplus_log(select(odds, k[2], (min(chosenRest, rejectedRest) < 0.0))) - min(d, 0.0));
   let rejected = select(k[1], e_d, t2);
   let share = (rejected / ((select(e_d, k[1], t2) * rejectedRest) + (rejected * chosenRest)));
-  return vec3f((k[0] * (log1p_o - min(o, 0.0))), (k[3] * (share * perChosen)), (k[4] * ((share * abs((chosenRest / rejectedRest))) * perRejected)));
+  return vec3f((k[0] * loss1), (k[3] * (share * perChosen)), (k[4] * ((share * quotient) * perRejected)));
 }
 
 // src/losses/kto.ts; k: desirableWeight, undesirableWeight, beta, kl, 1, gradScale

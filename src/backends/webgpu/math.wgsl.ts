@@ -13,7 +13,7 @@
 //   comparing a NaN. Where they are honoured a NaN passes through: hence `select`, which keeps x; `min` and `max` would
 //   drop it.
 
-/** `exp_f32`, `exp_neg_abs`, `expm1`, `log1p`, `log_f32`: what the functions of losses.gen.ts call. */
+/** `exp_f32`, `exp_neg_abs`, `expm1`, `log1p`, `log_f32`, `softplus_log`: what the functions of losses.gen.ts call. */
 export const mathWgsl = /* wgsl */ `
 const LOG2_E: f32 = 1.44269502;
 const MINUS_LN2_HIGH: i32 = -22713; // in units of 2^-15: 15 bits, so that n·high is exact
@@ -83,6 +83,17 @@ fn log_f32(x: f32) -> f32 {
   var result = bitcast<u32>(value);
   if (known >= 0x7f800000u) { result = select(0x7fc00000u, known, known == 0x7f800000u); }
   if ((known & 0x7fffffffu) == 0u) { result = 0xff800000u; }
+  return bitcast<f32>(result);
+}
+
+// log(1 + x) for x ≥ 0. Twin of softplus_log_x4. A negative number gives NaN, by its bits.
+fn softplus_log(x: f32) -> f32 {
+  let known = bitcast<u32>(x);
+  let bits = bitcast<i32>(1.0 + x);
+  let n = (bits - 0x3f400000) >> 23u;
+  let f = select(bitcast<f32>(bits - (n << 23u)) - 1.0, x, n == 0);
+  var result = bitcast<u32>(fma(f32(n), 0.693147182, log1p(f)));
+  if (known >= 0x7f800000u && known != 0x80000000u) { result = select(0x7fc00000u, known, known == 0x7f800000u); }
   return bitcast<f32>(result);
 }
 `;
