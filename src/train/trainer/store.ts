@@ -17,13 +17,18 @@ const PART = ".part";
 
 type Fs = typeof import("node:fs/promises");
 
+/** Modules of Node, which Deno and Bun have too; an import by name would have bundlers for the web look for them. */
+async function nodeModules(): Promise<readonly [Fs, typeof import("node:path"), typeof import("node:url")]> {
+  if (!globalThis.process?.versions?.node) {
+    throw new BackendError("unavailable", "a folder needs Node, Deno or Bun; elsewhere pass a store");
+  }
+  const load = (name: string) => import(/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ name);
+  return Promise.all([load("node:fs/promises"), load("node:path"), load("node:url")]);
+}
+
 /** The files of a folder. A file is whole or is not there: it is written beside its place, flushed to disk, then moved. */
 async function folderStore(folder: string | URL): Promise<Store> {
-  // No bundler looks for it.
-  const fs: Fs | undefined = globalThis.process?.getBuiltinModule?.("node:fs/promises");
-  if (!fs) throw new BackendError("unavailable", "a folder needs Node, Deno or Bun; elsewhere pass a store");
-  const { fileURLToPath } = process.getBuiltinModule("node:url");
-  const { join } = process.getBuiltinModule("node:path");
+  const [fs, { join }, { fileURLToPath }] = await nodeModules();
   const path = typeof folder === "string" ? folder : fileURLToPath(folder);
   await fs.mkdir(path, { recursive: true });
   return {

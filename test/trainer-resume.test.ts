@@ -1,0 +1,96 @@
+// A training that is stopped at any step and goes on from its checkpoint: the same bits as one that nobody stopped.
+
+import { describe, expect, it } from "vitest";
+import { createWasm } from "../src/index.ts";
+import type { TrainerOptions } from "../src/train.ts";
+import { type Given, memoryStore, newHead, newTrainer, pairs, rows, take } from "./support/trainer.ts";
+
+const backend = await createWasm({ relaxed: false });
+
+async function* stream() {
+  yield* pairs;
+}
+
+const bias = () => ({ ...newHead(), bias: new Float32Array(40).fill(0.25) });
+
+/** Trainings that keep something beside weights, each its own. */
+const trainings: readonly (readonly [string, Record<string, unknown>, () => Given])[] = [
+  ["pairs", {}, () => ({})],
+  ["pairs in order", {}, () => ({ shuffle: false })],
+  ["parts, a mean of logs", { gradient_accumulation_steps: 2, logging_steps: 5 }, () => ({})],
+  [
+    "a bias, decay and a schedule",
+    { weight_decay: 0.1, lr_scheduler_type: "cosine", warmup_steps: 3 },
+    () => ({ head: bias() }),
+  ],
+  ["no room for hidden states", {}, () => ({ cache: { maxBytes: 0 } })],
+  ["room for some hidden states", {}, () => ({ cache: { maxBytes: 2000 } })],
+  ["a reference in step with the policy", { sync_ref_model: true, ref_model_sync_steps: 3 }, () => ({})],
+  ["a reference computed once", { precompute_ref_log_probs: true }, () => ({ cache: { maxBytes: 2000 } })],
+  ["an adapter", { loss_type: "ipo" }, () => ({ lora: { rank: 2, alpha: 4 } })],
+  ["SGD", { optim: "sgd", dataloader_drop_last: true }, () => ({})],
+  ["likelihood of prompts", { loss_type: "orpo" }, () => ({})],
+  ["no reference", { loss_type: "simpo", cpo_alpha: 1 }, () => ({})],
+  ["mismatched rows", { loss_type: "kto" }, () => ({ examples: rows })],
+  ["the running mean of rewards", { loss_type: "bco", beta: 1 }, () => ({ examples: rows })],
+  ["an evaluation", { eval_steps: 4 }, () => ({ evalExamples: pairs.slice(0, 6) })],
+  ["a stream", {}, () => ({ examples: stream })],
+];
+
+const STEPS = 14;
+
+describe.each(trainings)("%s", (_name, config, given) => {
+  const make = (more: Partial<TrainerOptions>) =>
+    newTrainer({ max_steps: STEPS, ...config }, { backend, ...given(), ...more });
+
+  it("goes on from any step with the same bits", async () => {
+    const whole = await make({});
+    const expected = await take(whole);
+    expect(expected.map(({ step }) => step)).toEqual(Array.from({ length: STEPS }, (_, i) => i + 1));
+    const end = await whole.files();
+    for (let at = 1; at < STEPS; at += 3) {
+      const store = memoryStore();
+      const first = await make({ checkpoint: { store, everySteps: 1 } });
+      const before = await take(first, at);
+      const second = await make({ checkpoint: { store, everySteps: 1 }, resume: true });
+      expect([second.step, second.warnings]).toEqual([at, first.warnings]);
+      const after = await take(second);
+      expect([...before, ...after]).toEqual(expected);
+      expect(await second.files()).toEqual(end);
+    }
+  });
+});
+
+describe("what is asked of it", () => {
+  it("a checkpoint now and then, and one at the end; the newest stay", async () => {
+    const store = memoryStore();
+    await take(await newTrainer({ max_steps: 7, save_steps: 2 }, { backend, checkpoint: { store } }));
+    const names = [6, 7].flatMap((step) => [`checkpoint-${step}.json`, `checkpoint-${step}.safetensors`]);
+    expect([...store.files.keys()].sort()).toEqual(names);
+  });
+
+  it("a finished training has no steps left", async () => {
+    const store = memoryStore();
+    const first = await newTrainer({ max_steps: 3 }, { backend, checkpoint: { store } });
+    await take(first);
+    const again = await newTrainer({ max_steps: 3 }, { backend, checkpoint: { store }, resume: true });
+    expect([again.step, await take(again)]).toEqual([3, []]);
+    expect(await again.files()).toEqual(await first.files());
+  });
+
+  it("to pause is to stop iterating", async () => {
+    const whole = await newTrainer({ max_steps: 5 }, { backend });
+    const expected = await take(whole);
+    const paused = await newTrainer({ max_steps: 5 }, { backend });
+    expect([...(await take(paused, 2)), ...(await take(paused))]).toEqual(expected);
+  });
+
+  it("without resume the checkpoints of before make way, and a warning says so", async () => {
+    const store = memoryStore();
+    await take(await newTrainer({ max_steps: 4 }, { backend, checkpoint: { store } }));
+    const fresh = await newTrainer({ max_steps: 4 }, { backend, checkpoint: { store, everySteps: 1 } });
+    await take(fresh, 1);
+    expect(fresh.warnings.join()).toMatch(/^checkpoint\.store: holds checkpoints of before/);
+    expect([...store.files.keys()].sort()).toEqual(["checkpoint-1.json", "checkpoint-1.safetensors"]);
+  });
+});
