@@ -1,7 +1,7 @@
 // The folder of a job that may be interrupted: it belongs to what its fingerprint says, and its files are there as a whole or not at all.
 
 import { existsSync } from "node:fs";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { Fingerprint } from "./fingerprint.ts";
 import { fileProblem, isSystemError, refusal } from "./refusal.ts";
@@ -22,7 +22,7 @@ export const guardedBy =
 const wordsOf = (part: string): string =>
   part === "version"
     ? "another version of dpo-kernels"
-    : `${/^(data|options|hidden)/.test(part) ? "other" : "another"} ${part}`;
+    : `${/^(data|options|hidden states)$/.test(part) ? "other" : "another"} ${part}`;
 
 /** In what two fingerprints differ, in words: "other data, other options"; empty where they are the same. */
 export const differences = (before: Fingerprint, now: Fingerprint): string =>
@@ -31,27 +31,23 @@ export const differences = (before: Fingerprint, now: Fingerprint): string =>
     .map(wordsOf)
     .join(", ");
 
-/**
- * Makes a job's folder, or goes on with the one that is there. Without `mayHoldMore`, one without a fingerprint is emptied.
- *
- * Throws    a refusal where it is another job's
- */
-export async function claimFolder(
-  folder: string,
-  fingerprint: Fingerprint,
-  { mayHoldMore }: { mayHoldMore: boolean },
-): Promise<void> {
+/** Whether the folder has been begun by this very job. Throws    a refusal where it is another job's */
+export async function isBegun(folder: string, fingerprint: Fingerprint): Promise<boolean> {
   const job = join(folder, jobFile);
+  if (!existsSync(job)) return false;
+  const before = await guardedBy(folder)(async () => JSON.parse(await readFile(job, "utf8")) as Fingerprint);
+  const parts = [...new Set([...Object.keys(fingerprint), ...Object.keys(before)])];
+  const other = parts.filter((part) => before[part] !== fingerprint[part]);
+  if (other.length === 0) return true;
+  const what = other.map(wordsOf).join(", ");
+  throw refusal(`${folder}: was begun with ${what}; give --out another name, or remove the folder to begin anew`);
+}
+
+/** Makes a job's folder. */
+export async function beginFolder(folder: string, fingerprint: Fingerprint): Promise<void> {
   await guardedBy(folder)(async () => {
-    if (!existsSync(job)) {
-      if (!mayHoldMore) await rm(folder, { recursive: true, force: true });
-      await mkdir(folder, { recursive: true });
-      return writeWhole(folder, jobFile, `${JSON.stringify(fingerprint, null, 2)}\n`);
-    }
-    const before = JSON.parse(await readFile(job, "utf8")) as Fingerprint;
-    const other = differences(before, fingerprint);
-    if (other === "") return;
-    throw refusal(`${folder}: was begun with ${other}; give --out another name, or remove the folder to begin anew`);
+    await mkdir(folder, { recursive: true });
+    await writeWhole(folder, jobFile, `${JSON.stringify(fingerprint, null, 2)}\n`);
   });
 }
 

@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { didYouMean } from "../checks/hints.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
+import { trainingSynonyms } from "../checks/training-synonyms.ts";
 import { BackendError, DpoError } from "../errors.ts";
 import { addDoctor } from "./doctor.ts";
 import { addFields } from "./fields.ts";
@@ -12,7 +13,10 @@ import { addLoss } from "./loss.ts";
 import { addModelProcess } from "./queue/model-process.ts";
 import { fileProblem } from "./refusal.ts";
 import { addScore } from "./score.ts";
-import { joinLists } from "./words.ts";
+import { addTrain } from "./train.ts";
+import { dashedOptions, joinLists } from "./words.ts";
+
+const synonyms = [...lossSynonyms, ...trainingSynonyms];
 
 const program = new Command("dpo-kernels")
   .description("Preference-tuning losses and their gradients, with TRL's numbers.")
@@ -25,6 +29,7 @@ const program = new Command("dpo-kernels")
   .exitOverride();
 addLoss(program);
 addScore(program);
+addTrain(program);
 addFields(program);
 addDoctor(program);
 addModelProcess(program);
@@ -39,7 +44,9 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 process.stderr.on("error", () => {});
 
 try {
-  await program.parseAsync(joinLists(process.argv.slice(2)), { from: "user" });
+  const given = process.argv.slice(2);
+  const words = given[0] === "train" ? dashedOptions(given) : given;
+  await program.parseAsync(joinLists(words), { from: "user" });
 } catch (error) {
   process.exitCode = report(error);
 }
@@ -48,8 +55,11 @@ try {
 function withHint(text: string): string {
   const [, flag] = /unknown option '--([^'=]+)/.exec(text) ?? [];
   if (flag === undefined) return text;
-  const names = new Set(program.commands.flatMap(({ options }) => options.map((option) => option.name())));
-  const words = { synonyms: lossSynonyms, lead: "\n(Did you mean ", show: (name: string) => `--${name}` };
+  const named = program.commands.filter((command) => command.name() === process.argv[2]);
+  const names = new Set(
+    (named.length > 0 ? named : program.commands).flatMap(({ options }) => options.map((option) => option.name())),
+  );
+  const words = { synonyms, lead: "\n(Did you mean ", show: (name: string) => `--${name}` };
   const hint = didYouMean(flag, [...names], words);
   return hint === "" ? text : `${text.trimEnd()}${hint})\n`;
 }

@@ -8,6 +8,10 @@ const lists: Readonly<Record<string, (word: string) => boolean>> = {
   "--loss-weights": (word) => word !== "" && !Number.isNaN(Number(word.split(",")[0])) && !existsSync(word),
 };
 
+/** TRL's own spelling of options, which are its keys: `--learning_rate` is `--learning-rate`. */
+export const dashedOptions = (words: readonly string[]): string[] =>
+  words.map((word) => word.replace(/^--\w+/, (option) => option.replaceAll("_", "-")));
+
 /** Joins the words of an option with commas: `--loss-type sigmoid sft FILE` becomes `--loss-type=sigmoid,sft FILE`. */
 export function joinLists(words: readonly string[]): string[] {
   const joined: string[] = [];

@@ -39,7 +39,7 @@ export async function weightsOf(folder: string, dtype: Dtype, flag: string): Pro
 
 // Nothing is fetched: what is scored is what lies there.
 async function localTransformers(folder: string): Promise<{ library: Transformers; name: string }> {
-  const library = await importPeer<Transformers>("@huggingface/transformers", "score");
+  const library = await importPeer<Transformers>("@huggingface/transformers", "--model");
   const path = resolve(folder);
   Object.assign(library.env, { allowRemoteModels: false, allowLocalModels: true, localModelPath: dirname(path) });
   return { library, name: basename(path) };

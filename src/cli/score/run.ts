@@ -9,6 +9,7 @@ import { type Bar, startBar } from "../rate-bar.ts";
 import { refusal } from "../refusal.ts";
 import type { Row, Source } from "../rows.ts";
 import { joinSources, peekRow } from "../source.ts";
+import { notesOnRows } from "../tokenize-rows.ts";
 import { weightsOf } from "./load.ts";
 import { openScorers, type ScoreSettings, scoredColumns, unitOfData } from "./score-rows.ts";
 import { openShards, type Shard, type Shards } from "./shards.ts";
@@ -146,15 +147,6 @@ function mergedSource(source: Source, shards: Shards, size: number): Source {
   return { ...source, rows: rows() };
 }
 
-const meanings = {
-  dropped: "dropped, since the prompt alone fills --max-length",
-  boundary:
-    "begin within the prompt's tokens: tokens merge across the boundary, or the chat template shows the prompt alone in another way",
-  empty: "have a completion without tokens",
-  same: "have the same tokens as chosen and rejected",
-  unended: "lack the end token, which the chat template does not append",
-} as const;
-
 async function notesOf({ unit, mismatched }: Job, shards: Shards, count: number, total: number): Promise<string[]> {
   const sums = new Map<string, number>();
   for (let index = 0; index < count; index++) {
@@ -163,9 +155,7 @@ async function notesOf({ unit, mismatched }: Job, shards: Shards, count: number,
     }
   }
   if (sums.get("dropped") === total) throw refusal(`--max-length: every prompt fills it, which leaves no ${unit}`);
-  const notes = Object.entries(meanings).flatMap(([kind, text]) =>
-    sums.has(kind) ? `${sums.get(kind)} of ${total} ${unit}s ${text}` : [],
-  );
+  const notes = notesOnRows(sums, total, unit);
   if (mismatched === undefined || !sums.has("dropped")) return notes;
   const blocks = `blocks of ${mismatched} rows that exchange their completions end where a shard does`;
   return [...notes, `since rows were dropped, ${blocks}; score the output once more for TRL's own blocks`];

@@ -2,20 +2,13 @@
 
 import { printable } from "../../checks/printable.ts";
 import { mismatch } from "../../collate/mismatch.ts";
-import { DpoError } from "../../errors.ts";
 import { createWasm } from "../../index.ts";
 import type { Unit } from "../../losses/kinds.ts";
-import {
-  createScorer,
-  type Scorer,
-  type TextWarning,
-  type TokenizedPair,
-  type TokenizedRow,
-  tokenizePairs,
-} from "../../text.ts";
+import { createScorer, type Scorer, type TokenizedPair, type TokenizedRow } from "../../text.ts";
 import type { ColumnMap } from "../field-names.ts";
-import { kindOfJson, refusal } from "../refusal.ts";
+import { refusal } from "../refusal.ts";
 import type { Row, Source } from "../rows.ts";
+import { tokenizeRows } from "../tokenize-rows.ts";
 import { type Dtype, loadModel, loadTokenizer } from "./load.ts";
 import type { Scored, Shard } from "./shards.ts";
 
@@ -75,26 +68,15 @@ export async function openScorers(
   const policy = await scorerOf(model);
   const before = reference === undefined ? policy : await scorerOf(reference);
   return async (rows) => {
-    const warnings: TextWarning[] = [];
     checkRows(source, rows, job);
-    const lists = naming(source, rows, () =>
-      tokenizePairs(
-        rows.map(([, fields]) => withNumbers(fields) as never),
-        tokenizer,
-        {
-          ...{ maxLength, truncationMode, chatTemplate },
-          onWarning: (warning) => warnings.push(warning),
-        },
-      ),
-    );
-    const dropped = new Set(warnings.find(({ kind }) => kind === "dropped")?.rows);
-    const kept = [...rows.keys()].filter((i) => !dropped.has(i));
+    const options = { maxLength, truncationMode, chatTemplate };
+    const { lists, kept, warnings } = tokenizeRows(source, rows, tokenizer, options);
     const columns =
       lists.length === 0
         ? {}
         : job.unit === "pair"
-          ? await columnsOfPairs(lists, policy, before)
-          : await columnsOfRows(lists as readonly object[] as readonly TokenizedRow[], policy, before, job.mismatched);
+          ? await columnsOfPairs(lists as readonly TokenizedPair[], policy, before)
+          : await columnsOfRows(lists as readonly TokenizedRow[], policy, before, job.mismatched);
     const scored: Scored[] = rows.map(() => null);
     for (const [k, i] of kept.entries()) scored[i] = Object.values(columns).map((values) => values[k] as number);
     const counts = Object.fromEntries(warnings.map(({ kind, count }) => [kind, count]));
@@ -140,31 +122,11 @@ function checkRows(source: Pick<Source, "place">, rows: readonly Row[], { unit, 
     const refuse = (text: string): Error => refusal(`${source.place(number)}: ${text}`);
     for (const name of ["prompt", "chosen", "rejected", "completion"]) {
       const value = fields[name];
-      if (typeof value === "symbol") throw refuse(`${name}: expected a text or messages, got ${kindOfJson(value)}`);
       if (typeof value !== "object" || value === null || !/\.csv$/i.test(out)) continue;
       throw refuse(`${name}: messages go into .jsonl or .parquet, and --out is ${printable(out)}`);
     }
     if (unitOfData(source, row) === unit) continue;
     const [expected, got] = unit === "pair" ? ["chosen and rejected", "a completion"] : ["a completion", "a pair"];
     throw refuse(`expected ${expected}, as in the first row, got ${got}`);
-  }
-}
-
-/** Integers of 64 bits, as Parquet has them, are no numbers to a chat template. */
-function withNumbers(value: unknown): unknown {
-  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
-  if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map(withNumbers);
-  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, withNumbers(part)]));
-}
-
-/** Refusals of rows name file and line. */
-function naming<T>(source: Pick<Source, "place">, rows: readonly Row[], work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    const [, at, rest = ""] = /^rows\[(\d+)\][.:]?\s*(.*)$/s.exec(error instanceof DpoError ? error.message : "") ?? [];
-    if (at === undefined) throw error;
-    throw refusal(`${source.place(rows[Number(at)]?.[0] ?? 0)}: ${rest}`);
   }
 }

@@ -6,7 +6,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TextWarningKind } from "../../text.ts";
 import type { Fingerprint } from "../fingerprint.ts";
-import { claimFolder, guardedBy, jobFile, writeWhole } from "../job-folder.ts";
+import { beginFolder, guardedBy, isBegun, jobFile, writeWhole } from "../job-folder.ts";
 import { toJson } from "../report.ts";
 
 /** What a pair or row came to: a number for each of the shard's columns; null if it is dropped. */
@@ -31,8 +31,11 @@ export interface Shards {
 /** Opens the folder of a job, or makes it. Throws    a refusal where it holds those of another job */
 export async function openShards(folder: string, fingerprint: Fingerprint): Promise<Shards> {
   const guarded = guardedBy(folder);
-  // What lies there without a fingerprint is what a job left that ended while it was removing its own.
-  await claimFolder(folder, fingerprint, { mayHoldMore: false });
+  if (!(await isBegun(folder, fingerprint))) {
+    // What lies there without a fingerprint is what a job left that ended while it was removing its own.
+    await guarded(() => rm(folder, { recursive: true, force: true }));
+    await beginFolder(folder, fingerprint);
+  }
   const nameOf = (index: number): string => `${String(index).padStart(8, "0")}.json`;
   return {
     has: (index) => existsSync(join(folder, nameOf(index))),

@@ -1,0 +1,68 @@
+// Rows of files as the examples of a training: texts and messages through the tokenizer, token lists as they are.
+
+import { isTextRow } from "../../text/examples.ts";
+import type { TextTokenizer, TokenizeOptions } from "../../text.ts";
+import type { TrainExample } from "../../train.ts";
+import { openAll } from "../loss.ts";
+import { readField } from "../read-field.ts";
+import { refusal } from "../refusal.ts";
+import type { Row, Source } from "../rows.ts";
+import { joinSources } from "../source.ts";
+import { checkCompletions, notesOnRows, tokenizeRows } from "../tokenize-rows.ts";
+
+export interface Examples {
+  readonly examples: readonly TrainExample[];
+  /** Whether all of them bring the reference's log-probs. */
+  readonly areScored: boolean;
+  place(i: number): string;
+  readonly notes: readonly string[];
+}
+
+const completions = [
+  ...["chosen", "rejected", "completion", "chosen_ids", "rejected_ids", "completion_ids"],
+  ...["chosen_input_ids", "rejected_input_ids", "completion_input_ids"],
+];
+
+/** Throws    a refusal that names file, line and field */
+export async function readExamples(
+  paths: readonly string[],
+  tokenizer: TextTokenizer | undefined,
+  options: TokenizeOptions,
+): Promise<Examples> {
+  const source = joinSources(await openAll(paths, "all"));
+  const rows: Row[] = [];
+  for await (const block of source.rows) rows.push(...block);
+  const [first] = rows;
+  if (!first) throw refusal(`${paths.join(", ")}: no rows`);
+  for (const row of rows) checkCompletions(source, row, completions);
+  const isText = isTextRow(first[1]);
+  if (isText && !tokenizer) throw refusal(`${source.place(first[0])}: expected token lists, got texts`);
+  const { lists, kept, warnings } =
+    isText && tokenizer
+      ? tokenizeRows(source, rows, tokenizer, options)
+      : { lists: rows.map(([, fields]) => fields), kept: [...rows.keys()], warnings: [] };
+  if (lists.length === 0) throw refusal(`--max-length: every prompt fills it, which leaves no pair`);
+  const counts = new Map(warnings.map(({ kind, count }) => [kind as string, count]));
+  const examples = lists.map((list, k) => withNumbers(source, rows[kept[k] as number] as Row, list));
+  return {
+    examples,
+    areScored: examples.every((example) => "refChosenLogps" in example && "refRejectedLogps" in example),
+    place: (i) => source.place(rows[kept[i] as number]?.[0] ?? 0),
+    notes: notesOnRows(counts, rows.length, "completion" in first[1] || "completion_ids" in first[1] ? "row" : "pair"),
+  };
+}
+
+/** Columns of numbers that go along, by the names that they may bear. */
+const columns = {
+  refChosenLogps: ["ref_chosen_logps", "reference_chosen_logps", "refChosenLogps"],
+  refRejectedLogps: ["ref_rejected_logps", "reference_rejected_logps", "refRejectedLogps"],
+  rewardMargin: ["reward_margin", "rewardMargin"],
+};
+
+function withNumbers(source: Source, row: Row, list: object): TrainExample {
+  const numbers = Object.entries(columns).flatMap(([key, names]) => {
+    const value = readField(source, row, { names, kind: "number", needed: undefined, finite: true, known: names });
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  return { ...(list as TrainExample), ...Object.fromEntries(numbers) };
+}
