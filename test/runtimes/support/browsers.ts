@@ -11,6 +11,10 @@ export interface Browser {
   visit(url: string): Promise<void>;
   /** The text of the page's body as it stands. */
   text(): Promise<string>;
+  /** Clicks the element that a selector names. */
+  click(selector: string): Promise<void>;
+  /** Closes the tab, whatever its page is doing, and opens another. */
+  reopen(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -51,10 +55,18 @@ const openChromium =
       executablePath: CHROMIUM,
       args: ["--no-sandbox", "--disable-sync", ...quiet, ...more],
     });
-    const page = await browser.newPage();
+    // One context, so that its tabs share what their origin stores.
+    const context = await browser.newContext();
+    let page = await context.newPage();
     return {
       visit: async (url) => void (await page.goto(url)),
       text: async () => (await page.textContent("body")) ?? "",
+      click: (selector) => page.click(selector),
+      reopen: async () => {
+        const next = await context.newPage();
+        await page.close();
+        page = next;
+      },
       close: () => browser.close(),
     };
   };
@@ -76,10 +88,16 @@ const openFirefox = (extraPrefsFirefox: Record<string, boolean>) => async (): Pr
     headless: true,
     extraPrefsFirefox,
   });
-  const page = await browser.newPage();
+  let page = await browser.newPage();
   return {
     visit: async (url) => void (await page.goto(url)),
     text: () => page.evaluate("document.body.textContent") as Promise<string>,
+    click: (selector) => page.click(selector),
+    reopen: async () => {
+      const next = await browser.newPage();
+      await page.close();
+      page = next;
+    },
     close: () => browser.close(),
   };
 };
@@ -117,10 +135,19 @@ export const inWebKit = kind("WebKitGTK", [WEBKIT_DRIVER, MINI_BROWSER, XVFB], "
   const wanted = { alwaysMatch: { browserName: "MiniBrowser", "webkitgtk:browserOptions": options } };
   await untilAnswered(() => command("GET", "/status"));
   const { sessionId } = (await command("POST", "/session", { capabilities: wanted })) as { sessionId: string };
-  const script = { script: "return document.body.textContent", args: [] };
+  const execute = (script: string, ...args: unknown[]) =>
+    command("POST", `/session/${sessionId}/execute/sync`, { script, args });
   return {
     visit: async (url) => void (await command("POST", `/session/${sessionId}/url`, { url })),
-    text: () => command("POST", `/session/${sessionId}/execute/sync`, script) as Promise<string>,
+    text: () => execute("return document.body.textContent") as Promise<string>,
+    click: async (selector) => void (await execute("document.querySelector(arguments[0]).click()", selector)),
+    reopen: async () => {
+      const { handle } = (await command("POST", `/session/${sessionId}/window/new`, { type: "tab" })) as {
+        handle: string;
+      };
+      await command("DELETE", `/session/${sessionId}/window`);
+      await command("POST", `/session/${sessionId}/window`, { handle });
+    },
     close: async () => {
       await command("DELETE", `/session/${sessionId}`).catch(() => {});
       await stop(driver);
