@@ -1,4 +1,4 @@
-// For tests of the service alone: Python's own clients, and schemathesis, in build/python. Without a Python they are skipped, in
+// For tests of the service and of the files that score writes: Python's own clients, schemathesis, datasets, TRL, in build/python. Without a Python they are skipped, in
 // words; where CI is set that is a failure.
 
 import { spawnSync } from "node:child_process";
@@ -12,9 +12,13 @@ const mark = `${folder}/installed.txt`;
 const run = (command, args) => spawnSync(command, args, { stdio: ["ignore", "ignore", "inherit"] }).status === 0;
 
 const text = readFileSync(wanted, "utf8");
-if (!existsSync(mark) || readFileSync(mark, "utf8") !== text) {
+const trl = "trl==1.16.0";
+if (!existsSync(mark) || readFileSync(mark, "utf8") !== text + trl) {
   console.log("Installing Python's clients in build/python (once) …");
-  const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", wanted];
-  if (run("python3", ["-m", "venv", folder]) && run(`${folder}/bin/python`, pip)) writeFileSync(mark, text);
+  const pip = (...what) =>
+    run(`${folder}/bin/python`, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...what]);
+  // TRL is read, not run: PyTorch would be gigabytes.
+  if (run("python3", ["-m", "venv", folder]) && pip("-r", wanted) && pip("--no-deps", trl))
+    writeFileSync(mark, text + trl);
   else console.log("No Python with venv, or no packages: tests that need them are skipped.");
 }

@@ -1,14 +1,14 @@
 // dpo-kernels score: texts and messages to a file of log-probs, and jobs that are killed and go on.
 
 import { spawn } from "node:child_process";
-import { chmodSync, cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { createWasm } from "../src/index.ts";
 import { createScorer, type PairRow, tokenizePairs } from "../src/text.ts";
 import { folder, lines, root, run, write } from "./cli-run.ts";
-import { loadModel, loadTokenizer, missing, modelFolder, readShared } from "./text/support.ts";
+import { loadModel, loadTokenizer, missing, modelFolder, tunedFolder } from "./text/support.ts";
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
@@ -121,18 +121,7 @@ describe.skipIf(missing !== "")(`score${missing}`, () => {
   });
 
   it("--report: margins, accuracy by length, the worst pairs, whatever stands in their texts", () => {
-    // Another model: the same with an embedding that is a little off.
-    const tuned = path("tuned");
-    cpSync(model, tuned, { recursive: true });
-    const onnx = join(tuned, "onnx/model.onnx");
-    chmodSync(onnx, 0o644);
-    const bytes = new Uint8Array(readFileSync(onnx));
-    const embedding = readShared("data/stories260K.bin").subarray(28, 28 + 512 * 64 * 4);
-    const at = Buffer.from(bytes.buffer).indexOf(embedding.subarray(0, 256));
-    const view = new DataView(bytes.buffer, at, embedding.length);
-    for (let i = 0; i < embedding.length; i += 4)
-      view.setFloat32(i, view.getFloat32(i, true) * (1 + 0.2 * Math.sin(i)), true);
-    writeFileSync(onnx, bytes);
+    const tuned = tunedFolder(path("tuned"));
     const odd = { prompt: " <script>alert(1)</script>", chosen: " a & b", rejected: ' "c"' };
     const { status, stdout, stderr } = run([
       ...["score", write("odd.jsonl", lines(...pairs, odd)), "--model", tuned, "--reference", model],

@@ -1,4 +1,4 @@
-// A Python that has what the tests of the service need: the one that scripts/setup-python.mjs makes, or the machine's.
+// A Python that has what the tests of the service and of score's files need: the one that scripts/setup-python.mjs makes, or the machine's.
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -13,7 +13,15 @@ const modules = (...names: readonly string[]): boolean =>
 
 const how = "node scripts/setup-python.mjs, which wants python3 and its venv";
 
+/** Whether a module is there, without what it needs to be imported. */
+const has = (name: string): boolean =>
+  spawnSync(python, ["-c", `import importlib.util as u; assert u.find_spec("${name}")`], { stdio: "ignore" }).status ===
+  0;
+
 /** How to get what the clients of examples/edge/ import; empty where it is there. */
 export const noPython = modules("requests", "safetensors.numpy") ? "" : `no requests, safetensors: ${how}`;
+
+/** How to get what reads the files of score; empty where it is there. TRL is read, not run. */
+export const noDatasets = modules("datasets", "pyarrow.parquet") && has("trl") ? "" : `no datasets, trl: ${how}`;
 
 export const noSchemathesis = modules("schemathesis") ? "" : `no schemathesis: ${how}`;
