@@ -25,7 +25,6 @@ interface File {
  * was there when it is whole.
  *
  * Throws    BackendError where there is no such file system: in Node, and in pages that are not secure contexts
- * @example  const trainer = await createTrainer({ …, checkpoint: { store: await opfsStore("my-head"), everySteps: 50 }, resume: true });
  */
 export async function opfsStore(name: string): Promise<Store> {
   const { storage } = (globalThis.navigator ?? {}) as { storage?: { getDirectory?(): Promise<Folder> } };

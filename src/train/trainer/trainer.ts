@@ -15,6 +15,7 @@ import { readOptions } from "./options.ts";
 import { openParameters } from "./parameters.ts";
 import { openReference } from "./reference.ts";
 import { openCheckpoints, type Progress } from "./resume.ts";
+import { openShelf } from "./shelf.ts";
 import { computedStates, type FirstEpoch, keptStates, type Layout, type StateSource, type States } from "./states.ts";
 import { openStore } from "./store.ts";
 import type { Trainer, TrainerOptions, TrainStep } from "./types.ts";
@@ -71,9 +72,14 @@ export async function openTrainer(given: TrainerOptions): Promise<Trainer> {
   };
 
   const budget = { left: options.cache?.maxBytes ?? 256 << 20 };
+  const cacheStore = options.cache?.store && (await openStore(options.cache.store, "cache.store"));
+  const shelves: ReturnType<typeof openShelf>[] = [];
   const statesOf = (evaluation: boolean, first: FirstEpoch | undefined): StateSource => {
     const source = computedStates(backbone, layout, { evaluation, signal });
-    return first ? keptStates(source, layout, first, budget, undefined) : source;
+    if (!first) return source;
+    const shelf = cacheStore ? openShelf(cacheStore, evaluation ? "hidden-eval" : "hidden") : undefined;
+    if (shelf) shelves.push(shelf);
+    return keptStates(source, layout, first, budget, shelf);
   };
   // Where no example comes twice nothing is kept.
   const states = statesOf(false, list && steps > list.stepsPerEpoch ? list : undefined);
@@ -153,6 +159,7 @@ export async function openTrainer(given: TrainerOptions): Promise<Trainer> {
     await running;
     parameters.release();
     loss.release();
+    for (const shelf of shelves) await shelf.clear();
     if (!options.backend) await backend.dispose();
   };
   return {

@@ -89,7 +89,7 @@ export interface CheckpointOptions {
 export interface CacheOptions {
   /** Of memory. Default 256 MiB. */
   maxBytes?: number | undefined;
-  /** For those that memory has no room for. Default: they are computed anew in each epoch. */
+  /** For those that memory has no room for; `dispose` removes them. Default: they are computed anew in each epoch. */
   store?: StoreLike | undefined;
 }
 
