@@ -13,7 +13,7 @@ const heavy = [
   "test/pool/{changing-arrays,quiet}.test.ts",
   "test/{collate-empty,linear-losses,logits-arrays,logits-half-bits,logits-losses,logits-transform}.test.ts",
   "test/{logits-nan,losses-extremes,out,policy-is-reference}.test.ts",
-  "test/{cli-score*,text/real-model}.test.ts",
+  "test/{cli-score*,cli-train-model,text/real-model}.test.ts",
   "test/{hostile-arrays,logits-fuzz,properties,properties-memory,real-model,training-curves}.test.ts",
 ];
 

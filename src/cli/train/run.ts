@@ -63,7 +63,7 @@ export async function runTraining(job: TrainJob): Promise<TrainReport> {
       files: files.map((name) => join(out, name)),
       notes: [
         ...(before > 0 ? [`went on behind step ${before}, where an earlier run was`] : []),
-        ...(stopped ? [`${stopped}: saved; the same command goes on behind step ${trainer.step}`] : []),
+        ...(stopped ? [`stopped by ${stopped}, saved: the same command goes on behind step ${trainer.step}`] : []),
         ...settings.notes,
         ...task.notes,
         ...notCut(settings, task),
