@@ -20,10 +20,12 @@ whereThereIs("the tarball", noTools, () => {
   });
 
   // An ES module alone: a `require` of it works in Node from 20.19 on, which servers.test.ts runs.
-  it("attw finds types of every entry", { timeout: 120_000 }, async () => {
+  it("attw finds types of every entry, by node10's resolution too", { timeout: 120_000 }, async () => {
     const attw = toolFile("@arethetypeswrong/cli/dist/index.js");
-    const output = await runIn(tools, [attw, tarball, "--profile", "esm-only", "--format", "json"]);
-    expect(JSON.parse(output)).toMatchObject({ analysis: { packageName: "dpo-kernels", types: { kind: "included" } } });
+    const output = await runIn(tools, [attw, tarball, "--ignore-rules", "cjs-resolves-to-esm", "--format", "json"]);
+    const { analysis, problems } = JSON.parse(output);
+    expect(analysis).toMatchObject({ packageName: "dpo-kernels", types: { kind: "included" } });
+    expect(Object.keys(problems)).toEqual(["CJSResolvesToESM"]);
   });
 
   it("has what the README links to", async () => {

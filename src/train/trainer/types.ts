@@ -2,7 +2,7 @@
 
 import type { PaddedBatch, TokenPair, TokenRow, TrlTokenPair } from "../../collate/types.ts";
 import type { TrlConfig } from "../../from-trl/read.ts";
-import type { DisposesLater, Signal } from "../../globals.ts";
+import type { DisposesLater, Instance, Signal } from "../../globals.ts";
 import type { AsyncBackend, Backend, Floats, Lora } from "../../types.ts";
 
 /** The rows of a batch of pairs, all chosen first; of single rows: `rows` of them, and `pairs` is half as many. */
@@ -75,7 +75,7 @@ export interface Store {
 }
 
 /** A store, or the path of a folder in Node, Deno and Bun, which is made where it is missing. */
-export type StoreLike = Store | string | URL;
+export type StoreLike = Store | string | Instance<"URL">;
 
 export interface CheckpointOptions {
   store: StoreLike;
