@@ -2,6 +2,7 @@
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import { beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { lines, run, write } from "../cli-run.ts";
 import { whereThereIs } from "../support/where-there-is.ts";
@@ -23,10 +24,18 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const suite = missing === "" ? whereThereIs : (name: string) => it.skip(`${name}${missing}`);
 
+const asParquet = (rows: typeof pairs): Uint8Array => {
+  const columnData = (["id", "prompt", "chosen", "rejected"] as const).map((name) => ({
+    name,
+    data: rows.map((row) => row[name]),
+  }));
+  return new Uint8Array(parquetWriteBuffer({ columnData, rowGroupSize: 3 }));
+};
+
 suite("Redis", noRedis, () => {
   const model = modelFolder();
   let redis: RedisServer;
-  /** The pairs in every way that a file may hold them: as lines that stand where they are, packed, as an array. */
+  /** The pairs in every way that a file may hold them: as lines that stand where they are, packed, as an array, as columns. */
   let files: string[] = [];
   let data = "";
   let alone: Buffer;
@@ -53,7 +62,8 @@ suite("Redis", noRedis, () => {
       // Blank lines count, lines may end as on Windows, and shards go over the ends of files.
       write("a.jsonl", `\ufeff${half.slice(0, 3).join("\r\n")}\r\n\r\n${half.slice(3).join("\n")}\n`),
       write("b.jsonl.gz", gzipSync(lines(...pairs.slice(7, 15)))),
-      write("c.json", JSON.stringify(pairs.slice(15))),
+      write("c.json", JSON.stringify(pairs.slice(15, 20))),
+      write("d.parquet", asParquet(pairs.slice(20))),
     ];
     alone = onOneMachine([data], "alone.jsonl");
     aloneOfFiles = onOneMachine(files, "alone-files.jsonl");
@@ -77,6 +87,22 @@ suite("Redis", noRedis, () => {
     expect(planners.filter(({ said }) => said().includes("complete since an earlier run")).length).toBe(1);
     const counts = await endWorkers(...workers);
     expect(counts.reduce((sum, count) => sum + count)).toBe(12);
+  });
+
+  it("the planner is killed, and one that waits goes on; rows with labels", async () => {
+    const rows = pairs.map(({ prompt, chosen }, i) => ({ prompt, completion: chosen, label: i % 3 > 0 }));
+    const labelled = write("labelled.jsonl", lines(...rows));
+    const options = ["--batch-size", "2"];
+    const whole = onOneMachine([labelled, ...options], "labelled-alone.jsonl");
+    const worker = work("--data", storeThat("steady", "await new Promise((go) => setTimeout(go, 100));"));
+    const planner = plan("labelled-scored.jsonl", [labelled, ...options]);
+    await until(() => finished("labelled-scored.jsonl", 12) > 0);
+    const next = plan("labelled-scored.jsonl", [labelled, ...options]);
+    await until(() => next.said().includes("another planner works on this job"));
+    planner.child.kill("SIGKILL");
+    expect([await next.ended, next.said()]).toEqual([0, expect.stringContaining("kto")]);
+    expect(readFileSync(path("labelled-scored.jsonl")).equals(whole)).toBe(true);
+    expect(await endWorkers(worker)).toEqual([12]);
   });
 
   it("Redis is killed in the midst of a job, and comes back", async () => {

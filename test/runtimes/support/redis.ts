@@ -15,6 +15,7 @@ export const noRedis = existsSync(SERVER)
 
 export interface RedisServer {
   readonly url: string;
+  pid(): number | undefined;
   /** Ends it without a chance to do anything. */
   kill(): Promise<void>;
   /** On the same port, with what it had. */
@@ -34,6 +35,7 @@ export async function startRedis(folder: string): Promise<RedisServer> {
   await start();
   return {
     url: `redis://127.0.0.1:${port}`,
+    pid: () => server.pid,
     kill: async () => {
       const ended = new Promise((resolve) => server.once("exit", resolve));
       server.kill("SIGKILL");
