@@ -31,21 +31,35 @@ export function scale_f32(y: usize, n: usize, factor: f32): void {
   for (const all = n << 2; i < all; i += 4) store<f32>(y + i, load<f32>(y + i) * factor);
 }
 
-/** out = slope·x, the chain rule; a zero factor gives zero, against an infinite one too. `out` may be `slope`. */
-export function chain_f32(slope: usize, x: usize, out: usize, n: usize): void {
+/**
+ * The chain rule: chosen = slope·chosen, rejected = slope·rejected; a zero factor gives zero, against an infinite one too. `out_chosen`
+ * may be `slope`.
+ */
+export function chain_f32(
+  slope: usize,
+  chosen: usize,
+  rejected: usize,
+  out_chosen: usize,
+  out_rejected: usize,
+  n: usize,
+): void {
   const zero = f32x4.splat(0);
   const end = (n & ~3) << 2;
   let i: usize = 0;
   for (; i < end; i += 16) {
     const s = v128.load(slope + i);
-    const inner = v128.load(x + i);
-    const none = v128.or(f32x4.eq(s, zero), f32x4.eq(inner, zero));
-    v128.store(out + i, v128.andnot(f32x4.mul(s, inner), none));
+    const none = f32x4.eq(s, zero);
+    const p = v128.load(chosen + i);
+    const q = v128.load(rejected + i);
+    v128.store(out_chosen + i, v128.andnot(f32x4.mul(s, p), v128.or(none, f32x4.eq(p, zero))));
+    v128.store(out_rejected + i, v128.andnot(f32x4.mul(s, q), v128.or(none, f32x4.eq(q, zero))));
   }
   for (const all = n << 2; i < all; i += 4) {
     const s = load<f32>(slope + i);
-    const inner = load<f32>(x + i);
-    store<f32>(out + i, s == 0 || inner == 0 ? 0 : s * inner);
+    const p = load<f32>(chosen + i);
+    const q = load<f32>(rejected + i);
+    store<f32>(out_chosen + i, s == 0 || p == 0 ? 0 : s * p);
+    store<f32>(out_rejected + i, s == 0 || q == 0 ? 0 : s * q);
   }
 }
 

@@ -2011,7 +2011,77 @@ export function margin_power_anchored_f32(
 }
 
 /** src/plan/divergences.ts */
-export function margin_power_mean_f32(
+export function margin_alphapo_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  rm: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const k = v128.load32_splat(constants, 0);
+  const k1 = v128.load32_splat(constants, 4); // 1e+30
+  const k2 = v128.load32_splat(constants, 8); // -1e+30
+  const half = v128.load32_splat(constants, 12); // 0.5
+  const k3 = v128.load32_splat(constants, 16); // unit / k
+  const slopeUnit = v128.load32_splat(constants, 20);
+  const zero = f32x4.splat(0);
+  const end = (n & ~3) << 2;
+  for (let block: usize = 0; block < end; block += KEPT_BYTES) {
+    const stop = min(block + KEPT_BYTES, end);
+    const kept = kept_scratch() - block;
+    for (let i: usize = block; i < stop; i += 16) {
+      const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+      const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+      const s = f32x4.pmax(f32x4.pmin(f32x4.mul(k, a), k1), k2);
+      const t = f32x4.pmax(f32x4.pmin(f32x4.mul(k, c), k1), k2);
+      const gap = f32x4.sub(s, t);
+      v128.store(kept + i, s, 0 * KEPT_BYTES);
+      v128.store(kept + i, t, 1 * KEPT_BYTES);
+      v128.store(kept + i, gap, 2 * KEPT_BYTES);
+    }
+    for (let i: usize = block; i < stop; i += 16) {
+      const s = v128.load(kept + i, 0 * KEPT_BYTES);
+      const t = v128.load(kept + i, 1 * KEPT_BYTES);
+      const gap = v128.load(kept + i, 2 * KEPT_BYTES);
+      const drop = expm1_x4(neg_x4(f32x4.abs(gap)));
+      const chosenRoot = exp_x4(f32x4.mul(half, s));
+      const rejectedRoot = exp_x4(f32x4.mul(half, t));
+      const root = f32x4.pmax(chosenRoot, rejectedRoot);
+      const scaled = f32x4.mul(v128.bitselect(neg_x4(drop), drop, f32x4.ge(gap, zero)), k3);
+      v128.store(kept + i, drop, 3 * KEPT_BYTES);
+      v128.store(kept + i, root, 4 * KEPT_BYTES);
+      v128.store(kept + i, f32x4.mul(root, scaled), 5 * KEPT_BYTES);
+      v128.store(gc + i, f32x4.mul(chosenRoot, f32x4.mul(chosenRoot, slopeUnit)));
+      v128.store(gr + i, neg_x4(f32x4.mul(rejectedRoot, f32x4.mul(rejectedRoot, slopeUnit))));
+    }
+    for (let i: usize = block; i < stop; i += 16) {
+      const drop = v128.load(kept + i, 3 * KEPT_BYTES);
+      const root = v128.load(kept + i, 4 * KEPT_BYTES);
+      const kept_5 = v128.load(kept + i, 5 * KEPT_BYTES);
+      v128.store(loss + i, v128.bitselect(zero, f32x4.mul(root, kept_5), f32x4.eq(drop, zero)));
+    }
+  }
+  const rest = n & 3;
+  if (rest == 0) return;
+  tail_open(0, pc + end, rest);
+  tail_open(1, pr + end, rest);
+  tail_open(2, rc + end, rest);
+  tail_open(3, rr + end, rest);
+  margin_alphapo_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + end, rest);
+  tail_close(8, gc + end, rest);
+  tail_close(9, gr + end, rest);
+}
+
+/** src/plan/divergences.ts */
+export function margin_alphapo_mean_f32(
   pc: usize,
   pr: usize,
   rc: usize,
@@ -2027,14 +2097,11 @@ export function margin_power_mean_f32(
 ): void {
   const k = v128.load32_splat(constants, 0);
   const one = v128.load32_splat(constants, 4); // 1
-  const k1 = v128.load32_splat(constants, 8); // Math.min(cap, 1e+30)
+  const k1 = v128.load32_splat(constants, 8); // 1e+30
   const k2 = v128.load32_splat(constants, 12); // -1e+30
-  const k3 = v128.load32_splat(constants, 16); // 0.7
-  const k4 = v128.load32_splat(constants, 20); // 80
-  const half = v128.load32_splat(constants, 24); // 0.5
-  const k5 = v128.load32_splat(constants, 28); // unit / k
-  const cap = v128.load32_splat(constants, 32);
-  const slopeUnit = v128.load32_splat(constants, 36);
+  const half = v128.load32_splat(constants, 16); // 0.5
+  const k3 = v128.load32_splat(constants, 20); // unit / k
+  const slopeUnit = v128.load32_splat(constants, 24);
   const zero = f32x4.splat(0);
   const end = (n & ~3) << 2;
   for (let block: usize = 0; block < end; block += KEPT_BYTES) {
@@ -2050,46 +2117,34 @@ export function margin_power_mean_f32(
       const perRejected = f32x4.div(one, f32x4.pmax(rejectedLength, one));
       const t = f32x4.pmax(f32x4.pmin(f32x4.mul(k, f32x4.mul(c, perRejected)), k1), k2);
       const gap = f32x4.sub(s, t);
-      const most = f32x4.pmax(s, t);
-      v128.store(kept + i, most, 0 * KEPT_BYTES);
-      v128.store(kept + i, perRejected, 1 * KEPT_BYTES);
-      v128.store(kept + i, s, 2 * KEPT_BYTES);
-      v128.store(kept + i, perChosen, 3 * KEPT_BYTES);
+      v128.store(kept + i, s, 0 * KEPT_BYTES);
+      v128.store(kept + i, perChosen, 1 * KEPT_BYTES);
+      v128.store(kept + i, t, 2 * KEPT_BYTES);
+      v128.store(kept + i, perRejected, 3 * KEPT_BYTES);
       v128.store(kept + i, gap, 4 * KEPT_BYTES);
-      v128.store(kept + i, t, 5 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const s = v128.load(kept + i, 2 * KEPT_BYTES);
-      const perChosen = v128.load(kept + i, 3 * KEPT_BYTES);
+      const s = v128.load(kept + i, 0 * KEPT_BYTES);
+      const perChosen = v128.load(kept + i, 1 * KEPT_BYTES);
+      const t = v128.load(kept + i, 2 * KEPT_BYTES);
+      const perRejected = v128.load(kept + i, 3 * KEPT_BYTES);
       const gap = v128.load(kept + i, 4 * KEPT_BYTES);
-      const t = v128.load(kept + i, 5 * KEPT_BYTES);
-      const most = v128.load(kept + i, 0 * KEPT_BYTES);
-      const t1 = f32x4.abs(gap);
-      const t2 = f32x4.ge(gap, zero);
-      const drop = expm1_x4(neg_x4(t1));
-      const near = v128.bitselect(neg_x4(drop), drop, t2);
-      const e_gap = exp_neg_abs_x4(gap);
-      const far = v128.bitselect(f32x4.sub(one, e_gap), f32x4.sub(e_gap, one), t2);
-      const rest1 = v128.bitselect(near, far, f32x4.lt(t1, k3));
+      const drop = expm1_x4(neg_x4(f32x4.abs(gap)));
       const chosenRoot = exp_x4(f32x4.mul(half, s));
       const rejectedRoot = exp_x4(f32x4.mul(half, t));
       const root = f32x4.pmax(chosenRoot, rejectedRoot);
-      v128.store(kept + i, rest1, 6 * KEPT_BYTES);
-      v128.store(kept + i, root, 7 * KEPT_BYTES);
-      v128.store(kept + i, exp_x4(most), 8 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(zero, neg_x4(f32x4.mul(rejectedRoot, f32x4.mul(rejectedRoot, slopeUnit))), f32x4.ge(t, cap)), 9 * KEPT_BYTES);
-      v128.store(gc + i, f32x4.mul(v128.bitselect(zero, f32x4.mul(chosenRoot, f32x4.mul(chosenRoot, slopeUnit)), f32x4.ge(s, cap)), perChosen));
+      const scaled = f32x4.mul(v128.bitselect(neg_x4(drop), drop, f32x4.ge(gap, zero)), k3);
+      v128.store(kept + i, drop, 5 * KEPT_BYTES);
+      v128.store(kept + i, root, 6 * KEPT_BYTES);
+      v128.store(kept + i, f32x4.mul(root, scaled), 7 * KEPT_BYTES);
+      v128.store(gc + i, f32x4.mul(f32x4.mul(chosenRoot, f32x4.mul(chosenRoot, slopeUnit)), perChosen));
+      v128.store(gr + i, f32x4.mul(neg_x4(f32x4.mul(rejectedRoot, f32x4.mul(rejectedRoot, slopeUnit))), perRejected));
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const rest1 = v128.load(kept + i, 6 * KEPT_BYTES);
-      const most = v128.load(kept + i, 0 * KEPT_BYTES);
-      const root = v128.load(kept + i, 7 * KEPT_BYTES);
-      const kept_8 = v128.load(kept + i, 8 * KEPT_BYTES);
-      const kept_9 = v128.load(kept + i, 9 * KEPT_BYTES);
-      const perRejected = v128.load(kept + i, 1 * KEPT_BYTES);
-      const scaled = f32x4.mul(rest1, k5);
-      v128.store(loss + i, v128.bitselect(zero, v128.bitselect(f32x4.mul(root, f32x4.mul(root, scaled)), f32x4.mul(kept_8, scaled), f32x4.gt(most, k4)), f32x4.eq(rest1, zero)));
-      v128.store(gr + i, f32x4.mul(kept_9, perRejected));
+      const drop = v128.load(kept + i, 5 * KEPT_BYTES);
+      const root = v128.load(kept + i, 6 * KEPT_BYTES);
+      const kept_7 = v128.load(kept + i, 7 * KEPT_BYTES);
+      v128.store(loss + i, v128.bitselect(zero, f32x4.mul(root, kept_7), f32x4.eq(drop, zero)));
     }
   }
   const rest = n & 3;
@@ -2100,8 +2155,47 @@ export function margin_power_mean_f32(
   tail_open(3, rr + end, rest);
   tail_open(4, nw + end, rest);
   tail_open(5, nl + end, rest);
-  margin_power_mean_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  margin_alphapo_mean_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
   tail_close(7, loss + end, rest);
+  tail_close(8, gc + end, rest);
+  tail_close(9, gr + end, rest);
+}
+
+/** src/plan/logged.ts */
+export function margin_own_means_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  rm: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const one = v128.load32_splat(constants, 0); // 1
+  const zero = f32x4.splat(0);
+  const end = (n & ~3) << 2;
+  for (let i: usize = 0; i < end; i += 16) {
+    const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+    const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+    const chosenLength = v128.load(nw + i);
+    const rejectedLength = v128.load(nl + i);
+    v128.store(gc + i, f32x4.mul(a, f32x4.div(one, f32x4.pmax(chosenLength, one))));
+    v128.store(gr + i, f32x4.mul(c, f32x4.div(one, f32x4.pmax(rejectedLength, one))));
+  }
+  const rest = n & 3;
+  if (rest == 0) return;
+  tail_open(0, pc + end, rest);
+  tail_open(1, pr + end, rest);
+  tail_open(2, rc + end, rest);
+  tail_open(3, rr + end, rest);
+  tail_open(4, nw + end, rest);
+  tail_open(5, nl + end, rest);
+  margin_own_means_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
   tail_close(8, gc + end, rest);
   tail_close(9, gr + end, rest);
 }
@@ -2122,10 +2216,8 @@ export function margin_own_rewards_f32(
   constants: usize,
 ): void {
   const k = v128.load32_splat(constants, 0);
-  const one = v128.load32_splat(constants, 4); // 1
-  const k1 = v128.load32_splat(constants, 8); // 1 / k
+  const k1 = v128.load32_splat(constants, 4); // 1 / k
   const zero = f32x4.splat(0);
-  const when = f32x4.eq(k, zero);
   const end = (n & ~3) << 2;
   for (let block: usize = 0; block < end; block += KEPT_BYTES) {
     const stop = min(block + KEPT_BYTES, end);
@@ -2133,18 +2225,14 @@ export function margin_own_rewards_f32(
     for (let i: usize = block; i < stop; i += 16) {
       const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
       const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
-      const chosenLength = v128.load(nw + i);
-      const rejectedLength = v128.load(nl + i);
-      const s = f32x4.mul(a, f32x4.div(one, f32x4.pmax(chosenLength, one)));
-      const t = f32x4.mul(c, f32x4.div(one, f32x4.pmax(rejectedLength, one)));
-      v128.store(kept + i, s, 0 * KEPT_BYTES);
-      v128.store(kept + i, t, 1 * KEPT_BYTES);
+      v128.store(kept + i, expm1_x4(f32x4.mul(k, a)), 0 * KEPT_BYTES);
+      v128.store(kept + i, expm1_x4(f32x4.mul(k, c)), 1 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const s = v128.load(kept + i, 0 * KEPT_BYTES);
-      const t = v128.load(kept + i, 1 * KEPT_BYTES);
-      v128.store(gc + i, v128.bitselect(s, f32x4.mul(expm1_x4(f32x4.mul(k, s)), k1), when));
-      v128.store(gr + i, v128.bitselect(t, f32x4.mul(expm1_x4(f32x4.mul(k, t)), k1), when));
+      const kept_0 = v128.load(kept + i, 0 * KEPT_BYTES);
+      const kept_1 = v128.load(kept + i, 1 * KEPT_BYTES);
+      v128.store(gc + i, f32x4.mul(kept_0, k1));
+      v128.store(gr + i, f32x4.mul(kept_1, k1));
     }
   }
   const rest = n & 3;
@@ -2153,8 +2241,6 @@ export function margin_own_rewards_f32(
   tail_open(1, pr + end, rest);
   tail_open(2, rc + end, rest);
   tail_open(3, rr + end, rest);
-  tail_open(4, nw + end, rest);
-  tail_open(5, nl + end, rest);
   margin_own_rewards_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
   tail_close(8, gc + end, rest);
   tail_close(9, gr + end, rest);

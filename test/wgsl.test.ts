@@ -97,21 +97,30 @@ const marginCase = (kernel: KernelName, margin: Margin, params: number[], parts:
 });
 
 // e^M/k times the terms that the difference of powers is made of; those with 1/lengths vanish where the lengths agree.
-const powerCase = (k: number, cap: number, id: "power" | "power_anchored" | "power_mean" = "power"): Case =>
-  marginCase(`margin_${id}`, margins[id], [k, cap, 1, 1], (a, c, chosenLength, rejectedLength) => {
-    const lengths = [1 / Math.max(chosenLength, 1), 1 / Math.max(rejectedLength, 1)] as const;
-    const [[n, m], [x, y]] =
-      id === "power_mean"
-        ? ([
-            [1, 1],
-            [a * lengths[0], c * lengths[1]],
-          ] as const)
-        : ([lengths, [a, c]] as const);
-    const [s, t] = [Math.min(k * x, cap), Math.min(k * y, cap)];
-    const most = Math.max(s, t);
-    const terms = Math.abs(Math.expm1(s - most) * n) + Math.abs(Math.expm1(t - most) * m) + (n === m ? 0 : n + m);
-    return [Math.max(1, (Math.exp(most) * terms) / Math.abs(k)), 1];
-  });
+const powerCase = (
+  k: number,
+  cap: number,
+  id: "power" | "power_anchored" | "alphapo" | "alphapo_mean" = "power",
+): Case =>
+  marginCase(
+    `margin_${id}`,
+    margins[id],
+    id.startsWith("alphapo") ? [k, 1, 1] : [k, cap, 1, 1],
+    (a, c, chosenLength, rejectedLength) => {
+      const lengths = [1 / Math.max(chosenLength, 1), 1 / Math.max(rejectedLength, 1)] as const;
+      const [[n, m], [x, y]] =
+        id === "alphapo_mean"
+          ? ([
+              [1, 1],
+              [a * lengths[0], c * lengths[1]],
+            ] as const)
+          : ([id === "alphapo" ? [1, 1] : lengths, [a, c]] as const);
+      const [s, t] = [Math.min(k * x, cap), Math.min(k * y, cap)];
+      const most = Math.max(s, t);
+      const terms = Math.abs(Math.expm1(s - most) * n) + Math.abs(Math.expm1(t - most) * m) + (n === m ? 0 : n + m);
+      return [Math.max(1, (Math.exp(most) * terms) / Math.abs(k)), 1];
+    },
+  );
 
 const cases: readonly Case[] = [
   ...lossCases,
@@ -121,11 +130,12 @@ const cases: readonly Case[] = [
   marginCase("margin_js_anchored", jsAnchored, [], () => [1, 1]),
   powerCase(-1, Infinity, "power_anchored"),
   ...[-1, -0.5, 1, -1e-3, 1e-3, 1e-5].map((k) => powerCase(k, 80, "power_anchored")),
-  ...[-2, -0.25, 0.6, -1e-3, 1e-5].map((k) => powerCase(k, Infinity, "power_mean")),
+  ...[-2, -0.25, 0.6, -1e-3, 1e-5].map((k) => powerCase(k, Infinity, "alphapo_mean")),
+  ...[-0.5, 0.6, -1e-3].map((k) => powerCase(k, Infinity, "alphapo")),
 ];
 
 /** What is logged is reckoned on the host. */
-const onHost = ["margin_own_rewards", "margin_log_odds"];
+const onHost = ["margin_own_means", "margin_own_rewards", "margin_log_odds"];
 
 /** The elementary functions, what they are in float64, and how many units in the last place they may be off. */
 const elementary: readonly { call: string; exact: (x: number, e: number) => number; ulps: number }[] = [

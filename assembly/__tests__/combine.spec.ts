@@ -56,11 +56,17 @@ function check_chain(n: usize): void {
     set(i % 3 == 1 ? x : slope, i, i & 2 ? Infinity : NaN);
   }
   const out = floats(n);
-  combine.chain_f32(slope, x, out, n);
-  for (let i: usize = 0; i < n; i++) expect_element(out, i, i % 3 == 0 ? get(slope, i) * get(x, i) : 0);
+  const y = exact_floats(n);
+  const other = floats(n);
+  combine.chain_f32(slope, x, y, out, other, n);
+  for (let i: usize = 0; i < n; i++) {
+    expect_element(out, i, i % 3 == 0 ? get(slope, i) * get(x, i) : 0);
+    expect_element(other, i, get(slope, i) == 0 || get(y, i) == 0 ? 0 : get(slope, i) * get(y, i));
+  }
   expect(guards_hold(out, n)).toBe(true);
+  expect(guards_hold(other, n)).toBe(true);
   const over = copy(slope, n);
-  combine.chain_f32(over, x, over, n);
+  combine.chain_f32(over, x, y, over, other, n);
   for (let i: usize = 0; i < n; i++) expect_element(over, i, get(out, i));
 }
 

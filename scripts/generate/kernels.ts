@@ -12,6 +12,7 @@ const source = (file: string): Source => ({
 
 const divergences = source("src/plan/divergences.ts");
 const perToken = exportedFunction(divergences, "reverseKl");
+const alphapoRewards = exportedFunction(divergences, "alphapoRewards");
 
 export const kernels: readonly Kernel[] = [
   // Losses that couple the pairs have no kernel of their own: AOT's is that of the margin loss around which it sorts.
@@ -25,18 +26,15 @@ export const kernels: readonly Kernel[] = [
   marginKernel("power", exportedFunction(divergences, "powerDivergence"), ["k", "cap", "unit", "slopeUnit"]),
   marginKernel("js_anchored", exportedFunction(divergences, "jsAnchored"), []),
   marginKernel("power_anchored", exportedFunction(divergences, "powerAnchored"), ["k", "cap", "unit", "slopeUnit"]),
-  marginKernel(
-    "power_mean",
-    exportedFunction(divergences, "powerDivergence"),
-    ["k", "cap", "unit", "slopeUnit"],
-    perToken,
-  ),
+  marginKernel("alphapo", alphapoRewards, ["k", "unit", "slopeUnit"]),
+  marginKernel("alphapo_mean", alphapoRewards, ["k", "unit", "slopeUnit"], perToken),
 ];
 
 const logged = source("src/plan/logged.ts");
 
 /** Those of what is logged, which WebGPU reckons on the host. */
 export const loggedKernels: readonly Kernel[] = [
+  marginKernel("own_means", exportedFunction(logged, "ownMeans"), []),
   marginKernel("own_rewards", exportedFunction(logged, "ownRewards"), ["k"]),
   marginKernel("log_odds", exportedFunction(logged, "logOdds"), []),
 ];

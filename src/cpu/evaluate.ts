@@ -136,9 +136,10 @@ function marginEvaluator(loss: MarginRecord, { params, divergence }: Term, job: 
     };
   }
   const form = divergence ? margins[divergence.id] : reverseKl;
-  const [k, cap] = divergence?.constants ?? [];
+  // Behind the constants go units, of 1 here.
+  const [k = 0, cap = 1] = divergence?.constants ?? [];
   return (i, a, c, chosenLength, rejectedLength) => {
-    const [d, da, dc] = form(a, c, perToken ? chosenLength : 1, perToken ? rejectedLength : 1, k ?? 0, cap ?? 0, 1, 1);
+    const [d, da, dc] = form(a, c, perToken ? chosenLength : 1, perToken ? rejectedLength : 1, k, cap, 1, 1);
     const [value, slope] = margin(i, d, 0);
     return withNaN([value, chain(slope, da), chain(slope, dc)]);
   };

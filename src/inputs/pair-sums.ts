@@ -1,6 +1,6 @@
 // What the pair stage sums over a batch, for loss and metrics.
 
-import { logOdds, ownRewards } from "../plan/logged.ts";
+import { logOdds, ownMeans, ownRewards } from "../plan/logged.ts";
 import type { PairJob } from "./pairs.ts";
 
 /** Sums over the pairs, in float64; of rows the desirable ones are the chosen, and those without a log-ratio are left out. */
@@ -60,8 +60,8 @@ export function ownLog({ plan, referenceChosen, chosenLengths, rejectedLengths }
       sums.oddsRatio += ratio;
     }
     const [own, other] = perToken ? [n, m] : [1, 1];
-    const [, s, t] = argument ? ownRewards(pc, pr, own, other, 0) : [0, pc, pr];
-    const [, x, y] = !argument ? [0, a, c] : k === 0 ? [0, s, t] : ownRewards(pc, pr, own, other, k);
+    const [, s, t] = argument ? ownMeans(pc, pr, own, other) : [0, pc, pr];
+    const [, x, y] = !argument ? [0, a, c] : k === 0 ? [0, s, t] : ownRewards(s, t, 1, 1, k);
     addPair(sums, s, t, x, y);
     return [x, y];
   };

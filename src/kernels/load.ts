@@ -50,11 +50,16 @@ export type KernelExports = {
   labels_f32(x: number, out: number, n: number): void;
   row_stats_f32(policy: number, reference: number, desirable: number, n: number, sums: number): void;
   sum_f32(x: number, n: number): number;
+  /** The sum of ORPO's o of n pairs from their losses; NaN where one of these has no digits left of it. */
+  odds_sum_f32(loss: number, n: number, inverse: number): number;
   scan_f32(x: number, n: number, out: number): void;
   add_f32(x: number, y: number, n: number): void;
   weigh_f32(x: number, y: number, n: number): void;
   scale_f32(y: number, n: number, factor: number): void;
-  chain_f32(slope: number, x: number, out: number, n: number): void;
+  /** out = slope·x of both sides. */
+  chain_f32(slope: number, x: number, y: number, outX: number, outY: number, n: number): void;
+  /** out = x, n int32 as float32; `out` may be `x`. */
+  lengths_f32(x: number, out: number, n: number): void;
   clear_empty_f32(length: number, y: number, n: number): void;
   scaled_difference_f32(x: number, y: number, out: number, n: number, factor: number): void;
   likelihood_f32(pc: number, loss: number, gc: number, gr: number, n: number, value: number, slope: number): void;

@@ -6,6 +6,7 @@ import { type Numbers, type Scan, scanValues } from "../inputs/columns.ts";
 import type { PairSums } from "../inputs/pair-sums.ts";
 import type { PairJob } from "../inputs/pairs.ts";
 import { times } from "../losses/factor.ts";
+import { lossTable } from "../losses/index.ts";
 import { pairColumns, pairResults } from "../losses/kinds.ts";
 import { arrayKind } from "../messages.ts";
 import { type KernelName, kernelConstants, mostConstants } from "../plan/constants.gen.ts";
@@ -56,6 +57,16 @@ interface Piece {
 /** Where losses and gradients of a piece are written. */
 type Outputs = readonly [losses: number, gradChosen: number, gradRejected: number];
 
+/** A piece without its first pairs. */
+function pieceFrom({ start, n, pc, pr, rc, rr, nw, nl, rm }: Piece, first: number): Piece {
+  const [bytes, rest] = [4 * first, { start: start + first, n: n - first }];
+  return {
+    ...rest,
+    ...{ pc: pc + bytes, pr: pr + bytes, rc: rc + bytes, rr: rr + bytes },
+    ...{ nw: nw + bytes, nl: nl + bytes, rm: rm + bytes },
+  };
+}
+
 // A factor that the kernels, in float32, see as 0: it switches off what it multiplies (src/losses/factor.ts).
 const isOff = (factor: number): boolean => Math.fround(factor) === 0;
 
@@ -74,6 +85,10 @@ export function pairEngine(
   const sums = new Float64Array(buffer, sumsAt, 6);
   const termSlots: Outputs = [at.termLosses, at.termChosen, at.termRejected];
   const marginSlots: Outputs = [at.margin, at.marginChosen, at.marginRejected];
+  const integers = {
+    chosenLengths: new Int32Array(buffer, at.chosenLengths, PIECE),
+    rejectedLengths: new Int32Array(buffer, at.rejectedLengths, PIECE),
+  };
   views.ones.fill(1);
 
   const run = (name: KernelName, params: readonly number[], piece: Piece, [losses, gc, gr]: Outputs): void => {
@@ -101,33 +116,61 @@ export function pairEngine(
       out,
     );
     const [, gradChosen, gradRejected] = out;
-    kernels.chain_f32(gradChosen, marginRejected, gradRejected, piece.n);
-    kernels.chain_f32(gradChosen, marginChosen, gradChosen, piece.n);
+    kernels.chain_f32(gradChosen, marginChosen, marginRejected, gradChosen, gradRejected, piece.n);
   };
 
-  // What losses of log-probs log (src/inputs/pair-sums.ts has it in JavaScript): their rewards in units of β lie in the slots of
-  // gradients of terms afterwards.
-  const logOwn = (job: PairJob, own: Piece, into: PairSums): void => {
-    const { argument, odds } = job.plan;
+  // ORPO's odds of a piece: from its losses, which are at hand before they are weighed, where these have the digits; the odds of the last
+  // pairs, and of other pieces, are those of their log-probs.
+  let oddsOfLosses: { count: number; odds: number; ratio: number } | undefined;
+  const noteOdds = ({ loss, params: [beta = 1] }: Term, losses: number, n: number): void => {
+    const count = n & ~3;
+    if (loss !== lossTable.orpo || count === 0 || oddsOfLosses || !(beta > 1e-30 && beta < 1e30)) return;
+    const odds = kernels.odds_sum_f32(losses, count, 1 / beta);
+    if (!Number.isNaN(odds)) oddsOfLosses = { count, odds, ratio: -kernels.sum_f32(losses, count) / beta };
+  };
+  const logOdds = (own: Piece, into: PairSums): void => {
+    const { count, odds, ratio } = oddsOfLosses ?? { count: 0, odds: 0, ratio: 0 };
+    oddsOfLosses = undefined;
+    into.odds += odds;
+    into.oddsRatio += ratio;
+    const n = own.n - count;
+    if (n === 0) return;
+    run("margin_log_odds", [], pieceFrom(own, count), marginSlots);
+    into.odds += kernels.sum_f32(at.margin, n);
+    into.oddsRatio += kernels.sum_f32(at.marginChosen, n);
+  };
+
+  // What losses of log-probs log (src/inputs/pair-sums.ts has it in JavaScript). Gives where their rewards in units of β are.
+  const logOwn = ({ plan: { argument } }: PairJob, own: Piece): Pick<Piece, "pc" | "pr"> => {
     const { n } = own;
-    if (odds) {
-      run("margin_log_odds", [], own, marginSlots);
-      into.odds += kernels.sum_f32(at.margin, n);
-      into.oddsRatio += kernels.sum_f32(at.marginChosen, n);
-    }
-    if (!argument || job.referenceChosen) return;
-    const piece = argument.perToken ? own : { ...own, nw: at.ones, nl: at.ones };
-    const stats = (k: number): void => {
-      run("margin_own_rewards", [k], piece, termSlots);
-      kernels.pair_stats_f32(at.termChosen, at.termRejected, at.zeros, at.zeros, n, sumsAt);
+    const stats = ({ pc, pr }: Pick<Piece, "pc" | "pr">): void => {
+      kernels.pair_stats_f32(pc, pr, at.zeros, at.zeros, n, sumsAt);
     };
+    let logps: Pick<Piece, "pc" | "pr"> = own;
+    if (argument?.perToken) {
+      run("margin_own_means", [], own, termSlots);
+      logps = { pc: at.termChosen, pr: at.termRejected };
+    }
     const before = sums.slice(2);
-    stats(0);
-    if (argument.k === 0) return;
-    const logps = sums.slice(0, 2);
+    stats(logps);
+    if (!argument?.k) return logps;
+    // The rewards are not what is logged as log-probs.
+    const logged = sums.slice(0, 2);
     sums.set(before, 2);
-    stats(argument.k);
-    sums.set(logps);
+    run("margin_own_rewards", [argument.k], { ...own, ...logps }, marginSlots);
+    const rewards = { pc: at.marginChosen, pr: at.marginRejected };
+    stats(rewards);
+    sums.set(logged);
+    return rewards;
+  };
+
+  // Lengths are int32 mostly, and a kernel is four times as fast as a copy between arrays of two types.
+  const placeLengths = (lengths: Numbers, slot: LengthSlot, start: number, n: number): number => {
+    if (arrayKind(lengths) !== "Int32Array") return place(lengths, slot, start, n);
+    const isHere = holdsArray(lengths);
+    if (!isHere) copy(lengths, start, integers[slot], 0, n);
+    kernels.lengths_f32(isHere ? offsetOf(lengths) + 4 * start : at[slot], at[slot], n);
+    return at[slot];
   };
 
   // Labels are bytes: as such they are copied, if they have to be, and the kernel widens them.
@@ -161,6 +204,7 @@ export function pairEngine(
       for (const k of [0, 1, 2] as const) copy(sorted[k], start, heap, out[k] / 4, n);
     } else if (kernel) {
       runDiverged(kernel, gradScale, job.plan.terms[j] as Term, piece, out);
+      noteOdds(job.plan.terms[j] as Term, out[0], n);
     }
     if (weight !== 1) kernels.scale_f32(out[0], n, weight);
     if (!job.pairWeights) return;
@@ -216,8 +260,8 @@ export function pairEngine(
           : place(job.policyRejected, "policyRejected", start, n);
       const rc = wide || !referenceChosen ? at.zeros : place(referenceChosen, "referenceChosen", start, n);
       const rr = wide || !referenceRejected ? at.zeros : place(referenceRejected, "referenceRejected", start, n);
-      const nw = chosenLengths ? place(chosenLengths, "chosenLengths", start, n) : at.ones;
-      const nl = rejectedLengths ? place(rejectedLengths, "rejectedLengths", start, n) : at.ones;
+      const nw = chosenLengths ? placeLengths(chosenLengths, "chosenLengths", start, n) : at.ones;
+      const nl = rejectedLengths ? placeLengths(rejectedLengths, "rejectedLengths", start, n) : at.ones;
       const out: Outputs = [
         lossesAt < 0 ? at.losses : lossesAt + 4 * start,
         chosenAt < 0 ? at.gradChosen : chosenAt + 4 * start,
@@ -230,15 +274,17 @@ export function pairEngine(
       const own = wide ? { ...alone, pc: at.ownChosen, pr: at.ownRejected } : alone;
       runTerms(job, sorted, piece, own, out);
       // Metrics after the losses, not before: measured 10 % faster at 1e6 pairs from memory.
-      if (logsOwn || plan.odds) logOwn(job, own, into);
-      if (logsOwn) {
-        kernels.scaled_difference_f32(at.termChosen, zeros, at.chosenRewards, n, plan.beta);
-        kernels.scaled_difference_f32(at.termRejected, zeros, at.rejectedRewards, n, plan.beta);
-      } else if (!wide) {
+      if (plan.odds) logOdds(own, into);
+      const ofOwn = logsOwn ? logOwn(job, own) : undefined;
+      if (!ofOwn && !wide) {
         if (ofRows) kernels.row_stats_f32(pc, rc, pr, n, sumsAt);
         else kernels.pair_stats_f32(pc, pr, rc, rr, n, sumsAt);
-        if (job.chosenRewards) kernels.scaled_difference_f32(pc, rc, at.chosenRewards, n, plan.beta);
-        if (job.rejectedRewards) kernels.scaled_difference_f32(pr, rr, at.rejectedRewards, n, plan.beta);
+      }
+      if (ofOwn || !wide) {
+        const [x, y] = ofOwn ? [ofOwn.pc, ofOwn.pr] : [pc, pr];
+        const [xr, yr] = ofOwn ? [zeros, zeros] : [rc, rr];
+        if (job.chosenRewards) kernels.scaled_difference_f32(x, xr, at.chosenRewards, n, plan.beta);
+        if (job.rejectedRewards) kernels.scaled_difference_f32(y, yr, at.rejectedRewards, n, plan.beta);
       }
       lossSum += kernels.sum_f32(out[0], n);
       if (lossesAt < 0) copy(views.losses, 0, job.losses, start, n);
@@ -263,7 +309,7 @@ export function pairEngine(
     const count = lengthOf(values);
     for (let start = 0; start < count; start += PIECE) {
       const n = Math.min(PIECE, count - start);
-      kernels.scan_f32(place(values, "termLosses", start, n), n, sumsAt);
+      kernels.scan_f32(placeLengths(values, "chosenLengths", start, n), n, sumsAt);
       least = Math.min(least, sums[0] as number);
       sum += sums[1] as number;
     }
@@ -272,6 +318,8 @@ export function pairEngine(
 
   return { compute, scan };
 }
+
+type LengthSlot = Extract<(typeof slots)[number], `${string}Lengths`>;
 
 type WideSlot = Extract<(typeof slots)[number], `${"own" | "policy"}${string}` | `${string}Rewards`>;
 

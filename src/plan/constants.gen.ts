@@ -230,21 +230,28 @@ export const kernelConstants = {
     cap,
     slopeUnit,
   ],
-  margin_power_mean: (k: number, cap: number, unit: number, slopeUnit: number) => [
+  margin_alphapo: (k: number, unit: number, slopeUnit: number) => [
     k,
-    1,
-    Math.min(cap, 1e+30),
+    1e+30,
     -1e+30,
-    0.7,
-    80,
     0.5,
     unit / k,
-    cap,
     slopeUnit,
+  ],
+  margin_alphapo_mean: (k: number, unit: number, slopeUnit: number) => [
+    k,
+    1,
+    1e+30,
+    -1e+30,
+    0.5,
+    unit / k,
+    slopeUnit,
+  ],
+  margin_own_means: () => [
+    1,
   ],
   margin_own_rewards: (k: number) => [
     k,
-    1,
     1 / k,
   ],
   margin_log_odds: () => [

@@ -74,6 +74,27 @@ export const powerDivergence: Margin = (a, c, chosenLength, rejectedLength, k, c
   ];
 };
 
+/**
+ * f(s) = e^(k·s) / k, AlphaPO's reward of a log-prob up to a constant, in the units of `powerDivergence`: its form where nothing caps the
+ * exponent and no length divides the scores, so that expm1 alone makes the difference, at any distance, and its powers are those of the
+ * slopes.
+ */
+export const alphapoRewards: Margin = (a, c, _chosenLength, _rejectedLength, k, unit, slopeUnit) => {
+  const s = Math.max(Math.min(k * a, 1e30), -1e30);
+  const t = Math.max(Math.min(k * c, 1e30), -1e30);
+  const gap = s - t;
+  const drop = Math.expm1(-Math.abs(gap));
+  const chosenRoot = Math.exp(0.5 * s);
+  const rejectedRoot = Math.exp(0.5 * t);
+  const root = Math.max(chosenRoot, rejectedRoot);
+  const scaled = (gap >= 0 ? -drop : drop) * (unit / k);
+  return [
+    drop === 0 ? 0 : root * (root * scaled),
+    chosenRoot * (chosenRoot * slopeUnit),
+    -(rejectedRoot * (rejectedRoot * slopeUnit)),
+  ];
+};
+
 // Scores of log-ratios per token, in place of scores per token. Twin: marginKernel of src/print/kernel.ts
 const ofMeans =
   (margin: Margin): Margin =>
@@ -139,8 +160,9 @@ export const margins = {
   js_anchored: jsAnchored,
   power: powerDivergence,
   power_anchored: powerAnchored,
-  /** AlphaPO's of means. */
-  power_mean: ofMeans(powerDivergence),
+  /** AlphaPO's, of sums and of means. */
+  alphapo: alphapoRewards,
+  alphapo_mean: ofMeans(alphapoRewards),
 } as const satisfies Readonly<Record<string, Margin>>;
 
 export type DivergenceId = keyof typeof margins;

@@ -10,11 +10,14 @@ export interface Argument {
   readonly k: number;
 }
 
-/** Rewards of log-probs per token, in units of β: s, or (e^(ks) − 1) / k. */
-export const ownRewards: Margin = (a, c, chosenLength, rejectedLength, k) => {
-  const s = a * (1 / Math.max(chosenLength, 1));
-  const t = c * (1 / Math.max(rejectedLength, 1));
-  return [0, k === 0 ? s : Math.expm1(k * s) * (1 / k), k === 0 ? t : Math.expm1(k * t) * (1 / k)];
+/** Log-probs per token. */
+export const ownMeans: Margin = (a, c, chosenLength, rejectedLength) => {
+  return [0, a * (1 / Math.max(chosenLength, 1)), c * (1 / Math.max(rejectedLength, 1))];
+};
+
+/** AlphaPO's rewards of what its loss takes, in units of β: (e^(ks) − 1) / k. */
+export const ownRewards: Margin = (s, t, _chosenLength, _rejectedLength, k) => {
+  return [0, Math.expm1(k * s) * (1 / k), Math.expm1(k * t) * (1 / k)];
 };
 
 /** The log-odds ratio of the means, and log σ of it. */

@@ -147,7 +147,7 @@ function shapeOf(
 ): Divergence | undefined {
   const alpha = reference ? undefined : params[Object.keys(table).indexOf("alphapoAlpha")];
   if (alpha === undefined || Math.abs(alpha) < 1e-20) return undefined;
-  return { id: perToken ? "power_mean" : "power", constants: [-alpha, Infinity] };
+  return { id: perToken ? "alphapo_mean" : "alphapo", constants: [-alpha] };
 }
 
 /** The plan of a call whose batch makes the running mean `shift`, or whose KL is `kl`. */

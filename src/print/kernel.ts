@@ -123,10 +123,13 @@ export function marginKernel(
     name: `margin_${name}`,
     file: definition.source.file,
     title: "",
-    reads: lengths,
+    reads: lengths.filter((name) => outputs.some((output) => readsInput(output, name))),
     params,
   };
 }
+
+const readsInput = (node: Expression, name: string): boolean =>
+  (node.kind === "input" && node.name === name) || argsOf(node).some((arg) => readsInput(arg, name));
 
 const isWritten = (output: Expression): boolean => !isNumber(output, 0);
 

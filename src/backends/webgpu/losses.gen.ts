@@ -429,26 +429,32 @@ fn margin_power_anchored(a: f32, c: f32, chosenLength: f32, rejectedLength: f32,
   return vec3f(select(near, select((root * (root * far)), 0.0, (far == 0.0)), (most > k[3])), select((chosenRoot * (chosenRoot * (perChosen * k[8]))), 0.0, (s >= k[7])), select(-((rejectedRoot * (rejectedRoot * (perRejected * k[8])))), 0.0, (t >= k[7])));
 }
 
-// src/plan/divergences.ts; k: k, 1, Math.min(cap, 1e+30), -1e+30, 0.7, 80, 0.5, unit / k, cap, slopeUnit
-fn margin_power_mean(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMargin: f32, k: array<f32, 10>) -> vec3f {
+// src/plan/divergences.ts; k: k, 1e+30, -1e+30, 0.5, unit / k, slopeUnit
+fn margin_alphapo(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMargin: f32, k: array<f32, 6>) -> vec3f {
+  let s = max(min((k[0] * a), k[1]), k[2]);
+  let t = max(min((k[0] * c), k[1]), k[2]);
+  let gap = (s - t);
+  let drop = expm1(-(abs(gap)));
+  let chosenRoot = exp_f32((k[3] * s));
+  let rejectedRoot = exp_f32((k[3] * t));
+  let root = max(chosenRoot, rejectedRoot);
+  let scaled = (select(drop, -(drop), (gap >= 0.0)) * k[4]);
+  return vec3f(select((root * (root * scaled)), 0.0, (drop == 0.0)), (chosenRoot * (chosenRoot * k[5])), -((rejectedRoot * (rejectedRoot * k[5]))));
+}
+
+// src/plan/divergences.ts; k: k, 1, 1e+30, -1e+30, 0.5, unit / k, slopeUnit
+fn margin_alphapo_mean(a: f32, c: f32, chosenLength: f32, rejectedLength: f32, rewardMargin: f32, k: array<f32, 7>) -> vec3f {
   let perChosen = (k[1] / max(chosenLength, k[1]));
   let s = max(min((k[0] * (a * perChosen)), k[2]), k[3]);
   let perRejected = (k[1] / max(rejectedLength, k[1]));
   let t = max(min((k[0] * (c * perRejected)), k[2]), k[3]);
   let gap = (s - t);
-  let t1 = abs(gap);
-  let t2 = (gap >= 0.0);
-  let drop = expm1(-(t1));
-  let near = select(drop, -(drop), t2);
-  let e_gap = exp_neg_abs(gap);
-  let far = select((e_gap - k[1]), (k[1] - e_gap), t2);
-  let rest1 = select(far, near, (t1 < k[4]));
-  let most = max(s, t);
-  let chosenRoot = exp_f32((k[6] * s));
-  let rejectedRoot = exp_f32((k[6] * t));
+  let drop = expm1(-(abs(gap)));
+  let chosenRoot = exp_f32((k[4] * s));
+  let rejectedRoot = exp_f32((k[4] * t));
   let root = max(chosenRoot, rejectedRoot);
-  let scaled = (rest1 * k[7]);
-  return vec3f(select(select((exp_f32(most) * scaled), (root * (root * scaled)), (most > k[5])), 0.0, (rest1 == 0.0)), (select((chosenRoot * (chosenRoot * k[9])), 0.0, (s >= k[8])) * perChosen), (select(-((rejectedRoot * (rejectedRoot * k[9]))), 0.0, (t >= k[8])) * perRejected));
+  let scaled = (select(drop, -(drop), (gap >= 0.0)) * k[5]);
+  return vec3f(select((root * (root * scaled)), 0.0, (drop == 0.0)), ((chosenRoot * (chosenRoot * k[6])) * perChosen), (-((rejectedRoot * (rejectedRoot * k[6]))) * perRejected));
 }
 
 `;

@@ -111,7 +111,8 @@ const marginConstants = {
   power: kernelConstants.margin_power(1, 1, 1, 1).length,
   js_anchored: kernelConstants.margin_js_anchored().length,
   power_anchored: kernelConstants.margin_power_anchored(1, 1, 1, 1).length,
-  power_mean: kernelConstants.margin_power_mean(1, 1, 1, 1).length,
+  alphapo: kernelConstants.margin_alphapo(1, 1, 1).length,
+  alphapo_mean: kernelConstants.margin_alphapo_mean(1, 1, 1).length,
 };
 
 /** The fields of the parameters: unsigned integers, then floats, with how many of them. */
