@@ -3,13 +3,9 @@
 // are read, and in nothing else.
 
 import type { Engine, MaybePromise, PairEngine, TokenSums } from "../engine.ts";
-import type { OwnColumns } from "../inputs/own-columns.ts";
 import { noSums, type PairSums } from "../inputs/pair-sums.ts";
 import type { PairJob } from "../inputs/pairs.ts";
-import type { PromptTokens } from "../inputs/prompts.ts";
-import type { ReferenceData } from "../inputs/reference.ts";
-import type { RowLabels } from "../inputs/token-rows.ts";
-import type { TokenList } from "../inputs/tokens.ts";
+import type { TokenLossJob } from "../inputs/token-loss.ts";
 import { times } from "../losses/factor.ts";
 import { isOwn } from "../losses/own.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -35,21 +31,6 @@ export interface TokenPasses<S extends MaybePromise = MaybePromise> {
   readonly readReference?: ((sums: TokenSums) => S) | undefined;
   /** `g` is dloss / d log p(target) of each token. */
   gradient(g: Float64Array, sums: TokenSums): S;
-}
-
-/** What a loss of tokens knows of its checked batch. */
-export interface TokenLossJob {
-  readonly list: TokenList;
-  /** V */
-  readonly vocab: number;
-  /** LD-DPO's α; 1 is off. */
-  readonly ldAlpha: number;
-  readonly wpo: boolean;
-  /** Undefined where the sequences are pairs. */
-  readonly rows: RowLabels | undefined;
-  readonly reference: ReferenceData | undefined;
-  readonly columns: OwnColumns;
-  readonly prompts: PromptTokens | undefined;
 }
 
 /**

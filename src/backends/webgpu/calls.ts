@@ -18,6 +18,7 @@ import { readLossOptions } from "../../inputs/options.ts";
 import { type ReadPairs, readPairs } from "../../inputs/pairs.ts";
 import { type AnySequencesBatch, readLogpsOptions, readSequencesBatch } from "../../inputs/sequence-logps.ts";
 import { type AnyGradBatch, readGradInput, readGradOptions } from "../../inputs/sequence-logps-grad.ts";
+import type { LossOptions } from "../../inputs/token-loss.ts";
 import { readOut } from "../../inputs/token-results.ts";
 import { unitOf } from "../../inputs/token-rows.ts";
 import { readRows } from "../../inputs/unpaired.ts";
@@ -37,7 +38,7 @@ import { checkResident, reportLater, withOutputs } from "./outputs.ts";
 import { computePairs } from "./pairs.ts";
 import { type ReadGpuPairs, residentPairLoss } from "./resident-pairs.ts";
 import type { Gpu } from "./submit.ts";
-import { type LossOptions, type OpenLoss, openers, openLogps, openLogpsGrad } from "./token-jobs.ts";
+import { type OpenLoss, openers, openLogps, openLogpsGrad } from "./token-jobs.ts";
 import {
   passesApart,
   passesInOne,

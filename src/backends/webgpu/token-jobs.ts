@@ -8,17 +8,12 @@ import type { OwnColumns } from "../../inputs/own-columns.ts";
 import type { PromptTokens } from "../../inputs/prompts.ts";
 import { type AnySequencesBatch, checkLogps, type LogpsJob } from "../../inputs/sequence-logps.ts";
 import { type AnyGradBatch, checkLogpsGrad, type GradJob } from "../../inputs/sequence-logps-grad.ts";
+import type { LossOptions } from "../../inputs/token-loss.ts";
 import type { Outs } from "../../inputs/token-results.ts";
 import type { RowLabels } from "../../inputs/token-rows.ts";
 import type { TokenList } from "../../inputs/tokens.ts";
 import type { Plan } from "../../plan/plan.ts";
-import type {
-  LinearLossOptions,
-  LogitsLossOptions,
-  PackedTokens,
-  SequenceLogpsGradOptions,
-  SequenceLogpsOptions,
-} from "../../types.ts";
+import type { PackedTokens, SequenceLogpsGradOptions, SequenceLogpsOptions } from "../../types.ts";
 import { isGpuArray, plainRangeOf } from "./device-arrays.ts";
 import { type DeviceRows, toDeviceRows, toGradientRows } from "./device-rows.ts";
 import { checkHead, headSource } from "./head.ts";
@@ -27,9 +22,6 @@ import { rowsSource } from "./rows.ts";
 import type { DeviceIds, ReferenceSource, TokenJob } from "./sequences.ts";
 import type { Gpu } from "./submit.ts";
 import type { TokenSource } from "./token-source.ts";
-
-/** The options of the calls with tokens and a loss. */
-export type LossOptions = Omit<LogitsLossOptions & LinearLossOptions, "out"> & { readonly out?: object | undefined };
 
 /** A loss as it can be recorded. */
 export interface LossJob extends TokenJob {
