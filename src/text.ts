@@ -12,8 +12,9 @@ export type * from "./text/types.ts";
  * length are run together; of each, no more logits are asked for than the model can leave out, and none are kept.
  *
  * Throws    KindError, ParamError
- * @example  const model = ({ rows, length }) => new Float32Array(rows * length * 4); // logits: every id is as likely
- *           const scorer = createScorer({ model, vocab: 4, backend: js });
+ * @example  import { createScorer } from "dpo-kernels/text";
+ *           const model = ({ rows, length }) => new Float32Array(rows * length * 4); // logits: every id is as likely
+ *           const scorer = createScorer({ model, vocab: 4 });
  *           const { logps } = await scorer.logps([{ prompt: [1], chosen: [2, 3], rejected: [2] }]); // −2·ln 4, −ln 4
  */
 export const createScorer: CreateScorer = /* @__PURE__ */ createScorerWith(createBackend);

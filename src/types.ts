@@ -456,7 +456,10 @@ export interface Calls<Later extends boolean> {
    * Losses, gradients and metrics of B single rows from their sequence log-probabilities: thumbs up and thumbs down.
    *
    * Throws    as `pairLoss`
-   * @example  const { loss, grad, metrics } = wasm.unpairedLoss(rows, { lossType: "kto", beta: 0.1 });
+   * @example  import { createWasm } from "dpo-kernels";
+   *           const wasm = await createWasm();
+   *           const rows = { policy: Float32Array.of(-10, -9), reference: Float32Array.of(-11, -8), desirable: Uint8Array.of(1, 0) };
+   *           const { loss, grad, metrics } = wasm.unpairedLoss(rows, { lossType: "apo_zero_unpaired", beta: 0.1 });
    */
   unpairedLoss(rows: RowLogps, options?: UnpairedLossOptions): Gives<Later, UnpairedLossResult>;
   /**
@@ -474,7 +477,11 @@ export interface Calls<Later extends boolean> {
    * states and their head.
    *
    * Throws    as `sequenceLogps`
-   * @example  const { gradLogits } = wasm.sequenceLogpsGrad({ tokens, vocab, logits }, { logps: Float64Array.of(1, -1) });
+   * @example  import { createWasm } from "dpo-kernels";
+   *           const wasm = await createWasm();
+   *           const tokens = { pairs: 1, offsets: Int32Array.of(0, 1, 2), targets: Int32Array.of(2, 0) };
+   *           const batch = { tokens, vocab: 3, logits: new Float32Array(2 * 3) };
+   *           const { gradLogits } = wasm.sequenceLogpsGrad(batch, { logps: Float64Array.of(1, -1) });
    */
   sequenceLogpsGrad(
     batch: OverSequences<LogitsBatch<Float32>>,
@@ -575,7 +582,11 @@ export interface Calls<Later extends boolean> {
    * Losses from hidden states and a head, and the gradients of both: more than 64 MB of logits never exist as a whole.
    *
    * Throws    as `logitsLoss`
-   * @example  const { loss, gradHidden } = wasm.linearLoss({ tokens, vocab, hiddenSize, hidden, weight, reference });
+   * @example  import { createWasm } from "dpo-kernels";
+   *           const wasm = await createWasm();
+   *           const tokens = { pairs: 1, offsets: Int32Array.of(0, 1, 2), targets: Int32Array.of(2, 0) };
+   *           const head = { vocab: 3, hiddenSize: 2, hidden: new Float32Array(2 * 2), weight: new Float32Array(3 * 2) };
+   *           const { loss, gradHidden } = wasm.linearLoss({ tokens, ...head, reference: { logps: Float64Array.of(-1, -1) } });
    */
   linearLoss(
     batch: WithInputs<LinearBatch<Float32>>,

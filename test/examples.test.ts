@@ -1,82 +1,43 @@
-// The examples in README.md and docs/ run as they stand, and those in doc comments among a few names.
+// The examples in README.md, docs/ and doc comments run as they stand.
 
 import { globSync, readFileSync } from "node:fs";
-import { stripTypeScriptTypes } from "node:module";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { recordOf } from "../src/checks/record.ts";
-import * as diagnosis from "../src/diagnose.ts";
 import * as library from "../src/index.ts";
 import { lossTable } from "../src/losses/index.ts";
-import { createPool } from "../src/pool.ts";
-import * as service from "../src/service.ts";
-import * as text from "../src/text.ts";
-import * as train from "../src/train.ts";
 import { blocksOf, filesOf, goesOn, runFile, says, sourceOf, standIn } from "./support/pages.ts";
-
-const AsyncFunction = (async () => {}).constructor as new (
-  ...args: string[]
-) => (...values: unknown[]) => Promise<unknown>;
-
-// What an example in a doc comment may take for granted.
-async function surroundings(): Promise<Record<string, unknown>> {
-  const f32 = (...values: number[]): Float32Array => Float32Array.from(values);
-  const lengths = { chosenLengths: f32(12, 9), rejectedLengths: f32(10, 14) };
-  const reference = { referenceChosen: f32(-11, -8), referenceRejected: f32(-10, -13) };
-  return {
-    ...library,
-    ...train,
-    ...service,
-    ...text,
-    ...diagnosis,
-    ...{ createPool, recordOf, options: {} },
-    pairs: { policyChosen: f32(-10, -9), policyRejected: f32(-12, -13), ...reference, ...lengths },
-    rows: {
-      policy: f32(-10, -9),
-      reference: f32(-11, -8),
-      desirable: Uint8Array.of(1, 0),
-      ...{ klPolicy: f32(-12, -13), klReference: f32(-13, -13) },
-    },
-    tokens: {
-      pairs: 1,
-      length: 3,
-      inputIds: Int32Array.of(1, 2, 3, 1, 3, 2),
-      completionMask: Uint8Array.of(0, 1, 1, 0, 1, 1),
-    },
-    vocab: 4,
-    logits: Float32Array.from({ length: 24 }, (_, i) => Math.sin(i)),
-    hiddenSize: 2,
-    hidden: Float32Array.from({ length: 12 }, (_, i) => Math.cos(i)),
-    weight: Float32Array.from({ length: 8 }, (_, i) => Math.sin(i)),
-    reference: { logps: Float64Array.of(-2, -3) },
-    js: library.createJs(),
-    wasm: await library.createWasm(),
-    console: { log: () => {} },
-  };
-}
-
-async function run(code: string): Promise<void> {
-  // An example may declare anew what is there already: a block of its own shadows it.
-  const body = stripTypeScriptTypes(code).replace(/^\s*import .* from "dpo-kernels(\/\w+)?";$/gm, "");
-  const values = await surroundings();
-  await new AsyncFunction(...Object.keys(values), `{ ${body}\n }`)(...Object.values(values));
-}
 
 describe("doc comments", () => {
   // Those of the adapters and of WebGPU need more: test/adapters/docs.test.ts, test/webgpu/docs.test.ts.
   const files = globSync("src/**/*.ts", { exclude: ["src/adapters/**", "src/backends/webgpu/**"] });
   const examples = files.flatMap((file) =>
-    [...readFileSync(file, "utf8").matchAll(/@example\s+([\s\S]*?)(?=\n \*\/|\n \* @|\*\/)/g)].map(([, text = ""]) => ({
-      file,
-      code: text.replace(/\n \*/g, "\n"),
-    })),
+    [...readFileSync(file, "utf8").matchAll(/@example\s+([\s\S]*?)(?=\n\s*\*\/|\n\s*\* @|\*\/)/g)].map(
+      ([, text = ""]) => ({
+        file,
+        code: text.replace(/\n\s*\* */g, "\n"),
+      }),
+    ),
   );
 
+  afterEach(() => vi.restoreAllMocks());
+
   test("every factory and tool of the entry has one", () => {
-    expect(examples.length).toBeGreaterThanOrEqual(6);
+    expect(examples.length).toBeGreaterThanOrEqual(25);
   });
 
-  test.each(examples.map(({ file, code }, i) => [`${file} (${i})`, code] as const))("%s", (_name, code) => run(code));
+  test.each(examples.map(({ file, code }, i) => [`${file} (${i})`, code] as const))("%s", async (name, code) => {
+    await runAndCompare(name, code);
+  });
 });
+
+/** Runs a file of blocks; what it prints is what the comment beside the call says. Gives what it exports. */
+async function runAndCompare(name: string, code: string): Promise<Record<string, unknown>> {
+  const log = vi.spyOn(console, "log").mockImplementation(() => {});
+  const exported = await runFile(name, code);
+  for (const [call, comment = ""] of code.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)) {
+    expect([call, log.mock.calls.some((printed) => says(comment, printed))]).toStrictEqual([call, true]);
+  }
+  return exported;
+}
 
 const pages = [
   "README.md",
@@ -116,14 +77,9 @@ describe.each(pages)("%s", (page) => {
 
   test.each(files)("block %s", async (blocks, code) => {
     vi.spyOn(console, "warn").mockImplementation(() => {});
-    const log = vi.spyOn(console, "log").mockImplementation(() => {});
-    const { default: exported } = await runFile(`${page}/${blocks}`, code);
+    const { default: exported } = await runAndCompare(`${page}/${blocks}`, code);
     // What a file exports is for a platform to call.
     if (/^export default/m.test(code)) expect(exported).toMatchObject({ fetch: expect.any(Function) });
-    // What it prints is what the comment beside it says.
-    for (const [call, comment = ""] of code.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)) {
-      expect([call, log.mock.calls.some((printed) => says(comment, printed))]).toStrictEqual([call, true]);
-    }
   });
 });
 

@@ -8,7 +8,8 @@ import type { CreateBackend } from "./choose.ts";
  * `await` them. Plain JavaScript where WebAssembly may not be compiled. `name` and `reason` say which one it is and why.
  *
  * Throws    ParamError if `for` is not a kind of work
- * @example  const backend = await createBackend({ for: "pairs" });
+ * @example  import { createBackend } from "dpo-kernels";
+ *           const backend = await createBackend({ for: "pairs" });
  *           console.log(backend.name, backend.reason);
  */
 export const createBackend = (async (options = {}) =>

@@ -27,8 +27,8 @@ export interface RecordWords {
  * Returns   a function from what was given to a record with each field, read once; `others` tells of further
  *           names, which are read as well
  * Throws    (that function) KindError for what is no object, or cannot be read; ParamError for a name that is not known
- * @example  const read = recordOf<Options>({ what: "options", field: "an option of add" }, ["a", "b"]);
- *           const { a = 0, b = 0 } = read(options);
+ * For example, `const read = recordOf<Options>({ what: "options", field: "an option of add" }, ["a", "b"])`, and in the call
+ * `const { a = 0, b = 0 } = read(options)`.
  */
 // Bundlers may leave out a reader that nothing calls: a worker reads no options.
 /* @__NO_SIDE_EFFECTS__ */

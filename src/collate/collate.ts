@@ -36,7 +36,8 @@ type Examples = readonly (TokenPair | TrlTokenPair | OldTrlTokenPair)[];
  * Shapes    padded: inputIds, attentionMask, completionMask [2B·T]; packed: offsets [2B+1], targets [offsets[2B]],
  *           lengths [2B]. The B chosen rows first, then the B rejected; each is cut by itself, none is dropped
  * Throws    KindError, ParamError, ShapeError, naming the example, the list and the position
- * @example  const tokens = collate([{ prompt: [1, 5, 6], chosen: [7, 8], rejected: [9] }], { maxLength: 512 });
+ * @example  import { collate } from "dpo-kernels";
+ *           const tokens = collate([{ prompt: [1, 5, 6], chosen: [7, 8], rejected: [9] }], { maxLength: 512 });
  *           // { pairs: 1, length: 5, inputIds: [1, 5, 6, 7, 8,  1, 5, 6, 9, 0],
  *           //   completionMask: [0, 0, 0, 1, 1,  0, 0, 0, 1, 0], attentionMask: [1, 1, 1, 1, 1,  1, 1, 1, 1, 0] }
  */
@@ -54,7 +55,8 @@ export function collate(examples: Examples, options: CollateOptions = {}): Padde
  *
  * Shapes    padded: inputIds, attentionMask, completionMask [rows·T]; packed: offsets [rows+1], targets, lengths [rows]
  * Throws    as `collate`
- * @example  const tokens = collateRows([{ prompt: [1, 5, 6], completion: [7, 8] }]);
+ * @example  import { collateRows } from "dpo-kernels";
+ *           const tokens = collateRows([{ prompt: [1, 5, 6], completion: [7, 8] }]);
  *           // { rows: 1, length: 5, inputIds: [1, 5, 6, 7, 8], completionMask: [0, 0, 0, 1, 1], attentionMask: [1, 1, 1, 1, 1] }
  */
 export function collateRows(

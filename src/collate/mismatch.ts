@@ -13,7 +13,8 @@ import { kindOf } from "../messages.ts";
  * Every field whose name begins with `completion` (or `answer`, TRL's older word) moves; the others stay with their prompt.
  * Throws    KindError, ShapeError for what is no list of rows with completions; ParamError for blocks of fewer than two rows, whose
  *           mismatched row would be the row itself
- * @example  mismatch([{ prompt: [1], completion: [2] }, { prompt: [3], completion: [4] }], 2);
+ * @example  import { mismatch } from "dpo-kernels";
+ *           mismatch([{ prompt: [1], completion: [2] }, { prompt: [3], completion: [4] }], 2);
  *           // [{ prompt: [1], completion: [4] }, { prompt: [3], completion: [2] }]
  */
 export function mismatch<T extends object>(examples: readonly T[], size: number): T[] {

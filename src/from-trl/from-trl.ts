@@ -47,9 +47,11 @@ export interface FromTrlResult {
  * A running mean for `bco_pair` or `bco` is never made: a warning says where it belongs.
  *
  * Throws    KindError for a value of another kind; ParamError for one outside its range, an unknown loss, no version
- * @example  const { loss, train } = fromTrl({ loss_type: "robust", beta: 0.01, label_smoothing: 0.1, seed: 7 });
+ * @example  import { createJs, fromTrl } from "dpo-kernels";
+ *           const { loss, train } = fromTrl({ loss_type: "robust", beta: 0.01, label_smoothing: 0.1, seed: 7 });
  *           // loss { lossType: "robust", beta: 0.01, labelSmoothing: 0.1 }, train { seed: 7 }
- *           createJs().pairLoss(pairs, loss);
+ *           const pairs = { policyChosen: Float32Array.of(-12.1), policyRejected: Float32Array.of(-14.8) };
+ *           createJs().pairLoss(pairs, { ...loss, referenceFree: true });
  */
 export function fromTrl(config: TrlConfig, options: FromTrlOptions = {}): FromTrlResult {
   const fields = copyOf(config);

@@ -65,8 +65,11 @@ const scales: Readonly<Record<string, (found: Found) => number>> = {
  * HyperCLOVA X), also within `text_config`. A model that leaves its logits as they are gives {}.
  *
  * Throws    KindError, ParamError: values of the wrong kind or out of range, a `logits_scaling` of an unknown model, two scales
- * @example  const options = logitTransform({ model_type: "gemma2", final_logit_softcapping: 30 });
- *           const { logps } = wasm.sequenceLogps({ tokens, vocab, logits }, options);
+ * @example  import { createWasm, logitTransform } from "dpo-kernels";
+ *           const options = logitTransform({ model_type: "gemma2", final_logit_softcapping: 30 });
+ *           const tokens = { pairs: 1, offsets: Int32Array.of(0, 1, 2), targets: Int32Array.of(2, 0) };
+ *           const wasm = await createWasm();
+ *           const { logps } = wasm.sequenceLogps({ tokens, vocab: 3, logits: new Float32Array(2 * 3) }, options);
  */
 export function logitTransform(config: object): ModelLogitOptions {
   if (!isRecord(config)) throw new KindError(`config: expected an object, got ${kindOf(config)}`);

@@ -91,7 +91,9 @@ export const recordOfLoss = (loss: Loss): LossRecord =>
  *               return [softplus(-z), -beta * sigmoid(-z)];
  *             },
  *           });
- *           createJs().pairLoss(pairs, { lossType: simpo, referenceFree: true, beta: 2.5, gamma: 1.375 });
+ *           const pairs = { policyChosen: Float32Array.of(-7), policyRejected: Float32Array.of(-14) };
+ *           const lengths = { chosenLengths: Int32Array.of(9), rejectedLengths: Int32Array.of(11) };
+ *           createJs().pairLoss({ ...pairs, ...lengths }, { lossType: simpo, referenceFree: true, beta: 2.5, gamma: 1.375 });
  */
 export function defineLoss<const L extends Loss>(given: L): L {
   const loss = present(readLoss(given));

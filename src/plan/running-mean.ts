@@ -48,8 +48,10 @@ export function readRunningMean(value: object): RunningMean | undefined {
  *
  * Throws    KindError if the state to restore is not `{ mean, count }`; ParamError for a mean that is not finite, a count that
  *           is none
- * @example  const shift = createRunningMean();
- *           js.pairLoss(pairs, { lossType: "bco_pair", rewardShift: shift });
+ * @example  import { createJs, createRunningMean } from "dpo-kernels";
+ *           const shift = createRunningMean();
+ *           const pairs = { policyChosen: Float32Array.of(-10), policyRejected: Float32Array.of(-12) };
+ *           createJs().pairLoss(pairs, { lossType: "bco_pair", rewardShift: shift, referenceFree: true });
  *           const saved = JSON.stringify(shift);
  *           const restored = createRunningMean(JSON.parse(saved));
  */

@@ -38,7 +38,9 @@ export const readTokenizeOptions = recordOf<TokenizeOptions>({ what: "options", 
  *         `chat_template_kwargs`. All of the form of the first
  * Returns the lists, in the order of the rows; those whose prompt fills `maxLength` are missing, and `onWarning` says which
  * Throws  KindError, ParamError, naming row and column
- * @example  const tokenizer = Object.assign((text) => [...text].map((letter) => letter.charCodeAt(0)), { eos_token: "!" });
+ * @example  import { collate } from "dpo-kernels";
+ *           import { tokenizePairs } from "dpo-kernels/text";
+ *           const tokenizer = Object.assign((text) => [...text].map((letter) => letter.charCodeAt(0)), { eos_token: "!" });
  *           const rows = [{ prompt: "Hi", chosen: " you", rejected: " there!" }];
  *           const examples = tokenizePairs(rows, tokenizer, { maxLength: 512 });
  *           const batch = collate(examples); // prompt_ids [72, 105], chosen_ids [32, 121, 111, 117, 33], …

@@ -34,7 +34,8 @@ const beta = between(0, 1, 0.9, "max");
  * gradients of its `allocate` are then updated without copying. Without, it lies where the kernels use it directly.
  *
  * Throws    KindError; BackendError if the backend's memory is used up
- * @example  const state = adamwState(new Float32Array(1000));
+ * @example  import { adamwState } from "dpo-kernels/train";
+ *           const state = adamwState(new Float32Array(1000));
  */
 export function adamwState(params: Tensors, backend?: Allocator): AdamwState {
   const lengths = listOf(params, "params").map(({ length }) => length);
@@ -51,10 +52,11 @@ export function adamwState(params: Tensors, backend?: Allocator): AdamwState {
  * Shapes    params, grads: a Float32Array or a list of them, of the same lengths
  * Error     six float32 roundings of the step, three of p and m, four of v at most (test/optim-adamw.test.ts)
  * Throws    ShapeError for other lengths and shared memory; ParamError, KindError. Nothing is written then
- * @example  const params = Float32Array.of(0.5, -1);
+ * @example  import { adamw, adamwState } from "dpo-kernels/train";
+ *           const params = Float32Array.of(0.5, -1);
  *           const state = adamwState(params);
  *           adamw(params, Float32Array.of(0.1, -0.2), state, { lr: 1e-2, weightDecay: 0 });
- *           console.log(params, state.step); // [0.49, -0.99], 1
+ *           console.log(params, state.step); // [0.49…, -0.99…], 1
  */
 export function adamw(params: Tensors, grads: Tensors, state: AdamwState, hyper: AdamwHyper = {}): void {
   const { step: taken, m, v } = readState(state, ["step", "m", "v"]);

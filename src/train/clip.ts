@@ -15,9 +15,10 @@ import { readTensors, type Tensor, type Tensors } from "./tensors.ts";
  *
  * Error     the norm is summed in float64, in a fixed order
  * Throws    ShapeError if gradients share memory; ParamError, KindError. Nothing is written then
- * @example  const grads = Float32Array.of(3, 4);
+ * @example  import { clipGradNorm } from "dpo-kernels/train";
+ *           const grads = Float32Array.of(3, 4);
  *           const norm = clipGradNorm(grads, 1);
- *           console.log(norm, grads); // 5, [0.6, 0.8]
+ *           console.log(norm, grads); // 5, [0.5999…, 0.7999…]
  */
 export function clipGradNorm(grads: Tensors, maxNorm: number): number {
   if (typeof maxNorm !== "number") throw new KindError(`maxNorm: expected a number, got ${kindOf(maxNorm)}`);

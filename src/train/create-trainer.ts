@@ -7,7 +7,8 @@ import type { Trainer, TrainerOptions } from "./trainer/types.ts";
  * Each step of the iteration is a step of the optimiser; to pause is to stop iterating.
  *
  * Throws    KindError, ParamError, ShapeError for options, configuration and examples, naming what and where; BackendError
- * @example  const trainer = await createTrainer({
+ * @example  import { createTrainer } from "dpo-kernels/train";
+ *           const trainer = await createTrainer({
  *             config: { loss_type: "ipo", learning_rate: 1e-2, max_steps: 2 },
  *             examples: [{ prompt: [1, 5], chosen: [2, 3], rejected: [4] }],
  *             backbone: ({ inputIds }) => new Float32Array(inputIds.length * 8).fill(0.5), // your model, up to its head

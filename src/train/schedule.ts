@@ -57,8 +57,9 @@ const trainNames = Object.keys(readTrain(() => undefined));
  *
  * Throws    ParamError for another type, numbers out of range, other `lrSchedulerKwargs`, and (the function returned) for a
  *           step below 0; KindError
- * @example  const rate = lrSchedule(100, { learningRate: 1e-3, lrSchedulerType: "cosine", warmupSteps: 10 });
- *           console.log(rate(0), rate(10), rate(55)); // 0, 1e-3, 5e-4
+ * @example  import { lrSchedule } from "dpo-kernels/train";
+ *           const rate = lrSchedule(100, { learningRate: 1e-3, lrSchedulerType: "cosine", warmupSteps: 10 });
+ *           console.log(rate(0), rate(10), rate(55)); // 0, 0.001, 0.0005
  */
 export function lrSchedule(steps: number, given: ScheduleOptions = {}): (step: number) => number {
   const options = readFields(given, () => trainNames);

@@ -32,7 +32,8 @@ const numbers = { lr: notNegative(1e-3), momentum: notNegative(0), dampening: fi
  * A state for SGD with momentum; without, `{ step: 0 }` is all it needs. With a backend it lies in the backend's memory.
  *
  * Throws    KindError; BackendError if the backend's memory is used up
- * @example  const state = sgdState([new Float32Array(1000), new Float32Array(10)]);
+ * @example  import { sgdState } from "dpo-kernels/train";
+ *           const state = sgdState([new Float32Array(1000), new Float32Array(10)]);
  */
 export function sgdState(params: Tensors, backend?: Allocator): SgdState {
   const lengths = listOf(params, "params").map(({ length }) => length);
@@ -48,10 +49,11 @@ export function sgdState(params: Tensors, backend?: Allocator): SgdState {
  *
  * Shapes    params, grads: a Float32Array or a list of them, of the same lengths
  * Throws    ShapeError for other lengths and shared memory; ParamError, KindError. Nothing is written then
- * @example  const params = Float32Array.of(0.5, -1);
+ * @example  import { sgd, sgdState } from "dpo-kernels/train";
+ *           const params = Float32Array.of(0.5, -1);
  *           const state = sgdState(params);
  *           sgd(params, Float32Array.of(0.1, -0.2), state, { lr: 0.1, momentum: 0.9 });
- *           console.log(params, state.step); // [0.49, -0.98], 1
+ *           console.log(params, state.step); // [0.49…, -0.98…], 1
  */
 export function sgd(params: Tensors, grads: Tensors, state: SgdState, hyper: SgdHyper = {}): void {
   const { lr, momentum, dampening, weightDecay, rest } = readHyper(hyper, numbers, ["nesterov"]);

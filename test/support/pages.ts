@@ -78,7 +78,9 @@ const words = (text: string): string[] => text.match(/-?\w+(?:\.\d+)?…?/g) ?? 
 /** Whether what was printed is what the comment beside the call says, quotes and spaces aside; `…` stands for further digits. */
 export function says(comment: string, printed: readonly unknown[]): boolean {
   const said = words(comment);
-  return words(JSON.stringify(printed)).every((word, i) => {
+  const asLists = (_key: string, value: unknown): unknown =>
+    ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value;
+  return words(JSON.stringify(printed, asLists)).every((word, i) => {
     const [start = "", more] = (said[i] ?? "").split("…");
     return more === undefined ? word === start : word.startsWith(start);
   });

@@ -13,8 +13,10 @@ import { createJsRows } from "./rows.ts";
 /**
  * A backend in plain JavaScript: no WebAssembly, no workers, any content policy. Computes in float64.
  *
- * @example  const js = createJs();
- *           const { loss, gradChosen } = js.pairLoss(pairs, { lossType: "ipo", beta: 0.1 });
+ * @example  import { createJs } from "dpo-kernels";
+ *           const js = createJs();
+ *           const pairs = { policyChosen: Float32Array.of(-12.1), policyRejected: Float32Array.of(-14.8) };
+ *           const { loss, gradChosen } = js.pairLoss(pairs, { lossType: "hinge", referenceFree: true });
  */
 export function createJs(): Backend {
   const engine = {

@@ -39,9 +39,11 @@ import { createWorkerPool } from "./worker-pool.ts";
  *
  * Throws    ParamError, KindError for its options; BackendError ("unavailable") where there are no workers, WebAssembly may not
  *           be compiled, or memory: "shared" is asked for and cannot be had
- * @example  const pool = await createPool({ workers: 2 });
+ * @example  import { createPool } from "dpo-kernels/pool";
+ *           const pool = await createPool({ workers: 2 });
+ *           const tokens = { pairs: 1, offsets: Int32Array.of(0, 1, 3), targets: Int32Array.of(2, 0, 3) };
  *           const { loss, gradLogits } = await pool.logitsLoss(
- *             { tokens, vocab, logits, reference: { logps: Float64Array.of(-3.1, -2.7) } },
+ *             { tokens, vocab: 4, logits: new Float32Array(3 * 4), reference: { logps: Float64Array.of(-3.1, -2.7) } },
  *             { lossType: "ipo" },
  *           );
  *           await pool.dispose();
