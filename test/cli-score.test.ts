@@ -240,5 +240,7 @@ describe.skipIf(missing !== "")(`score${missing}`, () => {
       const { status, stderr } = run(["score", ...args]);
       expect([args.join(" "), status, stderr]).toEqual([args.join(" "), 2, expect.stringContaining(message)]);
     }
+    // Data that are mended may take the name of those that were not.
+    for (const name of ["x", "y", "z"]) expect([name, existsSync(path(`${name}.jsonl.job`))]).toEqual([name, false]);
   });
 });

@@ -75,7 +75,12 @@ export async function runJob(
   const { total, shapes } = await survey(paths, out);
   const shards = await openShards(`${out}.job`, fingerprint);
   const bar = startBar(total, `${unit}s`);
-  const found = await compute(job, shards, bar).finally(() => bar.stop());
+  const found = await compute(job, shards, bar)
+    .catch(async (error) => {
+      await shards.removeIfEmpty();
+      throw error;
+    })
+    .finally(() => bar.stop());
   const count = Math.ceil(total / shardSize);
   const notes = await notesOf(job, shards, count, total);
   if (found > 0) notes.unshift(`${found} of ${count} shards were there from an earlier run`);
@@ -154,7 +159,10 @@ async function notesOf({ unit, mismatched }: Job, shards: Shards, count: number,
       sums.set(kind, (sums.get(kind) ?? 0) + rows);
     }
   }
-  if (sums.get("dropped") === total) throw refusal(`--max-length: every prompt fills it, which leaves no ${unit}`);
+  if (sums.get("dropped") === total) {
+    await shards.remove();
+    throw refusal(`--max-length: every prompt fills it, which leaves no ${unit}`);
+  }
   const notes = notesOnRows(sums, total, unit);
   if (mismatched === undefined || !sums.has("dropped")) return notes;
   const blocks = `blocks of ${mismatched} rows that exchange their completions end where a shard does`;

@@ -2,7 +2,7 @@
 // moment the job ends at.
 
 import { existsSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TextWarningKind } from "../../text.ts";
 import type { Fingerprint } from "../fingerprint.ts";
@@ -26,6 +26,8 @@ export interface Shards {
   write(index: number, shard: Shard): Promise<void>;
   /** Removes all of them. */
   remove(): Promise<void>;
+  /** Removes the folder where it has none: what comes to nothing must not keep other data from its name. */
+  removeIfEmpty(): Promise<void>;
 }
 
 /** Opens the folder of a job, or makes it. Throws    a refusal where it holds those of another job */
@@ -37,11 +39,17 @@ export async function openShards(folder: string, fingerprint: Fingerprint): Prom
     await beginFolder(folder, fingerprint);
   }
   const nameOf = (index: number): string => `${String(index).padStart(8, "0")}.json`;
+  const remove = (): Promise<void> =>
+    // The fingerprint first: shards must not outlive it.
+    guarded(() => rm(join(folder, jobFile)).then(() => rm(folder, { recursive: true, force: true })));
   return {
     has: (index) => existsSync(join(folder, nameOf(index))),
     read: (index) => guarded(async () => JSON.parse(await readFile(join(folder, nameOf(index)), "utf8")) as Shard),
     write: (index, shard) => guarded(() => writeWhole(folder, nameOf(index), `${toJson(shard)}\n`)),
-    // The fingerprint first: shards must not outlive it.
-    remove: () => guarded(() => rm(join(folder, jobFile)).then(() => rm(folder, { recursive: true, force: true }))),
+    remove,
+    removeIfEmpty: async () => {
+      const names = await guarded(() => readdir(folder));
+      if (!names.some((name) => /^\d+\.json$/.test(name))) await remove();
+    },
   };
 }
