@@ -1,24 +1,40 @@
-// For tests of the service and of the files that score writes: Python's own clients, schemathesis, datasets, TRL, in build/python. Without a Python they are skipped, in
-// words; where CI is set that is a failure.
+// For tests alone: Python's own clients of the service, schemathesis, datasets and TRL in build/python; PEFT, over Debian's PyTorch
+// (PyPI's brings gigabytes for GPUs), in build/python-peft. What cannot be installed is said, and its tests are skipped, in words;
+// where CI is set that is a failure.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const wanted = fileURLToPath(new URL("../test/service/requirements.txt", import.meta.url));
-const folder = fileURLToPath(new URL("../build/python", import.meta.url));
-const mark = `${folder}/installed.txt`;
+const pathOf = (place) => fileURLToPath(new URL(`../${place}`, import.meta.url));
 
-const run = (command, args) => spawnSync(command, args, { stdio: ["ignore", "ignore", "inherit"] }).status === 0;
+const run = (command, args, stderr = "inherit") =>
+  spawnSync(command, args, { stdio: ["ignore", "ignore", stderr] }).status === 0;
 
-const text = readFileSync(wanted, "utf8");
-const trl = "trl==1.16.0";
-if (!existsSync(mark) || readFileSync(mark, "utf8") !== text + trl) {
-  console.log("Installing Python's clients in build/python (once) …");
-  const pip = (...what) =>
-    run(`${folder}/bin/python`, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...what]);
-  // TRL is read, not run: PyTorch would be gigabytes.
-  if (run("python3", ["-m", "venv", folder]) && pip("-r", wanted) && pip("--no-deps", trl))
-    writeFileSync(mark, text + trl);
+/** Makes a folder with the packages of a list, once; again when the list has changed. `alone` come without what they need. */
+function install(what, { place, list, python, options = [], alone = [] }) {
+  const [folder, wanted] = [pathOf(place), pathOf(list)];
+  const mark = `${folder}/installed.txt`;
+  const text = readFileSync(wanted, "utf8") + alone.join();
+  if (existsSync(mark) && readFileSync(mark, "utf8") === text) return;
+  console.log(`Installing ${what} in ${place} (once) …`);
+  const pip = (...packages) =>
+    run(`${folder}/bin/python`, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages]);
+  const made = run(python, ["-m", "venv", ...options, folder]) && pip("-r", wanted);
+  if (made && (alone.length === 0 || pip("--no-deps", ...alone))) writeFileSync(mark, text);
   else console.log("No Python with venv, or no packages: tests that need them are skipped.");
 }
+
+install("Python's clients", {
+  place: "build/python",
+  list: "test/service/requirements.txt",
+  python: "python3",
+  // TRL is read, not run: PyTorch would be gigabytes.
+  alone: ["trl==1.16.0"],
+});
+
+const debian = "/usr/bin/python3";
+if (run(debian, ["-c", "import torch"], "ignore")) {
+  const list = "test/golden/peft/requirements.txt";
+  install("PEFT", { place: "build/python-peft", list, python: debian, options: ["--system-site-packages"] });
+} else console.log("No python3-torch of Debian: what PEFT is to load is not tried.");

@@ -8,8 +8,10 @@ const own = fileURLToPath(new URL("../../build/python/bin/python", import.meta.u
 
 export const python = existsSync(own) ? own : "python3";
 
-const modules = (...names: readonly string[]): boolean =>
-  spawnSync(python, ["-c", `import ${names.join(", ")}`], { stdio: "ignore" }).status === 0;
+const imports = (interpreter: string, ...names: readonly string[]): boolean =>
+  spawnSync(interpreter, ["-c", `import ${names.join(", ")}`], { stdio: "ignore" }).status === 0;
+
+const modules = (...names: readonly string[]): boolean => imports(python, ...names);
 
 const how = "node scripts/setup-python.mjs, which wants python3 and its venv";
 
@@ -25,3 +27,10 @@ export const noPython = modules("requests", "safetensors.numpy") ? "" : `no requ
 export const noDatasets = modules("datasets", "pyarrow.parquet") && has("trl") ? "" : `no datasets, trl: ${how}`;
 
 export const noSchemathesis = modules("schemathesis") ? "" : `no schemathesis: ${how}`;
+
+const ownPeft = fileURLToPath(new URL("../../build/python-peft/bin/python", import.meta.url));
+
+/** A Python with PEFT, which wants PyTorch. */
+export const pythonWithPeft = existsSync(ownPeft) ? ownPeft : "python3";
+
+export const noPeft = imports(pythonWithPeft, "peft") ? "" : `no peft: ${how} and Debian's python3-torch`;
