@@ -193,6 +193,7 @@ describe("what cannot be", () => {
       [[...hidden, ...out, "--beta", "-1"], "error: --beta: "],
       [[...hidden, ...out, "--lora-r", "0.5"], "error: --lora-r: expected a positive integer, got 0.5"],
       [[...hidden, ...out, "--loss-type", "sigmoidd"], "error: --loss-type: "],
+      [[...hidden, "--out", join(states, "run")], "states.safetensors/run: not a directory"],
       [[...hidden, "--out", folder], "expected a new or an empty folder, got one with "],
       [[...hidden, ...out, "--report", "page"], "--report: expected a name ending in .html, got page"],
       [[...hidden, ...out, "--lr", "1"], "(Did you mean --learning-rate?)"],

@@ -20,7 +20,8 @@ export function curves(title, series, steps) {
     return `<polyline points="${path}" fill="none" stroke="${colors[i]}" stroke-width="1.5"><title>${name}</title></polyline>`;
   });
   const label = (at, text) => `<text x="${left - 6}" y="${at}" text-anchor="end">${text}</text>`;
-  return `<figure><figcaption>${title}</figcaption>
+  const legend = Object.keys(series).map((name, i) => `<span style="color: ${colors[i]}">${name}</span>`);
+  return `<figure><figcaption>${title}: ${legend.join(", ")}</figcaption>
 <svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${title}" font-size="11" font-family="system-ui">
 <path d="M${left} 8V${height - bottom}H${width - 8}" fill="none" stroke="#999"/>
 ${label(y(high) + 4, high.toPrecision(4))}${low < high ? label(y(low) + 4, low.toPrecision(4)) : ""}

@@ -1,8 +1,9 @@
 // Trains a head in this tab, in workers or on a real GPU: pause it, close the tab, open it again, and it goes on with the same bits.
 // Serve the folder above `dist` and `examples`, open index.html. ?steps=100 makes it shorter.
 
-import { createBackend } from "../../dist/index.js";
+import { createPool } from "../../dist/pool.js";
 import { createTrainer, opfsStore } from "../../dist/train.js";
+import { createWebGpu, hasRealGpu } from "../../dist/webgpu.js";
 import { curves } from "./curves.js";
 import { dataSets, examplesOf, makeModel } from "./data.js";
 
@@ -26,7 +27,8 @@ let current;
 async function open() {
   const { head, backbone } = makeModel();
   const name = element("data").value;
-  const backend = await createBackend({ for: "linear" });
+  // A GPU in software is slower than workers, and either leaves this thread to the page.
+  const backend = navigator.gpu && (await hasRealGpu()) ? await createWebGpu() : await createPool({ workers: 2 });
   element("backend").textContent = `${backend.name}: ${backend.reason}`;
   const trainer = await createTrainer({
     config: {
@@ -87,7 +89,7 @@ async function finish(trainer) {
     }),
   );
   const [, tensors] = files.find(([name]) => name.endsWith(".safetensors"));
-  say(`done: ${steps} steps; ${await fingerprint(tensors)}`);
+  say(`done: ${steps} steps; weights ${await fingerprint(tensors)}`);
 }
 
 async function fingerprint(bytes) {
@@ -116,6 +118,7 @@ async function startOver() {
 
 function update() {
   for (const id of ["start", "anew", "data", "what"]) element(id).disabled = !isPaused;
+  if (current?.trainer.step === steps) element("start").disabled = true;
   element("pause").disabled = isPaused;
   element("start").textContent = element("status").textContent === "" ? "Start" : "Go on";
 }

@@ -11,7 +11,7 @@ import type { AsyncBackend, Backend } from "../../types.ts";
 import type { Fingerprint } from "../fingerprint.ts";
 import { beginFolder, guardedBy, isBegun, writeWhole } from "../job-folder.ts";
 import { startBar } from "../rate-bar.ts";
-import { refusal } from "../refusal.ts";
+import { fileProblem, isSystemError, refusal } from "../refusal.ts";
 import { toJson } from "../report.ts";
 import type { Settings } from "./config.ts";
 import { openMetrics, readMetrics } from "./metrics-file.ts";
@@ -105,7 +105,7 @@ async function openTrainer(
       resume: true,
     });
   } catch (error) {
-    throw placed(error, task, settings);
+    throw placed(error, out, task, settings);
   }
 }
 
@@ -145,7 +145,7 @@ async function train(
     if (asked) await guardedBy(out)(() => trainer.checkpoint());
     return asked;
   } catch (error) {
-    throw placed(error, task, settings);
+    throw placed(error, out, task, settings);
   } finally {
     stop.end();
     bar.stop();
@@ -160,8 +160,9 @@ function liveOf({ metrics }: TrainStep): string {
   return parts.length > 0 ? `; ${parts.join(", ")}` : "";
 }
 
-/** Examples by their file and line, keys of the configuration by theirs. */
-function placed(error: unknown, task: Task, settings: Settings): unknown {
+/** Examples by their file and line, keys of the configuration by theirs, failures of the system by the folder. */
+function placed(error: unknown, out: string, task: Task, settings: Settings): unknown {
+  if (isSystemError(error)) return fileProblem(out, error);
   const message = error instanceof DpoError ? error.message : "";
   const [, list, at, rest = ""] = /^(examples|evalExamples)\[(\d+)\][.:]?\s*(.*)$/s.exec(message) ?? [];
   if (at === undefined) return settings.place(error);
