@@ -69,6 +69,7 @@ async function compute(
   const stop = stopSignal();
   const count = watchWorkers(queue, name, bar);
   let [found, done, isPlanned] = [0, 0, false];
+  let looks: Promise<unknown> = Promise.resolve();
 
   async function fill(): Promise<void> {
     const more: PlannedShard[] = [];
@@ -84,6 +85,7 @@ async function compute(
     const ids = more.map((shard) => idOf(fingerprint, shard));
     // Set aside by an earlier planner: the command was given again, so they are tried again.
     await Promise.all(ids.map(async (id) => (await queue.getJobState(id)) === "failed" && queue.remove(id)));
+    if (stop.signal.aborted) return;
     for (const [i, shard] of more.entries()) waiting.set(ids[i] as string, shard);
     await add(more);
   }
@@ -119,18 +121,21 @@ async function compute(
       await orStopped(fill(), stop.signal);
       if (isPlanned && waiting.size === 0) break;
       const looked = [...waiting].slice(0, round % 10 === 0 ? ahead : inFront);
-      await orStopped(Promise.all(looked.map(([id, shard]) => look(id, shard))), stop.signal);
+      looks = Promise.all(looked.map(([id, shard]) => look(id, shard)));
+      await orStopped(looks, stop.signal);
       await orStopped(new Promise((go) => setTimeout(go, 200)), stop.signal);
     }
     if (stop.signal.aborted) {
-      // Those that a worker has in hand stay, and are found if the job goes on.
-      await soon(Promise.allSettled([...waiting.keys()].map((id) => queue.remove(id))));
+      // What is being written is written.
+      await soon(looks);
       const text = `cancelled with ${found + done} shards done, which stay in ${job.out}.job; the same command goes on from there`;
       throw Object.assign(refusal(text), { exitCode: 130 });
     }
   } finally {
     stop.end();
     count.end();
+    // After Ctrl-C or an error, such as a full disk. Those that a worker has in hand stay, and are found if the job goes on.
+    await soon(Promise.allSettled([...waiting.keys()].map((id) => queue.remove(id))));
     await plan.return(undefined);
   }
   if (aside.length > 0) refuseAside(aside, found + done);
