@@ -33,7 +33,7 @@ export { logits_grad_through_f32 } from "./logprob-through";
 export * from "./losses.gen";
 export { narrow_bf16, narrow_f16 } from "./narrow";
 export { pack_columns_f32, pack_rows_f32 } from "./pack";
-export { scan_f32, sum_f32 } from "./reduce";
+export { scan_f32, scan_i32, sum_f32 } from "./reduce";
 export { SCRATCH_BYTES } from "./scratch";
 export { argsort_f64, difference_f64, SORT_COUNTS_BYTES, scatter_f32 } from "./sort";
 export { labels_f32, lengths_f32 } from "./labels";

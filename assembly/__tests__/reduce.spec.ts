@@ -1,4 +1,4 @@
-import { scan_f32, sum_f32 } from "../reduce";
+import { scan_f32, scan_i32, sum_f32 } from "../reduce";
 import { exact_floats, floats, get, guards_hold, set } from "./support/buffers";
 import { check_edges, edges } from "./support/edges";
 
@@ -21,6 +21,30 @@ function check_scan(n: usize): void {
   expect(load<f64>(out, 8)).toBe(sum_f32(x, n));
   expect(guards_hold(out, 4)).toBe(true);
 }
+
+function check_integers(n: usize): void {
+  const x = heap.alloc(4 * n + 16);
+  const as_floats = floats(n);
+  const out = floats(4);
+  for (let i: usize = 0; i < n; i++) {
+    const value = <i32>((i * 7919) % 1000) - (i == n - 1 ? 3000 : 0);
+    store<i32>(x + 4 * i, value);
+    set(as_floats, i, <f32>value);
+  }
+  scan_i32(x, n, out);
+  const wanted = floats(4);
+  scan_f32(as_floats, n, wanted);
+  expect(load<f64>(out)).toBe(load<f64>(wanted));
+  expect(load<f64>(out, 8)).toBe(load<f64>(wanted, 8));
+  expect(guards_hold(out, 4)).toBe(true);
+}
+
+describe("scan_i32, as scan_f32 of the same numbers", () => {
+  beforeAll(() => {
+    check_edges(check_integers);
+  });
+  edges();
+});
 
 describe("sum_f32", () => {
   beforeAll(() => {

@@ -53,6 +53,7 @@ export type KernelExports = {
   /** The sum of ORPO's o of n pairs from their losses; NaN where one of these has no digits left of it. */
   odds_sum_f32(loss: number, n: number, inverse: number): number;
   scan_f32(x: number, n: number, out: number): void;
+  scan_i32(x: number, n: number, out: number): void;
   add_f32(x: number, y: number, n: number): void;
   weigh_f32(x: number, y: number, n: number): void;
   scale_f32(y: number, n: number, factor: number): void;

@@ -165,11 +165,14 @@ export function pairEngine(
   };
 
   // Lengths are int32 mostly, and a kernel is four times as fast as a copy between arrays of two types.
+  const placeIntegers = (lengths: Numbers, slot: LengthSlot, start: number, n: number): number => {
+    if (holdsArray(lengths)) return offsetOf(lengths) + 4 * start;
+    copy(lengths, start, integers[slot], 0, n);
+    return at[slot];
+  };
   const placeLengths = (lengths: Numbers, slot: LengthSlot, start: number, n: number): number => {
     if (arrayKind(lengths) !== "Int32Array") return place(lengths, slot, start, n);
-    const isHere = holdsArray(lengths);
-    if (!isHere) copy(lengths, start, integers[slot], 0, n);
-    kernels.lengths_f32(isHere ? offsetOf(lengths) + 4 * start : at[slot], at[slot], n);
+    kernels.lengths_f32(placeIntegers(lengths, slot, start, n), at[slot], n);
     return at[slot];
   };
 
@@ -309,7 +312,9 @@ export function pairEngine(
     const count = lengthOf(values);
     for (let start = 0; start < count; start += PIECE) {
       const n = Math.min(PIECE, count - start);
-      kernels.scan_f32(placeLengths(values, "chosenLengths", start, n), n, sumsAt);
+      if (arrayKind(values) === "Int32Array") {
+        kernels.scan_i32(placeIntegers(values, "chosenLengths", start, n), n, sumsAt);
+      } else kernels.scan_f32(place(values, "termLosses", start, n), n, sumsAt);
       least = Math.min(least, sums[0] as number);
       sum += sums[1] as number;
     }
