@@ -240,6 +240,10 @@ describe.skipIf(missing !== "")(`score${missing}`, () => {
       const { status, stderr } = run(["score", ...args]);
       expect([args.join(" "), status, stderr]).toEqual([args.join(" "), 2, expect.stringContaining(message)]);
     }
+    // Before any model has been at work: without a shard.
+    const late = write("late.jsonl", lines(...pairs, ...pairs, { ...pairs[0], rejected: { text: "a" } }));
+    const { stderr } = run(["score", late, "--model", model, "--out", path("y.jsonl"), "--shard-size", "2"]);
+    expect(stderr).toContain("late.jsonl:49: rejected: expected a text or a list of messages, got an object");
     // Data that are mended may take the name of those that were not.
     for (const name of ["x", "y", "z"]) expect([name, existsSync(path(`${name}.jsonl.job`))]).toEqual([name, false]);
   });

@@ -3,6 +3,7 @@
 import { printable } from "../checks/printable.ts";
 import { DpoError } from "../errors.ts";
 import type { Unit } from "../losses/kinds.ts";
+import { formOf, type RowForm, readRow } from "../text/read-rows.ts";
 import type { TokenizedPair, TokenizedRow } from "../text/types.ts";
 import { type TextTokenizer, type TextWarning, type TokenizeOptions, tokenizePairs } from "../text.ts";
 import { kindOfJson, refusal } from "./refusal.ts";
@@ -48,6 +49,20 @@ export const notesOnRows = (counts: ReadonlyMap<string, number>, total: number, 
   Object.entries(meanings).flatMap(([kind, text]) =>
     counts.has(kind) ? `${counts.get(kind)} of ${total} ${unit}s ${text}` : [],
   );
+
+/** Checks block after block what can be told of rows before there is a tokenizer: that all have the form of the first. */
+export function formChecker(source: Pick<Source, "place">): (rows: readonly Row[]) => void {
+  let form: RowForm | undefined;
+  return (rows) => {
+    for (const row of rows) checkTexts(source, row);
+    naming(source, rows, () => {
+      for (const [i, [, fields]] of rows.entries()) {
+        form ??= formOf(fields, `rows[${i}]`);
+        readRow(fields, form, `rows[${i}]`);
+      }
+    });
+  };
+}
 
 /** Says what no tokenizer would say in the words of files. */
 function checkTexts(source: Pick<Source, "place">, [number, fields]: Row): void {

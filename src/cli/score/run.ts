@@ -9,9 +9,9 @@ import { type Bar, startBar } from "../rate-bar.ts";
 import { refusal } from "../refusal.ts";
 import type { Row, Source } from "../rows.ts";
 import { joinSources, peekRow } from "../source.ts";
-import { notesOnRows } from "../tokenize-rows.ts";
+import { formChecker, notesOnRows } from "../tokenize-rows.ts";
 import { weightsOf } from "./load.ts";
-import { openScorers, type ScoreSettings, scoredColumns, unitOfData } from "./score-rows.ts";
+import { checkRows, openScorers, type ScoreSettings, scoredColumns, unitOfData } from "./score-rows.ts";
 import { openShards, type Shard, type Shards } from "./shards.ts";
 
 /** What a job is made of. */
@@ -72,7 +72,7 @@ export async function runJob(
   compute: ComputeShards = computeHere,
 ): Promise<Computed> {
   const { paths, reference, out, shardSize, unit } = job;
-  const { total, shapes } = await survey(paths, out);
+  const { total, shapes } = await survey(job);
   const shards = await openShards(`${out}.job`, fingerprint);
   const bar = startBar(total, `${unit}s`);
   const found = await compute(job, shards, bar)
@@ -107,13 +107,21 @@ async function computeHere(job: Job, shards: Shards, bar: Bar): Promise<number> 
 
 const openRows = async (paths: readonly string[]): Promise<Source> => joinSources(await openAll(paths, "all"));
 
-/** How many rows there are, and where columns are wanted that the data do not declare, what these hold in all of them. */
-async function survey(paths: readonly string[], out: string) {
+/**
+ * How many rows there are, and where columns are wanted that the data do not declare, what these hold in all of them. A row that
+ * could not be scored is refused now, not when the models come to it.
+ */
+async function survey(job: Job) {
+  const { paths, out } = job;
   const isDeclared = (await openRows(paths)).shapes !== undefined;
   const gathered = isDeclared || !/\.parquet$/i.test(out) ? undefined : gatherShapes();
+  const source = await openRows(paths);
+  const checkForms = formChecker(source);
   let total = 0;
-  for await (const block of joinSources(await openAll(paths, gathered ? "all" : [])).rows) {
+  for await (const block of source.rows) {
     total += block.length;
+    checkRows(source, block, job);
+    checkForms(block);
     if (gathered) for (const [, fields] of block) gathered.add(fields);
   }
   return { total, shapes: gathered?.shapes() };

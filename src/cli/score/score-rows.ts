@@ -116,7 +116,7 @@ async function columnsOfRows(
 }
 
 /** Says what no tokenizer would say in the words of files. */
-function checkRows(source: Pick<Source, "place">, rows: readonly Row[], { unit, out }: ScoreSettings): void {
+export function checkRows(source: Pick<Source, "place">, rows: readonly Row[], { unit, out }: ScoreSettings): void {
   for (const row of rows) {
     const [number, fields] = row;
     const refuse = (text: string): Error => refusal(`${source.place(number)}: ${text}`);
