@@ -13,7 +13,7 @@ import { folder, root, run, write } from "./cli-run.ts";
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 });
 
 const path = (name: string): string => join(folder, name);
-const steps = 24;
+const steps = 60;
 const settings = [
   ...["--max-steps", String(steps), "--per-device-train-batch-size", "4", "--learning-rate", "3e-3"],
   ...["--eval-strategy", "steps", "--eval-steps", "10", "--save-steps", "3", "--backend", "wasm"],
@@ -146,7 +146,7 @@ describe("a run that ends early", () => {
 
   it("killed at any moment, leaves the very bytes of one that was not", async () => {
     const ends: (number | null)[] = [];
-    for (const least of [1, 5, 11, 17]) ends.push((await endAt("killed", least, "SIGKILL")).status);
+    for (const least of [1, 15, 30, 45]) ends.push((await endAt("killed", least, "SIGKILL")).status);
     // No status is that of a killed one: the first at least was under way.
     expect(ends[0]).toBe(null);
     const { status } = train("killed");
