@@ -31,7 +31,7 @@ export function readAdapterOptions(given: unknown, more?: readonly string[]): Ad
   throw new ParamError("unused-option", "inPlace, gradType, out: the adapter itself says where the gradient goes");
 }
 
-const readFields = recordOf<AdapterBatch>({ what: "batch", field: "a part of the batch", prefix: "batch." }, [
+const readFields = recordOf<AdapterBatch>({ what: "batch", field: "a part of the batch" }, [
   "tokens",
   "reference",
 ]);
@@ -67,7 +67,7 @@ export interface SequencesAdapterBatch {
 }
 
 const readSequenceFields = recordOf<SequencesAdapterBatch>(
-  { what: "batch", field: "a part of the batch", prefix: "batch." },
+  { what: "batch", field: "a part of the batch" },
   ["tokens"],
 );
 

@@ -12,7 +12,7 @@ export interface RecordWords {
   readonly what: string;
   /** What a field is: "an option of createPool". */
   readonly field: string;
-  /** Stands before a field's name: "pairs." Default: nothing. */
+  /** Stands before a field's name. Default: the object and a full stop; nothing before an option. */
   readonly prefix?: string;
   /** What is expected in place of something else. Default: "an object". */
   readonly expected?: string;
@@ -104,7 +104,7 @@ function findUnknown(
 }
 
 function unknownName(
-  { field, prefix = "", synonyms = [] }: RecordWords,
+  { what, field, prefix = what === "options" ? "" : `${what}.`, synonyms = [] }: RecordWords,
   name: string,
   known: readonly string[],
 ): ParamError {

@@ -72,6 +72,14 @@ export function hostLength(array: unknown, name: string, kinds: readonly string[
   throw new KindError(`${name}: expected a ${kinds.join(" or ")}, got ${kindOf(array)}`);
 }
 
+/** Checks an array's kind, its length and that it lies where arrays may. Throws    KindError, ShapeError */
+export function checkFloats(array: unknown, name: string, length: number, unit = ""): asserts array is FloatArray {
+  const got = hostLength(array, name, floatKinds);
+  if (got !== length) throw new ShapeError("wrong-length", `${name}: expected ${length} values${unit}, got ${got}`);
+  const floats = array as FloatArray;
+  refuseStray(floats, name, bufferOf(floats));
+}
+
 /** Lengths given as bigints in numbers. Throws    ShapeError where they lie in a backend's memory that was not handed out */
 export function inNumbers(lengths: PairLogps["chosenLengths"], name: string): LengthArray | undefined {
   if (!isBigInts(lengths)) return lengths;

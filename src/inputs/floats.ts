@@ -92,7 +92,7 @@ function isFloat32(value: unknown): boolean {
 }
 
 const readHalf = recordOf<{ f16?: unknown; bf16?: unknown }>(
-  { what: "floats", field: "a part of an array of half floats" },
+  { what: "floats", field: "a part of an array of half floats", prefix: "" },
   ["f16", "bf16"],
 );
 

@@ -76,7 +76,7 @@ export interface ReadPairs extends PairLogps {
 }
 
 const readFields = recordOf(
-  { what: "pairs", field: "an input of pairLoss", prefix: "pairs.", synonyms: lossSynonyms },
+  { what: "pairs", field: "an input of pairLoss", synonyms: lossSynonyms },
   (given: PairLogps): PairLogps => {
     const { policyChosen, policyRejected, referenceChosen, referenceRejected } = given;
     const { chosenLengths, rejectedLengths, rewardMargin, pairWeights } = given;
@@ -104,7 +104,7 @@ export function readPairs(given: unknown): ReadPairs {
 
 /** `out` of pairLoss, read once. Throws    KindError, ParamError for names that are none */
 export const readPairOut = recordOf(
-  { what: "out", field: "a result", prefix: "out." },
+  { what: "out", field: "a result" },
   ({ losses, gradChosen, gradRejected, chosenRewards, rejectedRewards }: PairBuffers): PairBuffers => {
     return { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards };
   },

@@ -2,14 +2,15 @@
 
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { recordOf } from "../checks/record.ts";
-import { bufferOf, plainView, refuseStray } from "../checks/views.ts";
-import { KindError, ParamError, ShapeError } from "../errors.ts";
+import { plainView } from "../checks/views.ts";
+import { KindError, ParamError } from "../errors.ts";
 import { arrayKind, kindOf, shown } from "../messages.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { FloatArray } from "../types.ts";
+import { checkFiniteColumns, checkFloats, missing } from "./columns.ts";
 import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
 import { type HeadData, headArrays, readHead } from "./head.ts";
-import { checkFiniteRows, logpKinds } from "./token-results.ts";
+import { checkFiniteRows } from "./token-results.ts";
 import type { TokenList } from "./tokens.ts";
 import type { Transform } from "./transform.ts";
 
@@ -34,7 +35,7 @@ export interface AnyReference {
 const expected = "{ logps }, { logits } or { hidden, weight }";
 
 const readForms = recordOf<AnyReference>(
-  { what: "reference", field: "a part of a reference", prefix: "reference.", expected, synonyms: lossSynonyms },
+  { what: "reference", field: "a part of a reference", expected, synonyms: lossSynonyms },
   ["logps", "logits", "hidden", "weight", "bias", "hiddenSize", "vocab"],
 );
 
@@ -62,7 +63,7 @@ export function readReference<F extends AnyFloats>(
   if (reference === undefined) {
     const ratio = plan.terms.find(({ free }) => !free);
     if (!ratio) return [undefined, {}];
-    throw new ParamError("missing-input", `reference: expected with ${ratio.loss.id}, got nothing`);
+    throw missing("reference", ratio.loss.id);
   }
   const { logps, logits, hidden, weight, bias, hiddenSize } = reference;
   if ([logps, logits, hidden].filter((form) => form !== undefined).length !== 1) {
@@ -97,22 +98,11 @@ function widthOf<F extends AnyFloats>(reader: ArrayReader<F>, weight: unknown, v
   return length / vocab;
 }
 
-function readLogps(value: unknown, { start }: TokenList, finite: boolean): FloatArray {
-  const kind = arrayKind(value);
-  if (!logpKinds.includes(kind)) {
-    throw new KindError(`reference.logps: expected a ${logpKinds.join(" or ")}, got ${kindOf(value)}`);
-  }
-  const given = value as FloatArray;
-  refuseStray(given, "reference.logps", bufferOf(given));
-  const logps = plainView(given, kind);
-  const sequences = start.length - 1;
-  if (logps.length !== sequences) {
-    throw new ShapeError("wrong-length", `reference.logps: expected ${sequences} values, got ${logps.length}`);
-  }
-  const at = finite ? logps.findIndex((value) => !Number.isFinite(value)) : -1;
-  if (at >= 0) throw new ParamError("not-finite", `reference.logps[${at}]: expected a finite number, got ${logps[at]}`);
+function readLogps(given: unknown, { start }: TokenList, finite: boolean): FloatArray {
+  checkFloats(given, "reference.logps", start.length - 1);
+  if (finite) checkFiniteColumns({ "reference.logps": given }, ["reference.logps"]);
   // A copy: the results may be written over the very array.
-  return Float64Array.from(logps);
+  return Float64Array.from(plainView(given, arrayKind(given)));
 }
 
 /** The floats of a reference that are read while the call computes. */

@@ -1,10 +1,9 @@
 // The inputs of sequenceLogpsGrad: the batch of sequenceLogps, and what some function of its results has as gradients.
 
 import { recordOf } from "../checks/record.ts";
-import { bufferOf, lengthOf, refuseStray } from "../checks/views.ts";
-import { KindError, ParamError, ShapeError } from "../errors.ts";
-import { arrayKind, kindOf } from "../messages.ts";
+import { ParamError } from "../errors.ts";
 import type { FloatArray, LogitsLossOptions, LogpsGradients, SequenceLogpsGradOptions } from "../types.ts";
+import { checkFloats } from "./columns.ts";
 import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
 import type { AnyHead } from "./head.ts";
 import { type HeadGradientArrays, headGradientNames, readHeadGradients } from "./linear.ts";
@@ -18,7 +17,7 @@ import {
   type SequencesRecord,
   sourceArrays,
 } from "./sequence-logps.ts";
-import { checkResults, logpKinds, readResultsOf, tokenArrays } from "./token-results.ts";
+import { checkResults, readResultsOf, tokenArrays } from "./token-results.ts";
 import type { TokenList } from "./tokens.ts";
 
 /** What the call is given: the batch, and the gradients beside it. */
@@ -27,10 +26,11 @@ export type GradRecord = SequencesRecord & { gradients: LogpsGradients };
 /** The same as the caller of any backend gives it. */
 export type AnyGradBatch = AnySequencesBatch & { readonly gradients: LogpsGradients };
 
-const readGradientFields = recordOf<LogpsGradients>(
-  { what: "gradients", field: "a gradient of a result", prefix: "gradients." },
-  ["logps", "tokenLogps", "entropy"],
-);
+const readGradientFields = recordOf<LogpsGradients>({ what: "gradients", field: "a gradient of a result" }, [
+  "logps",
+  "tokenLogps",
+  "entropy",
+]);
 
 /** Both, read once. Throws    KindError, ParamError for names that are none */
 export function readGradInput({ batch, gradients }: { batch: unknown; gradients: unknown }): GradRecord {
@@ -105,16 +105,7 @@ function checkGradients(gradients: LogpsGradients, list: TokenList, finite: bool
     const array = gradients[name];
     if (array === undefined) continue;
     isNone = false;
-    if (!logpKinds.includes(arrayKind(array))) {
-      throw new KindError(`gradients.${name}: expected a ${logpKinds.join(" or ")}, got ${kindOf(array)}`);
-    }
-    if (lengthOf(array) !== lengths[name]) {
-      throw new ShapeError(
-        "wrong-length",
-        `gradients.${name}: expected ${lengths[name]} values, got ${lengthOf(array)}`,
-      );
-    }
-    refuseStray(array, `gradients.${name}`, bufferOf(array));
+    checkFloats(array, `gradients.${name}`, lengths[name]);
     if (finite) checkFinite(array, name, name === "logps" ? undefined : places);
   }
   if (!isNone) return gradients;

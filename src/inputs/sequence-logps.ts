@@ -47,10 +47,17 @@ export interface AnySequencesBatch extends Partial<AnyHead> {
   readonly reference?: AnyReference | undefined;
 }
 
-const readFields = recordOf<SequencesRecord>(
-  { what: "batch", field: "a part of the batch", prefix: "batch.", synonyms: lossSynonyms },
-  ["tokens", "vocab", "logits", "hiddenSize", "hidden", "weight", "bias", "lora", "reference"],
-);
+const readFields = recordOf<SequencesRecord>({ what: "batch", field: "a part of the batch", synonyms: lossSynonyms }, [
+  "tokens",
+  "vocab",
+  "logits",
+  "hiddenSize",
+  "hidden",
+  "weight",
+  "bias",
+  "lora",
+  "reference",
+]);
 
 /** A batch of logits, or of hidden states and a head, its fields read once. Throws    KindError, ParamError for names that are none */
 export function readSequencesBatch(given: unknown): SequencesRecord {

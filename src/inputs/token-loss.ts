@@ -59,10 +59,7 @@ export type LossRecord = RowFields &
 // Bundlers may leave it out where nothing calls it.
 /* @__NO_SIDE_EFFECTS__ */
 export function batchReader<B extends LossRecord>(fields: readonly (keyof B & string)[]): (given: unknown) => B {
-  const read = recordOf<B>(
-    { what: "batch", field: "a part of the batch", prefix: "batch.", synonyms: lossSynonyms },
-    fields,
-  );
+  const read = recordOf<B>({ what: "batch", field: "a part of the batch", synonyms: lossSynonyms }, fields);
   return (given) => {
     const batch = read(given);
     batch.tokens = readSequenceTokens(batch.tokens);

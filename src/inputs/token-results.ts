@@ -61,7 +61,7 @@ export function checkWeighting(weighting: unknown, plan: Plan): void {
 /** Results of a call, by name. */
 type Results = PairBuffers & RowBuffers & LogpsBuffers & Record<string, unknown>;
 
-const readResults = recordOf<Results>({ what: "out", field: "a result", prefix: "out." }, []);
+const readResults = recordOf<Results>({ what: "out", field: "a result" }, []);
 
 const ofTokens = ["logps", "tokenLogps", "logsumexp"];
 

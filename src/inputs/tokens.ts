@@ -37,7 +37,7 @@ const maskKinds = ["Uint8Array", ...idKinds];
 const unread = new Int32Array(0);
 
 const readPadded = recordOf(
-  { what: "tokens", field: "a part of padded tokens", prefix: "tokens.", synonyms: lossSynonyms },
+  { what: "tokens", field: "a part of padded tokens", synonyms: lossSynonyms },
   (given: Tokens & { attentionMask?: unknown; offsets?: undefined }) => {
     const { pairs, length, inputIds, completionMask, logitsFrom, attentionMask } = given;
     return { pairs, length, inputIds, completionMask, logitsFrom, attentionMask, offsets: undefined };
@@ -45,7 +45,7 @@ const readPadded = recordOf(
 );
 
 const readPacked = recordOf(
-  { what: "tokens", field: "a part of packed tokens", prefix: "tokens.", synonyms: lossSynonyms },
+  { what: "tokens", field: "a part of packed tokens", synonyms: lossSynonyms },
   ({ pairs, targets, lengths }: PackedTokens): PackedTokens => ({ pairs, offsets: unread, targets, lengths }),
 );
 

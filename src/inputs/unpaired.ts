@@ -58,7 +58,7 @@ const floatNames = inputNames.filter((name) => name !== "desirable");
 export const wantedOfRows: readonly Wanted[] = rowResults.map(({ name }) => ({ name, kinds: ["Float32Array"] }));
 
 const readFields = recordOf(
-  { what: "rows", field: "an input of unpairedLoss", prefix: "rows.", synonyms: lossSynonyms },
+  { what: "rows", field: "an input of unpairedLoss", synonyms: lossSynonyms },
   (given: RowLogps): RowLogps => {
     const { policy, reference, desirable, klPolicy, klReference, lengths, rowWeights, densityRatio } = given;
     return { policy, reference, desirable, klPolicy, klReference, lengths, rowWeights, densityRatio };
@@ -99,7 +99,7 @@ export function checkLabels(labels: Labels, name: string): void {
 
 /** `out` of unpairedLoss, read once. */
 const readRowOut = recordOf(
-  { what: "out", field: "a result", prefix: "out." },
+  { what: "out", field: "a result" },
   ({ losses, grad, rewards }: RowBuffers): RowBuffers => ({ losses, grad, rewards }),
 );
 

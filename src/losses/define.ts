@@ -23,7 +23,7 @@ function isLoss(value: unknown): value is Loss {
 const parts = "{ id, params, and one function margin, pair or row }";
 
 const readLoss = recordOf<Partial<MarginLoss & PairLoss & LikelihoodLoss & RowLoss>>(
-  { what: "loss", field: "a part of a loss", prefix: "loss.", expected: parts },
+  { what: "loss", field: "a part of a loss", expected: parts },
   [
     "id",
     "title",

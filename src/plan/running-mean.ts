@@ -22,7 +22,6 @@ const readState = recordOf<{ mean: number; count: number }>(
   {
     what: "state",
     field: "a part of a running mean's state",
-    prefix: "state.",
     expected: "{ mean: number, count: number }",
   },
   ["mean", "count"],

@@ -10,7 +10,7 @@ import { isRecord, kindOf, shown } from "../messages.ts";
 export const notNegative = (byDefault: number): Param => ({ default: byDefault, min: 0, max: Infinity, open: "max" });
 
 const readAll = recordOf(
-  { what: "hyper", field: "a hyperparameter", synonyms: trainingSynonyms },
+  { what: "hyper", field: "a hyperparameter", prefix: "", synonyms: trainingSynonyms },
   (): Record<string, unknown> => ({}),
 );
 

@@ -17,7 +17,7 @@ export interface AdapterFilesToRead {
   readonly "adapter_config.json": string | Uint8Array;
 }
 
-const readFiles = recordOf<AdapterFilesToRead>({ what: "files", field: "a file of an adapter" }, [
+const readFiles = recordOf<AdapterFilesToRead>({ what: "files", field: "a file of an adapter", prefix: "" }, [
   "adapter_model.safetensors",
   "adapter_config.json",
 ]);

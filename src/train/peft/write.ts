@@ -12,7 +12,7 @@ import { listOf, type Tensor } from "../tensors.ts";
 import { printConfig } from "./config.ts";
 import { type Adapter, type AdapterFiles, type AdapterToWrite, checkModule, namesOf } from "./types.ts";
 
-const readFields = recordOf<AdapterToWrite>({ what: "adapter", field: "a part of an adapter", prefix: "adapter." }, [
+const readFields = recordOf<AdapterToWrite>({ what: "adapter", field: "a part of an adapter" }, [
   "lora",
   "dropout",
   "baseModel",

@@ -18,24 +18,24 @@ const readAll = recordOf(
 );
 
 const readHead = recordOf(
-  { what: "head", field: "a part of the head", prefix: "head." },
+  { what: "head", field: "a part of the head" },
   ({ weight, vocab, hiddenSize, bias, logitScale, logitSoftcap }: TrainHead): TrainHead => {
     return { weight, vocab, hiddenSize, bias, logitScale, logitSoftcap };
   },
 );
 
 const readLora = recordOf(
-  { what: "lora", field: "an option of lora", prefix: "lora." },
+  { what: "lora", field: "an option of lora" },
   ({ rank, alpha, dropout, seed, a, b }: TrainLora): TrainLora => ({ rank, alpha, dropout, seed, a, b }),
 );
 
 const readCheckpoint = recordOf(
-  { what: "checkpoint", field: "an option of checkpoint", prefix: "checkpoint." },
+  { what: "checkpoint", field: "an option of checkpoint" },
   ({ store, everySteps, keep }: CheckpointOptions): CheckpointOptions => ({ store, everySteps, keep }),
 );
 
 const readCache = recordOf(
-  { what: "cache", field: "an option of cache", prefix: "cache." },
+  { what: "cache", field: "an option of cache" },
   ({ maxBytes, store }: CacheOptions): CacheOptions => ({ maxBytes, store }),
 );
 
