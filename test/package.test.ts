@@ -69,23 +69,23 @@ describe("sizes, gzip -9", () => {
     ["kernels.wasm", 24],
     ["kernels-relaxed.wasm", 24],
     // Too much: 44 is the aim, which losses of single rows and without a reference, their likelihood terms and the configurations
-    // of their trainers have left behind. Names kept in stacks take 2.4 of it.
-    ["index.js", 49],
-    ["js.js", 47.5],
+    // of their trainers have left behind. Names kept in stacks take 2.2 of it, and no other way to keep them takes less.
+    ["index.js", 47.25],
+    ["js.js", 47],
     ["worker.js", 20],
-    // 12 until safetensors are read and written there, which take 2.6.
-    ["train.js", 14],
+    // 12 until safetensors are read and written there, which take 2.6, and PEFT's adapters, which take 3.2.
+    ["train.js", 17.25],
     // With the kernels.
     ["service.workerd.js", 120],
     ["service.edge-light.js", 120],
     ["service.js", 60],
     // Beside what createBackend brings, 7.
-    ["text.js", 46],
+    ["text.js", 45],
   ])("%s is at most %s KB", (file, limit) => {
     expect(costOf(file)).toBeLessThanOrEqual(limit * 1024);
   });
 
-  test("a page with createWasm, bundled and minified, is at most 52 KB, kernels included", async () => {
+  test("a page with createWasm, bundled and minified, is at most 52.6 KB, kernels included", async () => {
     const page = {
       name: "page",
       load: (id: string) => (id === "page" ? program : null),
@@ -97,9 +97,10 @@ describe("sizes, gzip -9", () => {
     const chunks = output.flatMap((file) => (file.type === "chunk" ? [file] : []));
     const isKernels = (relaxed: boolean) => chunks.some(({ name }) => name.includes("kernels-relaxed") === relaxed);
     expect([isKernels(true), isKernels(false)]).toEqual([true, true]);
-    // An engine loads one of the two modules.
+    // An engine loads one of the two modules. measured: 50.1 before the kernels of losses ran in passes, which take 2.3 and a fifth
+    // of sigmoid's time off.
     const loaded = chunks.filter(({ name }) => !name.includes("kernels-relaxed"));
-    expect(loaded.reduce((sum, { code }) => sum + gzipped(code), 0)).toBeLessThanOrEqual(52 * 1024);
+    expect(loaded.reduce((sum, { code }) => sum + gzipped(code), 0)).toBeLessThanOrEqual(52.6 * 1024);
   });
 });
 

@@ -31,10 +31,7 @@ export function readAdapterOptions(given: unknown, more?: readonly string[]): Ad
   throw new ParamError("unused-option", "inPlace, gradType, out: the adapter itself says where the gradient goes");
 }
 
-const readFields = recordOf<AdapterBatch>({ what: "batch", field: "a part of the batch" }, [
-  "tokens",
-  "reference",
-]);
+const readFields = recordOf<AdapterBatch>({ what: "batch", field: "a part of the batch" }, ["tokens", "reference"]);
 
 /** What an adapter is given beside the logits. */
 export interface AdapterBatch {
@@ -66,10 +63,7 @@ export interface SequencesAdapterBatch {
   tokens: SequenceTokens;
 }
 
-const readSequenceFields = recordOf<SequencesAdapterBatch>(
-  { what: "batch", field: "a part of the batch" },
-  ["tokens"],
-);
+const readSequenceFields = recordOf<SequencesAdapterBatch>({ what: "batch", field: "a part of the batch" }, ["tokens"]);
 
 /** Its batch, read once. Throws    KindError, ParamError for names that are none */
 export const readSequencesAdapterBatch = (given: unknown): SequencesAdapterBatch => ({

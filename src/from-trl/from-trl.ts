@@ -85,10 +85,7 @@ export function fromTrl(config: TrlConfig, options: FromTrlOptions = {}): FromTr
 
 const readFields = recordOf<FromTrlOptions>({ what: "options", field: "an option" }, ["version", "trainer", "counts"]);
 
-const readCounts = recordOf<TrlCounts>({ what: "counts", field: "a count" }, [
-  "desirable",
-  "undesirable",
-]);
+const readCounts = recordOf<TrlCounts>({ what: "counts", field: "a count" }, ["desirable", "undesirable"]);
 
 function readOptionsOf(given: FromTrlOptions) {
   const { version, trainer, counts: of } = readFields(given);
