@@ -42,6 +42,7 @@ async function runAndCompare(name: string, code: string): Promise<Record<string,
 const pages = [
   "README.md",
   "docs/adapters.md",
+  "docs/batches.md",
   "docs/collate.md",
   "docs/from-trl.md",
   "docs/logps.md",
