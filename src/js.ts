@@ -42,7 +42,7 @@ export { logitTransform, type ModelLogitOptions } from "./from-trl/logit-transfo
 export { defineLoss } from "./losses/define.ts";
 export { type LossType, losses, lossTypes } from "./losses/index.ts";
 export type { LikelihoodLoss, Loss, MarginLoss, PairLoss, RowLoss } from "./losses/loss.ts";
-export { log1mexpDiff, logsigmoid, sigmoid, softplus } from "./losses/math.ts";
+export { log1mexpDiff, logsigmoid, sigmoid, softplus, softplusLog } from "./losses/math.ts";
 export type { Param } from "./losses/ranges.ts";
 export { createRunningMean, type RunningMean } from "./plan/running-mean.ts";
 export type * from "./types.ts";

@@ -25,7 +25,7 @@ export function printLosses(): string {
     "Losses of single rows ([docs/unpaired.md](unpaired.md)) take one log-ratio `r` and whether its row is `desirable`, 1 or 0; `kl` is the batch's.",
     "All of them stand on log-probs of tokens and the way back from them ([docs/logps.md](logps.md)), on which losses of one's own do too.",
     "Each function below is the definition itself: it runs as the `js` backend, and the SIMD kernels are printed from it. Elsewhere it wants",
-    '`import { log1mexpDiff, logsigmoid, sigmoid, softplus } from "dpo-kernels"`, of which most use one or two.',
+    '`import { log1mexpDiff, logsigmoid, sigmoid, softplus, softplusLog } from "dpo-kernels"`, of which most use one or two.',
     "",
     table(
       ["loss", "what it does", "hyperparameters", "needs", "paper"],
