@@ -79,7 +79,7 @@ whereThereIs("Cloudflare Workers (wrangler, workerd)", noTools, () => {
   it.each([
     ["its script", /\.js$/, {}, 41],
     ["its script without names of functions", /\.js$/, { keep_names: false }, 38],
-    ["all of it", /\.(js|wasm)$/, {}, 57.25],
+    ["all of it", /\.(js|wasm)$/, {}, 57.5],
   ])("a Worker with createWasm and pair losses, gzip: %s", async (_what, which, more, limit) => {
     writeFileSync(join(smallest, "wrangler.json"), config(more));
     await runIn(smallest, [wrangler, "deploy", "--dry-run", "--outdir", "out", "--minify"]);
