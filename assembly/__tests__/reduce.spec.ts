@@ -34,7 +34,8 @@ function check_integers(n: usize): void {
   scan_i32(x, n, out);
   const wanted = floats(4);
   scan_f32(as_floats, n, wanted);
-  expect(load<f64>(out)).toBe(load<f64>(wanted));
+  // The least of none is the largest number of either type.
+  if (n > 0) expect(load<f64>(out)).toBe(load<f64>(wanted));
   expect(load<f64>(out, 8)).toBe(load<f64>(wanted, 8));
   expect(guards_hold(out, 4)).toBe(true);
 }
