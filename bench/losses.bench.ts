@@ -30,7 +30,7 @@ function candidates(backend: Backend): { name: string; run: () => unknown }[] {
     klPolicy: policyRejected.subarray(0, 1000),
     klReference: pairs.referenceRejected.subarray(0, 1000),
   };
-  return lossTypes.flatMap((lossType) => {
+  return lossTypes.flatMap((lossType): { name: string; run: () => unknown }[] => {
     const loss = losses[lossType];
     if ("row" in loss) {
       const options = { lossType, beta: BETA, out: { losses: out.losses, grad: out.gradChosen } };
