@@ -186,7 +186,7 @@ describe("doctor and help", () => {
     expect(help).toMatchObject({ status: 0, stderr: "" });
     expect(help.stdout).toContain("Examples:");
     expect(run([])).toMatchObject({ status: 2, stdout: "" });
-    expect(run(["train"]).stderr).toContain("error: unknown command 'train'");
+    expect(run(["compile"]).stderr).toContain("error: unknown command 'compile'");
   });
 });
 
