@@ -146,25 +146,42 @@ suite("Redis", noRedis, () => {
   });
 
   it("shards that nobody can score are set aside, with their lines; the others are done, and the same command goes on", async () => {
-    const rows = pairs.map((pair, i) => (i === 5 ? { ...pair, chosen: 7 } : pair));
-    const bad = write("bad.jsonl", lines(...rows));
-    const start = lines(...rows.slice(0, 10)).length + 1;
+    const start = lines(...pairs.slice(0, 10)).length + 1;
     const crash = storeThat("crash", `if (start === ${start}) process.kill(process.pid, "SIGKILL");`);
-    const planner = plan("bad-scored.jsonl", [bad]);
+    const crashing = write("crashing.jsonl", lines(...pairs));
+    const planner = plan("crashing-scored.jsonl", [crashing]);
     const worker = work("--data", crash);
     expect(await planner.ended).toBe(1);
-    expect(planner.said()).toMatch(
-      /bad\.jsonl:5–6: .*bad\.jsonl:6: chosen: expected a text or a list of messages, got a number/,
-    );
-    expect(planner.said()).toMatch(/bad\.jsonl:11–12: the process of the model ended \(SIGKILL\)/);
-    expect(planner.said()).toContain("error: 2 of 12 shards were set aside");
-    expect(finished("bad-scored.jsonl", 12)).toBe(10);
+    expect(planner.said()).toMatch(/crashing\.jsonl:11–12: the process of the model ended \(SIGKILL\)/);
+    expect(planner.said()).toContain("error: 1 of 12 shards were set aside");
+    expect(finished("crashing-scored.jsonl", 12)).toBe(11);
     await endWorkers(worker);
     const sound = work();
-    const again = plan("bad-scored.jsonl", [bad]);
-    expect(await again.ended).toBe(1);
-    expect(again.said()).toContain("error: 1 of 12 shards were set aside");
+    const again = plan("crashing-scored.jsonl", [crashing]);
+    expect((await outOf(again, "crashing-scored.jsonl")).equals(alone)).toBe(true);
     expect(await endWorkers(sound)).toEqual([1]);
+  });
+
+  it("a row that no tokenizer takes is not tried twice; one that is none is refused before a shard is planned", async () => {
+    const messages = (content: string) => [{ role: "assistant", content }];
+    const talks = pairs.slice(0, 4).map(({ prompt, chosen, rejected }, i) => ({
+      prompt: [{ role: "user", content: prompt }],
+      chosen: messages(chosen),
+      rejected: messages(rejected),
+      chat_template_kwargs: i === 2 ? { add_generation_prompt: true } : {},
+    }));
+    const worker = work();
+    const planner = plan("talks-scored.jsonl", [write("talks.jsonl", lines(...talks))]);
+    expect(await planner.ended).toBe(1);
+    expect(planner.said()).toMatch(
+      /talks\.jsonl:3–4: .*talks\.jsonl:3: .*add_generation_prompt: expected none, got one/,
+    );
+    expect(planner.said()).toContain("error: 1 of 2 shards were set aside");
+    await endWorkers(worker);
+    const bad = write("bad.jsonl", lines(...pairs.map((pair, i) => (i === 5 ? { ...pair, chosen: 7 } : pair))));
+    const refused = plan("bad-scored.jsonl", [bad]);
+    expect(await refused.ended).toBe(2);
+    expect(refused.said()).toContain("bad.jsonl:6: chosen: expected a text or a list of messages, got a number");
   });
 
   it("Ctrl-C takes the job back; the same command goes on", async () => {
