@@ -45,7 +45,7 @@ export default defineConfig({
       project("node", ["test/**/*.test.ts"], [...alone, ...heavy, ...slow, ...engines], true),
       project("alone", alone, slow, false),
       project("heavy", heavy, slow, true),
-      project("slow", slow, [], false),
+      project("slow", slow, [], true),
       project("engines", engines, [], false),
     ],
   },
