@@ -190,7 +190,7 @@ export function trainingCurves(onEach: (tests: (backend: AnyBackend) => void) =>
           if (!task || run.dataset !== task.name) throw new Error(`no data of ${run.dataset}`);
           expect(await missesOfRun(backend, task, run)).toEqual([]);
         },
-        60_000,
+        180_000,
       );
     });
   });
