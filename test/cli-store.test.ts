@@ -4,7 +4,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { namesBelow } from "../src/cli/queue/names.ts";
 import { folderStore } from "../src/cli/store/folder.ts";
 import { httpStore } from "../src/cli/store/http.ts";
-import { openStore, readAll } from "../src/cli/store/open.ts";
+import { labelIn, openStore, readAll } from "../src/cli/store/open.ts";
 import { folder, write } from "./cli-run.ts";
 import { serveRanges } from "./runtimes/support/score-queue.ts";
 
@@ -41,6 +41,9 @@ it("a server without ranges, one that is away, one that fails", async () => {
     "bytes.bin: the server gives no ranges of bytes",
   );
   await expect(httpStore(url).read("none", 0, 10)).rejects.toThrow("none: not there");
+  const signed = `${url}?signature=secret/`;
+  await expect(httpStore(signed).read("none", 0, 10)).rejects.toThrow(`${url}/none: not there`);
+  expect(labelIn(signed, "none")).toBe(`${url}/none`);
   await expect(httpStore("http://127.0.0.1:1/").size("x")).rejects.toThrow("http://127.0.0.1:1/x: ");
 });
 

@@ -25,6 +25,15 @@ export async function peek(input: Bytes, count: number): Promise<{ head: Buffer;
 
 export const beginsWith = (head: Uint8Array, ...bytes: number[]): boolean => bytes.every((byte, i) => head[i] === byte);
 
+const gzip = [0x1f, 0x8b];
+const zstandard = [0x28, 0xb5, 0x2f, 0xfd];
+const utf16le = [0xff, 0xfe];
+const utf16be = [0xfe, 0xff];
+
+/** Whether what begins so is text as `unpacked` gives it: neither packed nor in UTF-16. */
+export const isUnpacked = (head: Uint8Array): boolean =>
+  ![gzip, zstandard, utf16le, utf16be].some((bytes) => beginsWith(head, ...bytes));
+
 /** All of a stream. */
 export async function collect(input: Bytes): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -35,8 +44,8 @@ export async function collect(input: Bytes): Promise<Buffer> {
 /** Text in UTF-8, whatever the packing; text in UTF-16 with a byte order mark is rewritten. */
 export async function* unpacked(name: string, input: Bytes): AsyncGenerator<Buffer> {
   const { head, all } = await peek(input, 4);
-  if (beginsWith(head, 0x1f, 0x8b)) yield* toUtf8(name, through(all, zlib.createGunzip()));
-  else if (beginsWith(head, 0x28, 0xb5, 0x2f, 0xfd)) yield* toUtf8(name, through(all, zstd(name)));
+  if (beginsWith(head, ...gzip)) yield* toUtf8(name, through(all, zlib.createGunzip()));
+  else if (beginsWith(head, ...zstandard)) yield* toUtf8(name, through(all, zstd(name)));
   else yield* toUtf8(name, all);
 }
 
@@ -54,7 +63,7 @@ const through = (input: Bytes, unpack: NodeJS.ReadWriteStream & Readable): Bytes
 /** What PowerShell and Windows editors write begins with a byte order mark, and may be UTF-16. */
 async function* toUtf8(name: string, input: Bytes): AsyncGenerator<Buffer> {
   const { head, all } = await peek(input, 3);
-  const encoding = beginsWith(head, 0xff, 0xfe) ? "utf-16le" : beginsWith(head, 0xfe, 0xff) ? "utf-16be" : undefined;
+  const encoding = beginsWith(head, ...utf16le) ? "utf-16le" : beginsWith(head, ...utf16be) ? "utf-16be" : undefined;
   if (encoding === undefined) {
     yield* all;
     return;

@@ -36,10 +36,8 @@ export async function isBegun(folder: string, fingerprint: Fingerprint): Promise
   const job = join(folder, jobFile);
   if (!existsSync(job)) return false;
   const before = await guardedBy(folder)(async () => JSON.parse(await readFile(job, "utf8")) as Fingerprint);
-  const parts = [...new Set([...Object.keys(fingerprint), ...Object.keys(before)])];
-  const other = parts.filter((part) => before[part] !== fingerprint[part]);
-  if (other.length === 0) return true;
-  const what = other.map(wordsOf).join(", ");
+  const what = differences(before, fingerprint);
+  if (what === "") return true;
   throw refusal(`${folder}: was begun with ${what}; give --out another name, or remove the folder to begin anew`);
 }
 

@@ -13,6 +13,7 @@ import { expandPaths } from "./files.ts";
 import type { LossJob } from "./loss-job.ts";
 import { lossOfPairs } from "./loss-of-pairs.ts";
 import { lossOfRows } from "./loss-of-rows.ts";
+import { numberOf } from "./option-values.ts";
 import { isEvery, makePlan, typesOf, unitOf } from "./plans.ts";
 import { refusal } from "./refusal.ts";
 import { type Report, toJson, toTable } from "./report.ts";
@@ -80,11 +81,11 @@ export function addLossOptions(command: Command, batchSize?: number): Command {
   command
     .option("--loss-type <names>", `one or several, then a weighted sum: ${lossNames}; or all`, names)
     .option("--loss-weights <numbers>", "one per loss (default: 1)", numbers)
-    .option("--beta <number>", "pull to the reference (default: 0.1)", number)
-    .option("--label-smoothing <number>", "for sigmoid, robust, exo_pair, aot, aot_unpaired", number)
-    .option("--discopop-tau <number>", "for discopop (default: 0.05)", number)
+    .option("--beta <number>", "pull to the reference (default: 0.1)", numberOf)
+    .option("--label-smoothing <number>", "for sigmoid, robust, exo_pair, aot, aot_unpaired", numberOf)
+    .option("--discopop-tau <number>", "for discopop (default: 0.05)", numberOf)
     .option("--f-divergence <name>", "reverse_kl, forward_kl, js_divergence, alpha_divergence")
-    .option("--f-alpha <number>", "for alpha_divergence (default: 0.5)", number)
+    .option("--f-alpha <number>", "for alpha_divergence (default: 0.5)", numberOf)
     .option("--reference-free", "the reference counts as 0")
     .option("--reward-shift <number|running>", "for bco_pair, bco; running: the mean of the rewards so far", shift)
     .option(
@@ -104,7 +105,7 @@ export function addLossOptions(command: Command, batchSize?: number): Command {
     .option("--allow-nan", "end with status 0 even if a loss is NaN")
     .option("--json", "print one JSON object");
   for (const [name, param] of moreParams) {
-    command.option(`${dashed(name)} <number>`, `for ${usersOf(name)} (default: ${param.default})`, number);
+    command.option(`${dashed(name)} <number>`, `for ${usersOf(name)} (default: ${param.default})`, numberOf);
   }
   return command;
 }
@@ -176,20 +177,14 @@ export async function openAll(paths: readonly string[], wanted: Wanted): Promise
   return sources;
 }
 
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("Expected a number.");
-  return value;
-}
-
 const numbers = (text: string, before: readonly number[] = []): readonly number[] => [
   ...before,
-  ...text.split(",").map(number),
+  ...text.split(",").map(numberOf),
 ];
 
 const names = (text: string, before: readonly string[] = []): readonly string[] => [...before, ...text.split(",")];
 
-const shift = (text: string): LossOptions["rewardShift"] => (text === "running" ? createRunningMean() : number(text));
+const shift = (text: string): LossOptions["rewardShift"] => (text === "running" ? createRunningMean() : numberOf(text));
 
 function size(text: string): number {
   const value = text === "all" ? Infinity : Number(text);

@@ -1,10 +1,11 @@
 // dpo-kernels score DATA: log-probs of a preference data set's texts by a model and a reference, the loss they come to, and a file
 // with all of it.
 
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { readsKl } from "../losses/kinds.ts";
 import { expandPaths } from "./files.ts";
 import { addLossOptions, type LossFlags, print, readLoss, reportOn } from "./loss.ts";
+import { countOf } from "./option-values.ts";
 import { checkOutput } from "./out.ts";
 import { checkPageName } from "./page.ts";
 import { openPlanner } from "./queue/planner.ts";
@@ -61,16 +62,16 @@ export function addScore(program: Command): void {
     .option("--reference <folder>", "the reference model (default: the model itself)")
     .option("--out <file>", "where pairs go with what they came to: .jsonl, .parquet or .csv")
     .option("--report <file>", "a page with the margins, the accuracy by length and the worst pairs: .html")
-    .option("--max-length <tokens>", "longest sequence; rows whose prompt fills it are dropped", count)
+    .option("--max-length <tokens>", "longest sequence; rows whose prompt fills it are dropped", countOf)
     .addOption(
       new Option("--truncation-mode <mode>", "which end of a longer one is kept")
         .choices(["keep_start", "keep_end"])
         .default("keep_start"),
     )
     .addOption(new Option("--dtype <type>", "which file of weights").choices(Object.keys(dtypes)).default("fp32"))
-    .option("--batch-tokens <tokens>", "what the model sees at once, with padding", count, 2048)
-    .option("--shard-size <pairs>", "pairs between two points that a job goes on from", count, 256)
-    .option("--threads <count>", "threads of a model (default: every core)", count)
+    .option("--batch-tokens <tokens>", "what the model sees at once, with padding", countOf, 2048)
+    .option("--shard-size <pairs>", "pairs between two points that a job goes on from", countOf, 256)
+    .option("--threads <count>", "threads of a model (default: every core)", countOf)
     .option("--queue <url>", "leave the computing to workers, through BullMQ on this Redis")
     .option("--work <url>", "be a worker of the jobs on this Redis: no DATA, no --out")
     .option("--data <place>", "where a worker sees the data: a folder, a URL, or a module with a store");
@@ -167,10 +168,4 @@ function printAgain(
     console.error(`${reportFile}: is written together with ${out}; remove that to begin anew`);
   console.log(flags.json ? JSON.stringify(told.json) : told.table);
   if (told.hasNan && !flags.allowNan && !flags.json) process.exitCode = 1;
-}
-
-function count(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError("Expected a positive integer.");
 }

@@ -14,7 +14,7 @@ import { readRange } from "./store/folder.ts";
 import { readAll } from "./store/open.ts";
 import type { ReadStore } from "./store/types.ts";
 
-const parquetMagic = [...Buffer.from("PAR1")];
+export const parquetMagic = [...Buffer.from("PAR1")];
 
 /**
  * Opens a file: Parquet, JSON lines, or a JSON array, known by how it begins; `-` is standard input.

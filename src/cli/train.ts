@@ -1,12 +1,13 @@
 // dpo-kernels train: a head, or an adapter of it, tuned on preference data, with what a TRL configuration says.
 
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { createBackend, createJs, createWasm } from "../index.ts";
 import { createPool } from "../pool.ts";
 import type { AsyncBackend, Backend } from "../types.ts";
 import { createWebGpu } from "../webgpu.ts";
 import { expandPaths } from "./files.ts";
 import { type Fingerprint, hashOf, hashOfModel, hashOfText, hashOfTokenizer, version } from "./fingerprint.ts";
+import { countOf } from "./option-values.ts";
 import { checkPageName } from "./page.ts";
 import { refusal } from "./refusal.ts";
 import { toJson } from "./report.ts";
@@ -71,7 +72,7 @@ export function addTrain(program: Command): void {
     .option("--report <file>", "a page with the curves: .html")
     .addOption(new Option("--dtype <type>", "which file of weights").choices(Object.keys(dtypes)).default("fp32"))
     .addOption(new Option("--backend <name>", "what computes").choices(Object.keys(backends)).default("auto"))
-    .option("--workers <number>", "of the pool", count)
+    .option("--workers <number>", "of the pool", countOf)
     .option("--no-shuffle", "take the data in their order")
     .option("--json", "print one JSON object");
   addKeys(command)
@@ -130,10 +131,4 @@ async function start(out: string, flags: Flags, settings: Settings) {
     openBackend: (): Promise<Backend | AsyncBackend> =>
       backends[workers === undefined ? flags.backend : "pool"](workers),
   });
-}
-
-function count(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError("Expected a positive integer.");
 }

@@ -3,11 +3,11 @@
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { beginsWith } from "../bytes.ts";
+import { beginsWith, isUnpacked } from "../bytes.ts";
 import { startOf } from "../json-rows.ts";
 import { readLines } from "../lines.ts";
 import { toJson } from "../report.ts";
-import { openSource } from "../source.ts";
+import { openSource, parquetMagic } from "../source.ts";
 import type { Piece } from "./task.ts";
 
 /** A shard of the job, in the order of the rows. */
@@ -90,8 +90,7 @@ async function hasPlainLines(path: string): Promise<boolean> {
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(65536), 0, 65536, 0);
     const head = buffer.subarray(0, bytesRead);
-    const others = [[...Buffer.from("PAR1")], [0x1f, 0x8b], [0x28, 0xb5, 0x2f, 0xfd], [0xff, 0xfe], [0xfe, 0xff]];
-    return !others.some((bytes) => beginsWith(head, ...bytes)) && !/^(\ufeff)?\s*\[/.test(head.toString());
+    return isUnpacked(head) && !beginsWith(head, ...parquetMagic) && !/^(\ufeff)?\s*\[/.test(head.toString());
   } finally {
     await file.close();
   }

@@ -1,8 +1,7 @@
 // The planner of a job: puts its shards into the queue, never many at once, and takes what they come to.
 
-import { createHash } from "node:crypto";
 import { resolve } from "node:path";
-import type { Fingerprint } from "../fingerprint.ts";
+import { type Fingerprint, hashOfText } from "../fingerprint.ts";
 import type { Bar } from "../rate-bar.ts";
 import { refusal } from "../refusal.ts";
 import type { ComputeShards, Job } from "../score/run.ts";
@@ -210,7 +209,7 @@ function taskMaker(job: Job, fingerprint: Fingerprint): (shard: PlannedShard) =>
   return ({ pieces, digest, place }) => ({ ...shared, pieces, digest, place });
 }
 
-const hashOf = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex");
+const hashOf = (value: unknown): string => hashOfText(JSON.stringify(value));
 
 const idOf = (fingerprint: Fingerprint, { index, digest }: PlannedShard): string =>
   hashOf([fingerprint, index, digest]);

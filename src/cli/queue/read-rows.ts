@@ -6,7 +6,7 @@ import { toJson } from "../report.ts";
 import type { Row, Source } from "../rows.ts";
 import { openObject } from "../source.ts";
 import { folderStore } from "../store/folder.ts";
-import { openStore } from "../store/open.ts";
+import { labelIn, openStore } from "../store/open.ts";
 import type { ReadStore } from "../store/types.ts";
 import { addText } from "./plan.ts";
 import { unfit } from "./problems.ts";
@@ -27,7 +27,7 @@ export function openReader(data: string | undefined): (task: Task) => Promise<Sh
     const path = task.paths[file] ?? "";
     const name = data === undefined ? path : (task.names[file] ?? "");
     store ??= data === undefined ? absoluteFiles : await openStore(data, "--data");
-    const label = data === undefined ? path : `${data}/${name}`;
+    const label = data === undefined ? path : labelIn(data, name);
     const size = await store.size(name);
     if (size === undefined) throw unfit(`${label}: no such file; --data says where this worker sees the job's data`);
     return { name, size, label };

@@ -2,10 +2,12 @@
 
 import type { ReadStore } from "./types.ts";
 
-/** Names are resolved against `base`, as if it ended with a slash; its query, such as a signature, goes with each of them. */
+/** Names are resolved against `base`, as if it ended with a slash; its query, such as a signature, goes with each of them, and into no message. */
 export function httpStore(base: string): ReadStore {
-  const { search } = new URL(base);
-  const folder = new URL(base.endsWith("/") ? base : `${base.slice(0, base.length - search.length)}/`);
+  const folder = new URL(base);
+  const { search } = folder;
+  folder.search = folder.hash = "";
+  if (!folder.pathname.endsWith("/")) folder.pathname += "/";
 
   const ask = async (name: string, headers: Record<string, string>, method = "GET"): Promise<Response> => {
     const url = new URL(name.split("/").map(encodeURIComponent).join("/"), folder);
@@ -26,20 +28,20 @@ export function httpStore(base: string): ReadStore {
       const response = await ask(name, {}, "HEAD");
       const length = response.headers.get("Content-Length");
       if (isMissing(response)) return undefined;
-      if (length === null) throw new Error(`${base}: ${name}: the server does not say how long it is`);
+      if (length === null) throw new Error(`${folder.href}${name}: the server does not say how long it is`);
       return Number(length);
     },
     read: async (name, start, end) => {
       if (end <= start) return new Uint8Array();
       const response = await ask(name, { Range: `bytes=${start}-${end - 1}` });
-      if (isMissing(response)) throw new Error(`${base}: ${name}: not there`);
+      if (isMissing(response)) throw new Error(`${folder.href}${name}: not there`);
       const bytes = response.status === 206 ? new Uint8Array(await response.arrayBuffer()) : undefined;
       if (bytes?.length === end - start) return bytes;
       await response.body?.cancel().catch(() => {});
       throw new Error(
         bytes
-          ? `${base}: ${name}: ${end - start} bytes were asked for, ${bytes.length} came`
-          : `${base}: ${name}: the server gives no ranges of bytes`,
+          ? `${folder.href}${name}: ${end - start} bytes were asked for, ${bytes.length} came`
+          : `${folder.href}${name}: the server gives no ranges of bytes`,
       );
     },
   };

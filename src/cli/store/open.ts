@@ -13,12 +13,18 @@ import type { ReadStore } from "./types.ts";
  * Throws    a refusal that begins with `flag`
  */
 export async function openStore(where: string, flag: string): Promise<ReadStore> {
-  if (/^https?:\/\//i.test(where)) return httpStore(where);
+  if (isUrl(where)) return httpStore(where);
   if (!/\.m?js$/i.test(where)) return folderStore(where);
   const { default: store }: { default?: unknown } = await import(pathToFileURL(resolve(where)).href);
   if (isReadStore(store)) return store;
   throw refusal(`${flag}: ${where}: expected a default export with size(name) and read(name, start, end)`);
 }
+
+/** What an object is called in messages: without a URL's query, which may be a signature. */
+export const labelIn = (where: string, name: string): string =>
+  `${isUrl(where) ? where.replace(/\/?([?#].*)?$/s, "") : where}/${name}`;
+
+const isUrl = (where: string): boolean => /^https?:\/\//i.test(where);
 
 const isReadStore = (value: unknown): value is ReadStore =>
   typeof value === "object" &&

@@ -3,6 +3,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { TrlConfig } from "../../from-trl/from-trl.ts";
 import { type Kind, readKeys } from "../../from-trl/keys.ts";
+import { numberOf } from "../option-values.ts";
 
 /** Beside what fromTrl reads: keys of the trainer, and TRL's of adapters. */
 const more = {
@@ -78,12 +79,6 @@ function parseValue(kind: Kind, text: string): unknown {
   if (["number", "count", "integer", "id"].includes(kind)) return numberOf(text);
   if (kind === "object") return objectOf(text);
   return text;
-}
-
-function numberOf(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("Expected a number.");
-  return value;
 }
 
 function flagOf(text: string): boolean {
