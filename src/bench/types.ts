@@ -1,5 +1,7 @@
 // What a benchmark measures, and what it leaves behind: the shape of `bench/results/*.json`.
 
+import type { Inputs } from "./inputs.ts";
+
 /** The kinds of work, as the report shows them. */
 export type Group = "pairs" | "rows" | "logits" | "linear" | "optimiser" | "pool" | "start";
 
@@ -24,10 +26,9 @@ export interface Case {
 
 /** The inputs of a case, known to the candidates of its group, and the check of their results. */
 export interface Problem {
-  /** Typed arrays and sizes by name. */
-  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly inputs: Inputs;
   /**
-   * The worst error of the results against float64, and of what. Throws    Error, naming the number, where it is beyond what a float32
+   * The worst error of the results against float64, and of what. Throws Error, naming the number, where it is beyond what a float32
    * computation may lose: such a candidate is not timed
    */
   check(results: Readonly<Record<string, ArrayLike<number> | number>>): ResultError;

@@ -1,0 +1,93 @@
+// What the cases hand to their candidates, ours and peers alike, and the names under which results come back to `Problem.check`.
+// Arrays are the caller's own. A candidate never writes to inputs: what it updates or overwrites is a copy of its own.
+
+/** Results: `loss`; `losses`, `gradChosen`, `gradRejected`, [B]. */
+export interface PairsInputs {
+  readonly kind: "pairs";
+  readonly lossType: string;
+  readonly beta: number;
+  /** B */
+  readonly pairs: number;
+  readonly policyChosen: Float32Array<ArrayBuffer>;
+  readonly policyRejected: Float32Array<ArrayBuffer>;
+  readonly referenceChosen: Float32Array<ArrayBuffer>;
+  readonly referenceRejected: Float32Array<ArrayBuffer>;
+}
+
+/** Single rows, some to learn and some to unlearn. Results: `loss`; `losses`, `grad`, [B]. */
+export interface RowsInputs {
+  readonly kind: "rows";
+  readonly lossType: string;
+  readonly beta: number;
+  /** B */
+  readonly rows: number;
+  readonly policy: Float32Array<ArrayBuffer>;
+  readonly reference: Float32Array<ArrayBuffer>;
+  readonly desirable: Uint8Array<ArrayBuffer>;
+  /** KTO's k, a constant. */
+  readonly kl: number;
+}
+
+/** Forward gives log-probs alone, both also gradients. */
+export type Pass = "forward" | "both";
+
+/** What is the same of logits and hidden states: R rows of preference pairs in packed completions of one length. */
+interface Sequences {
+  readonly pass: Pass;
+  /** R */
+  readonly rows: number;
+  /** V */
+  readonly vocab: number;
+  /** B: 2B sequences of R / 2B tokens, the B chosen first. */
+  readonly pairs: number;
+  /** [R] the token whose log-prob each row gives. */
+  readonly ids: Int32Array<ArrayBuffer>;
+  readonly beta: number;
+  readonly gradScale: number;
+  /** [2B] the reference's log-prob of each sequence; peers have no use for it. */
+  readonly referenceLogps: Float64Array<ArrayBuffer>;
+  /** [R] the gradient with respect to each log-prob: peers are given it, and spared the loss of pairs. */
+  readonly g: Float32Array<ArrayBuffer>;
+}
+
+/** Results: `logps`, [R]; `gradLogits`, [R·V] of the logits' type. */
+export interface LogitsInputs extends Sequences {
+  readonly kind: "logits";
+  readonly type: "f32" | "f16" | "bf16";
+  /** [R·V] numbers of float32, the bits of the other types. */
+  readonly logits: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+}
+
+/** Results: `logps`, [R]; `gradHidden`, [R·D]; `gradWeight`, [V·D]. */
+export interface LinearInputs extends Sequences {
+  readonly kind: "linear";
+  /** D */
+  readonly width: number;
+  /** [R·D] */
+  readonly hidden: Float32Array<ArrayBuffer>;
+  /** [V·D] */
+  readonly weight: Float32Array<ArrayBuffer>;
+}
+
+/** One step of AdamW on one array, from a state that has some behind it. Results after the first run: `params`, `m`, `v`. */
+export interface OptimiserInputs {
+  readonly kind: "optimiser";
+  readonly params: Float32Array<ArrayBuffer>;
+  readonly grads: Float32Array<ArrayBuffer>;
+  readonly m: Float32Array<ArrayBuffer>;
+  readonly v: Float32Array<ArrayBuffer>;
+  /** Steps taken. */
+  readonly step: number;
+  readonly lr: number;
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+  readonly weightDecay: number;
+}
+
+/** Imports, compilation, a first call: the candidate knows what to do. */
+export interface StartInputs {
+  readonly kind: "start";
+  readonly pairs: PairsInputs;
+}
+
+export type Inputs = PairsInputs | RowsInputs | LogitsInputs | LinearInputs | OptimiserInputs | StartInputs;
