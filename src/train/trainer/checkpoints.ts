@@ -70,8 +70,8 @@ async function removeCheckpoint(store: Store, step: number): Promise<void> {
   await store.remove(`${nameOf(step)}.safetensors`);
 }
 
-/** Whether there is nothing of a checkpoint in a store. */
-export const noCheckpoints = async (store: Store): Promise<boolean> => stepsIn(await store.list()).length === 0;
+/** The names of the checkpoints of which there is anything in a store, the newest first. */
+export const checkpointsIn = async (store: Store): Promise<string[]> => stepsIn(await store.list()).map(nameOf);
 
 /** The steps of the checkpoints of which there is anything, the newest first. */
 function stepsIn(names: readonly string[]): number[] {

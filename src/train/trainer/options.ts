@@ -31,7 +31,9 @@ const readLora = recordOf(
 
 const readCheckpoint = recordOf(
   { what: "checkpoint", field: "an option of checkpoint" },
-  ({ store, everySteps, keep }: CheckpointOptions): CheckpointOptions => ({ store, everySteps, keep }),
+  ({ store, everySteps, keep, overwrite }: CheckpointOptions): CheckpointOptions => {
+    return { store, everySteps, keep, overwrite };
+  },
 );
 
 const readCache = recordOf(
@@ -48,10 +50,6 @@ export function readOptions(given: TrainerOptions): TrainerOptions {
     if (typeof value === "function" || (value === undefined && name !== "backbone")) continue;
     throw new KindError(`${name}: expected a function, got ${kindOf(value)}`);
   }
-  for (const [name, value] of Object.entries({ shuffle, resume })) {
-    if (value === undefined || typeof value === "boolean") continue;
-    throw new KindError(`${name}: expected true or false, got ${shown(value)}`);
-  }
   if (backend !== undefined && typeof backend?.linearLoss !== "function") {
     throw new KindError(`backend: expected one with linearLoss, got ${kindOf(backend)}`);
   }
@@ -62,6 +60,10 @@ export function readOptions(given: TrainerOptions): TrainerOptions {
     checkpoint: checkpoint && readCheckpoint(checkpoint),
     cache: cache && readCache(cache),
   };
+  for (const [name, value] of Object.entries({ shuffle, resume, "checkpoint.overwrite": read.checkpoint?.overwrite })) {
+    if (value === undefined || typeof value === "boolean") continue;
+    throw new KindError(`${name}: expected true or false, got ${shown(value)}`);
+  }
   refuseNoCount("head.vocab", read.head.vocab);
   refuseNoCount("head.hiddenSize", read.head.hiddenSize);
   if (evalSteps !== undefined) refuseNoCount("evalSteps", evalSteps);

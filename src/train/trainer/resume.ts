@@ -1,10 +1,10 @@
 // From a training to its checkpoints and back: what it was, what it has come to, and whether a checkpoint is one of it.
 
-import { ShapeError } from "../../errors.ts";
+import { ParamError, ShapeError } from "../../errors.ts";
 import type { SafeTensor } from "../../safetensors/dtypes.ts";
 import type { TensorToWrite } from "../../safetensors/write.ts";
 import type { Tensor } from "../tensors.ts";
-import { findCheckpoint, type Identity, noCheckpoints, writeCheckpoint } from "./checkpoints.ts";
+import { checkpointsIn, findCheckpoint, type Identity, writeCheckpoint } from "./checkpoints.ts";
 import type { Recipe } from "./config.ts";
 import { digestOfArrays } from "./digest.ts";
 import type { Example } from "./examples.ts";
@@ -39,10 +39,18 @@ export interface Checkpoints {
   write(): Promise<void>;
 }
 
-/** Goes on from the newest checkpoint where that is asked for, and writes others from then on. */
+/**
+ * Goes on from the newest checkpoint where that is asked for, and writes others from then on.
+ *
+ * Throws    what the store throws; ParamError where others' checkpoints would be lost, or the newest is of another training
+ */
 export async function openCheckpoints(training: Training, given: CheckpointOptions): Promise<Checkpoints> {
   const { options, recipe, progress, warn } = training;
   const store = await openStore(given.store, "checkpoint.store");
+  // What is there already is another run's, or this one's: neither is lost without a word.
+  const others = options.resume ? [] : await checkpointsIn(store);
+  if (others.length > 0 && !given.overwrite) refuseToOverwrite(others);
+  let isOwn = others.length === 0;
   const identity = await identityOf(training);
   const found = options.resume ? await findCheckpoint(store, identity, warn) : undefined;
   if (found) {
@@ -52,11 +60,6 @@ export async function openCheckpoints(training: Training, given: CheckpointOptio
     if (shift) recipe.shift?.restore(shift);
     warnOfChanges(config, recipe.config, warn);
   }
-  let isOwn = options.resume || (await noCheckpoints(store));
-  if (!isOwn)
-    warn(
-      "checkpoint.store: holds checkpoints of before, which go with the first of this training; resume: true goes on",
-    );
   const keep = given.keep ?? recipe.saveLimit;
   return {
     async write() {
@@ -66,6 +69,15 @@ export async function openCheckpoints(training: Training, given: CheckpointOptio
       isOwn = true;
     },
   };
+}
+
+function refuseToOverwrite(names: readonly string[]): never {
+  const there = `${names.slice(0, 3).join(", ")}${names.length > 3 ? `, … (${names.length})` : ""}`;
+  throw new ParamError(
+    "out-of-range",
+    `checkpoint.store: expected a store without checkpoints, got one with ${there}; resume: true goes on from there, ` +
+      "checkpoint.overwrite: true begins anew and removes them with its first checkpoint",
+  );
 }
 
 async function identityOf({ options, recipe, parameters, examples, reference }: Training): Promise<Identity> {

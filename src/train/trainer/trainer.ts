@@ -3,6 +3,7 @@
 import { createBackend } from "../../backends/select.ts";
 import { ParamError } from "../../errors.ts";
 import { checkSignal } from "../../inputs/options.ts";
+import type { AsyncBackend, Backend } from "../../types.ts";
 import { lrSchedule } from "../schedule.ts";
 import { readRecipe, stepsOf } from "./config.ts";
 import { batchesInOrder, evaluate, evaluationSteps } from "./evaluation.ts";
@@ -29,6 +30,18 @@ const refuseAborted = (signal: unknown): void => {
 /** Throws    KindError, ParamError, ShapeError for options, configuration and examples; BackendError */
 export async function openTrainer(given: TrainerOptions): Promise<Trainer> {
   const options = readOptions(given);
+  if (options.backend) return openOn(options.backend, options);
+  const own = await createBackend({ for: "linear" });
+  try {
+    return await openOn(own, options);
+  } catch (error) {
+    // Nobody else could end its workers.
+    await own.dispose();
+    throw error;
+  }
+}
+
+async function openOn(backend: Backend | AsyncBackend, options: TrainerOptions): Promise<Trainer> {
   const { head, backbone, signal, onProgress, onWarning = console.warn } = options;
   const warnings: string[] = [];
   const warn = (text: string): void => {
@@ -51,7 +64,6 @@ export async function openTrainer(given: TrainerOptions): Promise<Trainer> {
       ? feedOfStream(examples, reader, recipe, options.shuffle)
       : feedOfList(await read(examples, "examples"), recipe, options.shuffle ?? true);
   const { steps, list } = feed;
-  const backend = options.backend ?? (await createBackend({ for: "linear" }));
   const parameters = openParameters(head, options.lora, recipe, backend);
   const reference = openReference(options, recipe, parameters, backend);
   const layout: Layout = {

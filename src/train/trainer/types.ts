@@ -83,6 +83,8 @@ export interface CheckpointOptions {
   everySteps?: number | undefined;
   /** How many stay, the newest. Default: `save_total_limit` of the configuration, else 2. */
   keep?: number | undefined;
+  /** Without `resume`, begins anew where the store holds checkpoints, which go with the first of this training. Default false: refused. */
+  overwrite?: boolean | undefined;
 }
 
 /** Where hidden states are kept between epochs. */
