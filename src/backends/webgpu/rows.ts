@@ -45,7 +45,7 @@ export function recordChunks(
 ): void {
   const { type, first, shift, id, ids, range } = piece;
   const own = Math.ceil(ids / FORWARD_CHUNK);
-  const code = forwardWgsl(type, gpu.device.features.has("subgroups"));
+  const code = forwardWgsl(type, gpu.reduction);
   const place = [from, count, first, shift, id, ids, own, chunk, chunks.count];
   const params = commands.upload(Uint32Array.of(...place, Number(statistics)));
   commands.run(code, count * own, params, tokens, range, into);

@@ -5,7 +5,8 @@
 import type { FloatType } from "../../inputs/floats.ts";
 import { encodeWgsl, perWord, readWgsl } from "./floats.wgsl.ts";
 import { mathWgsl } from "./math.wgsl.ts";
-import { eachWgsl, enableWgsl, GROUP, GROUP_LANES, nanWgsl, reduceEntry, reduceWgsl } from "./prelude.wgsl.ts";
+import { eachWgsl, GROUP, nanWgsl } from "./prelude.wgsl.ts";
+import { GROUP_LANES, type Reduction, reductionWgsl } from "./reduce.wgsl.ts";
 import { transformWgsl } from "./transform.wgsl.ts";
 
 /** Logits that one workgroup of the forward pass reads: 64 per lane, few enough for plain float32 sums. */
@@ -22,10 +23,10 @@ export const SUMS_WORDS = 8;
  * logit; with statistics also Σ e^(x−max)·(x−max), Σ e^2(x−max), Σ x. Statistics are switched by a parameter, not by another
  * shader: compilers may reorder sums and products, and only the same code gives the same bits.
  */
-export const forwardWgsl = (type: FloatType, subgroups: boolean): string => {
-  const { parameters, setup } = reduceEntry(subgroups);
-  return /* wgsl */ `${enableWgsl(subgroups)}
-${mathWgsl}${nanWgsl}${reduceWgsl(subgroups)}
+export const forwardWgsl = (type: FloatType, reduction: Reduction): string => {
+  const { directives, functions, parameters, setup } = reductionWgsl[reduction];
+  return /* wgsl */ `${directives}
+${mathWgsl}${nanWgsl}${functions}
 // Tokens begin .. begin + count − 1; rows from row \`first\` on, with \`ids\` ids from \`id\` on; \`own\` of a token's \`chunks\` chunks, from \`chunk\` on.
 struct Params { begin: u32, count: u32, first: u32, shift: u32, id: u32, ids: u32, own: u32, chunk: u32, chunks: u32, statistics: u32 }
 @group(0) @binding(0) var<storage, read> params: Params;

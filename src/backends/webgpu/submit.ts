@@ -5,13 +5,23 @@ import { AbortError, BackendError } from "../../errors.ts";
 import { isInvalid, type Pool } from "./buffers.ts";
 import { type Commands, createRecorder, type Reading } from "./commands.ts";
 import { lostError, noteLoss, type Opened } from "./device.ts";
+import type { Reduction } from "./reduce.wgsl.ts";
 
 const MAP_MODE_READ = 0x1;
 
 /** A device, and the buffers that its calls share. */
-export interface Gpu extends Opened {
+export interface Queue extends Opened {
   readonly pool: Pool;
 }
+
+/** A device that calls can run on. */
+export interface Gpu extends Queue {
+  /** How workgroups reduce there. */
+  readonly reduction: Reduction;
+}
+
+/** Milliseconds between two submissions of nothing. */
+const LONGEST_WAIT = 4;
 
 const scopes = ["internal", "out-of-memory", "validation"] as const;
 
@@ -21,7 +31,7 @@ const scopes = ["internal", "out-of-memory", "validation"] as const;
  *
  * Throws    AbortError; BackendError: the device is lost, out of memory, or refuses the commands
  */
-export function submit(gpu: Gpu, record: (commands: Commands) => void, signal?: AbortSignal): Promise<void> {
+export function submit(gpu: Queue, record: (commands: Commands) => void, signal?: AbortSignal): Promise<void> {
   const { device, pool } = gpu;
   for (const scope of scopes) device.pushErrorScope(scope);
   const { commands, end, taken, reads } = createRecorder(device, pool);
@@ -42,18 +52,35 @@ export function submit(gpu: Gpu, record: (commands: Commands) => void, signal?: 
     // Scratch buffers can be reused as soon as they are submitted: later commands are behind these in the queue.
     for (const buffer of taken) pool.give(buffer);
   }
-  return Promise.allSettled(mapped).then((outcomes) => finish(gpu, taken, reads, outcomes, signal));
+  const settled = Promise.allSettled(mapped);
+  if (pollsByTimer) void pollUntil(settled, device.queue);
+  return settled.then((outcomes) => finish(gpu, taken, reads, outcomes, signal));
+}
+
+// Firefox looks every 100 ms whether a queue is done (bug 1870699), and whenever something is submitted to it.
+const pollsByTimer = /\bFirefox\//.test((globalThis.navigator as Navigator | undefined)?.userAgent ?? "");
+
+/** Submits nothing, again and again until `settled`. */
+async function pollUntil(settled: Promise<unknown>, queue: GPUQueue): Promise<void> {
+  let isPending = true;
+  settled.then(() => {
+    isPending = false;
+  });
+  for (let wait = 0; isPending; wait++) {
+    queue.submit([]);
+    await new Promise((resolve) => setTimeout(resolve, Math.min(wait, LONGEST_WAIT)));
+  }
 }
 
 /** Submits a call whose results stay on the GPU; the promise need not be awaited: it is no unhandled rejection. */
-export function submitLater(gpu: Gpu, record: (commands: Commands) => void): Promise<void> {
+export function submitLater(gpu: Queue, record: (commands: Commands) => void): Promise<void> {
   const done = submit(gpu, record);
   done.catch(() => {});
   return done;
 }
 
 async function finish(
-  gpu: Gpu,
+  gpu: Queue,
   taken: ReadonlySet<GPUBuffer>,
   reads: readonly Reading[],
   outcomes: readonly PromiseSettledResult<unknown>[],

@@ -12,6 +12,7 @@ import { adamwOnGpu, type GpuAdamwState } from "./adamw.ts";
 import { createPool } from "./buffers.ts";
 import { linearLoss, logitsLoss, pairLoss, sequenceLogps, sequenceLogpsGrad, unpairedLoss } from "./calls.ts";
 import { describeInfo, lostError, openDevice, readWebGpuOptions, type WebGpuOptions } from "./device.ts";
+import { type FoundReduction, findReduction } from "./reduction.ts";
 import type { Gpu } from "./submit.ts";
 import type { GpuArray, GpuCalls } from "./types.ts";
 
@@ -27,9 +28,10 @@ export interface WebGpuBackend extends Omit<AsyncBackend, keyof GpuCalls>, GpuCa
   adamw(params: GpuArray, grads: GpuArray, state: GpuAdamwState, hyper?: AdamwHyper): Promise<void>;
 }
 
-async function openGpu(options: WebGpuOptions): Promise<Gpu> {
+async function openGpu(options: WebGpuOptions): Promise<Gpu & FoundReduction> {
   const opened = await openDevice(options);
-  return Object.assign(opened, { pool: createPool(opened.device) });
+  const queue = Object.assign(opened, { pool: createPool(opened.device) });
+  return Object.assign(queue, await findReduction(queue));
 }
 
 /**
@@ -43,7 +45,7 @@ async function openGpu(options: WebGpuOptions): Promise<Gpu> {
 export async function createWebGpu(given: WebGpuOptions = {}): Promise<WebGpuBackend> {
   const options = readWebGpuOptions(given);
   let gpu = await openGpu(options);
-  let reopening: Promise<Gpu> | undefined;
+  let reopening: Promise<Gpu & FoundReduction> | undefined;
 
   const close = (): void => {
     gpu.pool.close();
@@ -76,10 +78,13 @@ export async function createWebGpu(given: WebGpuOptions = {}): Promise<WebGpuBac
     return gpu;
   };
 
-  const { owned, device } = gpu;
   return {
     name: "webgpu",
-    reason: `WebGPU on ${describeInfo(device.adapterInfo)}: ${owned ? "a device of its own" : "the caller's device"}`,
+    get reason() {
+      const { device, owned, problem } = gpu;
+      const whose = owned ? "a device of its own" : "the caller's device";
+      return `WebGPU on ${describeInfo(device.adapterInfo)}: ${whose}${problem === undefined ? "" : `; ${problem}`}`;
+    },
     get device() {
       return gpu.device;
     },
