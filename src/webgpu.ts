@@ -2,6 +2,8 @@
 
 export type { GpuAdamwState } from "./backends/webgpu/adamw.ts";
 export { hasRealGpu, type WebGpuOptions } from "./backends/webgpu/device.ts";
+export type { GpuTensors } from "./backends/webgpu/optim.ts";
+export type { GpuSgdState } from "./backends/webgpu/sgd.ts";
 export {
   type GpuArray,
   type GpuHeadBatch,

@@ -21,8 +21,7 @@ import { readTensors, type Tensor, type Tensors } from "./tensors.ts";
  *           console.log(norm, grads); // 5, [0.5999…, 0.7999…]
  */
 export function clipGradNorm(grads: Tensors, maxNorm: number): number {
-  if (typeof maxNorm !== "number") throw new KindError(`maxNorm: expected a number, got ${kindOf(maxNorm)}`);
-  if (!(maxNorm > 0)) throw new ParamError("out-of-range", `maxNorm: expected a number above 0, got ${maxNorm}`);
+  readMaxNorm(maxNorm);
   const tensors = readTensors({ grads });
   let sum = 0;
   const addSquares: Operation = {
@@ -38,6 +37,13 @@ export function clipGradNorm(grads: Tensors, maxNorm: number): number {
   const norm = Math.sqrt(sum);
   if (!(norm + 1e-6 <= maxNorm)) for (const arrays of tensors) perform(scaling(maxNorm / (norm + 1e-6)), arrays);
   return norm;
+}
+
+/** Throws    KindError, ParamError for what is no number above 0 */
+export function readMaxNorm(maxNorm: unknown): number {
+  if (typeof maxNorm !== "number") throw new KindError(`maxNorm: expected a number, got ${kindOf(maxNorm)}`);
+  if (maxNorm > 0) return maxNorm;
+  throw new ParamError("out-of-range", `maxNorm: expected a number above 0, got ${maxNorm}`);
 }
 
 const scaling = (factor: number): Operation => ({

@@ -26,7 +26,7 @@ export interface SgdHyper {
   nesterov?: boolean | undefined;
 }
 
-const numbers = { lr: notNegative(1e-3), momentum: notNegative(0), dampening: finite(0), weightDecay: notNegative(0) };
+const ranges = { lr: notNegative(1e-3), momentum: notNegative(0), dampening: finite(0), weightDecay: notNegative(0) };
 
 /**
  * A state for SGD with momentum; without, `{ step: 0 }` is all it needs. With a backend it lies in the backend's memory.
@@ -56,27 +56,41 @@ export function sgdState(params: Tensors, backend?: Allocator): SgdState {
  *           console.log(params, state.step); // [0.49…, -0.98…], 1
  */
 export function sgd(params: Tensors, grads: Tensors, state: SgdState, hyper: SgdHyper = {}): void {
-  const { lr, momentum, dampening, weightDecay, rest } = readHyper(hyper, numbers, ["nesterov"]);
+  const { numbers, step, momentumBuffer } = readSgd(hyper, state);
+  const { lr, weightDecay, momentum, taken, nesterov } = numbers;
+  const moved = momentumBuffer && { "state.momentumBuffer": momentumBuffer };
+  const tensors = readTensors({ params, grads, ...moved }, "grads");
+  const update = moved ? momentumDescent(lr, weightDecay, momentum, taken, nesterov) : descent(lr, weightDecay);
+  setStep(state, step);
+  for (const arrays of tensors) perform(update, arrays);
+}
+
+/** The numbers of a step; `taken` is how much of a gradient momentum takes in. */
+export interface SgdNumbers {
+  readonly lr: number;
+  readonly weightDecay: number;
+  readonly momentum: number;
+  readonly taken: number;
+  readonly nesterov: boolean;
+}
+
+/** The numbers of the next step, and the state's buffer where there is momentum. Throws    ParamError, KindError */
+export function readSgd<B>(
+  hyper: SgdHyper,
+  state: { step: number; readonly momentumBuffer?: B | undefined },
+): { numbers: SgdNumbers; step: number; momentumBuffer: B | undefined } {
+  const { lr, momentum, dampening, weightDecay, rest } = readHyper(hyper, ranges, ["nesterov"]);
   const { nesterov = false } = rest;
   if (typeof nesterov !== "boolean") throw new KindError(`nesterov: expected true or false, got ${kindOf(nesterov)}`);
   if (nesterov && (momentum === 0 || dampening !== 0)) {
     throw new ParamError("out-of-range", "nesterov: expected with momentum above 0 and dampening 0");
   }
-  const { step, momentumBuffer } = readState(state, ["step", "momentumBuffer"]);
-  const t = readStep({ step }) + 1;
-  const { tensors, update } =
-    momentum === 0
-      ? { tensors: readTensors({ params, grads }, "grads"), update: descent(lr, weightDecay) }
-      : {
-          tensors: readTensors({ params, grads, "state.momentumBuffer": bufferOf(momentumBuffer) }, "grads"),
-          update: momentumDescent(lr, weightDecay, momentum, t === 1 ? 1 : 1 - dampening, nesterov),
-        };
-  setStep(state, t);
-  for (const arrays of tensors) perform(update, arrays);
-}
-
-function bufferOf(momentumBuffer: SgdState["momentumBuffer"]): readonly Tensor[] {
-  if (momentumBuffer) return momentumBuffer;
+  const { step: before, momentumBuffer } = readState(state, ["step", "momentumBuffer"]);
+  const step = readStep({ step: before }) + 1;
+  const taken = step === 1 ? 1 : 1 - dampening;
+  const numbers = { lr, weightDecay, momentum, taken, nesterov };
+  if (momentum === 0) return { numbers, step, momentumBuffer: undefined };
+  if (momentumBuffer) return { numbers, step, momentumBuffer };
   throw new ParamError("missing-input", "state.momentumBuffer: expected with momentum, got none");
 }
 

@@ -74,17 +74,18 @@ export function readTensors(given: Readonly<Record<string, Tensors>>, read?: str
   return firsts.map((_, i) => names.map((name) => lists.get(name)?.[i] as Tensor));
 }
 
-const nameOf = (name: string, value: Tensors, i: number): string => (isList(value) ? `${name}[${i}]` : name);
+export const nameOf = (name: string, value: unknown, i: number): string => (isList(value) ? `${name}[${i}]` : name);
 
+/** An array of an argument, here or on a GPU. */
 interface Use {
   readonly name: string;
-  readonly array: Tensor;
+  readonly array: { readonly buffer: object; readonly byteOffset: number; readonly byteLength: number };
   readonly written: boolean;
 }
 
 // In the order of addresses each array has to begin behind all before it; arrays that are only read may share.
-function refuseOverlaps(uses: readonly Use[]): void {
-  const buffers = new Map<ArrayBufferLike, Use[]>();
+export function refuseOverlaps(uses: readonly Use[]): void {
+  const buffers = new Map<object, Use[]>();
   for (const use of uses) {
     const { buffer } = use.array;
     const sharing = buffers.get(buffer);
@@ -93,7 +94,7 @@ function refuseOverlaps(uses: readonly Use[]): void {
   }
   for (const sharing of buffers.values()) {
     const furthest: { read?: Use; written?: Use } = {};
-    for (const use of sharing.filter(({ array }) => array.length > 0).sort(byAddress)) {
+    for (const use of sharing.filter(({ array }) => array.byteLength > 0).sort(byAddress)) {
       const { name, array, written } = use;
       for (const before of [furthest.written, written ? furthest.read : undefined]) {
         if (!before || endOf(before) <= array.byteOffset) continue;

@@ -1,24 +1,19 @@
 // AdamW on parameters that live on the GPU: 16 bytes read and 12 written a parameter, nothing waited for.
 
-import { KindError, ShapeError } from "../../errors.ts";
-import { kindOf } from "../../plan/plan.ts";
+import type { DeviceFloats } from "../../inputs/floats.ts";
 import { type AdamwHyper, factorsOf } from "../../train/adamw.ts";
-import { readState, setStep } from "../../train/hyper.ts";
-import { packParams } from "./commands.ts";
-import { deviceFloatsOf, isGpuArray, plainRangeOf } from "./device-arrays.ts";
-import { type Piece, toDeviceRows } from "./device-rows.ts";
-import { eachWgsl, groupsOf } from "./prelude.wgsl.ts";
-import { type Gpu, submit } from "./submit.ts";
-import type { GpuArray } from "./types.ts";
+import { readState } from "../../train/hyper.ts";
+import type { Commands } from "./commands.ts";
+import { type GpuTensors, readGpuTensors, recordEach, submitStep } from "./optim.ts";
+import { eachWgsl } from "./prelude.wgsl.ts";
+import type { Gpu } from "./submit.ts";
 
 /** Steps taken, and the running means of gradient and squared gradient: float32 buffers, zero at first. */
 export interface GpuAdamwState {
   step: number;
-  readonly m: GpuArray;
-  readonly v: GpuArray;
+  readonly m: GpuTensors;
+  readonly v: GpuTensors;
 }
-
-const names = ["params", "grads", "state.m", "state.v"] as const;
 
 // Twin of adamw_f32: the same roundings but for sqrt and division, which WGSL allows to be off.
 const adamwWgsl = /* wgsl */ `
@@ -40,44 +35,28 @@ ${eachWgsl("params.count")}
   p[params.p + i] = params.keep * p[params.p + i] - (params.rate * mean) / (sqrt(square) + params.eps);
 }`;
 
-/** One step, in place, on four buffers of as many float32: hyperparameters and their meaning are those of `adamw`. */
+/** Records a step on the parameters, gradients and both means of one length. */
+export function recordAdamw(
+  gpu: Gpu,
+  commands: Commands,
+  arrays: readonly DeviceFloats[],
+  { keep, beta1, beta2, rate, eps }: ReturnType<typeof factorsOf>,
+): void {
+  recordEach(gpu, commands, adamwWgsl, arrays, [[keep, beta1, 1 - beta1, beta2, 1 - beta2, rate, eps]]);
+}
+
+/** One step, in place, on buffers of float32: hyperparameters and their meaning are those of `adamw`. */
 export function adamwOnGpu(
   gpu: Gpu,
-  params: GpuArray,
-  grads: GpuArray,
+  params: GpuTensors,
+  grads: GpuTensors,
   state: GpuAdamwState,
   hyper: AdamwHyper,
 ): Promise<void> {
   const { step: taken, m, v } = readState(state, ["step", "m", "v"]);
-  const { keep, beta1, beta2, rate, eps, step } = factorsOf(hyper, { step: taken });
-  const arrays = [params, grads, m, v].map((array, k) => {
-    const name = names[k] as string;
-    if (!isGpuArray(array)) throw new KindError(`${name}: expected a GPU buffer, got ${kindOf(array)}`);
-    return { array, name, range: plainRangeOf(array, name, "STORAGE") };
+  const factors = factorsOf(hyper, { step: taken });
+  const tensors = readGpuTensors({ params, grads, "state.m": m, "state.v": v }, "grads");
+  return submitStep(gpu, state, factors.step, (commands) => {
+    for (const arrays of tensors) recordAdamw(gpu, commands, arrays, factors);
   });
-  const bytes = arrays[0]?.range.size ?? 0;
-  const buffers = new Set(arrays.map(({ array }) => array.buffer));
-  if (buffers.size < arrays.length) {
-    throw new ShapeError("overlap", "adamw: expected four buffers, got one of them twice");
-  }
-  const placed = arrays.map(({ array, name, range }) => {
-    if (range.size !== bytes) {
-      throw new ShapeError("wrong-length", `${name}: expected ${bytes} bytes (params), got ${range.size}`);
-    }
-    return toDeviceRows(gpu, deviceFloatsOf(array, name, bytes / 4), 1).pieces;
-  });
-  setStep(state, step);
-  const done = submit(gpu, (commands) => {
-    (placed[0] as readonly Piece[]).forEach(({ rows }, k) => {
-      const pieces = placed.map((list) => list[k] as Piece);
-      const integers = [rows, ...pieces.map(({ shift }) => shift)].map((u32) => ({ u32 }));
-      const block = commands.upload(packParams([...integers, [keep, beta1, 1 - beta1, beta2, 1 - beta2, rate, eps]]));
-      commands.run(adamwWgsl, groupsOf(rows), block, ...pieces.map(({ range }) => range));
-    });
-  });
-  // Later calls count on it at once; a step that the device refused was none.
-  done.catch(() => {
-    state.step--;
-  });
-  return done;
 }

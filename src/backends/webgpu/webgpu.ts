@@ -7,14 +7,17 @@ import { readLossOptions } from "../../inputs/options.ts";
 import { readLogpsOptions } from "../../inputs/sequence-logps.ts";
 import { readGradOptions } from "../../inputs/sequence-logps-grad.ts";
 import type { AdamwHyper } from "../../train/adamw.ts";
+import type { SgdHyper } from "../../train/sgd.ts";
 import type { AsyncBackend, CallOptions } from "../../types.ts";
 import { adamwOnGpu, type GpuAdamwState } from "./adamw.ts";
-import { createPool } from "./buffers.ts";
 import { linearLoss, logitsLoss, pairLoss, sequenceLogps, sequenceLogpsGrad, unpairedLoss } from "./calls.ts";
-import { describeInfo, lostError, openDevice, readWebGpuOptions, type WebGpuOptions } from "./device.ts";
-import { type FoundReduction, findReduction } from "./reduction.ts";
+import { clipGradNormOnGpu } from "./clip.ts";
+import { describeInfo, lostError, readWebGpuOptions, type WebGpuOptions } from "./device.ts";
+import { openGpu } from "./open.ts";
+import type { GpuTensors } from "./optim.ts";
+import { type GpuSgdState, sgdOnGpu } from "./sgd.ts";
 import type { Gpu } from "./submit.ts";
-import type { GpuArray, GpuCalls } from "./types.ts";
+import type { GpuCalls } from "./types.ts";
 
 /** A backend whose calls return promises, on a GPU; arrays and GPU buffers may be mixed freely. */
 export interface WebGpuBackend extends Omit<AsyncBackend, keyof GpuCalls>, GpuCalls {
@@ -25,13 +28,14 @@ export interface WebGpuBackend extends Omit<AsyncBackend, keyof GpuCalls>, GpuCa
    * One step of AdamW on float32 buffers, in place: the hyperparameters are those of `adamw` in `dpo-kernels/train`. The
    * promise is of what the device thinks of the commands; it need not be awaited before the next call.
    */
-  adamw(params: GpuArray, grads: GpuArray, state: GpuAdamwState, hyper?: AdamwHyper): Promise<void>;
-}
-
-async function openGpu(options: WebGpuOptions): Promise<Gpu & FoundReduction> {
-  const opened = await openDevice(options);
-  const queue = Object.assign(opened, { pool: createPool(opened.device) });
-  return Object.assign(queue, await findReduction(queue));
+  adamw(params: GpuTensors, grads: GpuTensors, state: GpuAdamwState, hyper?: AdamwHyper): Promise<void>;
+  /** As `adamw`, one step of SGD: the hyperparameters are those of `sgd` in `dpo-kernels/train`. */
+  sgd(params: GpuTensors, grads: GpuTensors, state: GpuSgdState, hyper?: SgdHyper): Promise<void>;
+  /**
+   * Clips float32 gradients in place by the norm of all of them, as `clipGradNorm` in `dpo-kernels/train`; resolves to the norm
+   * before, which alone is read back. Later calls on the device see clipped gradients without waiting for it.
+   */
+  clipGradNorm(grads: GpuTensors, maxNorm: number): Promise<number>;
 }
 
 /**
@@ -45,7 +49,7 @@ async function openGpu(options: WebGpuOptions): Promise<Gpu & FoundReduction> {
 export async function createWebGpu(given: WebGpuOptions = {}): Promise<WebGpuBackend> {
   const options = readWebGpuOptions(given);
   let gpu = await openGpu(options);
-  let reopening: Promise<Gpu & FoundReduction> | undefined;
+  let reopening: ReturnType<typeof openGpu> | undefined;
 
   const close = (): void => {
     gpu.pool.close();
@@ -92,6 +96,8 @@ export async function createWebGpu(given: WebGpuOptions = {}): Promise<WebGpuBac
     ...(backend as unknown as Omit<AsyncBackend, keyof GpuCalls | "name" | "reason"> & GpuCalls),
     adamw: async (params, grads, state, hyper = {}) =>
       adamwOnGpu(await deviceFor("adamw"), params, grads, state, hyper),
+    sgd: async (params, grads, state, hyper = {}) => sgdOnGpu(await deviceFor("sgd"), params, grads, state, hyper),
+    clipGradNorm: async (grads, maxNorm) => clipGradNormOnGpu(await deviceFor("clipGradNorm"), grads, maxNorm),
   };
 }
 
