@@ -102,6 +102,7 @@ export default defineConfig([
       text: "src/text.ts",
       "text.workerd": "src/text.workerd.ts",
       "text.edge-light": "src/text.edge-light.ts",
+      bench: "src/bench.ts",
     },
     dts: true,
     clean: true,

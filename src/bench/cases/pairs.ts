@@ -1,0 +1,113 @@
+// Losses of pairs from sequence log-probabilities.
+
+import { generator } from "../random.ts";
+import type { Problem } from "../types.ts";
+import { arrayOf, worstOf } from "./check.ts";
+import type { Family } from "./family.ts";
+
+/** The arrays that every candidate is given, and what it is to compute of them. Results: `losses`, `gradChosen`, `gradRejected`, `loss`. */
+export interface PairInputs {
+  readonly lossType: "sigmoid" | "ipo";
+  readonly beta: number;
+  readonly pairs: {
+    readonly policyChosen: Float32Array<ArrayBuffer>;
+    readonly policyRejected: Float32Array<ArrayBuffer>;
+    readonly referenceChosen: Float32Array<ArrayBuffer>;
+    readonly referenceRejected: Float32Array<ArrayBuffer>;
+  };
+  /** Of `ipo`, which is of means over tokens. */
+  readonly lengths?: {
+    readonly chosenLengths: Int32Array<ArrayBuffer>;
+    readonly rejectedLengths: Int32Array<ArrayBuffer>;
+  };
+}
+
+export const pairInputs = ({ inputs }: Problem): PairInputs => inputs as unknown as PairInputs;
+
+const BETA = 0.1;
+
+/** What a call reads and writes, in bytes a pair: four log-probs, a loss, two gradients; lengths. */
+const bytesOf = { sigmoid: 28, ipo: 36 } as const;
+
+export const pairFamilies: readonly Family[] = [
+  family("sigmoid", [8, 1024, 65_536, 1_000_000], [8, 1024, 1_000_000]),
+  family("ipo", [65_536], []),
+];
+
+function family(lossType: PairInputs["lossType"], sizes: number[], quick: number[]): Family {
+  const list = (all: number[]) => all.map((n) => [n]);
+  return {
+    name: `pairs/${lossType}`,
+    group: "pairs",
+    unit: "pair",
+    shape: "pairs",
+    shapes: list(sizes),
+    quick: list(quick),
+    make: ([n = 0]) => ({ units: n, bytes: n * bytesOf[lossType], prepare: () => makeProblem(lossType, n) }),
+  };
+}
+
+/**
+ * Reference log-probabilities between -350 and -50, the policy's within 20 of them, so that margins have both signs. The margins of the
+ * first two pairs exceed ±1000, where an unstable formula overflows.
+ */
+export function makePairs(n: number): PairInputs["pairs"] {
+  const random = generator(1);
+  const fill = (value: (i: number) => number) => Float32Array.from({ length: n }, (_, i) => value(i));
+  const near = (reference: Float32Array) => fill((i) => (reference[i] as number) + 20 * (random() + random() - 1));
+  const referenceChosen = fill(() => -50 - 300 * random());
+  const referenceRejected = fill(() => -50 - 300 * random());
+  const policyChosen = near(referenceChosen);
+  const policyRejected = near(referenceRejected);
+  policyChosen[0] = -1500;
+  if (n > 1) policyRejected[1] = -1500;
+  return { policyChosen, policyRejected, referenceChosen, referenceRejected };
+}
+
+function makeProblem(lossType: PairInputs["lossType"], n: number): Problem {
+  const pairs = makePairs(n);
+  const random = generator(2);
+  const lengths = () => Int32Array.from({ length: n }, () => 1 + Math.floor(400 * random()));
+  const inputs: PairInputs = {
+    lossType,
+    beta: BETA,
+    pairs,
+    ...(lossType === "ipo" ? { lengths: { chosenLengths: lengths(), rejectedLengths: lengths() } } : {}),
+  };
+  return { inputs: inputs as unknown as Problem["inputs"], check: (results) => check(inputs, n, results) };
+}
+
+/** Losses and gradients to 1e-5 of their scale; the mean to 1e-4, which some libraries compute as one running sum in float32. */
+function check(inputs: PairInputs, n: number, results: Parameters<Problem["check"]>[0]) {
+  const { lossType, beta, pairs, lengths } = inputs;
+  const [losses, gradChosen, gradRejected] = ["losses", "gradChosen", "gradRejected"].map((k) =>
+    arrayOf(results, k, n),
+  );
+  const worst = worstOf("a loss or a gradient, relative to its scale", 1e-5);
+  let sum = 0;
+  for (let i = 0; i < n; i++) {
+    const ratio = (which: "Chosen" | "Rejected") =>
+      (pairs[`policy${which}`][i] as number) - (pairs[`reference${which}`][i] as number);
+    const [chosenLength = 1, rejectedLength = 1] = [lengths?.chosenLengths[i], lengths?.rejectedLengths[i]];
+    const [chosen, rejected] = [ratio("Chosen") / chosenLength, ratio("Rejected") / rejectedLength];
+    const { loss, slope, scale } = lossType === "ipo" ? ipo(chosen, rejected, beta) : sigmoid(chosen, rejected, beta);
+    sum += loss;
+    worst.add("losses", i, losses?.[i], loss, Math.max(1, loss));
+    worst.add("gradChosen", i, gradChosen?.[i], -slope / n / chosenLength, scale / n / chosenLength);
+    worst.add("gradRejected", i, gradRejected?.[i], slope / n / rejectedLength, scale / n / rejectedLength);
+  }
+  worstOf("", 1e-4).add("loss", undefined, results["loss"] as number, sum / n, sum / n);
+  return worst.error;
+}
+
+/** A loss of the margin, minus its slope, and the size that the slope's error is relative to. */
+function sigmoid(chosen: number, rejected: number, beta: number) {
+  const z = beta * (chosen - rejected);
+  const loss = Math.max(-z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
+  return { loss, slope: beta / (1 + Math.exp(z)), scale: beta };
+}
+
+function ipo(chosen: number, rejected: number, beta: number) {
+  const off = chosen - rejected - 1 / (2 * beta);
+  return { loss: off ** 2, slope: -2 * off, scale: Math.max(1, Math.abs(2 * off)) };
+}

@@ -1,0 +1,101 @@
+// From times to figures: medians and quartiles, shares of the machine's limits, and what a reader should know of the run.
+
+import type { Limit } from "./calibrate.ts";
+import { summarise } from "./statistics.ts";
+import type { BenchResult, Candidate, Case, Figure, ResultError } from "./types.ts";
+
+/** Nanoseconds a unit, one number a round. */
+export interface Measured {
+  readonly work: Case;
+  readonly candidate: Candidate;
+  readonly error: ResultError;
+  readonly rounds: readonly number[];
+  readonly scratch?: number;
+}
+
+/** Bytes or multiply-adds a nanosecond, one number a round. */
+export interface Calibrated {
+  readonly of: Limit;
+  readonly rates: readonly number[];
+}
+
+type Limits = BenchResult["limits"];
+
+/** `<group>/<what>` of a case's name. */
+export const familyOf = ({ name }: Pick<Case, "name">): string => name.slice(0, name.lastIndexOf("/"));
+
+export const figuresOf = (measured: readonly Measured[], limits?: Limits): Figure[] =>
+  measured.map(({ work, candidate, error, rounds, scratch }) => {
+    const summary = summarise(rounds);
+    const share = limits && shareOf(work, candidate, summary.median, limits);
+    return {
+      case: work.name,
+      group: work.group,
+      candidate: candidate.name,
+      ours: candidate.ours,
+      arrays: candidate.arrays,
+      unit: work.unit,
+      units: work.units,
+      ...summary,
+      rounds,
+      ...(share ? { share } : {}),
+      error,
+      ...(scratch === undefined ? {} : { scratch }),
+    };
+  });
+
+/** Of one thread's limit: what runs on several may be above 1. Plain SIMD has no fused multiply-add; peers may have. */
+function shareOf(work: Case, { name, ours }: Candidate, median: number, limits: Limits): Figure["share"] {
+  const nanoseconds = median * work.units;
+  if (work.flops !== undefined) {
+    const plain = ours && /^(plain|js)\b/.test(name);
+    const limit = plain ? limits.plain : (limits.relaxed ?? limits.plain);
+    return limit > 0 ? { of: "multiply-add", value: work.flops / 2 / nanoseconds / limit } : undefined;
+  }
+  if (work.bytes === undefined || !(limits.bandwidth > 0)) return undefined;
+  return { of: "bandwidth", value: work.bytes / nanoseconds / limits.bandwidth };
+}
+
+/** Medians over all cases; 0 where a loop does not run here. */
+export function limitsOf(calibrated: readonly Calibrated[]): Limits {
+  const limit = (of: Limit) => {
+    const rates = ratesOf(calibrated, of);
+    return rates.length === 0 ? 0 : summarise(rates).median;
+  };
+  const relaxed = limit("relaxed");
+  return { bandwidth: limit("bandwidth"), plain: limit("plain"), ...(relaxed > 0 ? { relaxed } : {}) };
+}
+
+const ratesOf = (calibrated: readonly Calibrated[], of: Limit): number[] =>
+  calibrated.flatMap((one) => (one.of === of ? one.rates : []));
+
+interface Run {
+  readonly calibrated: readonly Calibrated[];
+  readonly step: number;
+  readonly load: number | undefined;
+}
+
+/** A loop that touches no memory takes the same time again and again on a machine that does nothing else. */
+const STEADY = 0.05;
+/** Half a processor that is someone else's. */
+const QUIET = 0.5;
+const COARSE = 0.1;
+
+export function notesOn({ calibrated, step, load }: Run): string[] {
+  const { lower, median, upper } = summarise(ratesOf(calibrated, "plain"));
+  const spread = (upper - lower) / median;
+  const busy = [
+    ...(load !== undefined && load > QUIET ? [`${load.toFixed(1)} processes wanted to run before it began`] : []),
+    ...(spread > STEADY
+      ? [`the loop of calibration varied by ${(100 * spread).toFixed(0)} % between its quartiles`]
+      : []),
+  ];
+  return [
+    ...(busy.length > 0
+      ? [`a busy machine: ${busy.join("; ")}: compare within a round, and do not quote the times`]
+      : []),
+    ...(step >= COARSE
+      ? [`the clock moves in steps of ${step} ms: short work was repeated until they are below 2 %`]
+      : []),
+  ];
+}
