@@ -33,6 +33,11 @@ const trainings: readonly (readonly [string, Record<string, unknown>, () => Give
   ["likelihood of prompts", { loss_type: "orpo" }, () => ({})],
   ["no reference", { loss_type: "simpo", cpo_alpha: 1 }, () => ({})],
   ["mismatched rows", { loss_type: "kto" }, () => ({ examples: rows })],
+  [
+    "mismatched rows, a reference computed once",
+    { loss_type: "kto", precompute_ref_log_probs: true },
+    () => ({ examples: rows, cache: { maxBytes: 2000 } }),
+  ],
   ["the running mean of rewards", { loss_type: "bco", beta: 1 }, () => ({ examples: rows })],
   ["an evaluation", { eval_steps: 4 }, () => ({ evalExamples: pairs.slice(0, 6) })],
   ["a stream", {}, () => ({ examples: stream })],

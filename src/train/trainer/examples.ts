@@ -16,7 +16,7 @@ export interface Example {
   /** Chosen and rejected; or a row, and for KTO its mismatched one. */
   readonly rows: readonly Row[];
   readonly desirable: boolean;
-  /** Of the chosen and the rejected row, where the example brings them. */
+  /** Of each of the rows, where the example brings them. */
   readonly refLogps: readonly number[] | undefined;
   readonly rewardMargin: number | undefined;
 }
@@ -48,15 +48,12 @@ export function readerOf(recipe: Recipe, precomputed: boolean): Reader {
     const prompt = lists["prompt"] as Int32Array;
     if (drops && prompt.length >= maxLength) return undefined;
     const rows = sides.slice(1).map((side) => cut(prompt, lists[side] as Int32Array, settings));
-    if (other) {
-      const { prompt: own, completion } = readExample(other, ["prompt", "completion"], where);
-      rows.push(cut(own, completion, settings));
-    }
+    if (other) rows.push(cut(prompt, readMismatched(fields, other, where), settings));
     return {
       index,
       rows,
       desirable: ofRows && readLabel(fields, where),
-      refLogps: precomputed ? readLogps(fields, ofRows, where) : undefined,
+      refLogps: precomputed ? readLogps(fields, recipe, where) : undefined,
       rewardMargin: fields["rewardMargin"] === undefined ? undefined : numberAt(fields, ["rewardMargin"], where),
     };
   };
@@ -87,14 +84,26 @@ function readLabel(fields: Fields, where: string): boolean {
   throw new KindError(`${where}.label: expected true or false, got ${shown(label)}`);
 }
 
-const names = [
-  ["refChosenLogps", "ref_chosen_logps"],
-  ["refRejectedLogps", "ref_rejected_logps"],
-] as const;
+/** The completion of the mismatched row: one that the example brings, or that of the row which the rotation gives. */
+function readMismatched(fields: Fields, rotated: TrainExample, where: string): Int32Array {
+  const own = fields["klCompletion"] ?? fields["KL_completion_ids"];
+  const [from, place] = own === undefined ? [rotated, where] : [{ completion: own }, `${where}.klCompletion`];
+  return readExample(from, ["completion"], place).completion;
+}
 
-function readLogps(fields: Fields, ofRows: boolean, where: string): number[] {
-  if (ofRows) return [numberAt(fields, ["refLogps", "ref_logps", "reference_logps"], where)];
-  return names.map((both) => numberAt(fields, both, where));
+/** What log-probs under the reference are called: this package's name first, then TRL's of every age. */
+const names = {
+  chosen: ["refChosenLogps", "ref_chosen_logps", "reference_chosen_logps"],
+  rejected: ["refRejectedLogps", "ref_rejected_logps", "reference_rejected_logps"],
+  row: ["refLogps", "ref_logps", "reference_logps"],
+  mismatched: ["refKlLogps", "ref_KL_logps", "reference_KL_logps", "kl_ref_logps"],
+} as const;
+
+function readLogps(fields: Fields, { ofRows, mismatched }: Recipe, where: string): number[] {
+  const rows = ofRows
+    ? (["row", ...(mismatched ? (["mismatched"] as const) : [])] as const)
+    : (["chosen", "rejected"] as const);
+  return rows.map((row) => numberAt(fields, names[row], where));
 }
 
 function numberAt(fields: Fields, known: readonly string[], where: string): number {

@@ -38,7 +38,7 @@ export type KnownLogps = Map<Example, readonly number[]>;
 
 export interface LossSource {
   of(batch: readonly Example[], states: readonly States[], part: Part): Promise<Outcome>;
-  /** Log-probs of a batch's rows under the reference, example by example. */
+  /** Log-probs of all of a batch's rows under the reference, example by example. */
   referenceLogps(batch: readonly Example[], states: readonly States[]): Promise<number[][]>;
   /** Gives shared memory back. */
   release(): void;
@@ -90,19 +90,25 @@ export function openLoss({ backend, recipe, head, parameters, reference, known, 
     return (await backend.sequenceLogps(batch, { ...transform, ldAlpha, signal })).logps as Float64Array;
   }
 
+  /** The reference's log-probs of a group where they are there already. */
+  function knownLogps(batch: readonly Example[], group: readonly number[]): Float64Array | undefined {
+    const ofHead = headOf(reference);
+    if (reference === undefined || (ofHead && !known)) return undefined;
+    const logps = batch.map((example) => (ofHead ? known?.get(example) : example.refLogps));
+    return Float64Array.from(group.flatMap((role) => logps.map((of) => of?.[role] as number)));
+  }
+
   async function mismatchedLogps(batch: readonly Example[], states: readonly States[]) {
-    const inputs = inputsOf(batch, states, layout.groups[1] ?? [], "mismatched");
+    const group = layout.groups[1] ?? [];
+    const inputs = inputsOf(batch, states, group, "mismatched");
     const policy = await logpsOf(inputs, parameters.inputs);
-    return { policy, reference: await logpsOf(inputs, headOf(reference) ?? {}) };
+    return { policy, reference: knownLogps(batch, group) ?? (await logpsOf(inputs, headOf(reference) ?? {})) };
   }
 
   function referenceOf(batch: readonly Example[], hidden: Floats): Reference | undefined {
+    const logps = knownLogps(batch, layout.groups[0] ?? []);
     const ofHead = headOf(reference);
-    const logps = batch.map((example) => (ofHead ? known?.get(example) : example.refLogps));
-    if (reference === undefined) return undefined;
-    if (ofHead && !known) return { hidden, ...ofHead };
-    const roles = layout.groups[0] ?? [];
-    return { logps: Float64Array.from(roles.flatMap((role) => logps.map((of) => of?.[role] as number))) };
+    return logps ? { logps } : ofHead && { hidden, ...ofHead };
   }
 
   return {
@@ -135,10 +141,14 @@ export function openLoss({ backend, recipe, head, parameters, reference, known, 
       return { loss, metrics, tokens: rows.reduce((sum, row) => sum + row.prompt.length + row.completion.length, 0) };
     },
     async referenceLogps(batch, states) {
-      const roles = layout.groups[0] ?? [];
-      const inputs = inputsOf(batch, states, roles, "hidden");
-      const logps = await logpsOf(inputs, headOf(reference) ?? {}, options.ldAlpha);
-      return batch.map((_, i) => roles.map((role) => logps[role * batch.length + i] as number));
+      const columns: number[][] = [];
+      for (const group of layout.groups) {
+        const logps = await logpsOf(inputsOf(batch, states, group, "hidden"), headOf(reference) ?? {}, options.ldAlpha);
+        group.forEach((role, k) => {
+          columns[role] = [...logps.subarray(k * batch.length, (k + 1) * batch.length)];
+        });
+      }
+      return batch.map((_, i) => columns.map((column) => column[i] as number));
     },
     release,
   };

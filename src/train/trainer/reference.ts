@@ -24,7 +24,7 @@ export function openReference(
   parameters: Parameters,
   backend: Backend | AsyncBackend,
 ): TrainReference {
-  const { sync, needsReference, mismatched } = recipe;
+  const { sync, needsReference } = recipe;
   const isFixed = (given: ReferenceHead): TrainReference => ({ head: given, moving: {}, sync: () => undefined });
   if (sync && (lora || reference === "precomputed" || !needsReference)) {
     const why = lora
@@ -34,11 +34,8 @@ export function openReference(
         : "losses without one";
     throw new ParamError("out-of-range", `config.sync_ref_model: expected with a reference of its own, got ${why}`);
   }
-  if (reference === "precomputed") {
-    if (!mismatched) return isFixed(needsReference ? reference : undefined);
-    throw new ParamError("out-of-range", "reference: expected a head with kto, which compares mismatched rows too");
-  }
   if (!needsReference) return isFixed(undefined);
+  if (reference === "precomputed") return isFixed(reference);
   const { vocab, hiddenSize } = head;
   const { weight, bias } = reference ?? head;
   const lengths = { weight: vocab * hiddenSize, bias: vocab };

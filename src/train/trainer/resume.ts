@@ -149,7 +149,7 @@ function restoreLogps({ known, examples }: Training, tensor: SafeTensor | undefi
   const data = tensor.data as Float64Array;
   examples.forEach((example, i) => {
     const logps = [...data.subarray(i * columns, (i + 1) * columns)];
-    if (logps.length > 0 && !logps.some(Number.isNaN)) known.set(example, logps);
+    if (logps.length === example.rows.length && !logps.some(Number.isNaN)) known.set(example, logps);
   });
 }
 

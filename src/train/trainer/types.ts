@@ -1,6 +1,6 @@
 // What createTrainer takes and gives.
 
-import type { PaddedBatch, TokenPair, TokenRow, TrlTokenPair } from "../../collate/types.ts";
+import type { PaddedBatch, TokenIds, TokenPair, TokenRow, TrlTokenPair } from "../../collate/types.ts";
 import type { TrlConfig } from "../../from-trl/read.ts";
 import type { DisposesLater, Instance, Signal } from "../../globals.ts";
 import type { AsyncBackend, Backend, Floats, Lora } from "../../types.ts";
@@ -32,8 +32,18 @@ export type PairExample = (TokenPair | TrlTokenPair) & {
   rewardMargin?: number | undefined;
 };
 
-/** A row as token lists, for the losses of rows: TRL's `label` says whether it is desirable. */
-export type RowExample = TokenRow & { label: boolean };
+/**
+ * A row as token lists, for the losses of rows: TRL's `label` says whether it is desirable. What it brings for a precomputed reference,
+ * and the completion of its mismatched row, may bear TRL's names too (`ref_logps`, `ref_KL_logps`, `KL_completion_ids`).
+ */
+export type RowExample = TokenRow & {
+  label: boolean;
+  refLogps?: number | undefined;
+  /** Of `kto`: of the row's prompt with the completion of its mismatched row. */
+  refKlLogps?: number | undefined;
+  /** Of `kto`. Default: that of the row before it among those of a batch, as `mismatch` has it. */
+  klCompletion?: TokenIds | undefined;
+};
 
 export type TrainExample = PairExample | RowExample;
 
