@@ -84,6 +84,21 @@ describe.skipIf(missing !== "")(`train --model${missing}`, () => {
     expect(JSON.parse(stdout).metrics).toHaveProperty("kl");
   });
 
+  it("takes the reference of KTO's rows from columns that score has left", () => {
+    const rows = pairs.map(({ prompt, chosen }, i) => ({ prompt, completion: chosen, label: i % 2 === 0 }));
+    const scoring = ["--model", model, "--out", path("rows-scored.jsonl"), "--batch-size", "4"];
+    expect(run(["score", write("kto.jsonl", lines(...rows)), ...scoring]).status).toBe(0);
+    const own = ["--model", model, "--backend", "wasm", ...settings, "--loss-type", "kto", "--json"];
+    const [plain, scored] = ["kto.jsonl", "rows-scored.jsonl"].map((data) => {
+      const { status, stdout } = run(["train", "--data", path(data), "--out", path(`of-${data}`), ...own]);
+      expect(status).toBe(0);
+      return JSON.parse(stdout);
+    });
+    expect(scored.notes).toContain("the reference is what ref_logps and ref_KL_logps of the data say");
+    expect(scored.metrics.loss).toBeCloseTo(plain.metrics.loss, 4);
+    expect(scored.metrics.kl).toBeCloseTo(plain.metrics.kl, 3);
+  });
+
   it("names file, line and field of data that are wrong", () => {
     const cases: [object[], string][] = [
       [

@@ -54,7 +54,8 @@ Every key of a TRL configuration that is a number, a text or a flag is an option
 The folder of --out has the trained head or adapter, metrics.jsonl and, while it is under way, checkpoints: a run that was
 interrupted goes on where it was when the same command is given again. Ctrl-C stops it behind the step, with a checkpoint.
 Tensors of --hidden: hidden [2·pairs, T, D], the chosen rows first; weight [V, D]; input_ids, completion_mask [2·pairs, T];
-and, if there are any, attention_mask, bias, reference_logps [2·pairs].`;
+and, if there are any, attention_mask, bias, reference_logps [2·pairs]. With labels [rows] the rows are single ones, for kto with
+kl_hidden, kl_input_ids, kl_completion_mask [rows, T'] of the mismatched rows, and kl_reference_logps [rows] if there are any.`;
 
 /** Adds the command `train`. */
 export function addTrain(program: Command): void {
@@ -126,7 +127,9 @@ async function start(out: string, flags: Flags, settings: Settings) {
     ...{ out, settings, version: trl, shuffle },
     fingerprint: { version, ...of, options: hashOfText(toJson(options)) },
     openTask: () =>
-      model === undefined ? readHiddenFile(hidden ?? "") : openModelTask({ data, evalData, model, dtype }, settings),
+      model === undefined
+        ? readHiddenFile(hidden ?? "", settings.lossTypes)
+        : openModelTask({ data, evalData, model, dtype }, settings),
     // The same bits, whatever their number.
     openBackend: (): Promise<Backend | AsyncBackend> =>
       backends[workers === undefined ? flags.backend : "pool"](workers),

@@ -12,6 +12,7 @@ export interface Settings {
   readonly config: TrlConfig;
   readonly lora: TrainLora | undefined;
   readonly collate: FromTrlResult["collate"];
+  readonly lossTypes: readonly string[];
   readonly notes: readonly string[];
   /** Gives errors of the configuration their place: file, line and key, or the option. */
   placed<T>(work: () => T): T;
@@ -60,8 +61,8 @@ export async function readSettings(
     }
   };
   const { config, lora } = placed(() => withoutAdapter(all, given, notes));
-  const { collate } = placed(() => fromTrl(config, { version }));
-  return { config, lora, collate, notes, placed, place };
+  const { collate, loss } = placed(() => fromTrl(config, { version }));
+  return { config, lora, collate, lossTypes: [loss.lossType ?? []].flat().map(String), notes, placed, place };
 }
 
 function withoutAdapter(all: Readonly<Record<string, unknown>>, given: TrlConfig, notes: string[]) {

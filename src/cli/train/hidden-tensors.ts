@@ -17,18 +17,27 @@ interface States {
   make(count: number): { bits: Bits; floats: Floats };
 }
 
-export interface Tensors {
-  readonly rows: number;
+/** Rows of tokens, and the states at them. */
+export interface RowTensors {
+  /** What the names of their tensors begin with. */
+  readonly prefix: "" | "kl_";
   /** T */
   readonly length: number;
-  /** The chosen rows first, then the rejected; else rows that `labels` speaks of. */
-  readonly isPairs: boolean;
   readonly hidden: States;
   readonly inputIds: Int32Array;
   readonly completionMask: Uint8Array;
   readonly attentionMask: Uint8Array | undefined;
-  readonly labels: Uint8Array | undefined;
+  /** One for each row. */
   readonly referenceLogps: Float32Array | Float64Array | undefined;
+}
+
+export interface Tensors extends RowTensors {
+  readonly rows: number;
+  /** The chosen rows first, then the rejected; else rows that `labels` speaks of. */
+  readonly isPairs: boolean;
+  readonly labels: Uint8Array | undefined;
+  /** Of single rows: each prompt with the completion of its mismatched row, for kto. */
+  readonly mismatched: RowTensors | undefined;
   readonly head: TrainHead;
   /** How many of the examples are trained on; those behind are for evaluation. */
   forTraining(count: number): number;
@@ -46,6 +55,16 @@ const names = {
   referenceLogps: ["reference_logps", "ref_logps"],
 } as const;
 
+type Key = keyof typeof names;
+type Prefix = RowTensors["prefix"];
+
+/** What a tensor may be called; those of mismatched rows have a prefix, in small letters or TRL's. */
+function namesOf(key: Key, prefix: Prefix): readonly string[] {
+  if (prefix === "") return names[key];
+  const prefixed = ["kl_", "KL_"].flatMap((before) => names[key].map((name) => before + name));
+  return key === "referenceLogps" ? [...prefixed, "ref_KL_logps", "reference_KL_logps"] : prefixed;
+}
+
 const floatTypes = ["F32", "F16", "BF16"];
 const bitTypes = ["U8", "BOOL", "I32", "I64"];
 
@@ -55,8 +74,8 @@ export function openTensors(
   tensors: SafetensorsFile["tensors"],
   metadata: SafetensorsFile["metadata"],
 ): Tensors {
-  const find = (key: keyof typeof names, types: readonly string[], shape: readonly (number | string)[]) => {
-    const name = names[key].find((one) => Object.hasOwn(tensors, one));
+  const find = (key: Key, types: readonly string[], shape: readonly (number | string)[], prefix: Prefix = "") => {
+    const name = namesOf(key, prefix).find((one) => Object.hasOwn(tensors, one));
     const tensor = name === undefined ? undefined : tensors[name];
     if (!tensor || name === undefined) return undefined;
     const where = `${path}: ${name}`;
@@ -71,7 +90,7 @@ export function openTensors(
     const tensor = find(...args);
     if (tensor) return tensor;
     const there = Object.keys(tensors).slice(0, 12).map(printable).join(", ");
-    throw refusal(`${path}: ${names[args[0]][0]}: missing; the file has ${there || "no tensors"}`);
+    throw refusal(`${path}: ${namesOf(args[0], args[3] ?? "")[0]}: missing; the file has ${there || "no tensors"}`);
   };
   const hidden = need("hidden", floatTypes, ["rows", "length", "hiddenSize"]);
   const [rows, length, hiddenSize] = hidden.shape as [number, number, number];
@@ -79,19 +98,26 @@ export function openTensors(
   const vocab = weight.shape[0] as number;
   const bias = find("bias", floatTypes, [vocab]);
   const labels = find("labels", bitTypes, [rows]);
-  const attentionMask = find("attentionMask", bitTypes, [rows, length]);
+  const rowTensors = (prefix: Prefix, of: SafeTensor, length: number): RowTensors => {
+    const attentionMask = find("attentionMask", bitTypes, [rows, length], prefix);
+    return {
+      ...{ prefix, length, hidden: statesOf(of) },
+      inputIds: Int32Array.from(need("inputIds", ["I32", "I64"], [rows, length], prefix).data, Number),
+      completionMask: maskOf(need("completionMask", bitTypes, [rows, length], prefix)),
+      attentionMask: attentionMask && maskOf(attentionMask),
+      referenceLogps: find("referenceLogps", ["F32", "F64"], [rows], prefix)?.data as RowTensors["referenceLogps"],
+    };
+  };
+  const klHidden = labels && find("hidden", [hidden.dtype], [rows, "length", hiddenSize], "kl_");
   const isPairs = labels === undefined;
   if (isPairs && rows % 2 === 1) {
     throw refusal(`${path}: hidden: expected two rows a pair, the chosen first, got ${rows}; or labels of single rows`);
   }
   return {
-    ...{ rows, length, isPairs },
-    hidden: statesOf(hidden),
-    inputIds: Int32Array.from(need("inputIds", ["I32", "I64"], [rows, length]).data, Number),
-    completionMask: maskOf(need("completionMask", bitTypes, [rows, length])),
-    attentionMask: attentionMask && maskOf(attentionMask),
+    ...{ rows, isPairs },
+    ...rowTensors("", hidden, length),
     labels: labels && maskOf(labels),
-    referenceLogps: find("referenceLogps", ["F32", "F64"], [rows])?.data as Float32Array | Float64Array | undefined,
+    mismatched: klHidden && rowTensors("kl_", klHidden, klHidden.shape[1] as number),
     head: {
       ...{ weight: statesOf(weight).floats, vocab, hiddenSize },
       ...(bias && { bias: statesOf(bias).floats }),

@@ -4,7 +4,7 @@ import type { Dtype } from "../score/load.ts";
 import { loadTokenizer } from "../score/load.ts";
 import type { Settings } from "./config.ts";
 import { openModelFolder } from "./model-folder.ts";
-import { readExamples } from "./read-examples.ts";
+import { readExamples, referenceColumns, usualNames } from "./read-examples.ts";
 import type { Task } from "./task.ts";
 
 export interface TaskOptions {
@@ -21,7 +21,8 @@ export async function openModelTask({ data, evalData, model, dtype }: TaskOption
   const options = { maxLength, truncationMode, chatTemplate };
   const train = await readExamples(data, tokenizer, options);
   const evaluation = evalData.length > 0 ? await readExamples(evalData, tokenizer, options) : undefined;
-  const isScored = train.areScored && (evaluation?.areScored ?? true);
+  const columns = referenceColumns(train.unit, settings.lossTypes);
+  const isScored = train.have(columns) && (evaluation?.have(columns) ?? true);
   return {
     ...(await openModelFolder(model, dtype)),
     examples: train.examples,
@@ -33,7 +34,9 @@ export async function openModelTask({ data, evalData, model, dtype }: TaskOption
     notes: [
       ...train.notes,
       ...(evaluation?.notes ?? []).map((note) => `--eval-data: ${note}`),
-      ...(isScored ? ["the reference is what ref_chosen_logps and ref_rejected_logps of the data say"] : []),
+      ...(isScored
+        ? [`the reference is what ${columns.map((column) => usualNames[column]).join(" and ")} of the data say`]
+        : []),
     ],
   };
 }
