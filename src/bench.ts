@@ -5,6 +5,14 @@ import type { Candidate, Skipped } from "./bench/types.ts";
 import { createJs, createWasm } from "./index.ts";
 
 export { allCases } from "./bench/cases/index.ts";
+export {
+  type Change,
+  type CompareOptions,
+  type Comparison,
+  compareBuilds,
+  compareResults,
+  type Verdict,
+} from "./bench/compare.ts";
 export { type Progress, type RunOptions, run } from "./bench/run.ts";
 export type * from "./bench/types.ts";
 

@@ -15,7 +15,7 @@ export function summarise(values: readonly number[]): Summary {
 }
 
 /** Between the two nearest values where it falls between them (R's type 7); NaN of none. */
-export function quantile(sorted: readonly number[], at: number): number {
+export function quantile(sorted: ArrayLike<number>, at: number): number {
   const place = at * (sorted.length - 1);
   const [below, above] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
   if (below === undefined || above === undefined) return Number.NaN;

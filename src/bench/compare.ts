@@ -1,0 +1,160 @@
+// What has become slower or faster between two sets of results, and how sure that is.
+
+import { ratioOf, tail, tailPoint } from "./ratio.ts";
+import type { BenchResult, Figure } from "./types.ts";
+
+export type Verdict = "slower" | "faster" | "unchanged" | "unclear";
+
+/** One figure, before and after. */
+export interface Change {
+  /** "node 26" */
+  readonly runtime: string;
+  readonly case: string;
+  readonly candidate: string;
+  readonly arrays: Figure["arrays"];
+  readonly rounds: readonly [before: number, after: number];
+  /** Of the times, after over before, with the interval that all figures together are within at the stated confidence. */
+  readonly ratio: number;
+  readonly lower: number;
+  readonly upper: number;
+  /** "unchanged": by less than 15 %; "unclear": the interval is too wide to say. */
+  readonly verdict: Verdict;
+  /** Of the verdict, all figures taken into account: 0 … 1. */
+  readonly confidence: number;
+}
+
+export interface Comparison {
+  /** Whether both were measured in the same rounds: if not, what the machine did in between counts as uncertainty. */
+  readonly interleaved: boolean;
+  readonly confidence: number;
+  readonly changes: readonly Change[];
+  /** Figures that only one side has. */
+  readonly missing: readonly string[];
+}
+
+export interface CompareOptions {
+  /** That no figure at all is called slower or faster which is not. Default 0.99. */
+  readonly confidence?: number;
+  /** How often the same comparison is made while rounds are added, each time with a chance to err. Default 1. */
+  readonly looks?: number;
+}
+
+/** Changes of this size are to be found: what cannot be told from one is "unclear". */
+const FOUND = Math.log(1.15);
+
+// The same code in two modules, or in two processes, differs by where its code and arrays come to lie. measured: two instances of one
+// build in one process by up to 3 %, two processes by 2 % beside the spread of their rounds; with these margins 40 comparisons of a build
+// with itself found nothing.
+const margins = { interleaved: { least: Math.log(1.03), between: 0 }, apart: { least: Math.log(1.05), between: 0.02 } };
+
+/** A figure of one side: the rounds of all its results. */
+interface Series {
+  readonly key: string;
+  readonly figure: Figure;
+  readonly runtime: string;
+  readonly rounds: number[];
+  runs: number;
+  /** Logarithms of the calibration that bounds this figure, one a run. */
+  readonly limits: number[];
+}
+
+/** Runs at different times: the more of them on each side, the surer. */
+export function compareResults(
+  before: readonly BenchResult[],
+  after: readonly BenchResult[],
+  options: CompareOptions = {},
+): Comparison {
+  return compared(seriesOf(before), seriesOf(after), false, options);
+}
+
+/**
+ * Runs in which two builds of the package took turns. Candidates of a build are named `<name>@<mark>`; those without a mark, ours, are of
+ * the build whose mark is "".
+ */
+export function compareBuilds(
+  results: readonly BenchResult[],
+  [before, after]: readonly [before: string, after: string],
+  options: CompareOptions = {},
+): Comparison {
+  return compared(seriesOf(results.map(only(before))), seriesOf(results.map(only(after))), true, options);
+}
+
+/** A result with the figures of one build alone, under names without its mark. */
+const only = (build: string) => {
+  return (result: BenchResult): BenchResult => ({
+    ...result,
+    figures: result.figures.flatMap((figure) => {
+      const [candidate = "", mark = ""] = figure.candidate.split(/@(.*)/s);
+      return figure.ours && mark === build ? [{ ...figure, candidate }] : [];
+    }),
+  });
+};
+
+function seriesOf(results: readonly BenchResult[]): Map<string, Series> {
+  const all = new Map<string, Series>();
+  for (const { runtime, figures, limits } of results) {
+    const where = `${runtime.name} ${runtime.version.split(".")[0]}`;
+    for (const figure of figures) {
+      const key = `${where}: ${figure.case}, ${figure.candidate}, ${figure.arrays}`;
+      const known = all.get(key) ?? { key, figure, runtime: where, rounds: [], runs: 0, limits: [] };
+      known.rounds.push(...figure.rounds);
+      known.runs++;
+      const limit = figure.share?.of === "bandwidth" ? limits.bandwidth : limits.plain;
+      known.limits.push(Math.log(limit));
+      all.set(key, known);
+    }
+  }
+  return all;
+}
+
+function compared(
+  before: ReadonlyMap<string, Series>,
+  after: ReadonlyMap<string, Series>,
+  interleaved: boolean,
+  { confidence = 0.99, looks = 1 }: CompareOptions,
+): Comparison {
+  const both = [...before.values()].flatMap((a) => {
+    const b = after.get(a.key);
+    return b === undefined ? [] : [[a, b] as const];
+  });
+  const chances = both.length * looks;
+  const changes = both.map(([a, b]) => changeOf(a, b, interleaved, (1 - confidence) / chances, chances));
+  const missing = [...new Set([...before.keys(), ...after.keys()])].filter(
+    (key) => !(before.has(key) && after.has(key)),
+  );
+  return { interleaved, confidence, changes, missing };
+}
+
+/** `chance` is what this figure may contribute to a false alarm (Bonferroni); `chances` as many figures may. */
+function changeOf(before: Series, after: Series, interleaved: boolean, chance: number, chances: number): Change {
+  const { runtime, figure } = before;
+  const named = { runtime, case: figure.case, candidate: figure.candidate, arrays: figure.arrays };
+  const rounds = [before.rounds.length, after.rounds.length] as const;
+  // A candidate that dropped out of some rounds has no partner in them.
+  const found = ratioOf(before.rounds, after.rounds, interleaved && rounds[0] === rounds[1]);
+  if (found === undefined) {
+    const ratio = after.figure.lower / before.figure.lower;
+    return { ...named, rounds, ratio, lower: 0, upper: Number.POSITIVE_INFINITY, verdict: "unclear", confidence: 0 };
+  }
+  const { least, between } = interleaved ? margins.interleaved : margins.apart;
+  const error = Math.hypot(found.error, between * Math.sqrt((1 / before.runs + 1 / after.runs) / 2));
+  // Where the calibration says that the machine itself has changed, a figure may have changed with it or not: it is judged by both.
+  const shift = interleaved ? 0 : mean(before.limits) - mean(after.limits);
+  const estimates = [found.log, found.log - shift];
+  const [low, high] = [Math.min(...estimates), Math.max(...estimates)];
+  const reach = tailPoint(chance / 2, found.freedom) * error;
+  const [lower, upper] = [low - reach, high + reach];
+  /** How sure it is that something lies by `distance` on the right side of a limit. */
+  const sure = (distance: number): number =>
+    Math.max(0, 1 - 2 * chances * tail(Math.max(0, distance) / error, found.freedom));
+  const [verdict, certainty]: [Verdict, number] =
+    lower > least
+      ? ["slower", sure(low - least)]
+      : upper < -least
+        ? ["faster", sure(-high - least)]
+        : [lower > -FOUND && upper < FOUND ? "unchanged" : "unclear", sure(FOUND - Math.max(-low, high))];
+  const [ratio, from, to] = [found.log, lower, upper].map(Math.exp) as [number, number, number];
+  return { ...named, rounds, ratio, lower: from, upper: to, verdict, confidence: certainty };
+}
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,0 +1,167 @@
+// `bench --compare`: what is slower is found, and a build compared with itself is not, on a machine that does other things too.
+
+import { describe, expect, test } from "vitest";
+import { type Comparison, compareBuilds, compareResults } from "../src/bench/compare.ts";
+import { ratioOf, tail, tailPoint } from "../src/bench/ratio.ts";
+import { type Noise, resultOf, runOf, type Series } from "./support/rounds.ts";
+
+const FIGURES = 30;
+const PLANTED = "case-7";
+
+/** Cases in two builds: `slower` times as long in the second, where it was planted. */
+const builds = (slower: number): Series[] =>
+  ["", "@new"].flatMap((mark) =>
+    Array.from({ length: FIGURES }, (_, i) => ({
+      case: `case-${i}`,
+      candidate: `relaxed${mark}`,
+      time: (1 + i) * (mark !== "" && `case-${i}` === PLANTED ? slower : 1),
+    })),
+  );
+
+const one = (slower: number): Series[] =>
+  builds(slower)
+    .slice(FIGURES)
+    .map((series) => ({ ...series, candidate: "relaxed" }));
+
+const together = (slower: number, seed: number, rounds = 60, noise: Noise = {}): Comparison =>
+  compareBuilds([runOf(builds(slower), rounds, seed, noise)], ["", "new"]);
+
+function apart(slower: number, seed: number, runs = 5, noise: Noise = { between: 0.02 }): Comparison {
+  const side = (from: number, series: Series[]) =>
+    Array.from({ length: runs }, (_, run) => runOf(series, 20, from + run, noise));
+  return compareResults(side(1000 * seed, one(1)), side(1000 * seed + 500, one(slower)));
+}
+
+const found = ({ changes }: Comparison): string[] =>
+  changes.flatMap(({ case: name, verdict }) =>
+    verdict === "slower" || verdict === "faster" ? [`${name} ${verdict}`] : [],
+  );
+
+const noises: readonly [string, Noise][] = [
+  ["a quiet machine", { busy: 0, drift: 0.02 }],
+  ["a third of the rounds disturbed", { busy: 0.3 }],
+  ["half of the rounds disturbed, and a drift", { busy: 0.5, drift: 0.3 }],
+];
+
+/** Comparisons, of FIGURES each, that found something. */
+const alarms = (compare: (seed: number) => Comparison): string[] =>
+  Array.from({ length: 15 }, (_, seed) => found(compare(seed))).flat();
+
+describe("builds that take turns", () => {
+  test.each(noises)("compared with themselves nothing is found: %s", (_, noise) => {
+    expect(alarms((seed) => together(1, seed, 60, noise))).toStrictEqual([]);
+  });
+
+  test.each(noises.slice(0, 2))(
+    "a slow-down by 3 of 20 is found, nothing else is, and the interval holds it: %s",
+    (_, noise) => {
+      for (let seed = 0; seed < 10; seed++) {
+        const comparison = together(1.15, seed, 150, noise);
+        expect(found(comparison)).toStrictEqual([`${PLANTED} slower`]);
+        const change = comparison.changes.find(({ case: name }) => name === PLANTED);
+        expect(change?.lower).toBeLessThan(1.15);
+        expect(change?.upper).toBeGreaterThan(1.15);
+        expect(change?.confidence).toBeGreaterThan(0.99);
+      }
+    },
+  );
+
+  test("what noise hides is unclear, not unchanged", () => {
+    const { changes } = together(1, 1, 8, { busy: 0.5, drift: 0.3 });
+    expect(changes.filter(({ verdict }) => verdict === "unclear").length).toBeGreaterThan(FIGURES / 2);
+    const { changes: few } = together(1.5, 1, 4);
+    expect(new Set(few.map(({ verdict }) => verdict))).toStrictEqual(new Set(["unclear"]));
+  });
+
+  test("each further look makes the intervals wider", () => {
+    const run = runOf(builds(1), 60, 1);
+    const width = (looks: number) => {
+      const [change] = compareBuilds([run], ["", "new"], { looks }).changes;
+      return (change?.upper ?? 0) / (change?.lower ?? 0);
+    };
+    expect(width(6)).toBeGreaterThan(width(1));
+  });
+
+  test("peers and other builds are left alone", () => {
+    const run = runOf(builds(1), 20, 1);
+    const peer = run.figures.map((figure) => ({ ...figure, candidate: "torch", ours: false }));
+    const other = run.figures.map((figure) => ({ ...figure, candidate: `${figure.candidate}@old` }));
+    const comparison = compareBuilds([{ ...run, figures: [...run.figures, ...peer, ...other] }], ["", "new"]);
+    expect(comparison.changes.length).toBe(FIGURES);
+    expect(comparison.missing).toStrictEqual([]);
+  });
+});
+
+describe("runs at different times", () => {
+  test("compared with themselves nothing is found", () => {
+    expect(alarms((seed) => apart(1, seed))).toStrictEqual([]);
+    expect(alarms((seed) => apart(1, seed, 1))).toStrictEqual([]);
+  });
+
+  test("15 % slower and as much faster is found in five runs of each", () => {
+    for (let seed = 0; seed < 5; seed++) {
+      const noise = { busy: 0.1, drift: 0.02, between: 0.02 };
+      expect(found(apart(1.15, seed, 5, noise))).toStrictEqual([`${PLANTED} slower`]);
+      expect(found(apart(1 / 1.15, seed, 5, noise))).toStrictEqual([`${PLANTED} faster`]);
+    }
+  });
+
+  test("a machine that its calibration calls slower proves nothing, in either direction", () => {
+    const calm = { busy: 0, drift: 0 };
+    const slower = (limits: { bandwidth: number; plain: number }) =>
+      compareResults(
+        [runOf(one(1), 40, 1, calm)],
+        [
+          {
+            ...runOf(
+              one(1).map((all) => ({ ...all, time: all.time * 1.3 })),
+              40,
+              2,
+              calm,
+            ),
+            limits,
+          },
+        ],
+      );
+    const half = { bandwidth: 10 / 1.3, plain: 20 / 1.3 };
+    expect(found(slower({ bandwidth: 10, plain: 20 })).length).toBe(FIGURES);
+    expect(found(slower(half))).toStrictEqual([]);
+  });
+
+  test("figures that one side lacks are named, and runtimes kept apart", () => {
+    const run = runOf(one(1), 20, 1);
+    const deno = { ...run, runtime: { ...run.runtime, name: "deno" } };
+    const { changes, missing } = compareResults([run, deno], [resultOf(run.figures.slice(1)), deno]);
+    expect(changes.length).toBe(2 * FIGURES - 1);
+    expect(missing).toStrictEqual(["node 26: case-0, relaxed, allocate"]);
+  });
+});
+
+describe("statistics", () => {
+  test("Student's tails, as tables have them", () => {
+    const table: [chance: number, freedom: number, t: number][] = [
+      [0.025, 4, 2.776],
+      [0.025, 19, 2.093],
+      [0.005, 9, 3.25],
+      [0.0005, 19, 3.883],
+      [0.0005, 1e6, 3.291],
+    ];
+    for (const [chance, freedom, t] of table) {
+      expect(Math.abs(tailPoint(chance, freedom) / t - 1)).toBeLessThan(0.005);
+      expect(Math.abs(tail(t, freedom) / chance - 1)).toBeLessThan(0.02);
+    }
+  });
+
+  test("the same rounds are a ratio of 1 without error; a factor is found whatever the order of the rounds", () => {
+    const rounds = [3, 1, 2, 5, 4, 9, 7];
+    expect(ratioOf(rounds, rounds, true)).toStrictEqual({ log: 0, error: 0, freedom: 6 });
+    const twice = ratioOf(
+      rounds,
+      rounds.map((time) => 2 * time),
+      true,
+    );
+    expect(twice?.log).toBeCloseTo(Math.log(2), 12);
+    expect(twice?.error).toBeLessThan(1e-12);
+    expect(ratioOf(rounds.slice(0, 4), rounds, false)).toBeUndefined();
+  });
+});
