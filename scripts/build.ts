@@ -1,7 +1,7 @@
 // Makes dist/: the bundles, their types, and the two modules as files.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { inflateSync } from "node:zlib";
 import { deflated as plain } from "../src/kernels/kernels.gen.ts";
@@ -32,3 +32,7 @@ for (const [name, deflated] of Object.entries({ "kernels.wasm": plain, "kernels-
   writeFileSync(new URL(`dist/${name}`, root), inflateSync(Buffer.from(deflated, "base64")));
   writeFileSync(new URL(`dist/${name}.d.ts`, root), moduleType);
 }
+
+// The page of the benchmark stands beside its script.
+for (const name of ["bench.html", "bench.css"])
+  copyFileSync(new URL(`src/bench/page/${name}`, root), new URL(`dist/${name}`, root));

@@ -22,7 +22,7 @@ import type { Opened } from "./types.ts";
       (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
     … their sum))
 */
-const modules = {
+export const calibrationModules = {
   plain:
     "AGFzbQEAAAABDgJgAn9/AX1gA399fQF9AgcBAAFtAgABAwMCAAEHEwIEcmVhZAAACG11bHRpcGx5AAEK4gMCcgEEewNAIAIgAP0ABAD96wEhAiADIAD9" +
     "AAQQ/esBIQMgBCAA/QAEIP3rASEEIAUgAP0ABDD96wEhBSAAQcAAaiIAIAFJDQALIAIgA/3rASAEIAX96wH96wEhAiAC/R8AIAL9HwGXIAL9HwIgAv0f" +
@@ -40,7 +40,8 @@ const modules = {
     "IRAgAEEBayIADQALIAUgBv3kASAH/eQBIAj95AEgCf3kASAK/eQBIAv95AEgDP3kASAN/eQBIA795AEgD/3kASAQ/eQB/R8ACw==",
 } as const;
 
-export type Limit = "bandwidth" | keyof typeof modules;
+export type CalibrationKind = keyof typeof calibrationModules;
+export type Limit = "bandwidth" | CalibrationKind;
 
 /** A loop of calibration, and what one run of it does: bytes read, or multiply-adds. */
 export interface Calibration {
@@ -59,11 +60,17 @@ interface Loops {
   readonly multiply: (n: number, x: number, y: number) => number;
 }
 
+/** How a place that compiles no bytes comes by the modules. */
+export type LoadCalibration = (kind: CalibrationKind) => Promise<WebAssembly.Module>;
+
+const compiled: LoadCalibration = (kind) =>
+  WebAssembly.compile(Uint8Array.from(atob(calibrationModules[kind]), (character) => character.charCodeAt(0)));
+
 /** The loops that run here. `bytes` is read at once: more than fits into a core's cache. */
-export async function calibrations(bytes: number): Promise<Calibration[]> {
-  const plain = await load("plain", bytes);
+export async function calibrations(bytes: number, module: LoadCalibration = compiled): Promise<Calibration[]> {
+  const plain = await load(() => module("plain"), bytes);
   if (!plain) return [];
-  const relaxed = await load("relaxed", PAGE);
+  const relaxed = await load(() => module("relaxed"), PAGE);
   return [
     { of: "bandwidth", amount: bytes, opened: loop(() => plain.read(0, bytes)) },
     { of: "plain", amount: TURNS * WIDTH, opened: loop(() => plain.multiply(TURNS, 0.999, 0.001)) },
@@ -74,14 +81,12 @@ export async function calibrations(bytes: number): Promise<Calibration[]> {
 }
 
 /** Undefined where the engine does not know the instructions, or may not compile bytes. */
-async function load(kind: keyof typeof modules, bytes: number): Promise<Loops | undefined> {
-  const code = Uint8Array.from(atob(modules[kind]), (character) => character.charCodeAt(0));
+async function load(module: () => Promise<WebAssembly.Module>, bytes: number): Promise<Loops | undefined> {
   const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE) });
   // Pages that nobody has written to are one and the same, which lies in a cache.
   new Float32Array(memory.buffer).fill(1);
   try {
-    const { instance } = await WebAssembly.instantiate(code, { "": { m: memory } });
-    return instance.exports as unknown as Loops;
+    return (await WebAssembly.instantiate(await module(), { "": { m: memory } })).exports as unknown as Loops;
   } catch {
     return undefined;
   }

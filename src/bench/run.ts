@@ -2,7 +2,7 @@
 
 import packageJson from "../../package.json" with { type: "json" };
 import { BackendError } from "../errors.ts";
-import { calibrations } from "./calibrate.ts";
+import { calibrations, type LoadCalibration } from "./calibrate.ts";
 import { selectCases } from "./cases/index.ts";
 import { type Clock, clockStep } from "./clock.ts";
 import { type Calibrated, figuresOf, limitsOf, type Measured, notesOn } from "./figures.ts";
@@ -33,6 +33,7 @@ export interface RunOptions {
   readonly now?: Clock | undefined;
   /** Frees garbage. */
   readonly collect?: (() => void) | undefined;
+  readonly calibrationModule?: LoadCalibration | undefined;
   readonly onProgress?: ((progress: Progress) => void | Promise<void>) | undefined;
 }
 
@@ -62,7 +63,7 @@ export async function run(options: RunOptions): Promise<BenchResult> {
   if (step === 0) throw new BackendError("unavailable", "clock: expected one that moves while work is done, got none");
   const candidates = options.candidates.filter(isCandidate);
   const skipped = options.candidates.filter((item): item is Skipped => !isCandidate(item));
-  const loops = await calibrations(quick ? 32 << 20 : 64 << 20);
+  const loops = await calibrations(quick ? 32 << 20 : 64 << 20, options.calibrationModule);
   const random = generator(seed);
   const measured: Measured[] = [];
   const calibrated: Calibrated[] = [];

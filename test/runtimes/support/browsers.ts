@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { chromium } from "playwright-core";
 import puppeteer from "puppeteer-core";
+import { findBrowser, findOnPath } from "../../../src/cli/bench/places.ts";
 import { stop } from "./processes.ts";
 
 export interface Browser {
@@ -38,11 +39,12 @@ const kind = (name: string, files: string[], packages: string, open: () => Promi
   open,
 });
 
-const CHROMIUM = "/usr/bin/chromium";
-const FIREFOX = "/usr/bin/firefox-esr";
-const WEBKIT_DRIVER = "/usr/bin/WebKitWebDriver";
-const MINI_BROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
-const XVFB = "/usr/bin/Xvfb";
+// Where they are not, the names say what is missing.
+const CHROMIUM = findBrowser("chromium") ?? "chromium";
+const FIREFOX = findBrowser("firefox") ?? "firefox";
+const WEBKIT_DRIVER = findOnPath("WebKitWebDriver") ?? "WebKitWebDriver";
+const MINI_BROWSER = findBrowser("webkit") ?? "MiniBrowser";
+const XVFB = findOnPath("Xvfb") ?? "Xvfb";
 
 /** Drivers of Vulkan; Mesa's include lavapipe, a GPU in software. */
 export const VULKAN_DRIVERS = "/usr/share/vulkan/icd.d";

@@ -1,0 +1,10 @@
+// The script of a benchmark in Node, Deno and Bun: `bench-run.js <address of the run>`.
+
+import { ours } from "../bench.ts";
+import { measureOrder } from "./measure.ts";
+import { runFor } from "./remote.ts";
+
+const { process } = globalThis as unknown as { process: { argv: readonly string[]; exit(): never } };
+await runFor(process.argv[2] ?? "", (order, onProgress) => measureOrder(order, { ours }, onProgress));
+// What a peer has left running, such as threads, does not keep it.
+process.exit();

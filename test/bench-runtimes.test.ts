@@ -1,0 +1,243 @@
+// Launching a benchmark elsewhere: what a runtime that is missing, fails, ends or falls silent comes to, and who is let in by the server.
+
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Order, Report } from "../src/bench/remote.ts";
+import type { BenchResult } from "../src/bench/types.ts";
+import { findPeers } from "../src/cli/bench/find-peers.ts";
+import { chooseRuntimes, type Patience, type Runtime, runEverywhere, runIn } from "../src/cli/bench/runtimes.ts";
+import { type BenchServer, startServer } from "../src/cli/bench/serve.ts";
+
+let folder = "";
+let server: BenchServer;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "dpo-kernels-"));
+  mkdirSync(join(folder, "dist"));
+  writeFileSync(join(folder, "secret.txt"), "secret");
+  writeFileSync(join(folder, "dist/bench.html"), '<!doctype html><script type="module" src="bench-page.js"></script>');
+  writeFileSync(join(folder, "dist/some.js"), "export {};");
+  install("@tensorflow/tfjs-core", { main: "dist/tf-core.node.js" });
+  install("@jax-js/jax", { exports: { ".": { import: "./dist/index.js", require: "./dist/index.cjs" } } });
+  server = await startServer({ dist: join(folder, "dist"), peers: findPeers(folder) });
+});
+afterAll(async () => {
+  await server.close();
+  rmSync(folder, { recursive: true });
+});
+
+function install(name: string, manifest: object): void {
+  const at = join(folder, "node_modules", name);
+  mkdirSync(join(at, "dist"), { recursive: true });
+  writeFileSync(join(at, "package.json"), JSON.stringify(manifest));
+  writeFileSync(join(at, "dist/index.js"), "export {};");
+}
+
+/** A program that stands for a runtime: it gets the script and the address of the run. */
+function program(name: string, body: string): string {
+  const file = join(folder, name);
+  const code = `const address = process.argv[3];
+    const report = (said) => fetch(address + "/report", { method: "POST", body: JSON.stringify(said) });
+    ${body}`;
+  writeFileSync(
+    file,
+    `#!${process.execPath}\nif (process.argv[2] === "--version") console.log("v1.2.3"); else (async () => {${code}})();\n`,
+  );
+  chmodSync(file, 0o755);
+  return file;
+}
+
+const result: BenchResult = {
+  schema: 1,
+  date: "2026-11-30T00:00:00.000Z",
+  machine: { cpu: "", cores: 0, platform: "" },
+  runtime: { name: "node", version: "", clockStep: 0.001 },
+  versions: {},
+  settings: { quick: true, seed: 1, rounds: 1 },
+  limits: { bandwidth: 1, plain: 1 },
+  figures: [],
+  skipped: [],
+  notes: [],
+};
+const order: Order = { options: { quick: true, cases: ["pairs/sigmoid/8"] }, peers: {}, load: 0 };
+
+const launch = (file: string, patience?: Patience, seen: unknown[] = []): Promise<BenchResult> =>
+  runIn({ name: "node", program: file }, server, folder, order, (progress) => seen.push(progress), patience);
+
+describe("a run in another process", () => {
+  test("gets its order, tells how far it is, and its result says of the machine what only the command knows", async () => {
+    const file = program(
+      "good",
+      `const { options } = await (await fetch(address + "/order")).json();
+       await report({ progress: { case: options.cases[0], done: 0.5 } });
+       await report({ result: ${JSON.stringify(result)} });`,
+    );
+    const seen: unknown[] = [];
+    const { machine, runtime } = await launch(file, undefined, seen);
+    expect(seen).toEqual([{ case: "pairs/sigmoid/8", done: 0.5 }]);
+    expect(runtime.version).toBe("1.2.3");
+    expect(machine.platform).toBe(`${process.platform} ${process.arch}`);
+    expect(machine.cores).toBeGreaterThan(0);
+  });
+
+  test("that fails says why", async () => {
+    await expect(launch(program("failing", 'await report({ failure: "Error: no SIMD" });'))).rejects.toThrow(
+      "Error: no SIMD",
+    );
+  });
+
+  test("that ends early gives its status and last words", async () => {
+    const file = program("ending", 'console.error("no such flag"); process.exit(3);');
+    await expect(launch(file)).rejects.toThrow(/ended with status 3: no such flag$/);
+  });
+
+  test("that falls silent is given up, and ended", async () => {
+    const left = join(folder, "alive");
+    const file = program(
+      "silent",
+      `require("node:fs").writeFileSync(${JSON.stringify(left)}, String(process.pid));
+       setInterval(() => {}, 1000);`,
+    );
+    const patience = { untilItStarts: 3000, betweenWords: 100 };
+    await expect(launch(file, patience)).rejects.toThrow("no word from it for 3 s");
+    expect(existsSync(left)).toBe(true);
+    expect(() => process.kill(Number(readFileSync(left, "utf8")), 0)).toThrow("ESRCH");
+  });
+});
+
+describe("runtimes", () => {
+  test("are those of --runtimes, by file where one is given", () => {
+    const node = process.execPath;
+    expect(chooseRuntimes(`node, node=${node}`)).toEqual([
+      { name: "node", label: "node", program: node, isNamed: true },
+      { name: "node", label: `node (${node})`, program: node, isNamed: true },
+    ]);
+  });
+
+  test.each([
+    ["safari", /^--runtimes: expected node, deno, bun, chromium, firefox, webkit, workerd, .* got safari$/],
+    ["node=/no/such/file", /^--runtimes: node: no program at \/no\/such\/file$/],
+  ])("%s is refused", (given, message) => {
+    expect(() => chooseRuntimes(given)).toThrow(message);
+  });
+
+  const everywhere = (runtimes: Runtime[], results: unknown[] = []) =>
+    runEverywhere(runtimes, server, folder, () => order, {
+      start() {},
+      progress() {},
+      result: (one) => results.push(one),
+    });
+
+  test("one that is missing or fails is a note, and those after it run", async () => {
+    const works = program("works", `await report({ result: ${JSON.stringify(result)} });`);
+    const fails = program("fails", 'await report({ failure: "Error: out of memory" });');
+    const results: unknown[] = [];
+    const given: Runtime[] = [
+      { name: "firefox", label: "firefox", program: undefined, isNamed: false },
+      { name: "node", label: "node (fails)", program: fails, isNamed: false },
+      { name: "node", label: "node", program: works, isNamed: true },
+    ];
+    const outcome = await everywhere(given, results);
+    expect(outcome.notes).toEqual([
+      "firefox: not found: install Firefox, or --runtimes firefox=PATH",
+      "node (fails): Error: out of memory",
+    ]);
+    expect(outcome.hasFailed).toBe(false);
+    expect(results).toHaveLength(1);
+  });
+
+  test("one that was asked for by name and is missing counts as failed", async () => {
+    const { hasFailed } = await everywhere([{ name: "bun", label: "bun", program: undefined, isNamed: true }]);
+    expect(hasFailed).toBe(true);
+  });
+});
+
+describe("the server", () => {
+  interface Asked {
+    readonly path: string;
+    readonly method?: string;
+    readonly headers?: Record<string, string>;
+    readonly body?: string;
+  }
+
+  /** What it answers; fetch would tidy up paths, and send no other host. */
+  const ask = ({ path, method = "GET", headers = {}, body = "" }: Asked) =>
+    new Promise<{ status: number; headers: Record<string, unknown>; text: string }>((resolve, reject) => {
+      const options = { port: server.port, host: "127.0.0.1", path, method };
+      const sent = request({ ...options, headers: { host: `localhost:${server.port}`, ...headers } }, (response) => {
+        let text = "";
+        response.setEncoding("utf8").on("data", (part) => {
+          text += part;
+        });
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
+      });
+      sent.on("error", reject).end(body);
+    });
+
+  test("serves the page isolated, under a policy, with the peers that are installed in its import map", async () => {
+    const { status, headers, text } = await ask({ path: "/bench.html" });
+    expect(status).toBe(200);
+    expect(headers).toMatchObject({
+      "cross-origin-opener-policy": "same-origin",
+      "cross-origin-embedder-policy": "require-corp",
+      "content-security-policy": expect.stringMatching(/^default-src 'self'; script-src 'self' .*'sha256-/),
+    });
+    expect(text.indexOf("importmap")).toBeLessThan(text.indexOf('type="module"'));
+    expect(JSON.parse(/importmap">(.*)<\/script>/.exec(text)?.[1] ?? "")).toEqual({
+      imports: expect.objectContaining({
+        "@jax-js/jax": "/peers/@jax-js/jax/dist/index.js",
+        "@tensorflow/tfjs-core": "/peers/@tensorflow/tfjs-core/dist/tf-core.fesm.min.js",
+        fs: "/nothing.js",
+      }),
+    });
+    expect((await ask({ path: "/peers/@jax-js/jax/dist/index.js" })).text).toBe("export {};");
+  });
+
+  test.each([
+    "/../secret.txt",
+    "/%2e%2e/secret.txt",
+    "/..%2fsecret.txt",
+    "/peers/@jax-js/jax/..%2f..%2f..%2f..%2fsecret.txt",
+    "/peers/@jax-js/..%2fjax/package.json",
+    "/peers/other/index.js",
+    "/peers/__proto__/index.js",
+    "/%",
+  ])("finds nothing at %s", async (path) => {
+    const { status, text } = await ask({ path });
+    expect(status).toBeGreaterThanOrEqual(400);
+    expect(text).not.toContain("secret");
+  });
+
+  test.each<[string, Partial<Asked>]>([
+    ["a page of another origin", { headers: { origin: "https://example.com" } }],
+    ["a name of another's that leads here", { headers: { host: "example.com" } }],
+    ["who does not know the token", { path: "/runs/0/report" }],
+  ])("takes no report from %s", async (_who, asked) => {
+    const reports: Report[] = [];
+    const { address, drop } = server.wait({ order, report: (said) => reports.push(said) });
+    const own = { path: `${new URL(address).pathname}/report`, method: "POST", body: '{"failure":"x"}' };
+    expect((await ask({ ...own, ...asked })).status).toBeGreaterThanOrEqual(400);
+    expect(reports).toEqual([]);
+    expect((await ask(own)).status).toBe(200);
+    expect(reports).toEqual([{ failure: "x" }]);
+    drop();
+    expect((await ask(own)).status).toBe(404);
+  });
+
+  test("is not ended by a report that is none", async () => {
+    const { address, drop } = server.wait({ order, report() {} });
+    const path = `${new URL(address).pathname}/report`;
+    expect((await ask({ path, method: "POST", body: "{" })).status).toBe(500);
+    expect((await ask({ path: "/some.js" })).status).toBe(200);
+    drop();
+  });
+});
+
+test("peers are found in and above a folder, with the module that import takes", () => {
+  const found = findPeers(join(folder, "dist"));
+  expect([...found.keys()]).toEqual(["@jax-js/jax", "@tensorflow/tfjs-core"]);
+  expect(found.get("@jax-js/jax")?.address).toMatch(/\/node_modules\/@jax-js\/jax\/dist\/index\.js$/);
+  expect(found.get("@tensorflow/tfjs-core")?.address).toMatch(/\/dist\/tf-core\.node\.js$/);
+});
