@@ -13,6 +13,7 @@ export {
   compareResults,
   type Verdict,
 } from "./bench/compare.ts";
+export { type BencherMetrics, keyOf, runtimeName, toBencher, toCsv, toResultFile } from "./bench/exchange.ts";
 export { type Progress, type RunOptions, run } from "./bench/run.ts";
 export type * from "./bench/types.ts";
 

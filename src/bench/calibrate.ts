@@ -1,6 +1,6 @@
 // What the machine can do at most, on one thread: bytes read, and multiply-adds. Measured among the rounds of every case.
 
-import type { Opened } from "./types.ts";
+import { type RoundsOptions, type Schedule, warmUp } from "./rounds.ts";
 
 /*
 (module
@@ -47,7 +47,7 @@ export type Limit = "bandwidth" | CalibrationKind;
 export interface Calibration {
   readonly of: Limit;
   readonly amount: number;
-  readonly opened: Opened;
+  readonly schedule: Schedule;
 }
 
 const PAGE = 65_536;
@@ -66,18 +66,25 @@ export type LoadCalibration = (kind: CalibrationKind) => Promise<WebAssembly.Mod
 const compiled: LoadCalibration = (kind) =>
   WebAssembly.compile(Uint8Array.from(atob(calibrationModules[kind]), (character) => character.charCodeAt(0)));
 
-/** The loops that run here. `bytes` is read at once: more than fits into a core's cache. */
-export async function calibrations(bytes: number, module: LoadCalibration = compiled): Promise<Calibration[]> {
+/** The loops that run here, warm. `bytes` is read at once: more than fits into a core's cache. */
+export async function calibrations(
+  bytes: number,
+  clock: Pick<RoundsOptions, "now" | "step">,
+  module: LoadCalibration = compiled,
+): Promise<Calibration[]> {
   const plain = await load(() => module("plain"), bytes);
   if (!plain) return [];
   const relaxed = await load(() => module("relaxed"), PAGE);
-  return [
-    { of: "bandwidth", amount: bytes, opened: loop(() => plain.read(0, bytes)) },
-    { of: "plain", amount: TURNS * WIDTH, opened: loop(() => plain.multiply(TURNS, 0.999, 0.001)) },
-    ...(relaxed
-      ? [{ of: "relaxed" as const, amount: TURNS * WIDTH, opened: loop(() => relaxed.multiply(TURNS, 1, 0.001)) }]
-      : []),
+  const loops: (readonly [Limit, number, () => number])[] = [
+    ["bandwidth", bytes, () => plain.read(0, bytes)],
+    ["plain", TURNS * WIDTH, () => plain.multiply(TURNS, 0.999, 0.001)],
+    ...(relaxed ? [["relaxed", TURNS * WIDTH, () => relaxed.multiply(TURNS, 1, 0.001)] as const] : []),
   ];
+  const all: Calibration[] = [];
+  for (const [of, amount, run] of loops) {
+    all.push({ of, amount, schedule: await warmUp({ run, results: () => ({}) }, clock) });
+  }
+  return all;
 }
 
 /** Undefined where the engine does not know the instructions, or may not compile bytes. */
@@ -91,5 +98,3 @@ async function load(module: () => Promise<WebAssembly.Module>, bytes: number): P
     return undefined;
   }
 }
-
-const loop = (run: () => number): Opened => ({ run, results: () => ({}) });

@@ -38,7 +38,9 @@ export interface RunOptions {
 }
 
 export interface Progress {
-  /** The case in progress. */
+  /** How many there are. */
+  readonly cases: number;
+  /** The one in progress. */
   readonly case: string;
   /** What is done of all of them, from 0 to 1. */
   readonly done: number;
@@ -63,12 +65,13 @@ export async function run(options: RunOptions): Promise<BenchResult> {
   if (step === 0) throw new BackendError("unavailable", "clock: expected one that moves while work is done, got none");
   const candidates = options.candidates.filter(isCandidate);
   const skipped = options.candidates.filter((item): item is Skipped => !isCandidate(item));
-  const loops = await calibrations(quick ? 32 << 20 : 64 << 20, options.calibrationModule);
+  const loops = await calibrations(quick ? 32 << 20 : 64 << 20, { now, step }, options.calibrationModule);
   const random = generator(seed);
   const measured: Measured[] = [];
   const calibrated: Calibrated[] = [];
   for (const [k, work] of cases.entries()) {
-    const onRound = (part: number) => onProgress?.({ case: work.name, done: (k + part) / cases.length });
+    const onRound = (part: number) =>
+      onProgress?.({ cases: cases.length, case: work.name, done: (k + part) / cases.length });
     await onRound(0);
     // A shape that is asked for is measured, however long it takes.
     const longest = options.cases ? Infinity : quick ? 1000 : 4000;
@@ -77,7 +80,12 @@ export async function run(options: RunOptions): Promise<BenchResult> {
     measured.push(...found.measured);
     calibrated.push(...found.calibrated);
     skipped.push(...found.skipped);
-    await onProgress?.({ case: work.name, done: (k + 1) / cases.length, figures: figuresOf(found.measured) });
+    await onProgress?.({
+      cases: cases.length,
+      case: work.name,
+      done: (k + 1) / cases.length,
+      figures: figuresOf(found.measured),
+    });
   }
   const limits = limitsOf(calibrated);
   const after = load?.();

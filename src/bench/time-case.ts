@@ -46,8 +46,8 @@ export async function timeCase(
       else if (found) ready.push(found);
       collect?.();
     }
-    const schedules = ready.map(({ schedule }) => schedule);
-    for (const { opened } of ready.length > 0 ? loops : []) schedules.push(await warmUp(opened, options));
+    if (ready.length === 0) return { measured: [], calibrated: [], skipped };
+    const schedules = [...ready, ...loops].map(({ schedule }) => schedule);
     const times = await measure(schedules, { ...options, collect });
     const measured = ready.map(({ candidate, error, opened }, k): Measured => {
       const scratch = opened.scratch?.();

@@ -7,6 +7,7 @@ import { didYouMean } from "../checks/hints.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { trainingSynonyms } from "../checks/training-synonyms.ts";
 import { BackendError, DpoError } from "../errors.ts";
+import { addBench } from "./bench.ts";
 import { addDoctor } from "./doctor.ts";
 import { addFields } from "./fields.ts";
 import { addLoss } from "./loss.ts";
@@ -32,6 +33,7 @@ addScore(program);
 addTrain(program);
 addFields(program);
 addDoctor(program);
+addBench(program);
 addModelProcess(program);
 
 // A reader that has seen enough, such as `head`, is no error: the status is that of a program that SIGPIPE ends.

@@ -1,0 +1,55 @@
+// A benchmark in this process: what Node, Deno and Bun know of the machine that a page does not.
+
+import { availableParallelism, cpus, loadavg, platform } from "node:os";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { type BenchResult, type Candidate, type RunOptions, run, type Skipped } from "../../bench.ts";
+import { startBar } from "../rate-bar.ts";
+
+export interface HereOptions extends Pick<RunOptions, "quick" | "cases" | "seed"> {
+  readonly candidates: readonly (Candidate | Skipped)[];
+  /** Counts the processor's time in place of the time of day. */
+  readonly processorTime?: boolean | undefined;
+}
+
+/** Measures, and shows on a terminal how far it has come. */
+export async function runHere({ processorTime = false, ...options }: HereOptions): Promise<BenchResult> {
+  let bar: ReturnType<typeof startBar> | undefined;
+  const cpu = cpus()[0]?.model.trim() ?? "";
+  const machine = { cpu, cores: availableParallelism(), platform: `${platform()} ${process.arch}` };
+  try {
+    const result = await run({
+      ...options,
+      machine,
+      load: () => loadavg()[0] ?? 0,
+      collect: garbageCollector(),
+      ...(processorTime ? { now: processorClock } : {}),
+      onProgress({ case: name, cases, figures }) {
+        bar ??= startBar(cases, "cases");
+        bar.advance(figures ? 1 : 0, true, `, ${name}`);
+      },
+    });
+    return processorTime ? { ...result, notes: [...result.notes, processorNote] } : result;
+  } finally {
+    bar?.stop();
+  }
+}
+
+const processorNote =
+  "times are of the processor, which on one thread are nearly those of a clock; those of a pool are the sum of its threads'";
+
+function processorClock(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** Undefined where the engine keeps it to itself. */
+function garbageCollector(): (() => void) | undefined {
+  try {
+    setFlagsFromString("--expose-gc");
+    const collect: unknown = runInNewContext("gc");
+    return typeof collect === "function" ? () => collect() : undefined;
+  } catch {
+    return undefined;
+  }
+}
