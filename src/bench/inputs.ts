@@ -1,17 +1,25 @@
 // What the cases hand to their candidates, ours and peers alike, and the names under which results come back to `Problem.check`.
 // Arrays are the caller's own. A candidate never writes to inputs: what it updates or overwrites is a copy of its own.
 
+import type { PackedTokens } from "../types.ts";
+
 /** Results: `loss`; `losses`, `gradChosen`, `gradRejected`, [B]. */
 export interface PairsInputs {
   readonly kind: "pairs";
-  readonly lossType: string;
+  readonly lossType: "sigmoid" | "ipo";
   readonly beta: number;
-  /** B */
-  readonly pairs: number;
-  readonly policyChosen: Float32Array<ArrayBuffer>;
-  readonly policyRejected: Float32Array<ArrayBuffer>;
-  readonly referenceChosen: Float32Array<ArrayBuffer>;
-  readonly referenceRejected: Float32Array<ArrayBuffer>;
+  /** [B] each. */
+  readonly pairs: {
+    readonly policyChosen: Float32Array<ArrayBuffer>;
+    readonly policyRejected: Float32Array<ArrayBuffer>;
+    readonly referenceChosen: Float32Array<ArrayBuffer>;
+    readonly referenceRejected: Float32Array<ArrayBuffer>;
+  };
+  /** Of `ipo`, which is of means over tokens. */
+  readonly lengths?: {
+    readonly chosenLengths: Int32Array<ArrayBuffer>;
+    readonly rejectedLengths: Int32Array<ArrayBuffer>;
+  };
 }
 
 /** Single rows, some to learn and some to unlearn. Results: `loss`; `losses`, `grad`, [B]. */
@@ -31,26 +39,27 @@ export interface RowsInputs {
 /** Forward gives log-probs alone, both also gradients. */
 export type Pass = "forward" | "both";
 
-/** What is the same of logits and hidden states: R rows of preference pairs in packed completions of one length. */
+/** What is the same of logits and hidden states: R rows of preference pairs, packed. */
 interface Sequences {
   readonly pass: Pass;
   /** R */
   readonly rows: number;
   /** V */
   readonly vocab: number;
-  /** B: 2B sequences of R / 2B tokens, the B chosen first. */
-  readonly pairs: number;
-  /** [R] the token whose log-prob each row gives. */
+  readonly tokens: PackedTokens;
+  /** [R] its targets: the token whose log-prob each row gives. */
   readonly ids: Int32Array<ArrayBuffer>;
+  readonly lossType: "sigmoid";
   readonly beta: number;
+  /** Scales the gradients, as in half-precision training: without it float16's vanish. */
   readonly gradScale: number;
-  /** [2B] the reference's log-prob of each sequence; peers have no use for it. */
-  readonly referenceLogps: Float64Array<ArrayBuffer>;
-  /** [R] the gradient with respect to each log-prob: peers are given it, and spared the loss of pairs. */
+  /** [2B] the reference's log-prob of each sequence. */
+  readonly reference: Float64Array<ArrayBuffer>;
+  /** [R] the gradient with respect to each row's log-prob: what a library without preference losses is handed. */
   readonly g: Float32Array<ArrayBuffer>;
 }
 
-/** Results: `logps`, [R]; `gradLogits`, [R·V] of the logits' type. */
+/** Results: `logps`, [R]; `gradient`, [R·V] of the logits' type. */
 export interface LogitsInputs extends Sequences {
   readonly kind: "logits";
   readonly type: "f32" | "f16" | "bf16";

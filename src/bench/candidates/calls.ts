@@ -1,13 +1,17 @@
 // What each case is in calls of this package.
 
-import { logitsInputs } from "../cases/logits.ts";
-import { pairInputs } from "../cases/pairs.ts";
-import type { Case, Group, Opened, Problem } from "../types.ts";
+import type { Inputs } from "../inputs.ts";
+import type { Opened } from "../types.ts";
 import { type Arrays, ownArrays } from "./arrays.ts";
 import type { AnyBackend } from "./library.ts";
 
 type Results = Awaited<ReturnType<Opened["results"]>>;
-export type Call = (backend: AnyBackend, problem: Problem, arrays: Arrays) => Opened;
+type Kind = Inputs["kind"];
+export type Call<K extends Kind = Kind> = (
+  backend: AnyBackend,
+  inputs: Extract<Inputs, { kind: K }>,
+  arrays: Arrays,
+) => Opened;
 
 /** Keeps what a call gave, for the check. */
 function keep<T extends object>(call: () => T | Promise<T>, read: (last: T) => Results, prepare?: () => void): Opened {
@@ -23,8 +27,7 @@ function keep<T extends object>(call: () => T | Promise<T>, read: (last: T) => R
   };
 }
 
-const pairs: Call = (backend, problem, { make, put }) => {
-  const { lossType, beta, pairs: logps, lengths } = pairInputs(problem);
+const pairs: Call<"pairs"> = (backend, { lossType, beta, pairs: logps, lengths }, { make, put }) => {
   const n = logps.policyChosen.length;
   const batch = {
     policyChosen: put(logps.policyChosen),
@@ -42,19 +45,8 @@ const pairs: Call = (backend, problem, { make, put }) => {
 };
 
 /** In place where the arrays are the backend's: one pass over memory fewer, and what a training loop does. */
-const logits: Call = (backend, problem, arrays) => {
-  const {
-    pass,
-    rows,
-    vocab,
-    type,
-    logits: given,
-    tokens,
-    lossType,
-    beta,
-    gradScale,
-    reference,
-  } = logitsInputs(problem);
+const logits: Call<"logits"> = (backend, inputs, arrays) => {
+  const { pass, rows, vocab, type, logits: given, tokens, lossType, beta, gradScale, reference } = inputs;
   const floats = (data: Float32Array | Uint16Array) =>
     data instanceof Float32Array ? data : type === "f16" ? { f16: data } : { bf16: data };
   const data = arrays.put<Float32Array | Uint16Array>(given);
@@ -83,7 +75,7 @@ const logits: Call = (backend, problem, arrays) => {
   );
 };
 
-const calls: Partial<Record<Group, Call>> = { pairs, logits };
+const calls: { readonly [K in Kind]?: Call<K> } = { pairs, logits };
 
-/** Undefined where a case is none of calls of backends. */
-export const callOf = ({ group }: Case): Call | undefined => calls[group];
+/** Undefined where the work is none of calls of backends. */
+export const callOf = ({ kind }: Inputs): Call | undefined => calls[kind] as Call | undefined;

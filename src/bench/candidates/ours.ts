@@ -1,6 +1,6 @@
 // The backends of this package as candidates.
 
-import type { Candidate, Case, Problem, Skipped } from "../types.ts";
+import type { Candidate, Problem, Skipped } from "../types.ts";
 import { allocated, bytesFor, ownArrays } from "./arrays.ts";
 import { callOf } from "./calls.ts";
 import type { AnyBackend, Library } from "./library.ts";
@@ -22,7 +22,7 @@ export async function ours(library: Library, suffix = ""): Promise<(Candidate | 
     name: name + suffix,
     ours: true,
     arrays,
-    open: (work, problem) => open(work, problem, arrays, create),
+    open: (_work, problem) => open(problem, arrays, create),
   });
   const all: (Candidate | Skipped)[] = [];
   for (const relaxed of [false, true]) {
@@ -35,12 +35,12 @@ export async function ours(library: Library, suffix = ""): Promise<(Candidate | 
   return all;
 }
 
-async function open(work: Case, problem: Problem, arrays: Candidate["arrays"], create: Create) {
-  const call = callOf(work);
+async function open(problem: Problem, arrays: Candidate["arrays"], create: Create) {
+  const call = callOf(problem.inputs);
   if (!call) return undefined;
   const backend = await create(problem, arrays);
   try {
-    const opened = call(backend, problem, arrays === "allocate" ? allocated(backend) : ownArrays);
+    const opened = call(backend, problem.inputs, arrays === "allocate" ? allocated(backend) : ownArrays);
     return { ...opened, close: () => backend.dispose() };
   } catch (error) {
     await backend.dispose();

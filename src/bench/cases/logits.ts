@@ -1,37 +1,14 @@
 // Log-probabilities of logits, and the gradient of a loss with respect to them.
 
 import { decodeTable, toBf16, toF16 } from "../../inputs/floats.ts";
-import type { PackedTokens } from "../../types.ts";
+import type { LogitsInputs } from "../inputs.ts";
 import { fillNormal, generator } from "../random.ts";
 import type { Problem } from "../types.ts";
 import { arrayOf, worstOf, wrong } from "./check.ts";
 import { each, type Family } from "./family.ts";
 import { makeTokens, solveSequences } from "./sequences.ts";
 
-export type ElementType = "f32" | "f16" | "bf16";
-
-/** Results: `logps`, of each row's token; of pass "both" also `gradient`, the logits' (bits, where the type is of half precision). */
-export interface LogitsInputs {
-  readonly pass: "forward" | "both";
-  readonly rows: number;
-  readonly vocab: number;
-  readonly type: ElementType;
-  /** Half-precision numbers are given as bits. */
-  readonly logits: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
-  /** The token whose log-prob each row gives. */
-  readonly ids: Int32Array<ArrayBuffer>;
-  readonly tokens: PackedTokens;
-  readonly lossType: "sigmoid";
-  readonly beta: number;
-  /** Scales the gradients, as in half-precision training: without it float16's vanish. */
-  readonly gradScale: number;
-  /** The reference's log-prob of each sequence. */
-  readonly reference: Float64Array<ArrayBuffer>;
-  /** The gradient with respect to each row's log-prob: what a library without preference losses is handed. */
-  readonly g: Float32Array<ArrayBuffer>;
-}
-
-export const logitsInputs = ({ inputs }: Problem): LogitsInputs => inputs as unknown as LogitsInputs;
+type ElementType = LogitsInputs["type"];
 
 const passes = ["forward", "both"] as const;
 const widths = { f32: 4, f16: 2, bf16: 2 } as const;
@@ -113,6 +90,7 @@ export function makeProblem(pass: LogitsInputs["pass"], type: ElementType, rows:
     }
   }
   const inputs: LogitsInputs = {
+    kind: "logits",
     pass,
     rows,
     vocab,
@@ -127,7 +105,7 @@ export function makeProblem(pass: LogitsInputs["pass"], type: ElementType, rows:
     g: Float32Array.from(g),
   };
   return {
-    inputs: inputs as unknown as Problem["inputs"],
+    inputs,
     check: (results) => check(inputs, { logps, gradient, g }, results),
   };
 }
