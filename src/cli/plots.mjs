@@ -11,7 +11,8 @@ const shared = {
   style: { background: "white", color: "black" },
 };
 
-const svg = (options) => {
+/** A picture by Plot's options: SVG text. */
+export const svg = (options) => {
   const { document } = parseHTML("<!doctype html><html></html>");
   return Plot.plot({ ...shared, ...options, document }).outerHTML;
 };

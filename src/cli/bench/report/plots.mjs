@@ -1,0 +1,150 @@
+// The pictures of a benchmark, as SVG text. In JavaScript, since Plot's types do not pass the checks of ours.
+
+import * as Plot from "@observablehq/plot";
+import { svg } from "../../plots.mjs";
+
+/** Ours in blue, our other backends in light blue, others in grey: told apart without red and green, and in print. */
+const colours = { ours: "#3b62c4", other: "#8fb0ee", peer: "#a3a3a3" };
+const colourOf = ({ kind }) => colours[kind];
+const lines = [
+  "#3b62c4",
+  "#e0862c",
+  "#38907a",
+  "#9c6b4e",
+  "#a463f2",
+  "#777777",
+  "#d9568c",
+  "#7a9a01",
+  "#17a2c4",
+  "#8c1d40",
+];
+/** Series by their names: each its colour. */
+const coloured = (names) => ({ domain: names, range: names.map((_, k) => lines[k % lines.length]), legend: false });
+
+/** What the colours of a picture mean, as HTML. */
+export const legendOf = (names) =>
+  `<p class="legend">${names.map((name, k) => `<span style="color:${lines[k % lines.length]}">●</span> ${name}`).join(" &nbsp; ")}</p>`;
+
+const centred = { labelAnchor: "center", labelArrow: "none" };
+const draw = (options) => svg({ style: { background: "white", color: "black", fontSize: "12px" }, ...options });
+const longest = (texts) => Math.max(...texts.map((text) => text.length));
+/** Pixels that labels of 12 px take. */
+const marginFor = (texts) => 16 + 6.6 * longest(texts);
+
+export const barPlot = (bars, unit) =>
+  draw({
+    height: 46 + 22 * bars.length,
+    marginLeft: marginFor(bars.map(({ label }) => label)),
+    marginRight: 20 + 6.6 * longest(bars.map(({ text }) => text)),
+    marginBottom: 36,
+    marginTop: 6,
+    x: { label: unit, ...centred, grid: true, ticks: 6 },
+    y: { label: null, domain: bars.map(({ label }) => label), tickSize: 0 },
+    marks: [
+      Plot.barX(bars, { x: "value", y: "label", fill: colourOf, insetTop: 2, insetBottom: 2 }),
+      Plot.ruleY(bars, { x1: "from", x2: "to", y: "label", stroke: "black", strokeWidth: 1.2 }),
+      Plot.text(bars, {
+        x: ({ value, to }) => Math.max(value, to),
+        y: "label",
+        text: "text",
+        textAnchor: "start",
+        dx: 5,
+      }),
+      Plot.ruleX([0]),
+    ],
+  });
+
+export const matrixPlot = (cells, { runtimes, labels }) => {
+  const logs = cells.map(({ value }) => Math.log(value));
+  const middle = (Math.min(...logs) + Math.max(...logs)) / 2;
+  return draw({
+    height: 46 + 24 * labels.length,
+    marginLeft: marginFor(labels),
+    marginTop: 40,
+    marginBottom: 6,
+    x: {
+      label: null,
+      axis: "top",
+      domain: runtimes,
+      tickSize: 0,
+      tickFormat: (name) => name.replace(" ", "\n"),
+    },
+    y: { label: null, domain: labels, tickSize: 0 },
+    color: { type: "log", interpolate: "rgb", range: ["#1d4fb8", "#eaf1fd"] },
+    marks: [
+      Plot.cell(cells, { x: "runtime", y: "label", fill: "value", inset: 1 }),
+      Plot.text(cells, {
+        x: "runtime",
+        y: "label",
+        text: "text",
+        fill: ({ value }) => (Math.log(value) < middle ? "white" : "black"),
+      }),
+    ],
+  });
+};
+
+export const sharePlot = (points, names, limit) => {
+  const cases = [...new Set(points.map((point) => point.case))];
+  return draw({
+    height: 60 + 24 * cases.length,
+    marginLeft: marginFor(cases),
+    marginRight: 30,
+    x: {
+      label: `% of ${limit}`,
+      ...centred,
+      grid: true,
+      domain: [0, Math.max(100, ...points.map(({ share }) => share))],
+    },
+    y: { label: null, domain: cases, tickSize: 0 },
+    color: coloured(names),
+    marks: [
+      Plot.ruleX([0]),
+      Plot.ruleX([100], { strokeDasharray: "4 3" }),
+      Plot.dot(points, { x: "share", y: "case", fill: "label", r: 4.5 }),
+    ],
+  });
+};
+
+export const sizePlot = (points, names, { x, y }) =>
+  draw({
+    height: 280,
+    marginLeft: 60,
+    x: { type: "log", label: x, ...centred, tickFormat: "~s" },
+    y: { type: "log", label: y, grid: true, tickFormat: "~g", ticks: 6, nice: true },
+    color: coloured(names),
+    marks: [
+      Plot.lineY(points, { x: "units", y: "time", stroke: "label", z: "label" }),
+      Plot.dot(points, { x: "units", y: "time", fill: "label", r: 3 }),
+    ],
+  });
+
+export const workersPlot = (points, names) => {
+  const most = Math.max(2, ...points.map(({ workers }) => workers));
+  return draw({
+    height: 260,
+    x: { label: "workers", ...centred, ticks: most, tickFormat: "d", domain: [1, most] },
+    y: { label: "times as fast as one", grid: true, domain: [0, most] },
+    color: coloured(names),
+    marks: [
+      Plot.line([{ n: 1 }, { n: most }], { x: "n", y: "n", stroke: "#999", strokeDasharray: "4 3" }),
+      Plot.line(points, { x: "workers", y: "speedup", stroke: "series", z: "series" }),
+      Plot.dot(points, { x: "workers", y: "speedup", fill: "series", r: 3.5 }),
+      Plot.ruleY([0]),
+    ],
+  });
+};
+
+export const errorPlot = (points) =>
+  draw({
+    height: 50 + 20 * points.length,
+    marginLeft: marginFor(points.map(({ label }) => label)),
+    marginRight: 60,
+    marginBottom: 36,
+    marginTop: 6,
+    x: { type: "log", label: "worst error against float64", ...centred, grid: true, ticks: 6, tickFormat: "~e" },
+    y: { label: null, domain: points.map(({ label }) => label), tickSize: 0 },
+    marks: [
+      Plot.dot(points, { x: "error", y: "label", fill: colourOf, r: 5 }),
+      Plot.text(points, { x: "error", y: "label", text: "text", textAnchor: "start", dx: 10 }),
+    ],
+  });
