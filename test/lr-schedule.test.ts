@@ -1,5 +1,6 @@
 // Learning rates against transformers' get_scheduler, restated.
 
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { fromTrl } from "../src/index.ts";
 import { lrSchedule } from "../src/train.ts";
@@ -35,7 +36,51 @@ describe.each(Object.entries(lambdas))("%s", (lrSchedulerType, factor) => {
   });
 });
 
+interface Golden {
+  peak: number;
+  cases: { type: string; steps: number; warmup: number; kwargs: object; rates: number[] }[];
+}
+
+describe("transformers' own rates", () => {
+  const golden: Golden = JSON.parse(readFileSync("test/golden/schedules/schedules.json", "utf8"));
+
+  it.each(golden.cases.map((one) => [one.type, one.steps, one.warmup, JSON.stringify(one.kwargs), one] as const))(
+    "%s, %i steps, %i of them to warm up, %s",
+    (_type, steps, warmup, _kwargs, { type, kwargs, rates }) => {
+      const options = {
+        learningRate: golden.peak,
+        lrSchedulerType: type,
+        warmupSteps: warmup,
+        lrSchedulerKwargs: kwargs,
+      };
+      const rate = lrSchedule(steps, options);
+      expect(rates.map((_, step) => rate(step))).toEqual(rates.map((want) => expect.closeTo(want, 16)));
+    },
+  );
+});
+
 describe("options", () => {
+  it.each([
+    ["polynomial", { lr_end: 1 }, /^lrSchedulerKwargs\.lr_end: expected below the rate of 0\.003, got 1/],
+    [
+      "cosine_with_min_lr",
+      {},
+      /^lrSchedulerKwargs: expected min_lr or min_lr_rate with cosine_with_min_lr, got nothing/,
+    ],
+    ["cosine_with_min_lr", { min_lr: 0, min_lr_rate: 0 }, /, got min_lr and min_lr_rate$/],
+    ["warmup_stable_decay", {}, /^lrSchedulerKwargs: expected num_decay_steps with warmup_stable_decay, got nothing/],
+    [
+      "warmup_stable_decay",
+      { num_decay_steps: 1, decay_type: "sqrt" },
+      /^lrSchedulerKwargs\.decay_type: expected one of linear, cosine, 1-sqrt, got "sqrt"/,
+    ],
+    ["warmup_stable_decay", { num_decay_steps: 1, decay_type: 1 }, /^lrSchedulerKwargs\.decay_type: expected a string/],
+    ["inverse_sqrt", { timescale: 0 }, /^lrSchedulerKwargs\.timescale: expected a number in \(0, /],
+  ])("that do not go together are refused: %s %o", (lrSchedulerType, lrSchedulerKwargs, message) => {
+    const make = () => lrSchedule(10, { learningRate: 3e-3, lrSchedulerType, lrSchedulerKwargs });
+    expect(make).toThrow(message);
+  });
+
   it("a ratio of the steps, rounded up, where there is no number of them", () => {
     const of = (options: object) => lrSchedule(33, { learningRate: 1, ...options })(1);
     expect(of({ warmupRatio: 0.1 })).toBe(of({ warmupSteps: 4 }));

@@ -6,35 +6,16 @@ import { copyRecord, recordOf } from "../checks/record.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { memberOf } from "../from-trl/enums.ts";
 import { readTrain, type TrlTrain } from "../from-trl/train.ts";
-import { between, finite, type Param } from "../losses/ranges.ts";
+import { between } from "../losses/ranges.ts";
 import { shown } from "../messages.ts";
 import { notNegative, readNumber } from "./hyper.ts";
+import { type Kwargs, type Schedule, schedules } from "./schedules.ts";
 
 /** What a schedule is made of: the names of `fromTrl().train`. */
 export type ScheduleOptions = Pick<
   TrlTrain,
   "learningRate" | "lrSchedulerType" | "lrSchedulerKwargs" | "warmupSteps" | "warmupRatio"
 >;
-
-/** The factor of the learning rate after warmup; `progress` goes from 0 to 1. */
-type Factor = (progress: number, kwargs: Readonly<Record<string, number>>) => number;
-
-interface Schedule {
-  readonly factor: Factor;
-  /** What `lrSchedulerKwargs` may hold, under transformers' names. */
-  readonly kwargs: Readonly<Record<string, Param>>;
-}
-
-const schedules: Readonly<Record<string, Schedule>> = {
-  linear: { factor: (progress) => 1 - progress, kwargs: {} },
-  cosine: {
-    factor: (progress, { num_cycles: cycles = 0.5 }) =>
-      Math.max(0, 0.5 * (1 + Math.cos(Math.PI * cycles * 2 * progress))),
-    kwargs: { num_cycles: finite(0.5) },
-  },
-  constant_with_warmup: { factor: () => 1, kwargs: {} },
-  constant: { factor: () => 1, kwargs: {} },
-};
 
 const known = Object.keys(schedules);
 
@@ -51,9 +32,10 @@ const trainNames = Object.keys(readTrain(() => undefined));
 
 /**
  * The learning rate of each step of a training of so many steps, counted from 0: rising from 0 for as long as the warmup
- * lasts, then as `lrSchedulerType` says: `linear` (the default), `cosine`, `constant_with_warmup`, or `constant`, which has
- * no warmup; names of transformers' enumeration (`SchedulerType.COSINE`) serve too. The default rate is TRL's 1e-6. A
- * `warmupSteps` below 1 is a share of the steps, as `warmupRatio` is. `lrSchedulerKwargs` may hold `num_cycles` of `cosine`.
+ * lasts, then as `lrSchedulerType` says: `linear` (the default), `cosine`, `cosine_with_restarts`, `polynomial`, `inverse_sqrt`,
+ * `cosine_with_min_lr`, `cosine_warmup_with_min_lr`, `warmup_stable_decay`, `constant_with_warmup`, or `constant`, which has no
+ * warmup; names of transformers' enumeration (`SchedulerType.COSINE`) serve too. The default rate is TRL's 1e-6. A `warmupSteps`
+ * below 1 is a share of the steps, as `warmupRatio` is. `lrSchedulerKwargs` holds what transformers' function of the name takes.
  *
  * Throws    ParamError for another type, numbers out of range, other `lrSchedulerKwargs`, and (the function returned) for a
  *           step below 0; KindError
@@ -71,34 +53,48 @@ export function lrSchedule(steps: number, given: ScheduleOptions = {}): (step: n
     const expected = `expected one of ${known.join(", ")}`;
     throw new ParamError("out-of-range", `lrSchedulerType: ${expected}, got ${shown(lrSchedulerType)}${hint}`);
   }
-  const kwargs = readKwargs(lrSchedulerKwargs ?? {}, type, schedule.kwargs);
   const total = readNumber(steps, "steps", notNegative(0));
   const peak = readNumber(options.learningRate, "learningRate", notNegative(1e-6));
+  const kwargs = readKwargs(lrSchedulerKwargs ?? {}, type as string, schedule);
+  if (type === "polynomial") refuseAbovePeak(kwargs, peak);
   const warmup = type === "constant" ? 0 : warmupOf(total, options);
   return (given) => {
     if (given === undefined) throw new KindError("step: expected a number, got undefined");
     const step = readNumber(given, "step", notNegative(0));
-    if (step < warmup) return (peak * step) / warmup;
-    return peak * schedule.factor(Math.min((step - warmup) / Math.max(1, total - warmup), 1), kwargs);
+    const progress = Math.min((step - warmup) / Math.max(1, total - warmup), 1);
+    const at = { step, warmup, total, peak, progress };
+    if (step >= warmup) return peak * schedule.factor(at, kwargs as never);
+    return schedule.rise ? peak * schedule.rise(at, kwargs as never) : (peak * step) / warmup;
   };
 }
 
-function readKwargs(
-  given: object,
-  type: string,
-  params: Readonly<Record<string, Param>>,
-): Readonly<Record<string, number>> {
+function readKwargs(given: object, type: string, { kwargs, oneOf = [] }: Schedule): Kwargs {
   const values = Object.entries(copyRecord(given, "lrSchedulerKwargs")).filter(
     ([, value]) => value !== undefined && value !== null,
   );
-  return Object.fromEntries(
-    values.map(([name, value]) => {
-      const param = Object.hasOwn(params, name) ? params[name] : undefined;
-      const where = `lrSchedulerKwargs.${printable(name)}`;
-      if (!param) throw new ParamError("unused-option", `${where}: not used by ${type}`);
-      return [name, readNumber(value, where, param)];
-    }),
-  );
+  const read = values.map(([name, value]) => {
+    const kwarg = Object.hasOwn(kwargs, name) ? kwargs[name] : undefined;
+    const where = `lrSchedulerKwargs.${printable(name)}`;
+    if (!kwarg) throw new ParamError("unused-option", `${where}: not used by ${type}`);
+    return [name, "default" in kwarg ? readNumber(value, where, kwarg) : readWord(value, where, kwarg)] as const;
+  });
+  const of = oneOf.filter((name) => read.some(([own]) => own === name));
+  if (oneOf.length > 0 && of.length !== 1) {
+    const expected = `expected ${oneOf.join(" or ")} with ${type}`;
+    throw new ParamError("missing-input", `lrSchedulerKwargs: ${expected}, got ${of.join(" and ") || "nothing"}`);
+  }
+  return Object.fromEntries(read);
+}
+
+function readWord(value: unknown, where: string, words: readonly string[]): string {
+  if (typeof value !== "string") throw new KindError(`${where}: expected a string, got ${shown(value)}`);
+  if (words.includes(value)) return value;
+  throw new ParamError("out-of-range", `${where}: expected one of ${words.join(", ")}, got ${shown(value)}`);
+}
+
+function refuseAbovePeak({ lr_end = 1e-7 }: Kwargs, peak: number): void {
+  if ((lr_end as number) < peak) return;
+  throw new ParamError("out-of-range", `lrSchedulerKwargs.lr_end: expected below the rate of ${peak}, got ${lr_end}`);
 }
 
 function warmupOf(total: number, { warmupSteps, warmupRatio }: ScheduleOptions): number {
