@@ -14,7 +14,7 @@ export {
   type Verdict,
 } from "./bench/compare.ts";
 export { type BencherMetrics, keyOf, runtimeName, toBencher, toCsv, toResultFile } from "./bench/exchange.ts";
-export { createPeers, type Libraries, pageModules, peerNames } from "./bench/peers/index.ts";
+export { createPeers, type Libraries, librariesAt, pageModules, peerNames } from "./bench/peers/index.ts";
 export { type Progress, type RunOptions, run } from "./bench/run.ts";
 export type * from "./bench/types.ts";
 

@@ -25,15 +25,17 @@ export interface PairsInputs {
 /** Single rows, some to learn and some to unlearn. Results: `loss`; `losses`, `grad`, [B]. */
 export interface RowsInputs {
   readonly kind: "rows";
-  readonly lossType: string;
+  readonly lossType: "kto";
   readonly beta: number;
-  /** B */
-  readonly rows: number;
-  readonly policy: Float32Array<ArrayBuffer>;
-  readonly reference: Float32Array<ArrayBuffer>;
-  readonly desirable: Uint8Array<ArrayBuffer>;
-  /** KTO's k, a constant. */
-  readonly kl: number;
+  /** [B] each. */
+  readonly rows: {
+    readonly policy: Float32Array<ArrayBuffer>;
+    readonly reference: Float32Array<ArrayBuffer>;
+    readonly desirable: Uint8Array<ArrayBuffer>;
+    /** Log-probs of mismatched rows. */
+    readonly klPolicy: Float32Array<ArrayBuffer>;
+    readonly klReference: Float32Array<ArrayBuffer>;
+  };
 }
 
 /** Forward gives log-probs alone, both also gradients. */
@@ -78,19 +80,24 @@ export interface LinearInputs extends Sequences {
   readonly weight: Float32Array<ArrayBuffer>;
 }
 
-/** One step of AdamW on one array, from a state that has some behind it. Results after the first run: `params`, `m`, `v`. */
+/** One step on one array, of a training that has some behind it. Results after the first run: `params`; of `clip` `norm`. */
 export interface OptimiserInputs {
   readonly kind: "optimiser";
+  readonly what: "adamw" | "sgd" | "clip";
   readonly params: Float32Array<ArrayBuffer>;
   readonly grads: Float32Array<ArrayBuffer>;
+  /** Steps that there were before. */
+  readonly step: number;
+  /** AdamW's moments; the first is also the momentum of `sgd`. */
   readonly m: Float32Array<ArrayBuffer>;
   readonly v: Float32Array<ArrayBuffer>;
-  /** Steps taken. */
-  readonly step: number;
-  readonly lr: number;
-  readonly betas: readonly [number, number];
-  readonly eps: number;
-  readonly weightDecay: number;
+  readonly hyper: {
+    readonly lr: number;
+    readonly betas: readonly [number, number];
+    readonly eps: number;
+    readonly weightDecay: number;
+    readonly momentum: number;
+  };
 }
 
 /** Imports, compilation, a first call: the candidate knows what to do. */

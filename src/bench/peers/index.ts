@@ -7,7 +7,7 @@ import { found, type Libraries, type Peer } from "./peer.ts";
 import { plainJs } from "./plain-js/index.ts";
 import { tfjsWasm } from "./tfjs-wasm.ts";
 
-export type { Libraries } from "./peer.ts";
+export { type Libraries, librariesAt } from "./peer.ts";
 
 /** By name, in the order in which they start. */
 const table: Readonly<Record<string, Peer>> = {

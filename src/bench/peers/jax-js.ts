@@ -49,16 +49,18 @@ function formsOf({ jit, nn, numpy: np, vjp }: typeof Jax): Forms {
     });
   };
 
-  const rows = ({ lossType, beta, rows: n, kl, policy, reference, desirable }: RowsInputs): Opened | undefined => {
-    if (lossType !== "kto") return undefined;
+  const rows = ({ beta, rows }: RowsInputs): Opened => {
+    const { policy, reference, desirable, klPolicy, klReference } = rows;
     const signed = Float32Array.from(desirable, (is) => (is ? -beta : beta));
-    const compiled = jit((p: Array, r: Array, sign: Array): [Array, Array, Array] => {
+    const compiled = jit((p: Array, r: Array, sign: Array, kp: Array, kr: Array): [Array, Array, Array] => {
+      const kl = np.maximum(np.mean(kp.sub(kr)), 0);
       const losses = nn.sigmoid(p.sub(r).sub(kl).mul(sign.ref));
       const slope = losses.ref.mul(np.subtract(1, losses.ref));
-      return [np.mean(losses.ref), losses, slope.mul(sign).div(n)];
+      return [np.mean(losses.ref), losses, slope.mul(sign).div(policy.length)];
     });
     return repeatable(() => {
-      const [loss, losses, grad] = compiled(vector(policy), vector(reference), vector(signed)).map(data);
+      const arrays = [policy, reference, signed, klPolicy, klReference].map(vector);
+      const [loss, losses, grad] = compiled(...(arrays as [Array, Array, Array, Array, Array])).map(data);
       return { loss: loss?.[0], losses, grad } as Results;
     });
   };
@@ -109,7 +111,9 @@ function formsOf({ jit, nn, numpy: np, vjp }: typeof Jax): Forms {
     });
   };
 
-  const optimiser = ({ lr, betas, eps, weightDecay, ...inputs }: OptimiserInputs): Opened => {
+  const optimiser = ({ what, hyper, ...inputs }: OptimiserInputs): Opened | undefined => {
+    if (what !== "adamw") return undefined;
+    const { lr, betas, eps, weightDecay } = hyper;
     const [beta1, beta2] = betas;
     const compiled = jit((p: Array, g: Array, m: Array, v: Array, size: Array, root: Array): [Array, Array, Array] => {
       const mean = m.mul(beta1).add(g.ref.mul(1 - beta1));
@@ -129,10 +133,7 @@ function formsOf({ jit, nn, numpy: np, vjp }: typeof Jax): Forms {
         // Nothing is computed until something is read: one number of each.
         for (const array of state) array.ref.slice([0, 1]).dataSync();
       },
-      results: () => {
-        const [params, m, v] = state.map((array) => data(array.ref));
-        return { params, m, v } as Results;
-      },
+      results: () => ({ params: data(state[0].ref) }),
       close: () => {
         for (const array of [grads, ...state]) array.dispose();
       },

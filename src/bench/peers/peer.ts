@@ -16,6 +16,12 @@ export const found: Libraries = {
   resolve: (name) => import.meta.resolve(name),
 };
 
+/** By the addresses of their modules, for libraries that lie elsewhere; the rest by name. */
+export const librariesAt = (addresses: Readonly<Record<string, string>>): Libraries => ({
+  load: (name) => found.load(addresses[name] ?? name),
+  resolve: (name) => addresses[name] ?? found.resolve(name),
+});
+
 /** A library as candidates for all cases, or why it has none here. */
 export type Peer = (libraries: Libraries) => Promise<Candidate | Skipped>;
 

@@ -99,16 +99,17 @@ function formsOf(tf: Tf): Forms {
     );
   };
 
-  const rows = ({ lossType, beta, rows, kl, policy, reference, desirable }: RowsInputs): Opened | undefined => {
-    if (lossType !== "kto") return undefined;
+  const rows = ({ beta, rows }: RowsInputs): Opened => {
+    const { policy, reference, desirable, klPolicy, klReference } = rows;
     const signed = Float32Array.from(desirable, (is) => (is ? -beta : beta));
     return repeatable(() =>
       answer(() => {
         const sign = tf.tensor1d(signed);
+        const kl = tf.relu(tf.mean(tf.sub(tf.tensor1d(klPolicy), tf.tensor1d(klReference))));
         const ratio = tf.sub(tf.tensor1d(policy), tf.tensor1d(reference));
         const losses = tf.sigmoid(tf.mul(tf.sub(ratio, kl), sign));
         const slope = tf.mul(losses, tf.sub(1, losses));
-        return { loss: tf.mean(losses), losses, grad: tf.div(tf.mul(slope, sign), rows) };
+        return { loss: tf.mean(losses), losses, grad: tf.div(tf.mul(slope, sign), policy.length) };
       }),
     );
   };
@@ -155,8 +156,9 @@ function formsOf(tf: Tf): Forms {
     );
   };
 
-  const optimiser = (inputs: OptimiserInputs): Opened => {
-    const { lr, betas, eps, weightDecay } = inputs;
+  const optimiser = (inputs: OptimiserInputs): Opened | undefined => {
+    if (inputs.what !== "adamw") return undefined;
+    const { lr, betas, eps, weightDecay } = inputs.hyper;
     const [beta1, beta2] = betas;
     let t = inputs.step;
     const grads = tf.tensor1d(inputs.grads);
@@ -175,10 +177,7 @@ function formsOf(tf: Tf): Forms {
         tf.dispose(state);
         state = next;
       },
-      results: () => {
-        const [params, m, v] = state.map((tensor) => tensor.dataSync());
-        return { params, m, v } as Results;
-      },
+      results: () => ({ params: state[0].dataSync() }),
       close: () => tf.dispose([grads, ...state]),
     };
   };

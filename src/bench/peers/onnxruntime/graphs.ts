@@ -44,11 +44,16 @@ export function pairsGraph({ pairs: arrays, beta }: PairsInputs): Graph {
 }
 
 /** KTO; `signed` is β for a row to unlearn, -β for one to learn. */
-export function rowsGraph({ rows, kl }: RowsInputs): Graph {
+export function rowsGraph({ rows: { policy } }: RowsInputs): Graph {
+  const rows = policy.length;
+  const names = ["policy", "reference", "signed", "klPolicy", "klReference"];
   return {
-    inputs: { policy: [rows], reference: [rows], signed: [rows] },
-    constants: { kl, one: 1, n: rows },
+    inputs: Object.fromEntries(names.map((name) => [name, [rows]])),
+    constants: { one: 1, n: rows },
     nodes: [
+      node("Sub", ["klPolicy", "klReference"], "klRatio"),
+      node("ReduceMean", ["klRatio"], "apart"),
+      node("Relu", ["apart"], "kl"),
       node("Sub", ["policy", "reference"], "ratio"),
       node("Sub", ["ratio", "kl"], "above"),
       node("Mul", ["above", "signed"], "x"),

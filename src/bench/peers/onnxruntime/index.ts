@@ -58,13 +58,9 @@ function formsOf(ort: Runtime, provider: string): Forms {
       return open(pairsGraph(inputs), inputs.pairs);
     },
     rows: (inputs) => {
-      if (inputs.lossType !== "kto") return undefined;
-      const { beta, policy, reference, desirable } = inputs;
-      return open(rowsGraph(inputs), {
-        policy,
-        reference,
-        signed: Float32Array.from(desirable, (is) => (is ? -beta : beta)),
-      });
+      const { desirable, ...arrays } = inputs.rows;
+      const signed = Float32Array.from(desirable, (is) => (is ? -inputs.beta : inputs.beta));
+      return open(rowsGraph(inputs), { ...arrays, signed });
     },
     logits: (inputs) => {
       const { logits, ids, g } = inputs;

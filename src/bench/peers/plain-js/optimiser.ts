@@ -1,7 +1,9 @@
 import type { OptimiserInputs } from "../../inputs.ts";
 import type { Opened } from "../../types.ts";
 
-export function optimiser({ grads, lr, betas, eps, weightDecay, ...given }: OptimiserInputs): Opened {
+export function optimiser({ what, grads, hyper, ...given }: OptimiserInputs): Opened | undefined {
+  if (what !== "adamw") return undefined;
+  const { lr, betas, eps, weightDecay } = hyper;
   const [params, m, v] = [given.params.slice(), given.m.slice(), given.v.slice()];
   const [beta1, beta2] = betas;
   let t = given.step;
@@ -19,6 +21,6 @@ export function optimiser({ grads, lr, betas, eps, weightDecay, ...given }: Opti
         params[i] = (params[i] as number) * (1 - lr * weightDecay) - (size * mean) / (Math.sqrt(square) / root + eps);
       }
     },
-    results: () => ({ params, m, v }),
+    results: () => ({ params }),
   };
 }

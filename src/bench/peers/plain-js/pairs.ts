@@ -40,11 +40,14 @@ export function pairs(inputs: PairsInputs): Opened | undefined {
 }
 
 /** KTO. e^x to its largest, Infinity, gives the right limits 0 and 1. */
-export function rows({ lossType, rows: n, beta, kl, policy, reference, desirable }: RowsInputs): Opened | undefined {
-  if (lossType !== "kto") return undefined;
+export function rows({ beta, rows: { policy, reference, desirable, klPolicy, klReference } }: RowsInputs): Opened {
+  const n = policy.length;
   const [losses, grad] = [new Float32Array(n), new Float32Array(n)];
   const scale = beta / n;
   return repeatable(() => {
+    let apart = 0;
+    for (let i = 0; i < n; i++) apart += (klPolicy[i] as number) - (klReference[i] as number);
+    const kl = Math.max(0, apart / n);
     let sum = 0;
     for (let i = 0; i < n; i++) {
       const z = beta * ((policy[i] as number) - (reference[i] as number) - kl);
