@@ -116,18 +116,26 @@ describe("runtimes", () => {
     ]);
   });
 
+  test("of all, those that are given by their file are taken from there; Nodes are more than one", () => {
+    const node = process.execPath;
+    const chosen = chooseRuntimes(`all,bun=${node},node=${node}`).map(({ label, isNamed }) => [label, isNamed]);
+    const found = ["node", "deno", "chromium", "firefox", "webkit", "workerd"].map((name) => [name, false]);
+    expect(chosen).toEqual([...found, [`bun (${node})`, true], [`node (${node})`, true]]);
+  });
+
   test.each([
-    ["safari", /^--runtimes: expected node, deno, bun, chromium, firefox, webkit, workerd, .* got safari$/],
+    ["safari", /^--runtimes: expected all, node, deno, bun, chromium, firefox, webkit, workerd, .* got safari$/],
     ["node=/no/such/file", /^--runtimes: node: no program at \/no\/such\/file$/],
   ])("%s is refused", (given, message) => {
     expect(() => chooseRuntimes(given)).toThrow(message);
   });
 
   const everywhere = (runtimes: Runtime[], results: unknown[] = []) =>
-    runEverywhere(runtimes, server, folder, () => order, {
+    runEverywhere(runtimes, server, folder, order, {
       start() {},
       progress() {},
-      result: (one) => results.push(one),
+      end() {},
+      result: (one) => void results.push(one),
     });
 
   test("one that is missing or fails is a note, and those after it run", async () => {
@@ -237,7 +245,7 @@ describe("the server", () => {
 
 test("peers are found in and above a folder, with the module that import takes", () => {
   const found = findPeers(join(folder, "dist"));
-  expect([...found.keys()]).toEqual(["@jax-js/jax", "@tensorflow/tfjs-core"]);
+  expect([...found.keys()].sort()).toEqual(["@jax-js/jax", "@tensorflow/tfjs-core"]);
   expect(found.get("@jax-js/jax")?.address).toMatch(/\/node_modules\/@jax-js\/jax\/dist\/index\.js$/);
   expect(found.get("@tensorflow/tfjs-core")?.address).toMatch(/\/dist\/tf-core\.node\.js$/);
 });

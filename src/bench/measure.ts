@@ -1,28 +1,37 @@
 // What an order comes to in this runtime.
 
+import { createPeers, type Libraries, peerNames } from "./peers/index.ts";
 import type { Order } from "./remote.ts";
 import { type Progress, type RunOptions, run } from "./run.ts";
 import type { BenchResult, Candidate, Skipped } from "./types.ts";
 
 interface Place {
-  readonly calibrationModule?: RunOptions["calibrationModule"];
   /** This package's backends. */
   ours(): Promise<(Candidate | Skipped)[]>;
+  /** Peers that it cannot have, whatever is installed, and why. */
+  readonly lacks?: Readonly<Record<string, string>>;
+  readonly calibrationModule?: RunOptions["calibrationModule"];
 }
 
 /** Where the runtime was started so that it shows its collector. */
 const { gc } = globalThis as { gc?: () => void };
 
 export async function measureOrder(
-  { options, load }: Order,
-  { ours, ...place }: Place,
+  { options, peers, load }: Order,
+  { ours, lacks = {}, calibrationModule }: Place,
   onProgress: (progress: Progress) => void | Promise<void>,
 ): Promise<BenchResult> {
-  const candidates = await ours();
+  const libraries: Libraries = {
+    load: (name) => import(/* @vite-ignore */ peers[name] ?? name),
+    resolve: (name) => peers[name] ?? import.meta.resolve(name),
+  };
+  const names = peerNames.filter((name) => !Object.hasOwn(lacks, name));
+  const { candidates, skipped } = await createPeers(names, libraries);
+  const absent = Object.entries(lacks).map(([candidate, why]): Skipped => ({ candidate, why }));
   return run({
     ...options,
-    ...place,
-    candidates,
+    candidates: [...(await ours()), ...candidates, ...skipped, ...absent],
+    calibrationModule,
     load: load === undefined ? undefined : () => load,
     collect: gc,
     onProgress,

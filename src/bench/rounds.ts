@@ -95,7 +95,25 @@ export async function warmUp(
   const batch = Math.ceil(Math.max(LEAST_TURN, STEPS * step) / run);
   const warms = run < LONG;
   const timesItself = last !== Infinity;
-  return { opened, batch, turn: (took / runs) * (batch + Number(warms)), warms, timesItself };
+  const schedule = { opened, batch, turn: (took / runs) * (batch + Number(warms)), warms, timesItself };
+  return warms && !timesItself ? lengthened(schedule, { now, step }) : schedule;
+}
+
+/** Times as many runs as before, at most: what took no time says little of how many it will take. */
+const MOST_MORE = 10;
+
+/** The first runs may be the slow ones, or the machine was busy meanwhile: turns that prove too short get more runs. */
+async function lengthened(schedule: Schedule, { now, step }: Pick<RoundsOptions, "now" | "step">): Promise<Schedule> {
+  const wanted = Math.max(LEAST_TURN, STEPS * step);
+  let plan = schedule;
+  for (;;) {
+    const start = await now();
+    const timed = ((await turnOf(plan, now)) * plan.batch) / 1e6;
+    const turn = (await now()) - start;
+    if (timed >= wanted / 2) return { ...plan, turn };
+    const more = Math.min(wanted / Math.max(timed, 1e-6), MOST_MORE);
+    plan = { ...plan, batch: Math.ceil(plan.batch * more) };
+  }
 }
 
 /** The nanoseconds of a run, by one turn. */

@@ -5,6 +5,7 @@ import { createJs, createWasm } from "../workerd.ts";
 import type { CalibrationKind } from "./calibrate.ts";
 import { ours } from "./candidates/ours.ts";
 import { measureOrder } from "./measure.ts";
+import { peerNames } from "./peers/index.ts";
 import { runFor } from "./remote.ts";
 
 const place = {
@@ -15,6 +16,11 @@ const place = {
       createWasm: ({ relaxed, ...options } = {}) =>
         createWasm(relaxed ? { ...options, module: relaxedModule } : options),
     }),
+  lacks: Object.fromEntries(
+    peerNames
+      .filter((name) => name !== "plain-js")
+      .map((name) => [name, "workerd imports no packages, and compiles no bytes of theirs"]),
+  ),
   // No bytes are compiled here: the command lays these beside the Worker.
   calibrationModule: async (kind: CalibrationKind): Promise<WebAssembly.Module> =>
     (await import(/* @vite-ignore */ `./calibration-${kind}.wasm`)).default,

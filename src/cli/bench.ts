@@ -1,16 +1,22 @@
 // dpo-kernels bench: how fast this package is here, beside others, and how exact.
 
 import { type Command, Option } from "commander";
+import { selectCases } from "../bench/cases/index.ts";
 import { type BenchResult, ours } from "../bench.ts";
+import { runElsewhere, servePage } from "./bench/elsewhere.ts";
 import { runHere } from "./bench/here.ts";
 import { type Format, formats, saveResult, textOf } from "./bench/results.ts";
+import { chooseRuntimes } from "./bench/runtimes.ts";
 import { toText } from "./bench/table.ts";
 import { countOf } from "./option-values.ts";
+import { refusal } from "./refusal.ts";
 
 interface BenchFlags {
   quick?: true;
   cases?: string[];
   seed: number;
+  runtimes?: string;
+  page?: true | number;
   processorTime?: true;
   out?: string;
   format?: Format;
@@ -20,6 +26,9 @@ const examples = `
 Examples:
   dpo-kernels bench --quick                                 a look, in seconds
   dpo-kernels bench --out results                           everything, and a file of all that was measured
+  dpo-kernels bench --runtimes all --out results            in every runtime that is found, browsers too
+  dpo-kernels bench --runtimes node=/opt/node20/bin/node,deno,firefox
+  dpo-kernels bench --page                                  a page to open by hand
   dpo-kernels bench --cases 'pairs/*' logits/both/64x1000   some cases; a name is that case of any shape
   dpo-kernels bench --quick --format bencher > metrics.json`;
 
@@ -33,6 +42,8 @@ export function addBench(program: Command): void {
     .option("--quick", "few cases, small shapes, few rounds")
     .option("--cases <names...>", "cases or patterns with *, such as 'logits/*'; {a,b} stands for either")
     .option("--seed <number>", "of the order in the rounds", countOf, 1)
+    .option("--runtimes <names>", "in these, with commas, each with =PATH or as it is found: all, node, deno, …")
+    .option("--page [port]", "serve a page that measures in the browser where it is opened", countOf)
     .option("--processor-time", "count the processor's time: steadier where others are at work, but no result to quote")
     .option("--out <folder>", "write bench-<runtime><major> into it")
     .addOption(
@@ -40,13 +51,33 @@ export function addBench(program: Command): void {
     )
     .addHelpText("after", examples)
     .action(async (flags: BenchFlags) => {
-      const { quick, cases, seed, processorTime } = flags;
+      const { quick, cases, seed, processorTime, page, runtimes } = flags;
+      if (page !== undefined || runtimes !== undefined) return elsewhere(flags);
       const result = await runHere({ quick, cases, seed, processorTime, candidates: await ours() });
       await show(result, flags);
     });
 }
 
-async function show(result: BenchResult, { out, format }: BenchFlags): Promise<void> {
+async function elsewhere(flags: BenchFlags): Promise<void> {
+  const { quick = false, cases, seed, runtimes, page, out, format } = flags;
+  if (flags.processorTime) throw refusal("--processor-time: is for this Node, without --runtimes and --page");
+  const options = { quick, cases, seed };
+  // What is wrong with them is said once, and before anything is started.
+  selectCases({ patterns: cases, quick });
+  if (page !== undefined) {
+    if (runtimes !== undefined) throw refusal("--page: takes no --runtimes");
+    return servePage(options, page === true ? 0 : page, (result) => show(result, { ...flags, out: out ?? "." }));
+  }
+  const chosen = chooseRuntimes(runtimes ?? "");
+  if (format !== undefined && out === undefined && chosen.length > 1) {
+    throw refusal("--format: results of several runtimes need --out, a folder for their files");
+  }
+  const { results, notes, hasFailed } = await runElsewhere(chosen, options, (result) => show(result, flags));
+  for (const note of notes) console.error(`not measured: ${note}`);
+  if (hasFailed || results.length === 0) process.exitCode = 1;
+}
+
+async function show(result: BenchResult, { out, format }: Pick<BenchFlags, "out" | "format">): Promise<void> {
   if (out === undefined) {
     process.stdout.write(format ? textOf(result, format) : `${toText(result)}\n`);
     return;

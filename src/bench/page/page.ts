@@ -37,14 +37,16 @@ function start(quick?: boolean): void {
     });
 }
 
+const place = { ours, lacks: { "onnxruntime-node": "an addon of Node's" } };
+
 const measureHere = (options: Order["options"]): Promise<BenchResult> =>
-  measureOrder({ options, peers: {} }, { ours }, show);
+  measureOrder({ options, peers: {} }, place, show);
 
 const ordered =
   (quick: boolean | undefined): Measure =>
   ({ options, ...order }, onProgress) => {
     const chosen = quick === undefined ? options : { ...options, quick };
-    return measureOrder({ ...order, options: chosen }, { ours }, async (progress) => {
+    return measureOrder({ ...order, options: chosen }, place, async (progress) => {
       await onProgress(progress);
       await show(progress);
     });

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { pageModules } from "../../bench/peers/index.ts";
 
 export interface InstalledPeer {
   readonly folder: string;
@@ -13,27 +14,21 @@ export interface InstalledPeer {
   readonly address: string;
 }
 
-/** Peers, with the file that a page imports: one that imports nothing by name but what the page's import map has. */
-const known: Readonly<Record<string, string | undefined>> = {
-  "@jax-js/jax": "dist/index.js",
-  "@tensorflow/tfjs-backend-wasm": "dist/tf-backend-wasm.fesm.min.js",
-  "@tensorflow/tfjs-core": "dist/tf-core.fesm.min.js",
-  "onnxruntime-node": undefined,
-  "onnxruntime-web": "dist/ort.bundle.min.mjs",
-};
+/** The packages of all peers; one of them has no form for pages. */
+const known = [...Object.keys(pageModules), "onnxruntime-node"];
 
 export type Peers = ReadonlyMap<string, InstalledPeer>;
 
 export function findPeers(folder: string): Peers {
   const require = createRequire(join(folder, "package.json"));
   const found = new Map<string, InstalledPeer>();
-  for (const [name, pageModule] of Object.entries(known)) {
+  for (const name of known) {
     for (const place of require.resolve.paths(name) ?? []) {
       const at = join(place, name);
       const manifest = readManifest(at);
       if (!manifest) continue;
       const main = imported(manifest.exports) ?? manifest.main ?? "index.js";
-      found.set(name, { folder: at, pageModule, address: pathToFileURL(join(at, main)).href });
+      found.set(name, { folder: at, pageModule: pageModules[name], address: pathToFileURL(join(at, main)).href });
       break;
     }
   }

@@ -15,12 +15,10 @@ export interface HereOptions extends Pick<RunOptions, "quick" | "cases" | "seed"
 /** Measures, and shows on a terminal how far it has come. */
 export async function runHere({ processorTime = false, ...options }: HereOptions): Promise<BenchResult> {
   let bar: ReturnType<typeof startBar> | undefined;
-  const cpu = cpus()[0]?.model.trim() ?? "";
-  const machine = { cpu, cores: availableParallelism(), platform: `${platform()} ${process.arch}` };
   try {
     const result = await run({
       ...options,
-      machine,
+      machine: thisMachine(),
       load: () => loadavg()[0] ?? 0,
       collect: garbageCollector(),
       ...(processorTime ? { now: processorClock } : {}),
@@ -34,6 +32,12 @@ export async function runHere({ processorTime = false, ...options }: HereOptions
     bar?.stop();
   }
 }
+
+export const thisMachine = (): BenchResult["machine"] => ({
+  cpu: cpus()[0]?.model.trim() ?? "",
+  cores: availableParallelism(),
+  platform: `${platform()} ${process.arch}`,
+});
 
 const processorNote =
   "times are of the processor, which on one thread are nearly those of a clock; those of a pool are the sum of its threads'";

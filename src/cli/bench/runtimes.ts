@@ -1,6 +1,6 @@
 // The runtimes that a benchmark runs in, one after the other: which are here, how each is started, and what comes of it.
 
-import { availableParallelism, cpus, loadavg } from "node:os";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import type { Order, Report } from "../../bench/remote.ts";
 import type { Progress } from "../../bench/run.ts";
@@ -8,6 +8,7 @@ import type { BenchResult } from "../../bench/types.ts";
 import { printable } from "../../checks/printable.ts";
 import { refusal } from "../refusal.ts";
 import { startBrowser } from "./browsers.ts";
+import { thisMachine } from "./here.ts";
 import { type BrowserName, browserNames, findBrowser, findOnPath, findWorkerd, isProgram } from "./places.ts";
 import { type Started, startProgram, versionOf } from "./processes.ts";
 import type { BenchServer } from "./serve.ts";
@@ -47,23 +48,29 @@ const howToGet: Readonly<Record<RuntimeName, string>> = {
 };
 
 /**
- * The runtimes of `--runtimes node=/opt/node20/bin/node,firefox`; by default all, those that are found.
+ * The runtimes of `--runtimes node=/opt/node20/bin/node,firefox`. `all` are those that are found, but for what is given by its file.
  * Throws    a refusal for a name that is none, and a file that is no program
  */
-export function chooseRuntimes(given: string | undefined): Runtime[] {
-  if (given === undefined)
-    return runtimeNames.map((name) => ({ name, label: name, program: find(name), isNamed: false }));
-  return given.split(",").map((word) => {
-    const [name = "", file] = word.trim().split(/=(.*)/s);
-    const known = runtimeNames.find((one) => one === name);
-    if (!known)
-      throw refusal(
-        `--runtimes: expected ${runtimeNames.join(", ")}, each with =PATH or without, got ${printable(name)}`,
-      );
-    if (file !== undefined && !isProgram(file)) throw refusal(`--runtimes: ${name}: no program at ${printable(file)}`);
-    const label = file === undefined ? known : `${known} (${file})`;
-    return { name: known, label, program: file ?? find(known), isNamed: true };
+export function chooseRuntimes(given: string): Runtime[] {
+  const words = given.split(",").map((word) => word.trim());
+  const byFile = words.map((word) => word.split("=")).flatMap(([name, file]) => (file === undefined ? [] : [name]));
+  return words.flatMap((word) => {
+    if (word !== "all") return [namedRuntime(word)];
+    const others = runtimeNames.filter((name) => name === "node" || !byFile.includes(name));
+    return others.map((name) => ({ name, label: name, program: find(name), isNamed: false }));
   });
+}
+
+function namedRuntime(word: string): Runtime {
+  const [name = "", file] = word.split(/=(.*)/s);
+  const known = runtimeNames.find((one) => one === name);
+  if (!known) {
+    const names = ["all", ...runtimeNames].join(", ");
+    throw refusal(`--runtimes: expected ${names}, with or without =PATH, got ${printable(name)}`);
+  }
+  if (file === undefined) return { name: known, label: known, program: find(known), isNamed: true };
+  if (!isProgram(file)) throw refusal(`--runtimes: ${name}: no program at ${printable(file)}`);
+  return { name: known, label: `${known} (${file})`, program: file, isNamed: true };
 }
 
 export interface Outcome {
@@ -78,8 +85,10 @@ export interface Watch {
   /** A runtime is being started. */
   start(label: string): void;
   progress(label: string, progress: Progress): void;
+  /** It has ended, one way or the other. */
+  end(): void;
   /** A result is there: it is kept also where a later runtime is interrupted. */
-  result(result: BenchResult): void;
+  result(result: BenchResult): void | Promise<void>;
 }
 
 /** Runs in each runtime after the other, never at the same time. */
@@ -87,26 +96,27 @@ export async function runEverywhere(
   runtimes: readonly Runtime[],
   server: BenchServer,
   dist: string,
-  order: (runtime: Runtime) => Order,
+  order: Order,
   watch: Watch,
 ): Promise<Outcome> {
   const results: BenchResult[] = [];
   const notes: string[] = [];
   let hasFailed = false;
-  for (const runtime of runtimes) {
-    const { name, label, program, isNamed } = runtime;
+  for (const { name, label, program, isNamed } of runtimes) {
+    let result: BenchResult;
     try {
       if (program === undefined) throw new Error(`not found: ${howToGet[name]}`);
       watch.start(label);
-      const result = await runIn({ ...runtime, program }, server, dist, order(runtime), (progress) =>
-        watch.progress(label, progress),
-      );
-      results.push(result);
-      watch.result(result);
+      result = await runIn({ name, program }, server, dist, order, (progress) => watch.progress(label, progress));
     } catch (error) {
       notes.push(`${label}: ${error instanceof Error ? error.message : String(error)}`);
       hasFailed ||= isNamed;
+      continue;
+    } finally {
+      watch.end();
     }
+    results.push(result);
+    await watch.result(result);
   }
   return { results, notes, hasFailed };
 }
@@ -143,12 +153,19 @@ export async function runIn(
   // Nobody listens yet while it starts.
   told.catch(() => {});
   const before = load();
-  const asked = before === undefined ? order : { ...order, load: before };
-  const { address, token, drop } = server.wait({ order: asked, report });
+  const { address, token, drop } = server.wait({
+    order: {
+      ...order,
+      // Pages have an import map.
+      peers: isBrowser(name) ? {} : order.peers,
+      ...(before === undefined ? {} : { load: before }),
+    },
+    report,
+  });
   let started: Started | undefined;
   try {
-    started = await start(name, program, dist, address, server.page(token));
-    return here(await Promise.race([told, started.ended]), started.version, before);
+    started = await start(name, program, dist, address, server.page(token, "at once"));
+    return onThisMachine(await Promise.race([told, started.ended]), started.version, before);
   } finally {
     clearTimeout(timer);
     drop();
@@ -172,15 +189,17 @@ async function startScript(program: string, args: readonly string[]): Promise<St
 const load = (): number | undefined => (process.platform === "win32" ? undefined : loadavg()[0]);
 
 /** What a page or a Worker cannot know of the machine, and a browser does not say of itself, is known here. */
-function here({ machine, runtime, ...result }: BenchResult, version: string, before: number | undefined): BenchResult {
+export function onThisMachine(
+  { machine, runtime, ...result }: BenchResult,
+  version = "",
+  before: number | undefined = undefined,
+): BenchResult {
   const after = load();
   return {
     ...result,
     machine: {
       ...machine,
-      cpu: cpus()[0]?.model ?? machine.cpu,
-      cores: availableParallelism(),
-      platform: `${process.platform} ${process.arch}`,
+      ...thisMachine(),
       ...(before === undefined || after === undefined ? {} : { load: [before, after] }),
     },
     runtime: { ...runtime, version: version || runtime.version },

@@ -19,8 +19,8 @@ export interface BenchServer {
   readonly port: number;
   /** Waits for a run; gives the address it is to be told, `drop` ends the waiting. */
   wait(waiting: Waiting): { readonly token: string; readonly address: string; drop(): void };
-  /** The page; with the token of a run it is part of this command. */
-  page(token: string): string;
+  /** The page, which runs at once, or when its button is clicked. */
+  page(token: string, when: "at once" | "by hand"): string;
   close(): Promise<void>;
 }
 
@@ -100,7 +100,7 @@ export async function startServer(site: Site, port = 0): Promise<BenchServer> {
       runs.set(token, waiting);
       return { token, address: `${origin}/runs/${token}`, drop: () => runs.delete(token) };
     },
-    page: (token) => `${origin}/bench.html?run=${token}`,
+    page: (token, when) => `${origin}/bench.html?${when === "at once" ? "run" : "save"}=${token}`,
     close: () => {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(() => resolve()));
