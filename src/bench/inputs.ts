@@ -100,9 +100,11 @@ export interface OptimiserInputs {
   };
 }
 
-/** Imports, compilation, a first call: the candidate knows what to do. */
+/** A first loss. Results: those of the pairs. */
 export interface StartInputs {
   readonly kind: "start";
+  /** "create": of a backend that is made, the package being loaded; "import": in a process or a thread that has loaded nothing yet. */
+  readonly what: "create" | "import";
   readonly pairs: PairsInputs;
 }
 

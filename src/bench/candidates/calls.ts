@@ -75,7 +75,42 @@ const logits: Call<"logits"> = (backend, inputs, arrays) => {
   );
 };
 
-const calls: { readonly [K in Kind]?: Call<K> } = { pairs, logits };
+const rows: Call<"rows"> = (backend, { lossType, beta, rows: logps }, { make, put }) => {
+  const n = logps.policy.length;
+  const batch = {
+    policy: put(logps.policy),
+    reference: put(logps.reference),
+    desirable: put(logps.desirable),
+    klPolicy: put(logps.klPolicy),
+    klReference: put(logps.klReference),
+  };
+  const out = { losses: make("f32", n), grad: make("f32", n) };
+  const options = { lossType, beta, out };
+  return keep(
+    () => backend.unpairedLoss(batch, options),
+    ({ loss }) => ({ loss, ...out }),
+  );
+};
+
+const linear: Call<"linear"> = (backend, inputs, { make, put }) => {
+  const { pass, rows: n, width, vocab, tokens, lossType, beta, gradScale, reference, ...given } = inputs;
+  const head = { tokens, vocab, hiddenSize: width, hidden: put(given.hidden), weight: put(given.weight) };
+  if (pass === "forward") {
+    return keep(
+      () => backend.sequenceLogps(head),
+      ({ tokenLogps }) => ({ logps: tokenLogps }),
+    );
+  }
+  const batch = { ...head, reference: { logps: reference } };
+  const out = { gradHidden: make("f32", n * width), gradWeight: make("f32", vocab * width) };
+  const options = { lossType, beta, gradScale, out };
+  return keep(
+    () => backend.linearLoss(batch, options),
+    ({ tokenLogps }) => ({ logps: tokenLogps, ...out }),
+  );
+};
+
+const calls: { readonly [K in Kind]?: Call<K> } = { pairs, rows, logits, linear };
 
 /** Undefined where the work is none of calls of backends. */
 export const callOf = ({ kind }: Inputs): Call | undefined => calls[kind] as Call | undefined;

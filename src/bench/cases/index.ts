@@ -3,10 +3,23 @@
 import { ParamError } from "../../errors.ts";
 import type { Case } from "../types.ts";
 import { caseOf, type Family, nameOf } from "./family.ts";
+import { linearFamilies } from "./linear.ts";
 import { logitsFamilies } from "./logits.ts";
+import { optimiserFamilies } from "./optimiser.ts";
 import { pairFamilies } from "./pairs.ts";
+import { poolFamilies } from "./pool.ts";
+import { rowFamilies } from "./rows.ts";
+import { startFamilies } from "./start.ts";
 
-export const families: readonly Family[] = [...pairFamilies, ...logitsFamilies];
+export const families: readonly Family[] = [
+  ...pairFamilies,
+  ...rowFamilies,
+  ...logitsFamilies,
+  ...linearFamilies,
+  ...optimiserFamilies,
+  ...poolFamilies,
+  ...startFamilies,
+];
 
 /** All that a whole run measures. */
 export const allCases = (): Case[] => families.flatMap((family) => family.shapes.map((shape) => caseOf(family, shape)));

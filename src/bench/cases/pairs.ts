@@ -46,7 +46,7 @@ export function makePairs(n: number): PairsInputs["pairs"] {
   return { policyChosen, policyRejected, referenceChosen, referenceRejected };
 }
 
-function makeProblem(lossType: PairsInputs["lossType"], n: number): Problem {
+export function makeProblem(lossType: PairsInputs["lossType"], n: number): Problem & { inputs: PairsInputs } {
   const pairs = makePairs(n);
   const random = generator(2);
   const lengths = () => Int32Array.from({ length: n }, () => 1 + Math.floor(400 * random()));

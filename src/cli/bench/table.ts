@@ -3,7 +3,7 @@
 import type { BenchResult, Figure } from "../../bench.ts";
 import { frame } from "../report.ts";
 
-const header = ["case", "candidate", "arrays", "ns", "quartiles", "rounds", "of the limit", "error"];
+const header = ["case", "candidate", "arrays", "time", "quartiles", "rounds", "of the limit", "error"];
 const right = [3, 4, 5, 6, 7];
 
 export function toText(result: BenchResult): string {
@@ -30,8 +30,8 @@ const rowOf = (figure: Figure, isFirst: boolean): string[] => [
   isFirst ? `${figure.case}, a ${figure.unit}` : "",
   figure.candidate,
   figure.arrays,
-  fixed(figure.median),
-  `${fixed(figure.lower)}–${fixed(figure.upper)}`,
+  timeOf(figure.median),
+  `${timeOf(figure.lower)} – ${timeOf(figure.upper)}`,
   String(figure.rounds.length),
   figure.share ? `${(100 * figure.share.value).toFixed(0)} % of ${figure.share.of}` : "",
   figure.error.value.toExponential(0),
@@ -39,3 +39,14 @@ const rowOf = (figure: Figure, isFirst: boolean): string[] => [
 
 /** Three digits, or all before the point. */
 const fixed = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+
+const units = [
+  ["s", 1e9],
+  ["ms", 1e6],
+  ["µs", 1e3],
+] as const;
+
+function timeOf(nanoseconds: number): string {
+  const [name, size] = units.find(([, least]) => nanoseconds >= least) ?? ["ns", 1];
+  return `${fixed(nanoseconds / size)} ${name}`;
+}
