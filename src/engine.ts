@@ -105,7 +105,7 @@ export interface LinearGradients<F extends AnyFloats = FloatData> extends HeadGr
 export interface HeadEngine<H, S extends MaybePromise = MaybePromise> {
   /** The head of the tokens that count. Makes sure of the memory that a call takes, the forward pass alone if that is all, before anything is written. */
   open(head: HeadData, list: TokenList, vocab: number, isForward?: boolean): H;
-  /** `again` says that the backward pass will want the same tokens. */
-  read(head: H, sums: TokenSums, again: boolean): S;
+  /** `again` says that the backward pass will want the same tokens; `keep`, the bytes of logits that may be kept for it. */
+  read(head: H, sums: TokenSums, again: boolean, keep?: number | undefined): S;
   gradient(head: H, g: Float64Array, sums: TokenSums, out: LinearGradients, entropy?: EntropySlopes): S;
 }

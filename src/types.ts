@@ -387,6 +387,11 @@ export interface LinearLossOptions extends LossOptions, CallOptions, LogitOption
   gradType?: "same" | "f32" | undefined;
   /** Adds to the gradients of the head in `out` instead of replacing them. */
   accumulate?: boolean | undefined;
+  /**
+   * The most bytes of logits (4 for each token and id) that are held between the passes, on wasm and a pool, and given back at the
+   * end; what it has no room for is formed again, with the same bits. Default: all of them up to 64 MiB, else none.
+   */
+  keep?: number | undefined;
   out?: (PairBuffers & LogpsBuffers & LinearBuffers) | undefined;
 }
 
@@ -426,6 +431,11 @@ export interface SequenceLogpsGradOptions extends Omit<CallOptions, "metrics">, 
   gradType?: "same" | "f32" | undefined;
   /** Adds to the gradients of the head in `out` instead of replacing them. */
   accumulate?: boolean | undefined;
+  /**
+   * The most bytes of logits (4 for each token and id) that are held between the passes, on wasm and a pool, and given back at the
+   * end; what it has no room for is formed again, with the same bits. Default: all of them up to 64 MiB, else none.
+   */
+  keep?: number | undefined;
   out?: (LinearBuffers & { gradLogits?: Floats | undefined }) | undefined;
 }
 

@@ -67,7 +67,7 @@ function counted(shards: LinearShards) {
   const count = { kept: 0 };
   const keep = (shard: LinearHead) => {
     count.kept++;
-    return shards.keep?.(shard) as Float32Array;
+    return shards.keep?.(shard);
   };
   return { count, shards: { ...shards, keep } };
 }

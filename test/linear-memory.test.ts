@@ -24,3 +24,19 @@ describe.each([
     60_000,
   );
 });
+
+// Engines that cannot give a buffer back leave it to the collector.
+it.skipIf(!hasSimd() || !("transfer" in ArrayBuffer.prototype))(
+  "72 MB of logits that wasm may keep are held during the call, and given back when it ends",
+  () => {
+    const task = { backend: "wasm", rows: 64, width: 32, vocab: 280_000, calls: 1 };
+    const { buffers, resident, kept } = linearMemory({ ...task, keep: 2 ** 30 });
+    if (resident !== undefined) expect(resident).toBeGreaterThan(60 * MB);
+    expect(buffers).toBeLessThan(2 * MB);
+    expect(kept).toBeLessThan(MB);
+    // No room for any of the eight shards.
+    const none = linearMemory({ ...task, keep: 9e6 - 1 });
+    if (none.resident !== undefined) expect(none.resident).toBeLessThan(30 * MB);
+  },
+  60_000,
+);

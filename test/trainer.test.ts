@@ -44,6 +44,21 @@ describe("against float64, written out: parts, clipping, decay, TR-DPO", () => {
   });
 });
 
+it("`keep` is the loss's of each batch, and changes no bit", async () => {
+  const runs = [0, 1e6, undefined].map(async (keep) => {
+    const seen: unknown[] = [];
+    const linearLoss = ((batch: never, options: { keep?: number }) => {
+      seen.push(options.keep);
+      return backend.linearLoss(batch, options);
+    }) as typeof backend.linearLoss;
+    const steps = await take(await newTrainer({ max_steps: 3 }, { keep, backend: { ...backend, linearLoss } }));
+    expect(new Set(seen)).toEqual(new Set([keep]));
+    return steps;
+  });
+  const [none, all, usual] = await Promise.all(runs);
+  expect([all, usual]).toEqual([none, none]);
+});
+
 describe("order", () => {
   it("each epoch has all examples, in an order of its own that the seed decides", () => {
     const [first, second] = [shuffled(100, 42, 0), shuffled(100, 42, 1)];
@@ -239,6 +254,13 @@ describe("refusals", () => {
     ["resume without a store", {}, { resume: true }, /^checkpoint: expected with resume/],
     ["a stream without an end", {}, { examples: async function* () {} }, /^config\.max_steps: expected with a stream/],
     ["steps that are none", { logging_steps: -1 }, {}, /^config\.logging_steps: expected a positive integer/],
+    [
+      "logits kept in no number of bytes",
+      {},
+      { keep: -1 },
+      /^keep: expected an integer in 0..9007199254740991, got -1/,
+    ],
+    ["logits kept in words", {}, { keep: "all" }, /^keep: expected a number, got a string/],
   ];
   it.each(cases)("%s", async (_name, config, given, message) => {
     const made = newTrainer(config, { backend, ...given } as never);

@@ -24,7 +24,7 @@ export function* linearLoss<H, S extends MaybePromise>(
   const { gradHidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;
   const out = { hidden: gradHidden as FloatData, weight, bias, a, b, accumulate };
   const passes = {
-    read: (sums: TokenSums) => engine.head.read(policy, sums, true),
+    read: (sums: TokenSums) => engine.head.read(policy, sums, true, options.keep),
     readReference: referenceReader(engine, job),
     gradient: (g: Float64Array, sums: TokenSums) => engine.head.gradient(policy, g, sums, out),
   };

@@ -22,7 +22,7 @@ export function* sequenceLogpsGrad<H, S extends MaybePromise>(
   const place = job.ofLogits?.gradient;
   const source = openSource(engine, job, false, place?.type === "f32" ? place : undefined);
   const passes = {
-    read: (sums: TokenSums) => source.read(sums, true),
+    read: (sums: TokenSums) => source.read(sums, true, options.keep),
     gradient: (g: Float64Array, sums: TokenSums, entropy: EntropySlopes | undefined) =>
       source.gradient(g, sums, placesOf(job), entropy),
   };

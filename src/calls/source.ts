@@ -17,7 +17,7 @@ export type SourceGradients = { readonly rows: RowGradients } | { readonly head:
 
 /** How the tokens are read, and how their gradients are taken further. */
 export interface Source<S extends MaybePromise> {
-  read(sums: TokenSums, again: boolean): S;
+  read(sums: TokenSums, again: boolean, keep?: number | undefined): S;
   gradient(g: Float64Array, sums: TokenSums, to: SourceGradients, entropy: EntropySlopes | undefined): S;
 }
 
@@ -31,7 +31,7 @@ export function openSource<H, S extends MaybePromise>(
   if (source.head) {
     const head = engine.head.open(source.head, list, vocab, isForward);
     return {
-      read: (sums, again) => engine.head.read(head, sums, again),
+      read: (sums, again, keep) => engine.head.read(head, sums, again, keep),
       gradient: (g, sums, to, entropy) =>
         engine.head.gradient(head, g, sums, (to as { head: LinearGradients }).head, entropy),
     };

@@ -9,11 +9,11 @@ export function checkNumber(value: unknown, name: string): asserts value is numb
   if (!Number.isFinite(value)) throw new ParamError("out-of-range", `${name}: expected a finite number, got ${value}`);
 }
 
-/** A positive integer, or an error that names it. */
-export function checkCount(value: unknown, name: string): asserts value is number {
+/** An integer in a range, from 1 on unless told otherwise, or an error that names it. */
+export function checkCount(value: unknown, name: string, least = 1, most = 2 ** 31 - 1): asserts value is number {
   if (typeof value !== "number") throw new KindError(`${name}: expected a number, got ${kindOf(value)}`);
-  if (!Number.isSafeInteger(value) || value < 1 || value >= 2 ** 31) {
-    throw new ParamError("out-of-range", `${name}: expected an integer in 1..2147483647, got ${value}`);
+  if (!Number.isSafeInteger(value) || value < least || value > most) {
+    throw new ParamError("out-of-range", `${name}: expected an integer in ${least}..${most}, got ${value}`);
   }
 }
 

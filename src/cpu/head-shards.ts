@@ -34,14 +34,20 @@ export interface Rows {
   readonly stride: number;
 }
 
+/** Logits that wait for the backward pass, in the room of `keep`, and which of their tokens it is of. */
+export interface KeptLogits {
+  readonly logits: Float32Array;
+  readonly picked: Int32Array;
+}
+
 /** What one thread does with a shard. Results hold until the next call. */
 export interface LinearShards {
   /** Makes sure of the memory that a call with this head takes, or its forward pass alone. */
   reserve(head: LinearHead, isForward?: boolean): void;
   /** Room for a shard's logits, from its forward to its backward pass, which gives the same bits without; not everywhere. */
-  keep?(shard: LinearHead): Float32Array;
+  keep?(shard: LinearHead): Float32Array<ArrayBuffer> | undefined;
   /** SUMS numbers a token; `statistics` fills 2 to 4 of them. */
-  forward(shard: LinearHead, statistics: boolean, kept?: Float32Array): Float64Array;
+  forward(shard: LinearHead, statistics: boolean, room?: Float32Array): Float64Array;
   /**
    * Writes the shard's gradients, of one token at least; gives its part of those of hidden states and u. `slopes`: g, max,
    * Σ e^(x−max) a token; `entropies`, where losses look at them: dloss / dH, Σ p·(x−max) a token.
@@ -50,7 +56,7 @@ export interface LinearShards {
     shard: LinearHead,
     slopes: Float64Array,
     out: HeadGradients,
-    kept?: Float32Array,
+    kept?: KeptLogits,
     entropies?: Float64Array,
   ): Rows;
 }
@@ -116,6 +122,16 @@ export function cutVocabulary(head: LinearHead): { readonly from: number; readon
 }
 
 type Range = ReturnType<typeof cutVocabulary>[number];
+
+/** Logits that are kept where the caller says nothing: all of them, or none. measured: docs/performance.md, "Fused linear" */
+const KEPT_BYTES = 64 << 20;
+
+/** How many of the first shards keep their logits for the backward pass; `keep` is the caller's limit in bytes. */
+export function countKept({ rows, vocab }: LinearHead, ranges: readonly Range[], keep: number | undefined): number {
+  const bytesOfId = 4 * rows.length;
+  if (keep === undefined) return bytesOfId * vocab <= KEPT_BYTES ? ranges.length : 0;
+  return ranges.filter(({ to }) => bytesOfId * to <= keep).length;
+}
 
 const cut = ({ type, data }: FloatData, width: number, { from, to }: Range): FloatData => ({
   type,

@@ -6,6 +6,7 @@ import { type FloatData, floatAt, setFloat } from "../inputs/floats.ts";
 import type { HeadData } from "../inputs/head.ts";
 import type { TokenList } from "../inputs/tokens.ts";
 import {
+  countKept,
   cutGradients,
   cutHead,
   cutVocabulary,
@@ -26,36 +27,37 @@ export function headOf(
   return { hidden, rows, targets, width, vocab, weight, bias, lora: adapter, transform };
 }
 
-/** Logits of a call that are kept for its backward pass: more are formed anew. measured: docs/performance.md, "Fused linear" */
-const KEPT_BYTES = 64 << 20;
-
 /** Shard after shard, in this thread. */
 export function shardsInOrder(shards: LinearShards): HeadEngine<LinearHead, void> {
   // They go with the call's own head, however it ends.
-  const kept = new WeakMap<LinearHead, (Float32Array | undefined)[]>();
+  const kept = new WeakMap<LinearHead, (Float32Array<ArrayBuffer> | undefined)[]>();
   return {
     open(head, list, vocab, isForward) {
       const opened = headOf(head, list, vocab);
       shards.reserve(opened, isForward);
       return opened;
     },
-    read(head, sums, again) {
+    read(head, sums, again, keep) {
       const merge = startSums(head, sums);
-      const keeps = again && 4 * head.rows.length * head.vocab <= KEPT_BYTES;
-      const logits = cutVocabulary(head).map((range) => {
+      const ranges = cutVocabulary(head);
+      const count = again ? countKept(head, ranges, keep) : 0;
+      const logits = ranges.map((range, i) => {
         const shard = cutHead(head, range);
-        const own = keeps ? shards.keep?.(shard) : undefined;
+        const own = i < count ? shards.keep?.(shard) : undefined;
         merge(range, shards.forward(shard, sums.statistics !== undefined, own));
         return own;
       });
-      if (keeps) kept.set(head, logits);
+      kept.set(head, logits);
     },
     gradient(head, g, sums, out, entropy) {
-      const { live, ranges, slopes, entropies, add, finish } = startGradient(head, g, sums, out, entropy);
-      // Those of other tokens than were read are formed anew.
-      const logits = kept.get(live);
+      const { live, picked, ranges, slopes, entropies, add, finish } = startGradient(head, g, sums, out, entropy);
+      const all = kept.get(head);
       for (const [i, range] of ranges.entries()) {
-        add(shards.backward(cutHead(live, range), slopes, cutGradients(out, live, range), logits?.[i], entropies));
+        const logits = all?.[i];
+        const own = logits && { logits, picked };
+        add(shards.backward(cutHead(live, range), slopes, cutGradients(out, live, range), own, entropies));
+        // Gives the memory back at once, where the engine can.
+        logits?.buffer.transfer?.(0);
       }
       finish();
     },
@@ -104,18 +106,16 @@ export function startGradient(
   out: LinearGradients,
   entropy?: EntropySlopes,
 ) {
-  const kept = Array.from(g.keys()).filter((k) => g[k] !== 0 || (entropy !== undefined && entropy.h[k] !== 0));
+  const kept = Int32Array.from(g.keys()).filter((k) => g[k] !== 0 || (entropy !== undefined && entropy.h[k] !== 0));
   const live = pick(head, kept);
-  const slopes = Float64Array.from({ length: 3 * kept.length }, (_, i) => {
-    const k = kept[Math.floor(i / 3)] as number;
-    return (i % 3 === 0 ? g : i % 3 === 1 ? max : sum)[k] as number;
-  });
-  const { width, lora, rows } = live;
-  const entropies =
-    entropy &&
-    Float64Array.from({ length: 2 * kept.length }, (_, i) => {
-      return (i % 2 === 0 ? entropy.h : entropy.mean)[kept[i >> 1] as number] as number;
+  /** One number of each array a token, one token after the other. */
+  const together = (...arrays: readonly Float64Array[]): Float64Array => {
+    const n = arrays.length;
+    return Float64Array.from({ length: n * kept.length }, (_, i) => {
+      return (arrays[i % n] as Float64Array)[kept[Math.floor(i / n)] as number] as number;
     });
+  };
+  const { width, lora, rows } = live;
   // Hidden states are read to the end: their gradient is summed elsewhere if it goes over them.
   const direct = out.hidden.type === "f32" && !overlap(out.hidden.data, head.hidden.data);
   const total = direct ? out.hidden.data : new Float32Array(kept.length * width);
@@ -127,9 +127,11 @@ export function startGradient(
   if (isIdle && !out.accumulate) for (const each of [out.weight, out.bias, out.a, out.b]) each?.data.fill(0);
   return {
     live,
+    /** Which tokens these are. */
+    picked: kept,
     ranges: isIdle ? [] : cutVocabulary(head),
-    slopes,
-    entropies,
+    slopes: together(g, max, sum),
+    entropies: entropy && together(entropy.h, entropy.mean),
     add({ data, stride }: Rows): void {
       for (let k = 0; k < kept.length; k++) {
         addTo(total, start(k), data, k * stride, width);
@@ -164,15 +166,14 @@ function write(into: FloatData, values: Float64Array, accumulate: boolean): void
 }
 
 /** The head with these tokens alone. */
-function pick(head: LinearHead, kept: readonly number[]): LinearHead {
+function pick(head: LinearHead, kept: Int32Array): LinearHead {
   const { rows, targets, lora } = head;
   if (kept.length === rows.length) return head;
   const of = (values: Int32Array): Int32Array => Int32Array.from(kept, (k) => values[k] as number);
-  if (!lora) return { ...head, rows: of(rows), targets: of(targets) };
-  const { rank, u } = lora;
-  const states = new Float32Array(kept.length * rank);
-  kept.forEach((k, i) => {
-    states.set(u.data.subarray(k * rank, (k + 1) * rank), i * rank);
+  const rank = lora?.rank ?? 0;
+  const data = Float32Array.from({ length: rank * kept.length }, (_, i) => {
+    return lora?.u.data[rank * (kept[Math.floor(i / rank)] as number) + (i % rank)] as number;
   });
-  return { ...head, rows: of(rows), targets: of(targets), lora: { ...lora, u: { type: "f32", data: states } } };
+  const adapter = lora && { ...lora, u: { type: "f32" as const, data } };
+  return { ...head, rows: of(rows), targets: of(targets), lora: adapter };
 }

@@ -1,6 +1,6 @@
 // The inputs of linearLoss, checked once, before anything is computed or written.
 
-import { checkFlag } from "../checks/numbers.ts";
+import { checkCount, checkFlag } from "../checks/numbers.ts";
 import { ParamError } from "../errors.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LinearBatch, LinearBuffers, LinearLossOptions } from "../types.ts";
@@ -104,10 +104,11 @@ export function readHeadGradients<F extends AnyFloats>(
   reader: ArrayReader<F>,
   batch: AnyHead,
   head: HeadData<F>,
-  { gradType = "same", accumulate = false }: Pick<LinearLossOptions, "gradType" | "accumulate">,
+  { gradType = "same", accumulate = false, keep = 0 }: Pick<LinearLossOptions, "gradType" | "accumulate" | "keep">,
   out: Readonly<Record<string, unknown>>,
 ): HeadGradientArrays<F> {
   checkFlag(accumulate, "accumulate");
+  checkCount(keep, "keep", 0, 2 ** 53 - 1);
   const results: Record<string, unknown> = {};
   const gradients: Record<string, F> = {};
   for (const { name, like, input } of wantedOf(batch, head)) {

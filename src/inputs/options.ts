@@ -24,7 +24,8 @@ const readNames = recordOf(
     const { desirableWeight, undesirableWeight } = given;
     const { simpoGamma, alphapoAlpha, cpoAlpha, nll, dpopLambda } = given;
     const { fDivergence, fAlpha, fConstants, referenceFree, ldAlpha, weighting } = given;
-    const { out, inPlace, gradType, gradScale, accumulate, metrics, validate, signal, onProgress, transfer } = given;
+    const { out, inPlace, gradType, gradScale, accumulate, keep, metrics, validate, signal, onProgress, transfer } =
+      given;
     const { logitScale, logitSoftcap, temperature } = given;
     return {
       lossType,
@@ -51,6 +52,7 @@ const readNames = recordOf(
       gradType,
       gradScale,
       accumulate,
+      keep,
       metrics,
       validate,
       signal,
@@ -154,6 +156,7 @@ const neutral: Readonly<Record<string, unknown>> = {
 export const ofTokens = [
   "inPlace",
   "accumulate",
+  "keep",
   "cpoAlpha",
   "ldAlpha",
   "weighting",

@@ -47,6 +47,7 @@ export const readGradOptions = recordOf<SequenceLogpsGradOptions & Pick<LogitsLo
     "gradType",
     "gradScale",
     "accumulate",
+    "keep",
     "metrics",
     "validate",
     "signal",
@@ -90,7 +91,7 @@ export function checkLogpsGrad<F extends AnyFloats>(
     checkResults(out, ofHead.gradients as Record<string, F>, list, read, arrays);
     return { ...job, gradients, ofHead, ofLogits: undefined };
   }
-  refuseUnused(options, ["accumulate"], "logits, which have no weight");
+  refuseUnused(options, ["accumulate", "keep"], "logits, which have no weight");
   const out = readResultsOf(options.out, ["gradLogits"]);
   const ofLogits = readLogitsGradient(reader, batch.logits, source.logits, options, out);
   checkResults(out, { gradLogits: ofLogits.gradient }, list, read, arrays);

@@ -88,11 +88,11 @@ export interface LogpsJob<F extends AnyFloats = FloatData> extends SequencesJob<
   readonly entropy: boolean;
 }
 
-const unused = ["inPlace", "accumulate", "gradScale"];
+const unused = ["inPlace", "accumulate", "gradScale", "keep"];
 
 /** The options of sequenceLogps, read once. Throws    KindError, ParamError for names that are none */
 export const readLogpsOptions = recordOf<
-  SequenceLogpsOptions & Pick<LogitsLossOptions, "inPlace" | "gradType"> & { accumulate?: boolean }
+  SequenceLogpsOptions & Pick<LogitsLossOptions, "inPlace" | "gradType"> & { accumulate?: boolean; keep?: number }
 >({ what: "options", field: "an option of sequenceLogps", synonyms: lossSynonyms }, [
   "ldAlpha",
   "gradType",
@@ -106,6 +106,7 @@ export const readLogpsOptions = recordOf<
   "inPlace",
   "accumulate",
   "gradScale",
+  "keep",
   "logitScale",
   "logitSoftcap",
   "temperature",

@@ -5,6 +5,7 @@ import {
   freshSums,
   gradientParts,
   hiddenParts,
+  type KeptLogits,
   type LinearHead,
   type LinearShards,
   SUMS,
@@ -27,9 +28,16 @@ export function createLinearShards(module: WebAssembly.Module, make?: Instantiat
       reserve(Math.max(forwardPlan(head).end, isForward ? 0 : backwardPlan(head).end));
     },
 
-    keep: ({ rows, vocab }) => new Float32Array(rows.length * whole(vocab, IDS)),
+    keep({ rows, vocab }) {
+      try {
+        return new Float32Array(rows.length * whole(vocab, IDS));
+      } catch {
+        // Without it they are formed anew.
+        return undefined;
+      }
+    },
 
-    forward(shard, statistics, kept) {
+    forward(shard, statistics, room) {
       const plan = forwardPlan(shard);
       const { columns, group, hidden, weights, tile, ids, sums } = plan;
       const { kernels, rows, f32, f64, i32, pack } = open(plan);
@@ -51,7 +59,7 @@ export function createLinearShards(module: WebAssembly.Module, make?: Instantiat
             const states = hidden + 4 * t * columns;
             kernels.gemm_f32(states, weights, tile, whole(m, rows), eights(n), columns, IDS, 0);
             if (transform) kernels.transform_f32(tile, tile, IDS * m, transform.inner, transform.outer);
-            kept?.set(f32.subarray(tile / 4, tile / 4 + IDS * m), keptAt(shard, v, start + t));
+            room?.set(f32.subarray(tile / 4, tile / 4 + IDS * m), keptAt(tokens, v, start + t));
             const [own, into] = [ids + 4 * t, sums + 8 * SUMS * t];
             kernels.linear_sums_f32(tile, IDS, m, n, v, own, into, Number(statistics));
           }
@@ -86,8 +94,7 @@ export function createLinearShards(module: WebAssembly.Module, make?: Instantiat
           const isHeld = slot < slots - 1 || tokens <= slots * TOKENS;
           if (v === 0 || !isHeld) pack(states, t, m, rows, own, ownRows, m);
           const high = whole(m, rows);
-          const at = keptAt(shard, v, t);
-          if (kept) f32.set(kept.subarray(at, at + IDS * m), tile / 4);
+          if (kept) takeKept(kept, shard, v, t, f32.subarray(tile / 4, tile / 4 + IDS * m));
           else {
             kernels.gemm_f32(own, weights, tile, high, wide, columns, IDS, 0);
             if (shard.transform) kernels.transform_f32(tile, tile, IDS * m, inner, outer);
@@ -113,7 +120,23 @@ export function createLinearShards(module: WebAssembly.Module, make?: Instantiat
 }
 
 /** Where the kept logits of a tile start: those of a block of ids are together. */
-const keptAt = ({ rows }: LinearHead, v: number, token: number): number => v * rows.length + IDS * token;
+const keptAt = (tokens: number, v: number, token: number): number => v * tokens + IDS * token;
+
+/** The kept logits of a tile, tokens from t on of those that are picked. */
+function takeKept(
+  { logits, picked }: KeptLogits,
+  { vocab }: LinearHead,
+  v: number,
+  t: number,
+  tile: Float32Array,
+): void {
+  const tokens = logits.length / whole(vocab, IDS);
+  const step = picked.length < tokens ? IDS : tile.length;
+  for (let to = 0; to < tile.length; to += step) {
+    const at = keptAt(tokens, v, picked[t + to / IDS] as number);
+    tile.set(logits.subarray(at, at + step), to);
+  }
+}
 
 const whole = (n: number, panel: number): number => Math.ceil(n / panel) * panel;
 /** Room for whole panels of either height. */

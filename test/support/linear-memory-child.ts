@@ -1,5 +1,6 @@
 // A process of its own for the memory tests of linearLoss, run with --expose-gc: what a call takes beyond head, hidden states and
-// their gradients, and what calls leave behind. Arguments: backend, rows, width, vocabulary, calls. Prints a line of JSON.
+// their gradients, and what calls leave behind. Arguments: backend, rows, width, vocabulary, calls, bytes of logits that a call may
+// keep (-1: the default). Prints a line of JSON.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
@@ -48,7 +49,7 @@ async function used(): Promise<number> {
 }
 
 const [name, ...sizes] = process.argv.slice(2);
-const [rows = 0, width = 0, vocab = 0, calls = 0] = sizes.map(Number);
+const [rows = 0, width = 0, vocab = 0, calls = 0, keep = -1] = sizes.map(Number);
 const backend = name === "js" ? createJs() : await createWasm({ relaxed: name === "relaxed" });
 const pairs = 4;
 const tokens = {
@@ -66,7 +67,8 @@ const hidden = filled(rows * width, 1);
 const weight = filled(vocab * width, 0.05);
 const out = { gradHidden: filled(rows * width, 1), gradWeight: filled(vocab * width, 1) };
 const reference = { logps: new Float64Array(2 * pairs).fill((-12 * rows) / (2 * pairs)) };
-const call = () => backend.linearLoss({ tokens, vocab, hiddenSize: width, hidden, weight, reference }, { out });
+const options = keep < 0 ? { out } : { out, keep };
+const call = () => backend.linearLoss({ tokens, vocab, hiddenSize: width, hidden, weight, reference }, options);
 
 await used();
 try {

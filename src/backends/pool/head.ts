@@ -2,14 +2,14 @@
 
 import { type Remote, transfer } from "comlink";
 import { headOf, startGradient, startSums } from "../../cpu/head.ts";
-import { cutGradients, cutHead, cutVocabulary, type LinearHead } from "../../cpu/head-shards.ts";
+import { countKept, cutGradients, cutHead, cutVocabulary, type LinearHead } from "../../cpu/head-shards.ts";
 import type { HeadEngine, MaybePromise } from "../../engine.ts";
 import type { FloatData } from "../../inputs/floats.ts";
 import { arrayKind } from "../../messages.ts";
-import { backwardAnswer, forwardAnswer, type Sound } from "./answers.ts";
+import { backwardAnswer, forwardAnswer, nothing, type Sound } from "./answers.ts";
 import { breakEven } from "./break-even.ts";
 import type { Copies } from "./copies.ts";
-import type { PoolWorker } from "./pool-worker.ts";
+import { newKey, type PoolWorker } from "./pool-worker.ts";
 import type {
   Answer,
   BackwardAnswer,
@@ -40,16 +40,25 @@ const expected = (floats: FloatData | undefined) =>
 
 type Range = ReturnType<typeof cutVocabulary>[number];
 
-/** The engine of one call. */
+/** Logits of a shard, where they were formed. */
+interface Kept {
+  readonly worker: PoolWorker;
+  readonly key: number;
+}
+
+/** The engine of one call; `release` has workers forget what they keep for it. */
 export function createHeadEngine(
   { workers, copies, local, shares }: LinearMeans,
   call: Call,
   onTokens: (count: number, total: number) => void,
-): HeadEngine<LinearHead> {
+): { engine: HeadEngine<LinearHead>; release: () => void } {
+  /** By the first id. */
+  const kept = new Map<number, Kept>();
+
   const isSmall = ({ rows, width, vocab }: Pick<LinearHead, "rows" | "width" | "vocab">): boolean =>
     rows.length * width * vocab < breakEven.products;
 
-  const release = (_done: MaybePromise): void => call.held.release();
+  const letGo = (_done: MaybePromise): void => call.held.release();
 
   /** Floats as they travel: copies are noted in `made`. */
   const send = ({ type, data }: FloatData, made: SentFloats[]): SentFloats => {
@@ -129,27 +138,31 @@ export function createHeadEngine(
         early.delete(at);
       }
     };
-    await runShards(workers, call, ranges, inOrder).finally(release);
+    const home = ({ from }: Range): PoolWorker | undefined => kept.get(from)?.worker;
+    await runShards(workers, call, ranges, inOrder, home).finally(release);
   };
 
-  return {
+  const engine: HeadEngine<LinearHead> = {
     // Workers reserve their own memory with the forward pass, before anything is written.
     open(given, list, vocab, isForward) {
       const small = isSmall({ rows: list.rows, width: given.width, vocab });
       return small ? local.open(given, list, vocab, isForward) : headOf(given, list, vocab);
     },
-    // Workers form logits anew on the way back: a shard may come to another one then.
-    async read(head, sums, again) {
-      if (isSmall(head)) return local.read(head, sums, again);
+    async read(head, sums, again, keep) {
+      if (isSmall(head)) return local.read(head, sums, again, keep);
+      const ranges = cutVocabulary(head);
+      const last = again ? ranges[countKept(head, ranges, keep) - 1] : undefined;
       const merge = startSums(head, sums);
       const statistics = sums.statistics !== undefined;
       await onWorkers(
         head,
-        cutVocabulary(head),
-        (shard, worker) => {
+        ranges,
+        (shard, worker, { from }) => {
           const made: SentFloats[] = [];
+          const key = last && from <= last.from ? newKey() : undefined;
+          if (key !== undefined) kept.set(from, { worker, key });
           const question = (api: Remote<WorkerApi>) => {
-            const task = { head: sendHead(shard, made), statistics };
+            const task = { head: sendHead(shard, made), statistics, keep: key };
             return api.forward(transfer(task, moved(made))) as Promise<Answer<ForwardAnswer>>;
           };
           return ask(worker, made, question, forwardAnswer(shard.rows.length), (answer) => answer.sums);
@@ -158,15 +171,18 @@ export function createHeadEngine(
       );
     },
     async gradient(head, g, sums, out, entropy) {
-      if (isSmall(head)) return release(local.gradient(head, g, sums, out, entropy));
-      const { live, ranges, slopes, entropies, add, finish } = startGradient(head, g, sums, out, entropy);
+      if (isSmall(head)) return letGo(local.gradient(head, g, sums, out, entropy));
+      const { live, picked, ranges, slopes, entropies, add, finish } = startGradient(head, g, sums, out, entropy);
       // Where there is nothing to do, no worker is asked.
-      if (ranges.length === 0) return release(finish());
+      if (ranges.length === 0) return letGo(finish());
       await onWorkers(
         live,
         ranges,
         (shard, worker, range) => {
           const made: SentFloats[] = [];
+          // Another worker has to form them anew.
+          const home = kept.get(range.from);
+          const own = home?.worker === worker ? { key: home.key, picked } : undefined;
           const { weight, bias, b, accumulate } = cutGradients(out, live, range);
           const targets = { weight, bias, b };
           let into: typeof targets = targets;
@@ -182,9 +198,8 @@ export function createHeadEngine(
             const [sentWeight, sentBias, sentB] = [weight, bias, b].map((each) => each && send(each, made));
             into = { weight: sentWeight, bias: sentBias, b: sentB };
             const results = { ...into, accumulate } as BackwardTask["out"];
-            return api.backward(transfer({ head: task, slopes, entropies, out: results }, moved(made))) as Promise<
-              Answer<BackwardAnswer>
-            >;
+            const sent = { head: task, slopes, entropies, kept: own, out: results };
+            return api.backward(transfer(sent, moved(made))) as Promise<Answer<BackwardAnswer>>;
           };
           const isSound: Sound = (value) => backwardAnswer(shard.rows.length, columns, cameBack())(value);
           return ask(worker, made, question, isSound, (answer) => {
@@ -195,13 +210,24 @@ export function createHeadEngine(
               target.data.set(data);
               if (!sent.resident) copies.giveBack(data);
             }
+            kept.delete(range.from);
             return answer.hidden;
           });
         },
         (_range, hidden) => add(hidden),
       );
       call.held.outputs();
-      release(finish());
+      letGo(finish());
+    },
+  };
+  return {
+    engine,
+    release() {
+      for (const { worker, key } of kept.values()) {
+        if (!worker.failure)
+          worker.ask((api) => api.drop([key]) as Promise<Answer<undefined>>, nothing).catch(() => {});
+      }
+      kept.clear();
     },
   };
 }

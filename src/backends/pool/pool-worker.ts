@@ -12,6 +12,11 @@ import { type AnyWorker, endpointOf, keepAlive, stopWorker, watch } from "./star
 import { version } from "./version.ts";
 import { fromWire } from "./wire-error.ts";
 
+let keys = 0;
+
+/** A number for what a worker is to keep from one pass to the next. */
+export const newKey = (): number => keys++;
+
 /** A worker that answers. */
 export interface PoolWorker {
   /** Answers, or rejects with a WorkerError if the worker fails first: once it no longer writes. */

@@ -108,10 +108,11 @@ function makePool(
       };
       call.held = holdArrays(input, rest, given && bufferOf(given));
       const rows = createLogitsEngine(means, call, given, onTokens);
+      const head = createHeadEngine({ workers, copies, local: local.head, shares }, call, onTokens);
       const engine: Engine<LinearHead> = {
         pairs: createPairEngine({ workers, local: local.pairs, shares }, call),
         logits: rows.engine,
-        head: createHeadEngine({ workers, copies, local: local.head, shares }, call, onTokens),
+        head: head.engine,
       };
       // Which call it is decides what its steps take.
       const steps = calls[name].steps as (engine: Engine<LinearHead>, input: object, options: object) => Steps<object>;
@@ -120,6 +121,7 @@ function makePool(
         return takeBack(result as LogitsLossResult, rows.returned());
       } finally {
         rows.release();
+        head.release();
       }
     } finally {
       call.close();

@@ -129,12 +129,16 @@ export interface SentHead {
 export interface ForwardTask {
   head: SentHead;
   statistics: boolean;
+  /** Keep the logits under this number for the backward pass, if there is memory for them. */
+  keep: number | undefined;
 }
 
 export interface BackwardTask {
   head: SentHead;
   slopes: Float64Array;
   entropies: Float64Array | undefined;
+  /** The logits that this worker kept: their number, and which of their tokens these are. */
+  kept: { key: number; picked: Int32Array } | undefined;
   out: {
     weight: SentFloats | undefined;
     bias: SentFloats | undefined;

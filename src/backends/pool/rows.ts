@@ -9,7 +9,7 @@ import { arrayKind } from "../../messages.ts";
 import { gradientAnswer, nothing, readAnswer, type Sound } from "./answers.ts";
 import { breakEven } from "./break-even.ts";
 import type { Copies } from "./copies.ts";
-import { isCloneError, type PoolWorker } from "./pool-worker.ts";
+import { isCloneError, newKey, type PoolWorker } from "./pool-worker.ts";
 import type { Answer, GradientAnswer, ReadAnswer, SentFloats } from "./protocol.ts";
 import type { Call } from "./queue.ts";
 import { cutRows, gatherRows, rowsInPlace, rowsTogether, type Shard, scatter } from "./row-shards.ts";
@@ -34,8 +34,6 @@ type Kept = { readonly bytes: number } & (
   | { readonly copy: SentFloats }
   | { readonly worker: PoolWorker; readonly key: number }
 );
-
-let keys = 0;
 
 const goneBefore = (expected: number, got: number): ShapeError =>
   new ShapeError("wrong-length", `logits: expected ${expected} values, got ${got}: their buffer was given away before`);
@@ -133,7 +131,7 @@ export function createLogitsEngine(
         const moves = copy && !copy.resident;
         const bytes = isGiven(rows) ? 0 : (copy?.data.byteLength ?? 0);
         const keeps = again && copy && copies.mayKeep(bytes);
-        const key = keeps && moves ? keys++ : undefined;
+        const key = keeps && moves ? newKey() : undefined;
         isKept = keeps === true;
         if (keeps && copy) kept.set(shard.from, key === undefined ? { bytes, copy } : { bytes, worker, key });
         const task = { ...packed.sent, chosen, statistics: statistics !== undefined, keep: key };

@@ -43,6 +43,8 @@ export function serve(move: Move): WorkerApi {
   let gate: Gate | undefined;
   const resident = new WeakSet<ArrayBufferLike>();
   const kept = new Map<number, FloatData>();
+  /** Those of shards of a head, by number. */
+  const formed = new Map<number, Float32Array<ArrayBuffer>>();
 
   const started = () => {
     if (!engines) throw new BackendError("unavailable", "worker: expected start() before any other call");
@@ -57,6 +59,13 @@ export function serve(move: Move): WorkerApi {
     if (!floats) throw new WorkerError("worker: expected logits kept from the forward pass, got none");
     if (typeof logits === "number") kept.delete(logits);
     return { logits: floats, vocab, rows, targets, positions, transform };
+  };
+
+  const drop = (key: number): void => {
+    // Gives the memory back at once, where the engine can.
+    formed.get(key)?.buffer.transfer?.(0);
+    formed.delete(key);
+    kept.delete(key);
   };
 
   // Errors as values. What is not one of ours is a defect: the pool replaces the worker that it left in an unknown state.
@@ -121,22 +130,31 @@ export function serve(move: Move): WorkerApi {
         own.filter((buffer) => buffer !== undefined),
       );
     }),
-    forward: answer(({ head, statistics }: ForwardTask) => {
-      started().linear.reserve(head);
-      const sums = started().linear.forward(head, statistics);
+    forward: answer(({ head, statistics, keep }: ForwardTask) => {
+      const { linear } = started();
+      linear.reserve(head);
+      const room = keep === undefined ? undefined : linear.keep?.(head);
+      const sums = linear.forward(head, statistics, room);
+      if (keep !== undefined && room) formed.set(keep, room);
       const copies = ownBuffers(floatsOf(head));
       return move({ value: { sums, copies } }, [sums.buffer as ArrayBuffer, ...copies]);
     }),
-    backward: answer(({ head, slopes, entropies, out }: BackwardTask) => {
-      const { data, stride } = started().linear.backward(head, slopes, out, undefined, entropies);
-      // Out of the kernels' memory.
-      const hidden = { data: Float32Array.from(data), stride };
+    backward: answer(({ head, slopes, entropies, kept: own, out }: BackwardTask) => {
+      const logits = own && formed.get(own.key);
+      let hidden: { data: Float32Array<ArrayBuffer>; stride: number };
+      try {
+        const rows = started().linear.backward(head, slopes, out, logits && { ...own, logits }, entropies);
+        // Out of the kernels' memory.
+        hidden = { data: Float32Array.from(rows.data), stride: rows.stride };
+      } finally {
+        if (own) drop(own.key);
+      }
       const results = ownBuffers([out.weight, out.bias, out.b]);
       const copies = ownBuffers(floatsOf(head));
       return move({ value: { hidden, out, copies } }, [hidden.data.buffer, ...results, ...copies]);
     }),
     drop: answer((keys: number[]) => {
-      for (const key of keys) kept.delete(key);
+      for (const key of keys) drop(key);
       return { value: undefined };
     }),
   };

@@ -55,12 +55,14 @@ interface Inputs {
   readonly reference: ReferenceHead;
   readonly known: KnownLogps | undefined;
   readonly layout: Layout;
+  readonly keep: LinearLossOptions["keep"];
   readonly signal: LinearLossOptions["signal"];
 }
 
 const wrap = ({ type, data }: FloatData): Floats => (type === "f32" ? data : { [type]: data }) as Floats;
 
-export function openLoss({ backend, recipe, head, parameters, reference, known, layout, signal }: Inputs): LossSource {
+export function openLoss(inputs: Inputs): LossSource {
+  const { backend, recipe, head, parameters, reference, known, layout, keep, signal } = inputs;
   const { vocab, hiddenSize, logitScale, logitSoftcap } = head;
   const transform: LogitOptions = { logitScale, logitSoftcap };
   const { ofRows, loss: options, shift } = recipe;
@@ -134,6 +136,7 @@ export function openLoss({ backend, recipe, head, parameters, reference, known, 
           metrics: "full",
           gradScale,
           accumulate,
+          keep,
           out: { ...parameters.out, gradHidden },
           signal,
         } as LinearLossOptions & UnpairedLinearOptions,

@@ -1,5 +1,6 @@
 // The options of createTrainer, each read once.
 
+import { checkCount } from "../../checks/numbers.ts";
 import { recordOf } from "../../checks/record.ts";
 import { KindError, ParamError } from "../../errors.ts";
 import { isRecord, kindOf, shown } from "../../messages.ts";
@@ -9,10 +10,10 @@ const readAll = recordOf(
   { what: "options", field: "an option of createTrainer" },
   (given: TrainerOptions): TrainerOptions => {
     const { config, examples, backbone, head, reference, lora, backend, evalExamples, evalSteps, shuffle } = given;
-    const { checkpoint, resume, cache, version, signal, onProgress, onWarning } = given;
+    const { checkpoint, resume, cache, keep, version, signal, onProgress, onWarning } = given;
     return {
       ...{ config, examples, backbone, head, reference, lora, backend, evalExamples, evalSteps, shuffle },
-      ...{ checkpoint, resume, cache, version, signal, onProgress, onWarning },
+      ...{ checkpoint, resume, cache, keep, version, signal, onProgress, onWarning },
     };
   },
 );
@@ -69,6 +70,7 @@ export function readOptions(given: TrainerOptions): TrainerOptions {
   if (evalSteps !== undefined) refuseNoCount("evalSteps", evalSteps);
   if (read.checkpoint?.everySteps !== undefined) refuseNoCount("checkpoint.everySteps", read.checkpoint.everySteps);
   if (read.checkpoint?.keep !== undefined) refuseNoCount("checkpoint.keep", read.checkpoint.keep);
+  if (read.keep !== undefined) checkCount(read.keep, "keep", 0, 2 ** 53 - 1);
   const bytes = read.cache?.maxBytes;
   if (bytes !== undefined && !(typeof bytes === "number" && bytes >= 0)) {
     throw new ParamError("out-of-range", `cache.maxBytes: expected bytes, 0 or more, got ${shown(bytes)}`);

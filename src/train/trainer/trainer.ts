@@ -73,7 +73,8 @@ async function openOn(backend: Backend | AsyncBackend, options: TrainerOptions):
     groups: recipe.ofRows ? (recipe.mismatched ? [[0], [1]] : [[0]]) : [[0, 1]],
   };
   const known: KnownLogps | undefined = recipe.precompute && list && reference.head ? new Map() : undefined;
-  const loss = openLoss({ backend, recipe, head, parameters, reference: reference.head, known, layout, signal });
+  const { keep } = options;
+  const loss = openLoss({ backend, recipe, head, parameters, reference: reference.head, known, layout, keep, signal });
   /** Computes the reference's log-probs of a batch where they are kept and not there yet. */
   const learn = async (batch: readonly Example[], own: readonly States[]): Promise<void> => {
     if (!known || batch.every((example) => known.has(example))) return;

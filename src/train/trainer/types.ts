@@ -132,6 +132,8 @@ export interface TrainerOptions {
   /** From the newest whole checkpoint of the store, where there is one. Default false. */
   resume?: boolean | undefined;
   cache?: CacheOptions | undefined;
+  /** Bytes of logits that each batch may hold between its passes, as `linearLoss` takes it: a quarter less work where they all fit. */
+  keep?: number | undefined;
   /** The TRL version whose meaning the configuration has, as `fromTrl` takes it. */
   version?: string | undefined;
   signal?: Signal | undefined;
