@@ -1,6 +1,6 @@
-// For tests alone: Python's own clients of the service, schemathesis, datasets and TRL in build/python; PEFT, over Debian's PyTorch
-// (PyPI's brings gigabytes for GPUs), in build/python-peft. What cannot be installed is said, and its tests are skipped, in words;
-// where CI is set that is a failure.
+// For tests: Python's own clients of the service, schemathesis, datasets and TRL in build/python; PEFT, over Debian's PyTorch (PyPI's
+// brings gigabytes for GPUs), in build/python-peft. What cannot be installed is said, and its tests are skipped, in words; where CI is
+// set that is a failure. With --torch, for the benchmark, also PyPI's PyTorch in build/python-torch.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -38,3 +38,8 @@ if (run(debian, ["-c", "import torch"], "ignore")) {
   const list = "test/golden/peft/requirements.txt";
   install("PEFT", { place: "build/python-peft", list, python: debian, options: ["--system-site-packages"] });
 } else console.log("No python3-torch of Debian: what PEFT is to load is not tried.");
+
+// Six gigabytes, most of them for GPUs: only on demand. Without it the yardsticks are measured over Debian's PyTorch 1.13.
+if (process.argv.includes("--torch")) {
+  install("PyTorch and TRL", { place: "build/python-torch", list: "bench/python/requirements.txt", python: "python3" });
+}

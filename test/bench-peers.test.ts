@@ -1,23 +1,20 @@
 // The libraries that dpo-kernels is measured beside: every one gives what float64 gives, in every case that it has a form of.
 
 import { describe, expect, it } from "vitest";
-import { selectCases } from "../src/bench/cases/index.ts";
 import { createPeers, pageModules, peerNames } from "../src/bench/peers/index.ts";
 import { found, loadAll } from "../src/bench/peers/peer.ts";
 import type { Candidate, Case } from "../src/bench/types.ts";
+import { tinyCases } from "./support/bench-cases.ts";
 
-const cases = selectCases({
-  quick: false,
-  patterns: ["pairs/sigmoid/37", "pairs/ipo/37", "logits/forward/10x33", "logits/both/10x33", "logits/both-f16/10x33"],
-});
+const cases = tinyCases();
 
 /** What each library has no form of. */
 const none: Readonly<Record<string, RegExp>> = {
-  "plain-js": /ipo|f16/,
+  "plain-js": /ipo|f16|sgd|clip/,
   "onnxruntime-web": /ipo|f16|optimiser/,
   "onnxruntime-node": /ipo|f16|optimiser/,
-  "tfjs-wasm": /ipo|f16/,
-  "jax-js": /ipo|f16/,
+  "tfjs-wasm": /ipo|f16|sgd|clip/,
+  "jax-js": /ipo|f16|sgd|clip/,
 };
 
 const { candidates, skipped } = await createPeers();
