@@ -106,6 +106,24 @@ describe("a training", () => {
     });
   });
 
+  it("ends with the head of the best evaluation where that is asked for, and says which it was", () => {
+    const best = [
+      "--load-best-model-at-end",
+      "--metric-for-best-model",
+      "rewards/chosen",
+      "--greater-is-better",
+      "false",
+    ];
+    const { status, stdout } = train("best", ...best, "--json");
+    expect(status).toBe(0);
+    const evaluated = metricsOf("best").filter((line) => "eval_loss" in line);
+    const least = Math.min(...evaluated.map((line) => line["eval_rewards/chosen"] ?? 0));
+    const step = evaluated.find((line) => line["eval_rewards/chosen"] === least)?.["step"];
+    expect(JSON.parse(stdout).notes).toContain(
+      `the best evaluation was behind step ${step}: eval_rewards/chosen ${least}`,
+    );
+  });
+
   it("has the same bits in workers, whatever their number", () => {
     for (const workers of ["1", "3"]) {
       const args = settings.filter((word) => word !== "--backend" && word !== "wasm");

@@ -123,10 +123,10 @@ describe("what is told", () => {
       return steps.flatMap(({ step, metrics }) => ("eval_loss" in metrics ? [step] : []));
     };
     expect(await due({})).toEqual([6, 8]);
-    expect(await due({ eval_steps: 3 })).toEqual([3, 6]);
+    expect(await due({ eval_steps: 3 })).toEqual([3, 6, 8]);
     expect(await due({ eval_strategy: "epoch" })).toEqual([6, 8]);
     expect(await due({ eval_strategy: "no" })).toEqual([]);
-    expect(await due({ eval_steps: 3 }, { evalSteps: 5 })).toEqual([5]);
+    expect(await due({ eval_steps: 3 }, { evalSteps: 5 })).toEqual([5, 8]);
     const trainer = await newTrainer({}, { backend, evalExamples });
     expect(await trainer.evaluate()).toMatchObject({ eval_loss: Math.fround(Math.LN2), "eval_rewards/margins": 0 });
   });
@@ -238,7 +238,12 @@ describe("refusals", () => {
       { reference: "precomputed" },
       /^examples\[0\]\.refChosenLogps: expected a number, got nothing/,
     ],
-    ["dropout", {}, { lora: { rank: 2, alpha: 2, dropout: 0.1 } }, /^lora\.dropout: expected 0/],
+    [
+      "dropout of all",
+      {},
+      { lora: { rank: 2, alpha: 2, dropout: 1 } },
+      /^lora\.dropout: expected a number in \[0, 1\)/,
+    ],
     [
       "a moving reference under an adapter",
       { sync_ref_model: true },

@@ -64,6 +64,7 @@ export async function runTraining(job: TrainJob): Promise<TrainReport> {
       notes: [
         ...(before > 0 ? [`went on behind step ${before}, where an earlier run was`] : []),
         ...(stopped ? [`stopped by ${stopped}, saved: the same command goes on behind step ${trainer.step}`] : []),
+        ...bestNote(trainer, stopped !== undefined),
         ...settings.notes,
         ...task.notes,
         ...notCut(settings, task),
@@ -76,6 +77,11 @@ export async function runTraining(job: TrainJob): Promise<TrainReport> {
   } finally {
     await backend.dispose();
   }
+}
+
+function bestNote({ best }: Trainer, isStopped: boolean): string[] {
+  if (!best || isStopped) return [];
+  return [`the best evaluation was behind step ${best.step}: ${best.metric} ${best.value}`];
 }
 
 /** A head of ours must not take the place of a model's weights. */

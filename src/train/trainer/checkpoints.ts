@@ -6,6 +6,7 @@ import { KindError, ParamError } from "../../errors.ts";
 import { isRecord } from "../../messages.ts";
 import { readSafetensors, type SafetensorsFile } from "../../safetensors/read.ts";
 import { type TensorToWrite, writeSafetensors } from "../../safetensors/write.ts";
+import type { BestSoFar } from "./best.ts";
 import { digest, digestOfText } from "./digest.ts";
 import type { Sums } from "./metrics.ts";
 import type { Store } from "./types.ts";
@@ -27,6 +28,8 @@ export interface Saved {
   readonly log: Sums;
   /** The rewards' running mean. */
   readonly shift?: { mean: number; count: number } | undefined;
+  /** The best evaluation so far. */
+  readonly best?: BestSoFar | undefined;
   readonly identity: Identity;
   readonly config: Readonly<Record<string, unknown>>;
 }
@@ -123,7 +126,7 @@ async function readManifest(bytes: Uint8Array, name: string): Promise<Manifest> 
     throw new KindError(`${name}: expected its SHA-256 in the first line, got ${quoted(first.slice(0, 80))}`);
   // What bears its own hash is as it was written, by whoever it was.
   const manifest = JSON.parse(text) as Partial<Manifest>;
-  const { format, step, tokens, tensors, log, shift, identity, config } = manifest;
+  const { format, step, tokens, tensors, log, shift, best, identity, config } = manifest;
   const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
   const isNumbers = (value: unknown): boolean =>
     isRecord(value) && Object.values(value).every((number) => typeof number === "number");
@@ -134,6 +137,8 @@ async function readManifest(bytes: Uint8Array, name: string): Promise<Manifest> 
     tensors: typeof tensors === "string",
     log: isRecord(log) && isNumbers(log.values) && isNumbers(log.weights),
     shift: shift === undefined || (isNumbers(shift) && isCount(shift.count)),
+    best:
+      best === undefined || (isCount(best.step) && typeof best.value === "number" && typeof best.metric === "string"),
     identity: isRecord(identity),
     config: isRecord(config),
   };

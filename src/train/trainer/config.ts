@@ -7,6 +7,8 @@ import type { Loss } from "../../losses/loss.ts";
 import { shown } from "../../messages.ts";
 import { nextMean, type RunningMean } from "../../plan/running-mean.ts";
 import type { LossOptions } from "../../types.ts";
+import { warnOfKeys } from "./not-followed.ts";
+import type { TrainerOptions } from "./types.ts";
 
 /** How a configuration says that a training goes, defaults filled in: TRL's and transformers'. */
 export interface Recipe {
@@ -26,11 +28,22 @@ export interface Recipe {
   readonly precompute: boolean;
   /** TR-DPO: after every so many steps the reference becomes α·policy + (1 − α)·reference. */
   readonly sync: { readonly every: number; readonly alpha: number } | undefined;
-  readonly loggingSteps: number;
-  readonly loggingFirst: boolean;
-  readonly evaluation: { readonly when: "steps" | "epoch" | "no" | undefined; readonly every: number | undefined };
-  readonly saveSteps: number;
-  readonly saveLimit: number;
+  readonly logging: { readonly when: When; readonly every: number; readonly first: boolean };
+  /** `delay`: epochs or steps that pass before the first one. */
+  readonly evaluation: { readonly when: When | undefined; readonly every: number | undefined; readonly delay: number };
+  readonly saving: { readonly when: When | "best"; readonly every: number; readonly limit: number };
+  readonly best: BestRule | undefined;
+  /** The examples as they stand, where `shuffle` says nothing: a KTOConfig of TRL's has that by itself. */
+  readonly inOrder: boolean;
+}
+
+export type When = "steps" | "epoch" | "no";
+
+/** Which evaluation is the best, and whether its head is what the training ends with. */
+export interface BestRule {
+  readonly metric: string;
+  readonly greater: boolean;
+  readonly load: boolean;
 }
 
 const defaults = {
@@ -50,13 +63,14 @@ const defaults = {
 };
 
 /** Reads it; `warn` hears of what is not followed, the key first. Throws    as `fromTrl` */
-export function readRecipe(given: TrlConfig, version: string | undefined, warn: (text: string) => void): Recipe {
+export function readRecipe(options: TrainerOptions, warn: (text: string) => void): Recipe {
+  const { config: given, version } = options;
   // The reference is this loop's, so what fromTrl says of it does not hold.
   const { sync_ref_model: syncs, ...rest } = given;
   const { loss, collate, train, warnings } = fromTrl(rest, { version });
   const needsMean = warnings.some((text) => text.includes("createRunningMean()"));
   for (const text of warnings) if (!/createRunningMean\(\)|for calls that see tokens/.test(text)) warn(text);
-  warnOfKeys(given, warn);
+  warnOfKeys(options, warn);
 
   const types = [loss.lossType ?? "sigmoid"].flat() as LossType[];
   const ofRows = types.some((type) => lossTable[type].unit === "row");
@@ -69,7 +83,13 @@ export function readRecipe(given: TrlConfig, version: string | undefined, warn: 
     config: given,
     loss: shift ? { ...loss, rewardShift: shift } : loss,
     collate: { ...maxLength, ...collate },
-    train: { learningRate, ...defaults, ...train, optim: readOptim(train.optim, warn) } as Recipe["train"],
+    train: {
+      learningRate,
+      ...defaults,
+      ...train,
+      ...readSchedule(train, warn),
+      optim: readOptim(train.optim, warn),
+    } as Recipe["train"],
     ofRows,
     mismatched: types.includes("kto"),
     readsPrompts: types.includes("orpo") && loss.nll !== false,
@@ -78,14 +98,23 @@ export function readRecipe(given: TrlConfig, version: string | undefined, warn: 
     shift,
     precompute: readFlag(given, "precompute_ref_log_probs"),
     sync: readSync(given, syncs),
-    loggingSteps: number("logging_steps", "steps", 10),
-    loggingFirst: readFlag(given, "logging_first_step"),
-    evaluation: {
-      when: readStrategy(given),
-      every: readNumber(given, "eval_steps", "steps"),
+    logging: {
+      when: readStrategy(given, ["logging_strategy"], ["steps", "epoch", "no"]) ?? "steps",
+      every: number("logging_steps", "steps", 10),
+      first: readFlag(given, "logging_first_step"),
     },
-    saveSteps: number("save_steps", "steps", 500),
-    saveLimit: number("save_total_limit", "count", 2),
+    evaluation: {
+      when: readStrategy(given, ["eval_strategy", "evaluation_strategy"], ["steps", "epoch", "no"]),
+      every: readNumber(given, "eval_steps", "steps"),
+      delay: number("eval_delay", "delay", 0),
+    },
+    saving: {
+      when: readStrategy(given, ["save_strategy"], ["steps", "epoch", "best", "no"]) ?? "steps",
+      every: number("save_steps", "steps", 500),
+      limit: limitOf(number("save_total_limit", "limit", 2)),
+    },
+    best: readBest(given),
+    inOrder: /^(SamplingStrategy\.)?sequential$/i.test(String(given["train_sampling_strategy"])),
   };
 }
 
@@ -102,13 +131,35 @@ function readSync(config: TrlConfig, given: unknown): Recipe["sync"] {
   return { every, alpha };
 }
 
-type Range = "count" | "steps" | "share";
+/** transformers: 0 and below are none. */
+const limitOf = (given: number): number => (given > 0 ? given : Infinity);
+
+function readBest(config: TrlConfig): BestRule | undefined {
+  const load = readFlag(config, "load_best_model_at_end");
+  const saves = readStrategy(config, ["save_strategy"], ["steps", "epoch", "best", "no"]);
+  if (!load && saves !== "best") return undefined;
+  const given = config["metric_for_best_model"] ?? "loss";
+  if (typeof given !== "string") {
+    throw new KindError(`config.metric_for_best_model: expected a string, got ${shown(given)}`);
+  }
+  const greater = config["greater_is_better"] ?? undefined;
+  const metric = given.startsWith("eval_") ? given : `eval_${given}`;
+  return {
+    metric,
+    greater: greater === undefined ? !given.endsWith("loss") : readFlag(config, "greater_is_better"),
+    load,
+  };
+}
+
+type Range = "count" | "steps" | "share" | "delay" | "limit";
 
 const ranges: Readonly<Record<Range, { holds: (x: number) => boolean; says: string }>> = {
   count: { holds: (x) => Number.isSafeInteger(x) && x > 0, says: "a positive integer" },
   // transformers: below 1 a share of all steps.
   steps: { holds: (x) => x > 0 && (x < 1 || Number.isSafeInteger(x)), says: "a positive integer, or a share below 1" },
   share: { holds: (x) => x >= 0 && x <= 1, says: "a number in [0, 1]" },
+  delay: { holds: (x) => x >= 0 && x < Infinity, says: "a number of epochs or steps" },
+  limit: { holds: Number.isSafeInteger, says: "an integer" },
 };
 
 function readNumber(config: TrlConfig, key: string, range: Range): number | undefined {
@@ -126,11 +177,36 @@ function readFlag(config: TrlConfig, key: string): boolean {
   throw new KindError(`config.${key}: expected true or false, got ${shown(value)}`);
 }
 
-function readStrategy(config: TrlConfig): Recipe["evaluation"]["when"] {
-  const value = config["eval_strategy"] ?? config["evaluation_strategy"] ?? undefined;
-  const name = typeof value === "string" ? value.replace(/^IntervalStrategy\./, "").toLowerCase() : value;
-  if (name === undefined || name === "steps" || name === "epoch" || name === "no") return name;
-  throw new ParamError("out-of-range", `config.eval_strategy: expected no, steps or epoch, got ${shown(value)}`);
+/** The first of some keys that is given. */
+function readStrategy<W extends string>(
+  config: TrlConfig,
+  keys: readonly string[],
+  words: readonly W[],
+): W | undefined {
+  const key = keys.find((one) => (config[one] ?? null) !== null);
+  if (key === undefined) return undefined;
+  const value = config[key];
+  const name = typeof value === "string" ? value.replace(/^\w+Strategy\./, "").toLowerCase() : value;
+  const word = words.find((one) => one === name);
+  if (word !== undefined) return word;
+  throw new ParamError("out-of-range", `config.${key}: expected one of ${words.join(", ")}, got ${shown(value)}`);
+}
+
+/** Schedules that wait for an evaluation or a loss to say when the rate falls. */
+const watching: readonly unknown[] = ["reduce_lr_on_plateau", "reduce_on_plateau", "greedy"];
+
+/** The schedule that stands in for one that is not here. */
+function readSchedule({ lrSchedulerType, lrSchedulerKwargs }: TrlTrain, warn: (text: string) => void): TrlTrain {
+  if (watching.includes(lrSchedulerType)) {
+    warn(
+      `lr_scheduler_type: ${lrSchedulerType} is not here: the rate stays as it is, which it does there until a metric stops improving`,
+    );
+    return { lrSchedulerType: "constant", lrSchedulerKwargs: undefined };
+  }
+  const ignores = lrSchedulerType === "constant" || lrSchedulerType === "constant_with_warmup";
+  if (!ignores || Object.keys(lrSchedulerKwargs ?? {}).length === 0) return {};
+  warn(`lr_scheduler_kwargs: not followed: ${lrSchedulerType} has none`);
+  return { lrSchedulerKwargs: undefined };
 }
 
 const plainAdamw = ["adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw_torch_xla", "adamw_apex_fused"];
@@ -142,30 +218,6 @@ function readOptim(given = "adamw_torch", warn: (text: string) => void): string 
     warn(`optim: ${given} is not here: AdamW in float32 stands in for it (adamw_torch and sgd are followed)`);
   }
   return "adamw_torch";
-}
-
-/** What changes a training in TRL and is not followed here, with the values at which it does nothing. */
-const notFollowed: Readonly<Record<string, { readonly off: readonly unknown[]; readonly says: string }>> = {
-  auto_find_batch_size: { off: [false], says: "the batch size is what per_device_train_batch_size says" },
-  group_by_length: { off: [false], says: "each epoch is shuffled, whatever the lengths" },
-  train_sampling_strategy: { off: ["random", "sequential"], says: "each epoch is shuffled, whatever the lengths" },
-  load_best_model_at_end: { off: [false], says: "the head at the end is the last one; eval_… says which was best" },
-  metric_for_best_model: { off: [], says: "no model is chosen: see load_best_model_at_end" },
-  eval_delay: { off: [0], says: "evaluation does not wait" },
-  eval_on_start: { off: [false], says: "call evaluate() before the first step" },
-  generate_during_eval: { off: [false], says: "nothing is generated" },
-  optim_args: { off: [""], says: "optimisers take adam_beta1, adam_beta2, adam_epsilon, weight_decay alone" },
-  optim_target_modules: { off: [], says: "the head alone is trained" },
-  ignore_data_skip: { off: [false], says: "a resumed training goes on with the examples that come next" },
-  model_adapter_name: { off: [], says: "an adapter is what `lora` says" },
-  push_to_hub: { off: [false], says: "nothing is uploaded" },
-};
-
-function warnOfKeys(config: TrlConfig, warn: (text: string) => void): void {
-  for (const [key, { off, says }] of Object.entries(notFollowed)) {
-    const value = config[key];
-    if (value !== undefined && value !== null && !off.includes(value)) warn(`${key}: not followed: ${says}`);
-  }
 }
 
 /** A running mean that a step which came to nothing leaves as it was, and that a checkpoint brings back. */

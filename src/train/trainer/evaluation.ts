@@ -51,18 +51,25 @@ export async function evaluate({
   return { eval_loss: total / count, ...Object.fromEntries(named) };
 }
 
-/** Whether a step is followed by an evaluation: every so many, at the end of each epoch, or as nothing else is said; and the last. */
+/** Where a step leaves the training. */
+export interface Reached {
+  readonly step: number;
+  readonly epoch: number;
+  readonly endsEpoch: boolean;
+}
+
+/** Whether a step is followed by an evaluation: every so many and the last, at the end of each epoch, or as nothing else is said. */
 export function evaluationSteps(
   evalSteps: number | undefined,
-  { when, every }: Recipe["evaluation"],
+  { when, every, delay }: Recipe["evaluation"],
   steps: number,
   logEvery: number,
-): (step: number, endsEpoch: boolean) => boolean {
+): (reached: Reached) => boolean {
   const given = evalSteps ?? (when === "no" || when === "epoch" ? undefined : every);
   if (given !== undefined || when === "steps") {
     const interval = stepsOf(given ?? logEvery, steps);
-    return (step) => step % interval === 0;
+    return ({ step }) => step >= delay && (step % interval === 0 || step === steps);
   }
   if (when === "no") return () => false;
-  return (step, endsEpoch) => endsEpoch || step === steps;
+  return ({ step, epoch, endsEpoch }) => epoch >= delay && (endsEpoch || step === steps);
 }

@@ -151,9 +151,8 @@ function readLora(lora: TrainLora): TrainLora {
   if (typeof alpha !== "number" || !(alpha > 0 && alpha < Infinity)) {
     throw new ParamError("out-of-range", `lora.alpha: expected a number above 0, got ${shown(alpha)}`);
   }
-  if (dropout !== 0) {
-    const expected = "expected 0: the adapter of a head sees the same hidden states as the head";
-    throw new ParamError("out-of-range", `lora.dropout: ${expected}, got ${shown(dropout)}`);
+  if (typeof dropout !== "number" || !(dropout >= 0 && dropout < 1)) {
+    throw new ParamError("out-of-range", `lora.dropout: expected a number in [0, 1), got ${shown(dropout)}`);
   }
   return lora;
 }

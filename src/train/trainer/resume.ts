@@ -4,9 +4,11 @@ import { ParamError, ShapeError } from "../../errors.ts";
 import type { SafeTensor } from "../../safetensors/dtypes.ts";
 import type { TensorToWrite } from "../../safetensors/write.ts";
 import type { Tensor } from "../tensors.ts";
+import type { Best, BestSoFar } from "./best.ts";
 import { checkpointsIn, findCheckpoint, type Identity, writeCheckpoint } from "./checkpoints.ts";
-import type { Recipe } from "./config.ts";
+import { type Recipe, stepsOf } from "./config.ts";
 import { digestOfArrays } from "./digest.ts";
+import type { Reached } from "./evaluation.ts";
 import type { Example } from "./examples.ts";
 import type { KnownLogps } from "./loss.ts";
 import type { Sums } from "./metrics.ts";
@@ -32,6 +34,7 @@ interface Training {
   /** Undefined for a stream. */
   readonly examples: readonly Example[] | undefined;
   readonly progress: Progress;
+  readonly best: Best | undefined;
   readonly warn: (text: string) => void;
 }
 
@@ -54,17 +57,19 @@ export async function openCheckpoints(training: Training, given: CheckpointOptio
   const identity = await identityOf(training);
   const found = options.resume ? await findCheckpoint(store, identity, warn) : undefined;
   if (found) {
-    const { config, step, tokens, log, shift } = found.saved;
+    const { config, step, tokens, log, shift, best } = found.saved;
     restoreTensors(training, found.tensors, `checkpoint-${step}.safetensors`);
+    if (best) restoreBest(training, best, found.tensors);
     Object.assign(progress, { step, tokens, log });
     if (shift) recipe.shift?.restore(shift);
     warnOfChanges(config, recipe.config, warn);
   }
-  const keep = given.keep ?? recipe.saveLimit;
+  const keep = given.keep ?? recipe.saving.limit;
   return {
     async write() {
       const { step, tokens, log } = progress;
-      const saved = { step, tokens, log, shift: recipe.shift?.toJSON(), identity, config: recipe.config };
+      const state = { shift: recipe.shift?.toJSON(), best: training.best?.soFar };
+      const saved = { step, tokens, log, ...state, identity, config: recipe.config };
       await writeCheckpoint(store, saved, tensorsOf(training), isOwn ? keep : 1);
       isOwn = true;
     },
@@ -80,13 +85,33 @@ function refuseToOverwrite(names: readonly string[]): never {
   );
 }
 
+/** Whether a step is followed by a checkpoint: every so many, at the end of each epoch, and the last; or the best ones alone. */
+export function savingSteps(
+  everySteps: number | undefined,
+  { when, every }: Recipe["saving"],
+  steps: number,
+): (reached: Reached, isBest: boolean) => boolean {
+  if (everySteps === undefined && when === "no") return () => false;
+  if (everySteps === undefined && when === "best") return (_, isBest) => isBest;
+  const interval = everySteps ?? stepsOf(every, steps);
+  const byEpoch = everySteps === undefined && when === "epoch";
+  return ({ step, endsEpoch }) => (byEpoch ? endsEpoch : step % interval === 0) || step === steps;
+}
+
 async function identityOf({ options, recipe, parameters, examples, reference }: Training): Promise<Identity> {
   const { vocab, hiddenSize } = options.head;
   const { batchSize, gradientAccumulationSteps, dropLast, seed, dataSeed } = recipe.train;
   const { weight, bias } = reference.head && reference.head !== "precomputed" ? reference.head : {};
   const arrays = [...parameters.list.map(({ values }) => values), ...[weight, bias].flatMap(bytesOf)];
   const shape = { vocab, hiddenSize, rank: options.lora?.rank, alpha: options.lora?.alpha };
-  const order = { batchSize, gradientAccumulationSteps, dropLast, seed, dataSeed, shuffle: options.shuffle };
+  const order = {
+    batchSize,
+    gradientAccumulationSteps,
+    dropLast,
+    seed,
+    dataSeed,
+    shuffle: options.shuffle ?? (recipe.inOrder ? false : undefined),
+  };
   const rows = examples?.flatMap(({ rows }) => rows.flatMap(({ prompt, completion }) => [prompt, completion]));
   return {
     model: `${JSON.stringify(shape)} ${await digestOfArrays(arrays)}`,
@@ -119,9 +144,18 @@ function arraysOf({
 /** The reference's log-probs so far: they cannot be computed anew to the bit where their hidden states were not kept. */
 const LOGPS = "reference_logps";
 
+/** What the names of the best head's arrays begin with. */
+const BEST = "best.";
+
+type SafeTensors = Readonly<Record<string, SafeTensor>>;
+
 function tensorsOf(training: Training): Record<string, TensorToWrite> {
   const tensors: Record<string, TensorToWrite> = Object.fromEntries(arraysOf(training));
-  const { known, examples } = training;
+  const { known, examples, best, parameters } = training;
+  for (const { name, shape } of parameters.list) {
+    const data = best?.kept[name];
+    if (data) tensors[`${BEST}${name}`] = { shape, data };
+  }
   if (!known || !examples) return tensors;
   const columns = examples[0] && known.size > 0 ? ([...known.values()][0] ?? []).length : 0;
   const data = new Float64Array(examples.length * columns).fill(Number.NaN);
@@ -131,7 +165,7 @@ function tensorsOf(training: Training): Record<string, TensorToWrite> {
   return { ...tensors, [LOGPS]: { shape: [examples.length, columns], data } };
 }
 
-function restoreTensors(training: Training, tensors: Readonly<Record<string, SafeTensor>>, file: string): void {
+function restoreTensors(training: Training, tensors: SafeTensors, file: string): void {
   const arrays = [...arraysOf(training)].map(([name, { shape, data }]) => {
     const tensor = tensors[name];
     if (tensor?.dtype === "F32" && tensor.data.length === data.length) return { data, from: tensor.data as Tensor };
@@ -141,6 +175,17 @@ function restoreTensors(training: Training, tensors: Readonly<Record<string, Saf
   for (const { data, from } of arrays) data.set(from);
   training.parameters.publish();
   restoreLogps(training, tensors[LOGPS]);
+}
+
+/** The head at the best evaluation, where it is kept; one that is asked for and not there begins anew. */
+function restoreBest({ best, parameters, recipe }: Training, soFar: BestSoFar, tensors: SafeTensors): void {
+  const kept = parameters.list.flatMap(({ name, values }) => {
+    const tensor = tensors[`${BEST}${name}`];
+    return tensor?.dtype === "F32" && tensor.data.length === values.length
+      ? [[name, tensor.data as Tensor] as const]
+      : [];
+  });
+  if (kept.length === parameters.list.length || !recipe.best?.load) best?.restore(soFar, Object.fromEntries(kept));
 }
 
 function restoreLogps({ known, examples }: Training, tensor: SafeTensor | undefined): void {

@@ -5,6 +5,7 @@ import { ParamError } from "../../errors.ts";
 import { checkSignal } from "../../inputs/options.ts";
 import type { AsyncBackend, Backend } from "../../types.ts";
 import { lrSchedule } from "../schedule.ts";
+import { openBest } from "./best.ts";
 import { readRecipe, stepsOf } from "./config.ts";
 import { batchesInOrder, evaluate, evaluationSteps } from "./evaluation.ts";
 import { type Example, readerOf, refuseNone } from "./examples.ts";
@@ -15,7 +16,7 @@ import { addTo, meansOf, noSums } from "./metrics.ts";
 import { readOptions } from "./options.ts";
 import { openParameters } from "./parameters.ts";
 import { openReference } from "./reference.ts";
-import { openCheckpoints, type Progress } from "./resume.ts";
+import { openCheckpoints, type Progress, savingSteps } from "./resume.ts";
 import { openShelf } from "./shelf.ts";
 import { computedStates, type FirstEpoch, keptStates, type Layout, type StateSource, type States } from "./states.ts";
 import { openStore } from "./store.ts";
@@ -48,7 +49,8 @@ async function openOn(backend: Backend | AsyncBackend, options: TrainerOptions):
     warnings.push(text);
     onWarning(text);
   };
-  const recipe = readRecipe(options.config, options.version, warn);
+  const recipe = readRecipe(options, warn);
+  if (options.lora?.dropout) warn("lora.dropout: not followed: the adapter sees the same hidden states as the head");
   const { train, sync, shift } = recipe;
   const reader = readerOf(recipe, options.reference === "precomputed");
 
@@ -62,7 +64,7 @@ async function openOn(backend: Backend | AsyncBackend, options: TrainerOptions):
   const feed =
     typeof examples === "function"
       ? feedOfStream(examples, reader, recipe, options.shuffle)
-      : feedOfList(await read(examples, "examples"), recipe, options.shuffle ?? true);
+      : feedOfList(await read(examples, "examples"), recipe, options.shuffle ?? !recipe.inOrder);
   const { steps, list } = feed;
   const parameters = openParameters(head, options.lora, recipe, backend);
   const reference = openReference(options, recipe, parameters, backend);
@@ -107,12 +109,15 @@ async function openOn(backend: Backend | AsyncBackend, options: TrainerOptions):
   };
 
   const rate = lrSchedule(steps, train);
-  const logEvery = stepsOf(recipe.loggingSteps, steps);
+  const { logging } = recipe;
+  const logEvery = stepsOf(logging.every, steps);
   const isEvalStep = evaluationSteps(options.evalSteps, recipe.evaluation, steps, logEvery);
   const progress: Progress = { step: 0, tokens: 0, log: noSums() };
-  const training = { options, recipe, parameters, reference, known, examples: list?.examples, progress, warn };
+  const best = evaluation && recipe.best && openBest(recipe.best, parameters, warn);
+  const training = { options, recipe, parameters, reference, known, examples: list?.examples, progress, best, warn };
   const checkpoints = options.checkpoint && (await openCheckpoints(training, options.checkpoint));
-  const saveEvery = options.checkpoint?.everySteps ?? stepsOf(recipe.saveSteps, steps);
+  const isSaveStep = savingSteps(options.checkpoint?.everySteps, recipe.saving, steps);
+  if (progress.step >= steps) best?.load();
 
   async function lossOfStep(batches: readonly (readonly Example[])[], isFirst: boolean) {
     const sums = noSums();
@@ -150,14 +155,18 @@ async function openOn(backend: Backend | AsyncBackend, options: TrainerOptions):
 
     addTo(progress.log, outcome.metrics);
     const last = { grad_norm, learning_rate, epoch, num_tokens: progress.tokens };
-    const isLogStep = step % logEvery === 0 || (step === 1 && recipe.loggingFirst);
+    const isDue = logging.when === "steps" ? step % logEvery === 0 : logging.when === "epoch" && endsEpoch;
+    const isLogStep = isDue || (step === 1 && logging.first);
     const log = isLogStep ? { ...meansOf(progress.log), ...last } : undefined;
     if (isLogStep) progress.log = noSums();
-    const evaluated = evaluation && isEvalStep(step, endsEpoch) ? await evaluate(evaluation) : {};
-    if (checkpoints && (step % saveEvery === 0 || step === steps)) {
+    const reached = { step, epoch, endsEpoch };
+    const evaluated = evaluation && isEvalStep(reached) ? await evaluate(evaluation) : undefined;
+    const isBest = evaluated !== undefined && best?.see(step, evaluated) === true;
+    if (checkpoints && isSaveStep(reached, isBest)) {
       // The one before is still there, and so is what was trained.
       await checkpoints.write().catch((error: unknown) => warn(`checkpoint-${step}: not written: ${textOf(error)}`));
     }
+    if (step === steps) best?.load();
     return { step, steps, epoch, metrics: { ...outcome.metrics, ...last, ...evaluated }, log };
   }
 
@@ -181,6 +190,9 @@ async function openOn(backend: Backend | AsyncBackend, options: TrainerOptions):
     },
     steps,
     warnings,
+    get best() {
+      return best?.soFar;
+    },
     head: parameters.inputs,
     evaluate: () =>
       inTurn(async () => {

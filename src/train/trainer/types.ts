@@ -66,7 +66,7 @@ export interface TrainHead {
 export interface TrainLora {
   rank: number;
   alpha: number;
-  /** 0: a dropout before the adapter is refused. */
+  /** Warned of: there is no dropout before the adapter. */
   dropout?: number | undefined;
   /** Of A at the start, which is as PEFT's: uniform within 1/√D; B is 0. Default: the configuration's seed. */
   seed?: number | undefined;
@@ -89,7 +89,7 @@ export type StoreLike = Store | string | Instance<"URL">;
 
 export interface CheckpointOptions {
   store: StoreLike;
-  /** Default: `save_steps` of the configuration, else 500; the last step always has one. */
+  /** Default: as the configuration's `save_strategy` and `save_steps` say, else 500; with steps or epochs the last step has one too. */
   everySteps?: number | undefined;
   /** How many stay, the newest. Default: `save_total_limit` of the configuration, else 2. */
   keep?: number | undefined;
@@ -165,6 +165,8 @@ export interface Trainer extends AsyncIterable<TrainStep>, DisposesLater {
   readonly steps: number;
   /** What was warned of so far. */
   readonly warnings: readonly string[];
+  /** The best evaluation so far, where `load_best_model_at_end` or `save_strategy: "best"` asks for it. */
+  readonly best?: { readonly step: number; readonly metric: string; readonly value: number } | undefined;
   /** What is trained, as it is now; the adapter where one is trained. */
   readonly head: {
     readonly weight: Floats;
