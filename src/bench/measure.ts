@@ -17,7 +17,7 @@ interface Place {
 const { gc } = globalThis as { gc?: () => void };
 
 export async function measureOrder(
-  { options, peers, load }: Order,
+  { options: { peers: arePeersWanted = true, ...options }, peers, load }: Order,
   { ours, lacks = {}, calibrationModule }: Place,
   onProgress: (progress: Progress) => void | Promise<void>,
 ): Promise<BenchResult> {
@@ -25,9 +25,15 @@ export async function measureOrder(
     load: (name) => import(/* @vite-ignore */ peers[name] ?? name),
     resolve: (name) => peers[name] ?? import.meta.resolve(name),
   };
-  const names = peerNames.filter((name) => !Object.hasOwn(lacks, name));
-  const { candidates, skipped } = await createPeers(names, libraries);
-  const absent = Object.entries(lacks).map(([candidate, why]): Skipped => ({ candidate, why }));
+  const wanted = arePeersWanted ? peerNames : [];
+  const { candidates, skipped } = await createPeers(
+    wanted.filter((name) => !Object.hasOwn(lacks, name)),
+    libraries,
+  );
+  const absent = wanted.flatMap((candidate): Skipped[] => {
+    const why = lacks[candidate];
+    return why === undefined ? [] : [{ candidate, why }];
+  });
   return run({
     ...options,
     candidates: [...(await ours()), ...candidates, ...skipped, ...absent],

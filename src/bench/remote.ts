@@ -5,7 +5,10 @@ import type { BenchResult } from "./types.ts";
 
 /** What is to be run, as the command answers it under `<run>/order`. */
 export interface Order {
-  readonly options: Pick<RunOptions, "quick" | "cases" | "seed" | "budget" | "rounds" | "machine">;
+  readonly options: Pick<RunOptions, "quick" | "cases" | "seed" | "budget" | "rounds" | "machine"> & {
+    /** Whether the peers take part. Default true. */
+    readonly peers?: boolean | undefined;
+  };
   /** Addresses of the peers' modules by their names, where the runtime does not find them by these. */
   readonly peers: Readonly<Record<string, string>>;
   /** Processes that want to run, as the command sees it. */

@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import { selectCases } from "../bench/cases/index.ts";
 import { type BenchResult, ours } from "../bench.ts";
 import { runElsewhere, servePage } from "./bench/elsewhere.ts";
-import { runHere } from "./bench/here.ts";
+import { peersHere, runHere } from "./bench/here.ts";
 import { type Format, formats, saveResult, textOf } from "./bench/results.ts";
 import { chooseRuntimes } from "./bench/runtimes.ts";
 import { toText } from "./bench/table.ts";
@@ -17,6 +17,7 @@ interface BenchFlags {
   seed: number;
   runtimes?: string;
   page?: true | number;
+  peers: boolean;
   processorTime?: true;
   out?: string;
   format?: Format;
@@ -44,6 +45,7 @@ export function addBench(program: Command): void {
     .option("--seed <number>", "of the order in the rounds", countOf, 1)
     .option("--runtimes <names>", "in these, with commas, each with =PATH or as it is found: all, node, deno, …")
     .option("--page [port]", "serve a page that measures in the browser where it is opened", countOf)
+    .option("--no-peers", "this package alone, not the libraries that are installed beside it")
     .option("--processor-time", "count the processor's time: steadier where others are at work, but no result to quote")
     .option("--out <folder>", "write bench-<runtime><major> into it")
     .addOption(
@@ -51,9 +53,12 @@ export function addBench(program: Command): void {
     )
     .addHelpText("after", examples)
     .action(async (flags: BenchFlags) => {
-      const { quick, cases, seed, processorTime, page, runtimes } = flags;
+      const { quick, cases, seed, processorTime, page, peers, runtimes } = flags;
       if (page !== undefined || runtimes !== undefined) return elsewhere(flags);
-      const result = await runHere({ quick, cases, seed, processorTime, candidates: await ours() });
+      // What is wrong with them is said before anything is started.
+      selectCases({ patterns: cases, quick: quick ?? false });
+      const others = peers ? await peersHere() : [];
+      const result = await runHere({ quick, cases, seed, processorTime, candidates: [...(await ours()), ...others] });
       await show(result, flags);
     });
 }
@@ -61,7 +66,7 @@ export function addBench(program: Command): void {
 async function elsewhere(flags: BenchFlags): Promise<void> {
   const { quick = false, cases, seed, runtimes, page, out, format } = flags;
   if (flags.processorTime) throw refusal("--processor-time: is for this Node, without --runtimes and --page");
-  const options = { quick, cases, seed };
+  const options = { quick, cases, seed, peers: flags.peers };
   // What is wrong with them is said once, and before anything is started.
   selectCases({ patterns: cases, quick });
   if (page !== undefined) {

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Order } from "../../bench/remote.ts";
 import type { BenchResult } from "../../bench/types.ts";
 import { type Bar, startBar } from "../rate-bar.ts";
-import { findPeers } from "./find-peers.ts";
+import { addressesOf, findPeers } from "./find-peers.ts";
 import { type Outcome, onThisMachine, type Runtime, runEverywhere } from "./runtimes.ts";
 import { startServer } from "./serve.ts";
 
@@ -66,6 +66,3 @@ export async function servePage(options: Order["options"], port: number, keep: K
   });
   console.log(`${server.page(token, "by hand")}\nOpen it in a browser of this machine; Ctrl-C ends the server.`);
 }
-
-const addressesOf = (peers: ReturnType<typeof findPeers>): Record<string, string> =>
-  Object.fromEntries([...peers].map(([name, { address }]) => [name, address]));

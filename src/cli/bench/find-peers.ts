@@ -35,6 +35,10 @@ export function findPeers(folder: string): Peers {
   return found;
 }
 
+/** As an order has them. */
+export const addressesOf = (peers: Peers): Record<string, string> =>
+  Object.fromEntries([...peers].map(([name, { address }]) => [name, address]));
+
 interface Manifest {
   readonly main?: string;
   readonly exports?: unknown;

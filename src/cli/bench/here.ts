@@ -3,8 +3,17 @@
 import { availableParallelism, cpus, loadavg, platform } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { type BenchResult, type Candidate, type RunOptions, run, type Skipped } from "../../bench.ts";
+import {
+  type BenchResult,
+  type Candidate,
+  createPeers,
+  librariesAt,
+  type RunOptions,
+  run,
+  type Skipped,
+} from "../../bench.ts";
 import { startBar } from "../rate-bar.ts";
+import { addressesOf, findPeers } from "./find-peers.ts";
 
 export interface HereOptions extends Pick<RunOptions, "quick" | "cases" | "seed"> {
   readonly candidates: readonly (Candidate | Skipped)[];
@@ -38,6 +47,12 @@ export const thisMachine = (): BenchResult["machine"] => ({
   cores: availableParallelism(),
   platform: `${platform()} ${process.arch}`,
 });
+
+/** The libraries that are installed in or above the folder where the command runs; of the others, how they are. */
+export async function peersHere(): Promise<(Candidate | Skipped)[]> {
+  const { candidates, skipped } = await createPeers(undefined, librariesAt(addressesOf(findPeers(process.cwd()))));
+  return [...candidates, ...skipped];
+}
 
 const processorNote =
   "times are of the processor, which on one thread are nearly those of a clock; those of a pool are the sum of its threads'";
