@@ -71,7 +71,7 @@ export const tokenLossOptions = {
 export const logpsOptions = { ldAlpha, entropy: flag, metrics, validate, ...transforms };
 export const logpsGradOptions = { ldAlpha, gradType, gradScale, validate, ...transforms };
 
-/** Options of the library that have no meaning here: buffers, functions, signals. */
+/** Options of the library that have no meaning here: buffers, functions, signals, memory. */
 export const localOptions: ReadonlySet<string> = new Set([
-  ...["out", "inPlace", "accumulate", "signal", "onProgress", "transfer"],
+  ...["out", "inPlace", "accumulate", "keep", "signal", "onProgress", "transfer"],
 ]);

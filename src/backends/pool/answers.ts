@@ -66,11 +66,11 @@ export function readAnswer(rows: number, chosen: number, statistics: boolean): S
 export const gradientAnswer = (rows: { kind: string; length: number } | undefined): Sound =>
   answer("gradient", { rows: rows && array(rows.kind, rows.length) });
 
-/** `results` are the names of the arrays that come back. */
-export function pairsAnswer(pairs: number, sums: readonly string[], results: readonly string[]): Sound {
+/** Sums of so many shards; `results` are the names of the arrays that come back. */
+export function pairsAnswer(pairs: number, shards: number, sums: readonly string[], results: readonly string[]): Sound {
   const all = <T>(names: readonly string[], check: T) => Object.fromEntries(names.map((name) => [name, check]));
   return answer("pairs", {
-    sums: record(all(sums, number)),
+    sums: record(Object.fromEntries(Array.from({ length: shards }, (_, i) => [i, record(all(sums, number))]))),
     results: record(all(results, array("Float32Array", pairs))),
   });
 }

@@ -21,5 +21,8 @@ export const MOST_LOGITS = 1 << 22;
 /** Pairs of a shard: fixed, since sums are added shard by shard, so that the number of workers does not change a bit. */
 export const SHARD_PAIRS = 1 << 16;
 
+/** Shards of pairs in one message at most: 3 ms, after which a call can be stopped. */
+export const MOST_PAIR_SHARDS = 16;
+
 /** Bytes of copied logits that workers may keep from the forward to the backward pass, and of copies' buffers kept for reuse. */
 export const KEPT_BYTES = 1 << 27;

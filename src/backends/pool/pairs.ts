@@ -12,24 +12,33 @@ import { arrayKind } from "../../messages.ts";
 import type { Term } from "../../plan/plan.ts";
 import type { FloatArray, LengthArray } from "../../types.ts";
 import { pairsAnswer } from "./answers.ts";
-import { breakEven, SHARD_PAIRS } from "./break-even.ts";
+import { breakEven, MOST_PAIR_SHARDS, SHARD_PAIRS } from "./break-even.ts";
 import { type Answer, type PairsAnswer, type PairsTask, pairArrays, type SentTerm } from "./protocol.ts";
 import type { Call } from "./queue.ts";
 import { runShards } from "./run-shards.ts";
 import { isShared } from "./shared-memory.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
+/** What the engines of all calls share. */
+interface PairMeans {
+  readonly workers: WorkerPool;
+  /** The engine of the calling thread. */
+  readonly local: PairEngine<void>;
+  /** Whether an array is in the memory that the workers' kernels see. */
+  readonly isResident: (array: ArrayBufferView) => boolean;
+  /** Whether shared arrays go by reference. */
+  readonly shares: boolean;
+}
+
 /** The pair stage of one call: on workers where they are worth asking, else on the calling thread. */
-export function createPairEngine(
-  { workers, local, shares }: { workers: WorkerPool; local: PairEngine<void>; shares: boolean },
-  call: Call,
-): PairEngine {
+export function createPairEngine(means: PairMeans, call: Call): PairEngine {
+  const { local, shares } = means;
   return {
     ...local,
     compute(job, sums) {
       const per = pairShard(job, shares);
       if (per === 0) return local.compute(job, sums);
-      return computeOnWorkers(workers, call, job, sums, per, shares);
+      return computeOnWorkers(means, call, job, sums, per);
     },
   };
 }
@@ -47,12 +56,11 @@ function pairShard(job: PairJob, shares: boolean): number {
 
 /** Fills the job's results on the workers; sums are added to `total` shard by shard, in order. */
 async function computeOnWorkers(
-  workers: WorkerPool,
+  { workers, isResident, shares }: PairMeans,
   call: Call,
   job: PairJob,
   total: PairSums,
   per: number,
-  shares: boolean,
 ): Promise<void> {
   // Now: results may be written over the very inputs that the likelihood sums.
   const likelihood = job.plan.terms.map(({ loss }, j) =>
@@ -64,17 +72,21 @@ async function computeOnWorkers(
   ]);
   const plain: PairJob = { ...job, ...Object.fromEntries(views) };
   const fixed = { ...plain, likelihood: (at: number) => likelihood[at] ?? ([0, 0] as const) };
-  const starts = Array.from({ length: Math.ceil(job.pairs / per) }, (_, i) => i * per);
+  // Several shards to a message, which takes as long as a fifth of one: two messages for each worker.
+  const shards = Math.ceil(job.pairs / per);
+  const together = per * Math.min(Math.ceil(shards / (2 * workers.size)), MOST_PAIR_SHARDS);
+  const starts = Array.from({ length: Math.ceil(job.pairs / together) }, (_, i) => i * together);
   const back = pairResults.filter((name) => job[name]);
+  const resident = [...pairArrays, ...pairResults].filter((name) => plain[name] && isResident(plain[name]));
   const parts = await runShards(workers, call, starts, async (start, worker) => {
-    const n = Math.min(per, job.pairs - start);
+    const n = Math.min(together, job.pairs - start);
     const { sums, results } = await worker.ask<PairsAnswer>(
       (api) => {
         call.held.inputs();
-        const task = pack(fixed, start, n, shares);
+        const task = { ...pack(fixed, start, n, shares), per, resident };
         return api.pairs(transfer(task, ownBuffers(task))) as Promise<Answer<PairsAnswer>>;
       },
-      pairsAnswer(n, sumNames, back),
+      pairsAnswer(n, Math.ceil(n / per), sumNames, back),
     );
     call.held.outputs();
     for (const name of pairResults) {
@@ -83,12 +95,12 @@ async function computeOnWorkers(
     }
     return sums;
   });
-  for (const sums of parts) for (const name of sumNames) total[name] += sums[name];
+  for (const sums of parts.flat()) for (const name of sumNames) total[name] += sums[name];
 }
 
 const sumNames = Object.keys(noSums()) as (keyof PairSums)[];
 
-function pack(job: PairJob, start: number, n: number, shares: boolean): PairsTask {
+function pack(job: PairJob, start: number, n: number, shares: boolean): Omit<PairsTask, "per" | "resident"> {
   const part = <A extends LengthArray | FloatArray>(array: A | undefined): A | undefined => {
     const view = array?.subarray(start, start + n) as A | undefined;
     return view && !(shares && isShared(view.buffer)) ? (view.slice() as A) : view;
@@ -104,10 +116,9 @@ function pack(job: PairJob, start: number, n: number, shares: boolean): PairsTas
     pairs: n,
     arrays: from(pairArrays) as PairsTask["arrays"],
     hasEmpty: job.hasEmpty,
-    // The slope is of the mean over the pairs that the engine sees.
     likelihood: terms.map((_, j) => {
       const [value, slope] = job.likelihood(j);
-      return [value, (slope * job.pairs) / n] as const;
+      return [value, slope * job.pairs] as const;
     }),
     scale: job.scale,
     results: from(pairResults) as PairsTask["results"],
@@ -123,7 +134,7 @@ const sent = ({ loss, weight, free, params, divergence }: Term): SentTerm => ({
   divergence,
 });
 
-function ownBuffers({ arrays, results }: PairsTask): ArrayBuffer[] {
+function ownBuffers({ arrays, results }: Pick<PairsTask, "arrays" | "results">): ArrayBuffer[] {
   const buffers = [...Object.values(arrays), ...Object.values(results)].map((array) => array?.buffer);
   return [...new Set(buffers)].filter((buffer) => buffer !== undefined && !isShared(buffer)) as ArrayBuffer[];
 }

@@ -110,7 +110,7 @@ function makePool(
       const rows = createLogitsEngine(means, call, given, onTokens);
       const head = createHeadEngine({ workers, copies, local: local.head, shares }, call, onTokens);
       const engine: Engine<LinearHead> = {
-        pairs: createPairEngine({ workers, local: local.pairs, shares }, call),
+        pairs: createPairEngine({ ...means, local: local.pairs }, call),
         logits: rows.engine,
         head: head.engine,
       };

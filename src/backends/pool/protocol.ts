@@ -93,23 +93,28 @@ export interface SentTerm {
   divergence: Divergence | undefined;
 }
 
-/** A stretch of the pairs of a call. */
+/** A stretch of the pairs of a call: shards of `per` pairs, the last one of what is left. */
 export interface PairsTask {
   terms: SentTerm[];
   beta: number;
   argument: Argument | undefined;
   odds: boolean;
   pairs: number;
+  per: number;
   arrays: { [name in PairColumn]: LengthArray | undefined };
   hasEmpty: boolean;
+  /** Of each term its loss, and its slope for the sum over the pairs. */
   likelihood: (readonly [loss: number, slope: number])[];
   scale: number;
   /** Views of shared memory to write to, or new arrays that are sent back. */
   results: PairResults;
+  /** Which of the arrays and results are in the memory that kernels see, so that they use them in place. */
+  resident: readonly (PairColumn | PairResult)[];
 }
 
 export interface PairsAnswer {
-  sums: PairSums;
+  /** Of each shard. */
+  sums: PairSums[];
   results: PairResults;
 }
 

@@ -119,11 +119,14 @@ export function serve(move: Move): WorkerApi {
       return move({ value: { rows: data, buffer } }, moved);
     }),
     pairs: answer((task: PairsTask) => {
-      const job = toJob(task);
-      const sums = noSums();
-      started().pairs.compute(job, sums);
-      const { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
-      const results = { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards };
+      const { pairs, per, arrays, results } = task;
+      const given: Partial<Record<string, ArrayBufferView>> = { ...arrays, ...results };
+      for (const name of task.resident) if (given[name]) resident.add(given[name].buffer);
+      const sums = Array.from({ length: Math.ceil(pairs / per) }, (_, i) => {
+        const shard = noSums();
+        started().pairs.compute(toJob(task, i * per, Math.min((i + 1) * per, pairs)), shard);
+        return shard;
+      });
       const own = Object.values(results).map((data) => data && ownBuffer(data));
       return move(
         { value: { sums, results } },
@@ -208,30 +211,24 @@ function makeRows(type: FloatData["type"], { positions, vocab }: { positions: nu
 
 const received = ({ id, ...term }: SentTerm): Term => ({ ...term, loss: lossTable[id], shiftAt: -1, klAt: -1 });
 
-function toJob({
-  terms,
-  beta,
-  argument,
-  odds,
-  pairs,
-  arrays,
-  hasEmpty,
-  likelihood,
-  scale,
-  results,
-}: PairsTask): PairJob {
-  const make = (given: Float32Array<ArrayBufferLike> | undefined) => given ?? new Float32Array(pairs);
+/** The pairs from..to−1 of a task. */
+function toJob(task: PairsTask, from: number, to: number): PairJob {
+  const { terms, beta, argument, odds, hasEmpty, likelihood, scale } = task;
+  const part = <A extends object>(arrays: A): A =>
+    Object.fromEntries(
+      Object.entries(arrays).map(([name, array]) => [name, (array as Float32Array | undefined)?.subarray(from, to)]),
+    ) as A;
   return {
     plan: { terms: terms.map(received), beta, argument, odds, shift: undefined, rowNll: 0, logged: undefined },
-    pairs,
-    ...(arrays as Pick<PairJob, "policyChosen" | "policyRejected"> & typeof arrays),
+    pairs: to - from,
+    ...part(task.arrays),
+    ...part(task.results),
     hasEmpty,
-    likelihood: (at: number) => likelihood[at] ?? [0, 0],
+    // The slope is of the mean over the pairs that the engine sees.
+    likelihood: (at: number) => {
+      const [value = 0, slope = 0] = likelihood[at] ?? [];
+      return [value, slope / (to - from)];
+    },
     scale,
-    losses: make(results.losses),
-    gradChosen: make(results.gradChosen),
-    gradRejected: results.gradRejected,
-    chosenRewards: results.chosenRewards,
-    rejectedRewards: results.rejectedRewards,
   } as PairJob;
 }
