@@ -44,6 +44,7 @@ const pages = [
   "docs/adapters.md",
   "docs/batches.md",
   "docs/collate.md",
+  "docs/explained.md",
   "docs/from-trl.md",
   "docs/logps.md",
   "docs/metrics.md",
@@ -52,6 +53,7 @@ const pages = [
   "docs/service.md",
   "docs/text.md",
   "docs/train.md",
+  "docs/tutorial.md",
   "docs/unpaired.md",
 ];
 // test/webgpu/docs.test.ts, test/runtimes/{pages,workerd,next}.test.ts; docs/losses.md below.

@@ -24,6 +24,7 @@ export function printLosses(): string {
     "completion, summed over tokens, `d = a − c` the margin, `softplus(u) = log(1 + e^u)`, `sigmoid(u) = 1 / (1 + e^−u)`.",
     "Losses of single rows ([docs/unpaired.md](unpaired.md)) take one log-ratio `r` and whether its row is `desirable`, 1 or 0; `kl` is the batch's.",
     "All of them stand on log-probs of tokens and the way back from them ([docs/logps.md](logps.md)), on which losses of one's own do too.",
+    "Losses of your own, running means, LD-DPO and WPO in plain words, and the way from a loss back to hidden states: [docs/explained.md](explained.md).",
     "Each function below is the definition itself: it runs as the `js` backend, and the SIMD kernels are printed from it. Elsewhere it wants",
     '`import { log1mexpDiff, logsigmoid, sigmoid, softplus, softplusLog } from "dpo-kernels"`, of which most use one or two.',
     "",
