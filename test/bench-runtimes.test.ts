@@ -35,10 +35,10 @@ function install(name: string, manifest: object): void {
   writeFileSync(join(at, "dist/index.js"), "export {};");
 }
 
-/** A program that stands for a runtime: it gets the script and the address of the run. */
+/** A program that stands for a runtime: it gets flags, the script, and the address of the run. */
 function program(name: string, body: string): string {
   const file = join(folder, name);
-  const code = `const address = process.argv[3];
+  const code = `const address = process.argv.at(-1);
     const report = (said) => fetch(address + "/report", { method: "POST", body: JSON.stringify(said) });
     ${body}`;
   writeFileSync(
@@ -130,11 +130,12 @@ describe("runtimes", () => {
     expect(() => chooseRuntimes(given)).toThrow(message);
   });
 
-  const everywhere = (runtimes: Runtime[], results: unknown[] = []) =>
+  const everywhere = (runtimes: Runtime[], results: unknown[] = [], notes: string[] = []) =>
     runEverywhere(runtimes, server, folder, order, {
       start() {},
       progress() {},
       end() {},
+      note: (text) => void notes.push(text),
       result: (one) => void results.push(one),
     });
 
@@ -147,8 +148,9 @@ describe("runtimes", () => {
       { name: "node", label: "node (fails)", program: fails, isNamed: false },
       { name: "node", label: "node", program: works, isNamed: true },
     ];
-    const outcome = await everywhere(given, results);
-    expect(outcome.notes).toEqual([
+    const notes: string[] = [];
+    const outcome = await everywhere(given, results, notes);
+    expect(notes).toEqual([
       "firefox: not found: install Firefox, or --runtimes firefox=PATH",
       "node (fails): Error: out of memory",
     ]);
@@ -228,7 +230,8 @@ describe("the server", () => {
     const own = { path: `${new URL(address).pathname}/report`, method: "POST", body: '{"failure":"x"}' };
     expect((await ask({ ...own, ...asked })).status).toBeGreaterThanOrEqual(400);
     expect(reports).toEqual([]);
-    expect((await ask(own)).status).toBe(200);
+    const { status, headers } = await ask(own);
+    expect([status, headers["connection"]]).toEqual([200, "close"]);
     expect(reports).toEqual([{ failure: "x" }]);
     drop();
     expect((await ask(own)).status).toBe(404);

@@ -1,6 +1,6 @@
 // What an order comes to in this runtime.
 
-import { createPeers, type Libraries, peerNames } from "./peers/index.ts";
+import { createPeers, librariesAt, peerNames } from "./peers/index.ts";
 import type { Order } from "./remote.ts";
 import { type Progress, type RunOptions, run } from "./run.ts";
 import type { BenchResult, Candidate, Skipped } from "./types.ts";
@@ -21,15 +21,9 @@ export async function measureOrder(
   { ours, lacks = {}, calibrationModule }: Place,
   onProgress: (progress: Progress) => void | Promise<void>,
 ): Promise<BenchResult> {
-  const libraries: Libraries = {
-    load: (name) => import(/* @vite-ignore */ peers[name] ?? name),
-    resolve: (name) => peers[name] ?? import.meta.resolve(name),
-  };
   const wanted = arePeersWanted ? peerNames : [];
-  const { candidates, skipped } = await createPeers(
-    wanted.filter((name) => !Object.hasOwn(lacks, name)),
-    libraries,
-  );
+  const names = wanted.filter((name) => !Object.hasOwn(lacks, name));
+  const { candidates, skipped } = await createPeers(names, librariesAt(peers));
   const absent = wanted.flatMap((candidate): Skipped[] => {
     const why = lacks[candidate];
     return why === undefined ? [] : [{ candidate, why }];

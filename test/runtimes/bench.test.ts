@@ -40,18 +40,18 @@ function expectSound(result: BenchResult, name: string, candidates: readonly str
   expect(result.limits.plain).toBeGreaterThan(0);
   expect(result.limits.bandwidth).toBeGreaterThan(0);
   expect(candidatesOf(result)).toEqual(expect.arrayContaining([...candidates]));
-  expect(result.figures.map(({ candidate }) => candidate)).toContain("plain-js");
-  expect(result.skipped.map(({ candidate }) => candidate)).toEqual(expect.arrayContaining(notInstalled));
+  const peers = (name === "workerd" ? result.skipped : result.figures).map(({ candidate }) => candidate);
+  expect(peers).toEqual(expect.arrayContaining(libraries));
   for (const { case: work, rounds, median, error } of result.figures) {
     expect(work).toBe(CASE);
     expect(rounds.length).toBeGreaterThanOrEqual(3);
     expect(median).toBeGreaterThan(0);
-    expect(error.value).toBeLessThan(1e-6);
+    expect(error.value).toBeLessThan(1e-4);
   }
 }
 
-/** Without libraries in the folder, plain JavaScript is the one peer. */
-const notInstalled = ["jax-js", "onnxruntime-node", "onnxruntime-web", "tfjs-wasm"];
+/** Found above the folder, in this repository's own; not in workerd, which takes none. */
+const libraries = ["jax-js", "onnxruntime-web"];
 
 const all = ["js", "plain", "relaxed"];
 const withoutRelaxed = ["js", "plain"];

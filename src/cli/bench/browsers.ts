@@ -16,6 +16,7 @@ const chromiumFlags = [
   "--disable-component-update",
   "--disable-sync",
   "--disable-breakpad",
+  "--js-flags=--expose-gc",
   // What is measured is not seen by anybody, and must not be slower for it.
   "--disable-background-timer-throttling",
   "--disable-backgrounding-occluded-windows",

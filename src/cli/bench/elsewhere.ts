@@ -44,6 +44,7 @@ export async function runElsewhere(
           shown = whole;
         },
         end,
+        note: (text) => console.error(`not measured: ${text}`),
         result: keep,
       },
     );

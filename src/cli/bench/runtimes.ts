@@ -75,8 +75,6 @@ function namedRuntime(word: string): Runtime {
 
 export interface Outcome {
   readonly results: readonly BenchResult[];
-  /** What did not come about, and why. */
-  readonly notes: readonly string[];
   /** Whether a runtime that the user has asked for gave no result. */
   readonly hasFailed: boolean;
 }
@@ -87,6 +85,8 @@ export interface Watch {
   progress(label: string, progress: Progress): void;
   /** It has ended, one way or the other. */
   end(): void;
+  /** It did not come about, and why. */
+  note(text: string): void;
   /** A result is there: it is kept also where a later runtime is interrupted. */
   result(result: BenchResult): void | Promise<void>;
 }
@@ -100,7 +100,6 @@ export async function runEverywhere(
   watch: Watch,
 ): Promise<Outcome> {
   const results: BenchResult[] = [];
-  const notes: string[] = [];
   let hasFailed = false;
   for (const { name, label, program, isNamed } of runtimes) {
     let result: BenchResult;
@@ -109,16 +108,16 @@ export async function runEverywhere(
       watch.start(label);
       result = await runIn({ name, program }, server, dist, order, (progress) => watch.progress(label, progress));
     } catch (error) {
-      notes.push(`${label}: ${error instanceof Error ? error.message : String(error)}`);
+      watch.end();
+      watch.note(`${label}: ${error instanceof Error ? error.message : String(error)}`);
       hasFailed ||= isNamed;
       continue;
-    } finally {
-      watch.end();
     }
+    watch.end();
     results.push(result);
     await watch.result(result);
   }
-  return { results, notes, hasFailed };
+  return { results, hasFailed };
 }
 
 /** Milliseconds without a word after which a run is given up: a browser may be waiting for a click that nobody makes. */
@@ -173,11 +172,17 @@ export async function runIn(
   }
 }
 
+/** Their collectors are shown to the run, which frees garbage between its turns. */
+const scriptFlags = {
+  node: ["--expose-gc"],
+  bun: ["--expose-gc"],
+  deno: ["run", "--allow-all", "--quiet", "--no-lock", "--v8-flags=--expose-gc"],
+} as const;
+
 function start(name: RuntimeName, program: string, dist: string, address: string, page: string): Promise<Started> {
   if (isBrowser(name)) return startBrowser(name, program, page);
   if (name === "workerd") return startWorkerd(program, dist, address);
-  const flags = name === "deno" ? ["run", "--allow-all", "--quiet", "--no-lock"] : [];
-  return startScript(program, [...flags, join(dist, "bench-run.js"), address]);
+  return startScript(program, [...scriptFlags[name], join(dist, "bench-run.js"), address]);
 }
 
 async function startScript(program: string, args: readonly string[]): Promise<Started> {

@@ -68,6 +68,8 @@ export async function startServer(site: Site, port = 0): Promise<BenchServer> {
     const { pathname } = new URL(request.url ?? "/", `http://${own}`);
     const [, token = "", what] = /^\/runs\/([^/]+)\/(order|report)$/.exec(pathname) ?? [];
     if (what !== undefined) {
+      // A run that computes for seconds would find a connection that it kept closed, and no request may be sent twice.
+      response.setHeader("Connection", "close");
       const waiting = runs.get(token);
       if (!waiting) return send(404, "text/plain", "no such run");
       if (what === "order") return send(200, "application/json", JSON.stringify(waiting.order));
