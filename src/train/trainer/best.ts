@@ -18,7 +18,7 @@ export interface Best {
   /** The head as it was then, by the names of its arrays; empty where it is not asked for. */
   readonly kept: Readonly<Record<string, Tensor>>;
   /** Looks at an evaluation; whether it is the best so far. */
-  see(step: number, metrics: Readonly<Record<string, number>>): boolean;
+  see(step: number, metrics: Readonly<Record<string, number>>): Promise<boolean>;
   /** What a checkpoint knew. */
   restore(soFar: BestSoFar, kept: Readonly<Record<string, Tensor>>): void;
   /** Puts the best head in place of the last one. */
@@ -37,7 +37,7 @@ export function openBest(rule: BestRule, parameters: Parameters, warn: (text: st
     get kept() {
       return kept;
     },
-    see(step, metrics) {
+    async see(step, metrics) {
       const value = metrics[metric];
       if (value === undefined) {
         const names = Object.keys(metrics);
@@ -49,8 +49,11 @@ export function openBest(rule: BestRule, parameters: Parameters, warn: (text: st
       // NaN is never better.
       const isBetter = soFar ? (greater ? value > soFar.value : value < soFar.value) : !Number.isNaN(value);
       if (!isBetter) return false;
+      if (load) {
+        await parameters.bring();
+        kept = Object.fromEntries(parameters.list.map(({ name, host }) => [name, host.slice()]));
+      }
       soFar = { step, metric, value };
-      if (load) kept = Object.fromEntries(parameters.list.map(({ name, values }) => [name, values.slice()]));
       return true;
     },
     restore(before, tensors) {
@@ -59,12 +62,6 @@ export function openBest(rule: BestRule, parameters: Parameters, warn: (text: st
       soFar = before;
       kept = tensors;
     },
-    load() {
-      for (const { name, values } of parameters.list) {
-        const own = kept[name];
-        if (own) values.set(own);
-      }
-      parameters.publish();
-    },
+    load: () => parameters.put(kept),
   };
 }

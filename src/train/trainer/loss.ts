@@ -1,8 +1,6 @@
 // The loss of a batch of examples and its gradients: one call of linearLoss, in buffers that are used again.
 
 import { pad } from "../../collate/collate.ts";
-import { arrayTypes } from "../../inputs/element-types.ts";
-import type { FloatData, FloatType } from "../../inputs/floats.ts";
 import type {
   AsyncBackend,
   Backend,
@@ -15,7 +13,9 @@ import type {
 } from "../../types.ts";
 import type { Recipe } from "./config.ts";
 import type { Example } from "./examples.ts";
+import { asFloats } from "./host-place.ts";
 import type { Parameters } from "./parameters.ts";
+import type { Place, Placed } from "./place.ts";
 import { type Layout, rowsOf, type States, spanOf } from "./states.ts";
 import type { TrainHead } from "./types.ts";
 
@@ -40,15 +40,14 @@ export interface LossSource {
   of(batch: readonly Example[], states: readonly States[], part: Part): Promise<Outcome>;
   /** Log-probs of all of a batch's rows under the reference, example by example. */
   referenceLogps(batch: readonly Example[], states: readonly States[]): Promise<number[][]>;
-  /** Gives shared memory back. */
-  release(): void;
 }
 
 /** The reference as its head, or "precomputed": what each example brings. */
-export type ReferenceHead = { readonly weight: Floats; readonly bias?: Floats | undefined } | "precomputed" | undefined;
+export type ReferenceHead = { readonly weight: Placed; readonly bias?: Placed | undefined } | "precomputed" | undefined;
 
 interface Inputs {
   readonly backend: Backend | AsyncBackend;
+  readonly place: Place;
   readonly recipe: Recipe;
   readonly head: TrainHead;
   readonly parameters: Parameters;
@@ -59,21 +58,19 @@ interface Inputs {
   readonly signal: LinearLossOptions["signal"];
 }
 
-const wrap = ({ type, data }: FloatData): Floats => (type === "f32" ? data : { [type]: data }) as Floats;
-
 export function openLoss(inputs: Inputs): LossSource {
-  const { backend, recipe, head, parameters, reference, known, layout, keep, signal } = inputs;
+  const { backend, place, recipe, head, parameters, reference, known, layout, keep, signal } = inputs;
   const { vocab, hiddenSize, logitScale, logitSoftcap } = head;
   const transform: LogitOptions = { logitScale, logitSoftcap };
   const { ofRows, loss: options, shift } = recipe;
-  const { scratch, release } = openScratch(backend);
 
   /** The rows of a group as a call takes them. */
   function inputsOf(batch: readonly Example[], states: readonly States[], group: readonly number[], name: string) {
+    place.check();
     const rows = rowsOf(batch, group);
     const { length, ...arrays } = pad(rows, layout.padding);
     const type = states[0]?.type ?? "f32";
-    const data = scratch(name, type, rows.length * length * hiddenSize);
+    const data = place.scratch(name, type, rows.length * length * hiddenSize);
     rows.forEach((row, r) => {
       const [from] = spanOf(row, layout.withPrompts);
       const own = states[r % batch.length]?.rows[group[Math.floor(r / batch.length)] as number];
@@ -81,7 +78,7 @@ export function openLoss(inputs: Inputs): LossSource {
     });
     const count = ofRows ? { rows: rows.length } : { pairs: batch.length };
     const tokens = { ...count, length, ...arrays } as unknown as LinearBatch["tokens"];
-    return { tokens, vocab, hiddenSize, hidden: wrap({ type, data }), type, size: data.length, rows };
+    return { tokens, vocab, hiddenSize, hidden: asFloats({ type, data }), type, size: data.length, rows };
   }
 
   const headOf = (given: ReferenceHead) => (typeof given === "object" ? given : undefined);
@@ -110,13 +107,13 @@ export function openLoss(inputs: Inputs): LossSource {
   function referenceOf(batch: readonly Example[], hidden: Floats): Reference | undefined {
     const logps = knownLogps(batch, layout.groups[0] ?? []);
     const ofHead = headOf(reference);
-    return logps ? { logps } : ofHead && { hidden, ...ofHead };
+    return logps ? { logps } : ofHead && ({ hidden, ...ofHead } as Reference);
   }
 
   return {
     async of(batch, states, { gradScale, accumulate, evaluation }) {
       const { rows, type, size, ...inputs } = inputsOf(batch, states, layout.groups[0] ?? [], "hidden");
-      const gradHidden = wrap({ type, data: scratch("gradHidden", type, size) });
+      const gradHidden = place.room(type, size);
       const margins = batch.map(({ rewardMargin }) => rewardMargin);
       const call = {
         ...inputs,
@@ -152,30 +149,6 @@ export function openLoss(inputs: Inputs): LossSource {
         });
       }
       return batch.map((_, i) => columns.map((column) => column[i] as number));
-    },
-    release,
-  };
-}
-
-/** Arrays by name, made anew where a batch needs more. Workers see those that are shared without a copy. */
-function openScratch(backend: Backend | AsyncBackend) {
-  const arrays = new Map<string, FloatData["data"]>();
-  const shared = backend.name === "pool";
-  return {
-    scratch(name: string, type: FloatType, length: number): FloatData["data"] {
-      const key = `${name} ${type}`;
-      let array = arrays.get(key);
-      if (!array || array.length < length) {
-        if (array && shared) backend.free(array);
-        const size = Math.ceil(1.25 * length);
-        array = shared ? backend.allocate(type, size) : new arrayTypes[type](size);
-        arrays.set(key, array);
-      }
-      return array.subarray(0, length);
-    },
-    release() {
-      if (shared) for (const array of arrays.values()) backend.free(array);
-      arrays.clear();
     },
   };
 }

@@ -1,116 +1,106 @@
-// What is trained: the head, or an adapter of it, with the arrays of its gradients and of its optimiser.
+// What is trained: the head, or an adapter of it, where its backend computes, and the caller's arrays that it is brought into.
 
 import { KindError, ParamError, ShapeError } from "../../errors.ts";
 import { decodeFloats, type FloatData, lengthOf, readFloats } from "../../inputs/floats.ts";
 import { arrayKind, kindOf, shown } from "../../messages.ts";
-import type { AsyncBackend, Backend, Floats, Lora } from "../../types.ts";
-import { adamw, adamwState } from "../adamw.ts";
-import { clipGradNorm } from "../clip.ts";
-import { sgd } from "../sgd.ts";
+import type { Floats } from "../../types.ts";
 import type { Tensor } from "../tensors.ts";
 import type { Recipe } from "./config.ts";
 import { randomOf } from "./order.ts";
-import type { TrainHead, TrainLora } from "./types.ts";
+import type { Place, Placed, Trained } from "./place.ts";
+import type { Trainer, TrainHead, TrainLora } from "./types.ts";
 
 /** One array that is trained. */
-export interface Parameter {
-  readonly name: "weight" | "bias" | "a" | "b";
-  readonly values: Tensor;
-  readonly grad: Tensor;
-  readonly m: Tensor;
-  readonly v: Tensor;
+export interface Parameter extends Trained {
+  /** What the caller has of it. */
+  readonly host: Tensor;
   readonly shape: readonly number[];
+}
+
+/** The head in a call's batch. */
+interface HeadInputs {
+  readonly weight: Placed;
+  readonly bias?: Placed | undefined;
+  readonly lora?: { readonly a: Placed; readonly b: Placed; readonly rank: number; readonly scale: number } | undefined;
 }
 
 export interface Parameters {
   readonly list: readonly Parameter[];
-  /** The head in a call's batch. */
-  readonly inputs: { readonly weight: Floats; readonly bias?: Floats | undefined; readonly lora?: Lora | undefined };
+  readonly inputs: HeadInputs;
+  /** The same head in the caller's arrays. */
+  readonly head: Trainer["head"];
   /** The buffers for the gradients of a call. */
-  readonly out: Readonly<Record<string, Tensor>>;
-  /** Clips the gradients and takes a step after so many; returns their norm before. */
-  update(lr: number, taken: number): number;
-  /** Brings what was trained into the caller's arrays. */
-  publish(): void;
-  /** Gives shared memory back. */
-  release(): void;
+  readonly out: Readonly<Record<string, Placed>>;
+  /** Clips the gradients and takes a step after so many; resolves to their norm before. */
+  update(lr: number, taken: number): Promise<number>;
+  /** Brings what was trained into the caller's arrays, if it is not there yet. */
+  bring(): Promise<void>;
+  /** Puts these numbers in place of what is trained, by the names of its arrays. */
+  put(numbers: Readonly<Record<string, Tensor>>): void;
 }
-
-type AnyBackend = Backend | AsyncBackend;
 
 /** The head's arrays, or those of its adapter, which `head` and `lora` bring or which are made here. */
 export function openParameters(
   head: TrainHead,
   lora: TrainLora | undefined,
-  recipe: Recipe,
-  backend: AnyBackend,
+  { train }: Recipe,
+  place: Place,
 ): Parameters {
   const { vocab, hiddenSize, bias } = head;
   const weight = readFloats(head.weight, "head.weight", vocab * hiddenSize);
   if (bias !== undefined) readFloats(bias, "head.bias", vocab);
-  const given = lora ? adapterOf(head, readLora(lora), recipe) : fullOf(head, weight);
-  // Workers see arrays that are shared without a copy.
-  const home = backend.name === "pool" ? backend : undefined;
-  const arrayOf = (values: Tensor): Tensor => {
-    if (!home) return values;
-    const own = home.allocate("f32", values.length);
-    own.set(values);
-    return own;
+  const given = lora ? adapterOf(head, readLora(lora), train.seed) : fullOf(head, weight);
+  const list = given.map(({ name, host, shape }): Parameter => ({ ...place.trained(name, host, train), host, shape }));
+  const headOf = <T>(of: (parameter: Parameter) => T, frozen: (floats: Floats, length: number) => T) => {
+    const find = (name: Parameter["name"]): T | undefined => {
+      const found = list.find((parameter) => parameter.name === name);
+      return found && of(found);
+    };
+    if (!lora) return { weight: find("weight") as T, bias: find("bias") };
+    return {
+      weight: frozen(head.weight, vocab * hiddenSize),
+      bias: bias && frozen(bias, vocab),
+      lora: { a: find("a") as T, b: find("b") as T, rank: lora.rank, scale: lora.alpha / lora.rank },
+    };
   };
-  const list = given.map(({ name, values, shape }): Parameter => {
-    const { m, v } = adamwState(values);
-    const grad = home ? home.allocate("f32", values.length) : new Float32Array(values.length);
-    return { name, values: arrayOf(values), grad, m: m[0] as Tensor, v: v[0] as Tensor, shape };
-  });
-  const of = (name: Parameter["name"]) => list.find((parameter) => parameter.name === name);
-  const [a, b] = [of("a"), of("b")];
-  const inputs = lora
-    ? {
-        weight: head.weight,
-        bias,
-        lora: { a: a?.values, b: b?.values, rank: lora.rank, scale: lora.alpha / lora.rank } as Lora,
-      }
-    : { weight: of("weight")?.values as Tensor, bias: of("bias")?.values };
+  let isStale = false;
+  async function bring(): Promise<void> {
+    if (!isStale) return;
+    for (const { values, host } of list) await place.read(values, host);
+    isStale = false;
+  }
   return {
     list,
-    inputs,
+    inputs: headOf(({ values }) => values, place.fixed),
+    head: headOf<Floats>(
+      ({ host }) => host,
+      (floats) => floats,
+    ) as Trainer["head"],
     out: Object.fromEntries(list.map(({ name, grad }) => [`grad${name[0]?.toUpperCase()}${name.slice(1)}`, grad])),
-    update(lr, taken) {
-      const { maxGradNorm } = recipe.train;
-      // transformers: 0 is off.
-      const norm = clipGradNorm(
-        list.map(({ grad }) => grad),
-        maxGradNorm > 0 ? maxGradNorm : Infinity,
-      );
-      for (const parameter of list) takeStep(parameter, taken, lr, recipe);
+    async update(lr, taken) {
+      const norm = await place.update(list, lr, taken, train);
+      isStale = true;
+      if (place.isHere) await bring();
       return norm;
     },
-    publish() {
-      if (!home) return;
-      list.forEach(({ values }, i) => {
-        given[i]?.values.set(values);
-      });
-    },
-    release() {
-      for (const { values, grad } of list) for (const array of [values, grad]) home?.free(array);
+    bring,
+    put(numbers) {
+      for (const { name, values, host } of list) {
+        const own = numbers[name];
+        if (!own) continue;
+        place.write(values, own);
+        host.set(own);
+      }
     },
   };
 }
 
-function takeStep({ name, values, grad, m, v }: Parameter, step: number, lr: number, { train }: Recipe): void {
-  const { optim, adamBeta1, adamBeta2, adamEpsilon: eps } = train;
-  // transformers decays no bias.
-  const weightDecay = name === "bias" ? 0 : train.weightDecay;
-  if (optim === "sgd") sgd(values, grad, { step }, { lr, weightDecay });
-  else adamw(values, grad, { step, m: [m], v: [v] }, { lr, weightDecay, betas: [adamBeta1, adamBeta2], eps });
-}
-
-type Given = Pick<Parameter, "name" | "values" | "shape">;
+type Given = Pick<Parameter, "name" | "host" | "shape">;
 
 function fullOf({ weight, bias, vocab, hiddenSize }: TrainHead, bits: FloatData): Given[] {
-  const full: Given[] = [{ name: "weight", values: masterOf(weight, bits), shape: [vocab, hiddenSize] }];
+  const full: Given[] = [{ name: "weight", host: masterOf(weight, bits), shape: [vocab, hiddenSize] }];
   if (bias === undefined) return full;
-  return [...full, { name: "bias", values: masterOf(bias, readFloats(bias, "head.bias", vocab)), shape: [vocab] }];
+  return [...full, { name: "bias", host: masterOf(bias, readFloats(bias, "head.bias", vocab)), shape: [vocab] }];
 }
 
 /** The caller's float32 array, or the float32 copy of its halves. */
@@ -121,8 +111,8 @@ function masterOf(given: Floats, bits: FloatData): Tensor {
   return values;
 }
 
-function adapterOf({ vocab, hiddenSize }: TrainHead, lora: TrainLora, { train }: Recipe): Given[] {
-  const { rank, seed = train.seed } = lora;
+function adapterOf({ vocab, hiddenSize }: TrainHead, lora: TrainLora, bySeed: number): Given[] {
+  const { rank, seed = bySeed } = lora;
   const random = randomOf(seed, 0);
   const bound = 1 / Math.sqrt(hiddenSize);
   const a = lora.a ?? Float32Array.from({ length: rank * hiddenSize }, () => (2 * random() - 1) * bound);
@@ -138,8 +128,8 @@ function adapterOf({ vocab, hiddenSize }: TrainHead, lora: TrainLora, { train }:
     }
   }
   return [
-    { name: "a", values: a, shape: [rank, hiddenSize] },
-    { name: "b", values: b, shape: [vocab, rank] },
+    { name: "a", host: a, shape: [rank, hiddenSize] },
+    { name: "b", host: b, shape: [vocab, rank] },
   ];
 }
 

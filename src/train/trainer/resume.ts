@@ -13,6 +13,7 @@ import type { Example } from "./examples.ts";
 import type { KnownLogps } from "./loss.ts";
 import type { Sums } from "./metrics.ts";
 import type { Parameters } from "./parameters.ts";
+import type { Place, Placed } from "./place.ts";
 import type { TrainReference } from "./reference.ts";
 import { openStore } from "./store.ts";
 import type { CheckpointOptions, TrainerOptions } from "./types.ts";
@@ -28,6 +29,7 @@ export interface Progress {
 interface Training {
   readonly options: TrainerOptions;
   readonly recipe: Recipe;
+  readonly place: Place;
   readonly parameters: Parameters;
   readonly reference: TrainReference;
   readonly known: KnownLogps | undefined;
@@ -70,7 +72,7 @@ export async function openCheckpoints(training: Training, given: CheckpointOptio
       const { step, tokens, log } = progress;
       const state = { shift: recipe.shift?.toJSON(), best: training.best?.soFar };
       const saved = { step, tokens, log, ...state, identity, config: recipe.config };
-      await writeCheckpoint(store, saved, tensorsOf(training), isOwn ? keep : 1);
+      await writeCheckpoint(store, saved, await tensorsOf(training), isOwn ? keep : 1);
       isOwn = true;
     },
   };
@@ -101,8 +103,7 @@ export function savingSteps(
 async function identityOf({ options, recipe, parameters, examples, reference }: Training): Promise<Identity> {
   const { vocab, hiddenSize } = options.head;
   const { batchSize, gradientAccumulationSteps, dropLast, seed, dataSeed } = recipe.train;
-  const { weight, bias } = reference.head && reference.head !== "precomputed" ? reference.head : {};
-  const arrays = [...parameters.list.map(({ values }) => values), ...[weight, bias].flatMap(bytesOf)];
+  const arrays = [...parameters.list.map(({ host }) => host), ...reference.start()];
   const shape = { vocab, hiddenSize, rank: options.lora?.rank, alpha: options.lora?.alpha };
   const order = {
     batchSize,
@@ -120,23 +121,25 @@ async function identityOf({ options, recipe, parameters, examples, reference }: 
   };
 }
 
-const bytesOf = (floats: unknown): ArrayBufferView[] =>
-  ArrayBuffer.isView(floats) ? [floats] : Object.values(floats ?? {}).filter((value) => ArrayBuffer.isView(value));
+/** An array that changes. */
+interface Changing {
+  readonly shape: readonly number[];
+  readonly at: Placed;
+  /** The caller's array of it. */
+  readonly host?: Tensor;
+}
 
 /** The arrays that change, by the names of their tensors. */
-function arraysOf({
-  parameters,
-  reference,
-  recipe,
-}: Training): Map<string, { shape: readonly number[]; data: Tensor }> {
-  const arrays = new Map<string, { shape: readonly number[]; data: Tensor }>();
-  for (const { name, values, m, v, shape } of parameters.list) {
-    arrays.set(name, { shape, data: values });
-    if (recipe.train.optim === "sgd") continue;
-    arrays.set(`${name}.m`, { shape, data: m }).set(`${name}.v`, { shape, data: v });
+function changing({ parameters, reference, options }: Training): Map<string, Changing> {
+  const arrays = new Map<string, Changing>();
+  for (const { name, values, means, host, shape } of parameters.list) {
+    arrays.set(name, { shape, at: values, host });
+    if (means) arrays.set(`${name}.m`, { shape, at: means.m }).set(`${name}.v`, { shape, at: means.v });
   }
-  for (const [name, data] of Object.entries(reference.moving)) {
-    arrays.set(`reference.${name}`, { shape: [data.length], data });
+  const { vocab, hiddenSize } = options.head;
+  const lengths = { weight: vocab * hiddenSize, bias: vocab };
+  for (const [name, at] of Object.entries(reference.moving)) {
+    arrays.set(`reference.${name}`, { shape: [lengths[name as keyof typeof lengths]], at });
   }
   return arrays;
 }
@@ -149,9 +152,13 @@ const BEST = "best.";
 
 type SafeTensors = Readonly<Record<string, SafeTensor>>;
 
-function tensorsOf(training: Training): Record<string, TensorToWrite> {
-  const tensors: Record<string, TensorToWrite> = Object.fromEntries(arraysOf(training));
-  const { known, examples, best, parameters } = training;
+async function tensorsOf(training: Training): Promise<Record<string, TensorToWrite>> {
+  const { known, examples, best, parameters, place } = training;
+  await parameters.bring();
+  const tensors: Record<string, TensorToWrite> = {};
+  for (const [name, { shape, at, host }] of changing(training)) {
+    tensors[name] = { shape, data: host ?? (await place.read(at)) };
+  }
   for (const { name, shape } of parameters.list) {
     const data = best?.kept[name];
     if (data) tensors[`${BEST}${name}`] = { shape, data };
@@ -166,22 +173,25 @@ function tensorsOf(training: Training): Record<string, TensorToWrite> {
 }
 
 function restoreTensors(training: Training, tensors: SafeTensors, file: string): void {
-  const arrays = [...arraysOf(training)].map(([name, { shape, data }]) => {
+  const arrays = [...changing(training)].map(([name, { shape, ...array }]) => {
     const tensor = tensors[name];
-    if (tensor?.dtype === "F32" && tensor.data.length === data.length) return { data, from: tensor.data as Tensor };
+    const length = shape.reduce((product, size) => product * size, 1);
+    if (tensor?.dtype === "F32" && tensor.data.length === length) return { ...array, from: tensor.data as Tensor };
     const got = tensor ? `${tensor.dtype} [${tensor.shape.join(", ")}]` : "none";
     throw new ShapeError("wrong-length", `${file}: ${name}: expected F32 [${shape.join(", ")}], got ${got}`);
   });
-  for (const { data, from } of arrays) data.set(from);
-  training.parameters.publish();
+  for (const { at, host, from } of arrays) {
+    training.place.write(at, from);
+    host?.set(from);
+  }
   restoreLogps(training, tensors[LOGPS]);
 }
 
 /** The head at the best evaluation, where it is kept; one that is asked for and not there begins anew. */
 function restoreBest({ best, parameters, recipe }: Training, soFar: BestSoFar, tensors: SafeTensors): void {
-  const kept = parameters.list.flatMap(({ name, values }) => {
+  const kept = parameters.list.flatMap(({ name, host }) => {
     const tensor = tensors[`${BEST}${name}`];
-    return tensor?.dtype === "F32" && tensor.data.length === values.length
+    return tensor?.dtype === "F32" && tensor.data.length === host.length
       ? [[name, tensor.data as Tensor] as const]
       : [];
   });

@@ -13,8 +13,10 @@ import { feedOfList, feedOfStream, readAll } from "./feed.ts";
 import { filesOf } from "./files.ts";
 import { type KnownLogps, openLoss } from "./loss.ts";
 import { addTo, meansOf, noSums } from "./metrics.ts";
+import { openPlace } from "./open-place.ts";
 import { readOptions } from "./options.ts";
 import { openParameters } from "./parameters.ts";
+import type { Place } from "./place.ts";
 import { openReference } from "./reference.ts";
 import { openCheckpoints, type Progress, savingSteps } from "./resume.ts";
 import { openShelf } from "./shelf.ts";
@@ -43,6 +45,16 @@ export async function openTrainer(given: TrainerOptions): Promise<Trainer> {
 }
 
 async function openOn(backend: Backend | AsyncBackend, options: TrainerOptions): Promise<Trainer> {
+  const place = await openPlace(backend);
+  try {
+    return await openIn(place, backend, options);
+  } catch (error) {
+    place.release();
+    throw error;
+  }
+}
+
+async function openIn(place: Place, backend: Backend | AsyncBackend, options: TrainerOptions): Promise<Trainer> {
   const { head, backbone, signal, onProgress, onWarning = console.warn } = options;
   const warnings: string[] = [];
   const warn = (text: string): void => {
@@ -66,8 +78,9 @@ async function openOn(backend: Backend | AsyncBackend, options: TrainerOptions):
       ? feedOfStream(examples, reader, recipe, options.shuffle)
       : feedOfList(await read(examples, "examples"), recipe, options.shuffle ?? !recipe.inOrder);
   const { steps, list } = feed;
-  const parameters = openParameters(head, options.lora, recipe, backend);
-  const reference = openReference(options, recipe, parameters, backend);
+  const parameters = openParameters(head, options.lora, recipe, place);
+  const reference = openReference(options, recipe, parameters, place);
+  await place.ready();
   const layout: Layout = {
     hiddenSize: head.hiddenSize,
     padding: { padToMultipleOf: recipe.collate.padToMultipleOf ?? 1, padTokenId: recipe.collate.padTokenId ?? 0 },
@@ -76,7 +89,8 @@ async function openOn(backend: Backend | AsyncBackend, options: TrainerOptions):
   };
   const known: KnownLogps | undefined = recipe.precompute && list && reference.head ? new Map() : undefined;
   const { keep } = options;
-  const loss = openLoss({ backend, recipe, head, parameters, reference: reference.head, known, layout, keep, signal });
+  const ofLoss = { backend, place, recipe, head, parameters, reference: reference.head, known, layout, keep, signal };
+  const loss = openLoss(ofLoss);
   /** Computes the reference's log-probs of a batch where they are kept and not there yet. */
   const learn = async (batch: readonly Example[], own: readonly States[]): Promise<void> => {
     if (!known || batch.every((example) => known.has(example))) return;
@@ -114,7 +128,8 @@ async function openOn(backend: Backend | AsyncBackend, options: TrainerOptions):
   const isEvalStep = evaluationSteps(options.evalSteps, recipe.evaluation, steps, logEvery);
   const progress: Progress = { step: 0, tokens: 0, log: noSums() };
   const best = evaluation && recipe.best && openBest(recipe.best, parameters, warn);
-  const training = { options, recipe, parameters, reference, known, examples: list?.examples, progress, best, warn };
+  const opened = { options, recipe, place, parameters, reference, known, examples: list?.examples };
+  const training = { ...opened, progress, best, warn };
   const checkpoints = options.checkpoint && (await openCheckpoints(training, options.checkpoint));
   const isSaveStep = savingSteps(options.checkpoint?.everySteps, recipe.saving, steps);
   if (progress.step >= steps) best?.load();
@@ -140,18 +155,20 @@ async function openOn(backend: Backend | AsyncBackend, options: TrainerOptions):
     refuseAborted(signal);
     const { batches, isFirst, epoch, endsEpoch } = await feed.at(progress.step);
     const before = shift?.toJSON();
-    const outcome = await lossOfStep(batches, isFirst).catch((error: unknown) => {
+    const learning_rate = rate(progress.step);
+    const take = async () => {
+      const { metrics, tokens } = await lossOfStep(batches, isFirst);
+      return { metrics, tokens, grad_norm: await parameters.update(learning_rate, progress.step) };
+    };
+    const { grad_norm, ...outcome } = await take().catch((error: unknown) => {
       // The step was none: it may be tried again.
       if (before) shift?.restore(before);
       throw error;
     });
-    const learning_rate = rate(progress.step);
-    const grad_norm = parameters.update(learning_rate, progress.step);
     progress.step++;
     progress.tokens += outcome.tokens;
     const { step } = progress;
-    if (sync && step % sync.every === 0) reference.sync(sync.alpha);
-    parameters.publish();
+    if (sync && step % sync.every === 0) await reference.sync(sync.alpha);
 
     addTo(progress.log, outcome.metrics);
     const last = { grad_norm, learning_rate, epoch, num_tokens: progress.tokens };
@@ -161,7 +178,7 @@ async function openOn(backend: Backend | AsyncBackend, options: TrainerOptions):
     if (isLogStep) progress.log = noSums();
     const reached = { step, epoch, endsEpoch };
     const evaluated = evaluation && isEvalStep(reached) ? await evaluate(evaluation) : undefined;
-    const isBest = evaluated !== undefined && best?.see(step, evaluated) === true;
+    const isBest = evaluated !== undefined && (await best?.see(step, evaluated)) === true;
     if (checkpoints && isSaveStep(reached, isBest)) {
       // The one before is still there, and so is what was trained.
       await checkpoints.write().catch((error: unknown) => warn(`checkpoint-${step}: not written: ${textOf(error)}`));
@@ -179,8 +196,9 @@ async function openOn(backend: Backend | AsyncBackend, options: TrainerOptions):
   };
   const dispose = async (): Promise<void> => {
     await running;
-    parameters.release();
-    loss.release();
+    // Whoever asked for the steps one by one has not stopped iterating.
+    await parameters.bring().catch(() => undefined);
+    place.release();
     for (const shelf of shelves) await shelf.clear();
     if (!options.backend) await backend.dispose();
   };
@@ -193,7 +211,7 @@ async function openOn(backend: Backend | AsyncBackend, options: TrainerOptions):
     get best() {
       return best?.soFar;
     },
-    head: parameters.inputs,
+    head: parameters.head,
     evaluate: () =>
       inTurn(async () => {
         if (evaluation) return evaluate(evaluation);
@@ -204,17 +222,21 @@ async function openOn(backend: Backend | AsyncBackend, options: TrainerOptions):
         if (checkpoints) return checkpoints.write();
         throw new ParamError("missing-input", "checkpoint: expected with checkpoint(), got nothing");
       }),
-    files: async () => filesOf(parameters, recipe),
+    files: () => inTurn(() => filesOf(parameters, recipe)),
     async save(target) {
       const store = await openStore(target, "target");
-      const files = Object.entries(filesOf(parameters, recipe));
+      const files = Object.entries(await inTurn(() => filesOf(parameters, recipe)));
       for (const [name, bytes] of files) await store.write(name, bytes);
       return files.map(([name]) => name);
     },
     dispose,
     [Symbol.asyncDispose]: dispose,
     async *[Symbol.asyncIterator]() {
-      for (let step = await inTurn(advance); step; step = await inTurn(advance)) yield step;
+      try {
+        for (let step = await inTurn(advance); step; step = await inTurn(advance)) yield step;
+      } finally {
+        await inTurn(parameters.bring);
+      }
     },
   };
 }
