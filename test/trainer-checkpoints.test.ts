@@ -222,7 +222,8 @@ describe("a folder", () => {
     for (let i = 0; i < 30 && !told.has(whole.length - 2); i++) {
       for (const line of await run(store, 1 + Math.floor(random() * 6))) {
         const [step = ""] = line.split(" ");
-        told.set(Number(step), line);
+        // On a busy machine all of it may be told at once, before the process is killed.
+        if (step !== "end") told.set(Number(step), line);
       }
     }
     // A step may have been killed before it was told; what was told is as it was.

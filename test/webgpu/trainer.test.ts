@@ -6,7 +6,7 @@ import { BackendError, createWasm, type Floats } from "../../src/index.ts";
 import { type PairExample, readAdapter, readSafetensors, type Trainer, type TrainerOptions } from "../../src/train.ts";
 import { createWebGpu, type WebGpuBackend } from "../../src/webgpu.ts";
 import { missesNear } from "../support/compare.ts";
-import { adapterOfDawn, onDawn } from "../support/dawn.ts";
+import { adapterOfDawn, asNavigator, dawn, onDawn } from "../support/dawn.ts";
 import { toBits } from "../support/half.ts";
 import {
   backbone,
@@ -30,7 +30,10 @@ const numbersOf = (floats: Floats | undefined): Float32Array => (floats ?? new F
 const trained = ({ head: { weight, bias, lora } }: Trainer): Float32Array[] =>
   lora ? [lora.a, lora.b].map(numbersOf) : [weight, bias].map(numbersOf);
 
-const completionsOf = (pair: PairExample): number => ("chosen" in pair ? pair.chosen.length + pair.rejected.length : 0);
+const completionsOf = (pair: PairExample): number =>
+  "chosen" in pair ? (pair.chosen as number[]).length + (pair.rejected as number[]).length : 0;
+
+const onePair = { policyChosen: Float32Array.of(-1), policyRejected: Float32Array.of(-2) };
 
 const halves = (values: Float32Array) => ({ bf16: toBits("bf16", values) });
 
@@ -158,7 +161,7 @@ onDawn("createTrainer on WebGPU", () => {
     it("an adapter's files are PEFT's, from what is on the GPU", async () => {
       const trainer = await newTrainer({ max_steps: 2 }, { backend: gpu, lora: { rank: 2, alpha: 4 } });
       await take(trainer);
-      const files = await trainer.files();
+      const { "training_config.json": _, ...files } = await trainer.files();
       const { lora } = readAdapter(files as unknown as Parameters<typeof readAdapter>[0]);
       expect([lora.a, lora.b]).toEqual(trained(trainer));
     });
@@ -231,8 +234,6 @@ onDawn("createTrainer on WebGPU", () => {
     expect(error).toMatchObject({ code: "unavailable" });
     expect(String(error)).toContain("the device was lost");
     expect(taken).toBe(3);
-    const again: unknown = await trainer.evaluate().catch((thrown: unknown) => thrown);
-    expect(again).toBeInstanceOf(Error);
     await expect(take(trainer)).rejects.toThrow("resume: true goes on from the newest checkpoint");
     await expect(trainer.checkpoint()).rejects.toMatchObject({ code: "unavailable" });
     await expect(trainer.files()).rejects.toMatchObject({ code: "unavailable" });
@@ -246,21 +247,18 @@ onDawn("createTrainer on WebGPU", () => {
   });
 
   it("another device in place of a lost one has nothing of the training, which it says", async () => {
-    const { navigator } = globalThis;
-    const { dawn, asNavigator } = await import("../support/dawn.ts");
     asNavigator(dawn);
     const backend = await createWebGpu();
     const trainer = await newTrainer({ max_steps: 6 }, { backend });
     await take(trainer, 2);
-    backend.device satisfies object;
-    (backend.device as GPUDevice).destroy();
-    await backend.sequenceLogps({} as never).catch(() => undefined);
-    await (backend.device as GPUDevice).queue.onSubmittedWorkDone().catch(() => undefined);
+    const first = backend.device as GPUDevice;
+    first.destroy();
+    // The first call that finds it lost gets another.
+    while (backend.device === first) await backend.pairLoss(onePair, { referenceFree: true }).catch(() => undefined);
     await expect(take(trainer)).rejects.toThrow("what was trained on it went with it");
     await trainer.dispose();
     await backend.dispose();
     asNavigator(undefined);
-    expect(navigator).toBe(globalThis.navigator);
   });
 
   it("is refused where there is no room for it, and leaves nothing behind", async () => {

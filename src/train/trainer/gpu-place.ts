@@ -77,6 +77,12 @@ export async function openGpuPlace(backend: WebGpuBackend): Promise<Place<Held>>
     return made;
   }
 
+  function check(): void {
+    if (gpu.lost === undefined && backend.device === device) return;
+    const what = "what was trained on it went with it; resume: true goes on from the newest checkpoint";
+    throw lostError(`${gpu.lost ?? "the backend has another one now"}: ${what}`);
+  }
+
   function destroy(list: readonly Held[]): void {
     for (const { buffer } of list) buffer.destroy();
   }
@@ -138,6 +144,7 @@ export async function openGpuPlace(backend: WebGpuBackend): Promise<Place<Held>>
     mix: (to, from, share) =>
       submit(gpu, (commands) => recordEach(gpu, commands, mixWgsl, [to, from].map(floatsOf), [[share, 1 - share]])),
     async read({ buffer, size }, into = new Float32Array(size / 4)) {
+      check();
       for (let offset = 0; offset < size; offset += PART) {
         const range = { buffer, offset, size: Math.min(PART, size - offset) };
         const take = (bytes: ArrayBuffer) => into.set(new Float32Array(bytes), offset / 4);
@@ -146,11 +153,7 @@ export async function openGpuPlace(backend: WebGpuBackend): Promise<Place<Held>>
       return into;
     },
     write,
-    check() {
-      if (gpu.lost === undefined && backend.device === device) return;
-      const what = "what was trained on it went with it; resume: true goes on from the newest checkpoint";
-      throw lostError(`${gpu.lost ?? "the backend has another one now"}: ${what}`);
-    },
+    check,
     async ready() {
       // Whether there was memory is known once a later scope has resolved.
       device.pushErrorScope("validation");
