@@ -1,5 +1,6 @@
 // dpo-kernels/bench: how fast this package is in the runtime that asks, beside others, and how exact.
 
+import type { Library } from "./bench/candidates/library.ts";
 import { type OursOptions, ours as oursOf } from "./bench/candidates/ours.ts";
 import type { Candidate, Skipped } from "./bench/types.ts";
 import { createJs, createWasm } from "./index.ts";
@@ -36,3 +37,7 @@ export const ours = (options?: OursOptions): Promise<(Candidate | Skipped)[]> =>
   const train = { adamw, adamwState, sgd, sgdState, clipGradNorm };
   return oursOf({ createWasm, createJs, createPool, createWebGpu: createRealGpu, train, index: indexUrl() }, options);
 };
+
+/** The backends of another build, `await import(…)`, under names that end in `suffix`. */
+export const oursOfBuild = (library: Library, suffix: string): Promise<(Candidate | Skipped)[]> =>
+  oursOf(library, { suffix });

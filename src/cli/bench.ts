@@ -3,13 +3,19 @@
 import { type Command, Option } from "commander";
 import { selectCases } from "../bench/cases/index.ts";
 import { type BenchResult, ours } from "../bench.ts";
+import { compare } from "./bench/compare.ts";
+import { comparisonText } from "./bench/compare-table.ts";
 import { runElsewhere, servePage } from "./bench/elsewhere.ts";
 import { peersHere, runHere } from "./bench/here.ts";
+import { readResults } from "./bench/read-results.ts";
+import { writeBenchPage } from "./bench/report/page.ts";
 import { type Format, formats, saveResult, textOf } from "./bench/results.ts";
 import { chooseRuntimes } from "./bench/runtimes.ts";
 import { toText } from "./bench/table.ts";
 import { countOf } from "./option-values.ts";
+import { checkPageName } from "./page.ts";
 import { refusal } from "./refusal.ts";
+import { toJson } from "./report.ts";
 
 interface BenchFlags {
   quick?: true;
@@ -21,6 +27,10 @@ interface BenchFlags {
   processorTime?: true;
   out?: string;
   format?: Format;
+  report?: string;
+  compare?: string[];
+  against?: string;
+  failOnSlower?: true;
 }
 
 const examples = `
@@ -31,7 +41,10 @@ Examples:
   dpo-kernels bench --runtimes node=/opt/node20/bin/node,deno,firefox
   dpo-kernels bench --page                                  a page to open by hand
   dpo-kernels bench --cases 'pairs/*' logits/both/64x1000   some cases; a name is that case of any shape
-  dpo-kernels bench --quick --format bencher > metrics.json`;
+  dpo-kernels bench --quick --format bencher > metrics.json
+  dpo-kernels bench --report bench.html results             a page of pictures from results
+  dpo-kernels bench --compare old/results new/results       what has become slower, and how sure that is
+  dpo-kernels bench --quick --against ../released           this build beside another, in the same rounds`;
 
 /** Adds the command `bench`. */
 export function addBench(program: Command): void {
@@ -51,26 +64,39 @@ export function addBench(program: Command): void {
     .addOption(
       new Option("--format <name>", "of the file, or of what is printed in place of the table").choices(formats),
     )
+    .argument("[results...]", "with --report: results to draw, files or folders of them, in place of a measurement")
+    .option("--report <page>", "write a page of pictures, a name ending in .html")
+    .option(
+      "--compare <paths...>",
+      "two results, or folders of them, or two folders of the package: what is slower, what faster, and how sure",
+    )
+    .option("--against <folder>", "this package beside another build of it, in the same rounds")
+    .option("--fail-on-slower", "with --compare or --against: exit status 1 where something is slower")
     .addHelpText("after", examples)
-    .action(async (flags: BenchFlags) => {
-      const { quick, cases, seed, processorTime, page, peers, runtimes } = flags;
+    .action(async (paths: string[], flags: BenchFlags) => {
+      checkPageName(flags.report);
+      if (flags.compare || flags.against !== undefined) return showComparison(flags);
+      if (paths.length > 0) return drawResults(paths, flags.report);
+      const { quick, cases, seed, processorTime, page, peers, runtimes, report } = flags;
       if (page !== undefined || runtimes !== undefined) return elsewhere(flags);
       // What is wrong with them is said before anything is started.
       selectCases({ patterns: cases, quick: quick ?? false });
       const others = peers ? await peersHere() : [];
       const result = await runHere({ quick, cases, seed, processorTime, candidates: [...(await ours()), ...others] });
       await show(result, flags);
+      if (report !== undefined) await writeBenchPage(report, [result]);
     });
 }
 
 async function elsewhere(flags: BenchFlags): Promise<void> {
-  const { quick = false, cases, seed, runtimes, page, out, format } = flags;
+  const { quick = false, cases, seed, runtimes, page, out, format, report } = flags;
   if (flags.processorTime) throw refusal("--processor-time: is for this Node, without --runtimes and --page");
   const options = { quick, cases, seed, peers: flags.peers };
   // What is wrong with them is said once, and before anything is started.
   selectCases({ patterns: cases, quick });
   if (page !== undefined) {
     if (runtimes !== undefined) throw refusal("--page: takes no --runtimes");
+    if (report !== undefined) throw refusal("--page: takes no --report; draw the results with --report afterwards");
     return servePage(options, page === true ? 0 : page, (result) => show(result, { ...flags, out: out ?? "." }));
   }
   const chosen = chooseRuntimes(runtimes ?? "");
@@ -78,7 +104,24 @@ async function elsewhere(flags: BenchFlags): Promise<void> {
     throw refusal("--format: results of several runtimes need --out, a folder for their files");
   }
   const { results, hasFailed } = await runElsewhere(chosen, options, (result) => show(result, flags));
+  if (report !== undefined && results.length > 0) await writeBenchPage(report, results);
   if (hasFailed || results.length === 0) process.exitCode = 1;
+}
+
+async function showComparison({ compare: paths, against, failOnSlower, format, ...flags }: BenchFlags): Promise<void> {
+  const [before, after, ...more] = paths ?? [against];
+  if (before === undefined || more.length > 0 || (paths && after === undefined)) {
+    throw refusal(`--compare: expected two paths, got ${paths?.length}`);
+  }
+  const comparison = await compare([before, after], flags);
+  console.log(format === "json" ? toJson(comparison) : comparisonText(comparison));
+  if (failOnSlower && comparison.changes.some(({ verdict }) => verdict === "slower")) process.exitCode = 1;
+}
+
+async function drawResults(paths: readonly string[], page: string | undefined): Promise<void> {
+  if (page === undefined) throw refusal("--report: expected the name of the page to draw these results on, got none");
+  await writeBenchPage(page, await readResults(paths));
+  console.log(`${page} written`);
 }
 
 async function show(result: BenchResult, { out, format }: Pick<BenchFlags, "out" | "format">): Promise<void> {

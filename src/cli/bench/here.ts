@@ -15,7 +15,7 @@ import {
 import { startBar } from "../rate-bar.ts";
 import { addressesOf, findPeers } from "./find-peers.ts";
 
-export interface HereOptions extends Pick<RunOptions, "quick" | "cases" | "seed"> {
+export interface HereOptions extends Pick<RunOptions, "quick" | "cases" | "seed" | "budget" | "rounds"> {
   readonly candidates: readonly (Candidate | Skipped)[];
   /** Counts the processor's time in place of the time of day. */
   readonly processorTime?: boolean | undefined;

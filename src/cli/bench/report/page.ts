@@ -43,7 +43,7 @@ export async function benchPage(results: readonly BenchResult[]): Promise<string
     part(
       "Workers",
       "Medians, relative to one worker; the dashed line is as many times as fast as there are workers.",
-      workersPart(plots, rows),
+      workersPart(plots, mine),
     ),
     part(
       "Memory",

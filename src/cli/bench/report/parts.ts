@@ -127,26 +127,24 @@ export function sizesPart(draw: Draw, rows: readonly Row[]): string {
 
 const workersOf = (candidate: string): number => Number(/^pool-(\d+)/.exec(candidate)?.[1] ?? 0);
 
-/** Cases of which one worker and more were measured, in the runtimes that have both. */
+/** Cases of which one worker and more were measured. */
 export function workersPart(draw: Draw, rows: readonly Row[]): string {
-  return groupBy(
-    rows.filter(({ figure }) => workersOf(figure.candidate) > 0),
-    ({ runtime }) => runtime,
-  )
-    .flatMap(([runtime, all]) => {
-      const points = groupBy(all, ({ figure }) => `${figure.case}, ${figure.arrays}`).flatMap(([series, group]) => {
-        const one = group.find(({ figure }) => workersOf(figure.candidate) === 1)?.figure.median;
-        if (one === undefined || group.length < 2) return [];
-        return group
-          .map(({ figure }) => ({ series, workers: workersOf(figure.candidate), speedup: one / figure.median }))
-          .sort((a, b) => a.workers - b.workers);
-      });
-      if (points.length === 0) return [];
-      const names = [...new Set(points.map(({ series }) => series))];
-      return headed(runtime, draw.legendOf(names) + draw.workersPlot(points, names));
-    })
-    .join("\n");
+  const pools = rows.filter(({ figure }) => workersOf(figure.candidate) > 0);
+  const points = groupBy(pools, ({ figure }) => `${figure.case}, ${arraysText[figure.arrays]}`).flatMap(
+    ([series, all]) => {
+      const one = all.find(({ figure }) => workersOf(figure.candidate) === 1)?.figure.median;
+      if (one === undefined || all.length < 2) return [];
+      return all
+        .map(({ figure }) => ({ series, workers: workersOf(figure.candidate), speedup: one / figure.median }))
+        .sort((a, b) => a.workers - b.workers);
+    },
+  );
+  if (points.length === 0) return "";
+  const names = [...new Set(points.map(({ series }) => series))];
+  return draw.legendOf(names) + draw.workersPlot(points, names);
 }
+
+const arraysText = { allocate: "arrays of allocate", own: "own arrays", fresh: "fresh arrays" } as const;
 
 export function memoryPart(draw: Draw, rows: readonly Row[]): string {
   return largest(rows.filter(({ figure }) => (figure.scratch ?? 0) > 0))

@@ -105,12 +105,15 @@ export const sharePlot = (points, names, limit) => {
   });
 };
 
+/** A little more than the values, on a logarithmic scale. */
+const range = (values) => [Math.min(...values) / 1.3, Math.max(...values) * 1.3];
+
 export const sizePlot = (points, names, { x, y }) =>
   draw({
     height: 280,
     marginLeft: 60,
     x: { type: "log", label: x, ...centred, tickFormat: "~s" },
-    y: { type: "log", label: y, grid: true, tickFormat: "~g", ticks: 6, nice: true },
+    y: { type: "log", label: y, grid: true, tickFormat: "~g", ticks: 6, domain: range(points.map(({ time }) => time)) },
     color: coloured(names),
     marks: [
       Plot.lineY(points, { x: "units", y: "time", stroke: "label", z: "label" }),
@@ -122,7 +125,13 @@ export const workersPlot = (points, names) => {
   const most = Math.max(2, ...points.map(({ workers }) => workers));
   return draw({
     height: 260,
-    x: { label: "workers", ...centred, ticks: most, tickFormat: "d", domain: [1, most] },
+    x: {
+      label: "workers",
+      ...centred,
+      ticks: Array.from({ length: most }, (_, k) => k + 1),
+      tickFormat: "d",
+      domain: [1, most],
+    },
     y: { label: "times as fast as one", grid: true, domain: [0, most] },
     color: coloured(names),
     marks: [

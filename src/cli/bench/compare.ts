@@ -1,0 +1,103 @@
+// dpo-kernels bench --compare: two sets of results, or two builds of the package that take turns in the same rounds.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Library } from "../../bench/candidates/library.ts";
+import {
+  type BenchResult,
+  type Candidate,
+  type Comparison,
+  compareBuilds,
+  compareResults,
+  ours,
+  oursOfBuild,
+  type Skipped,
+} from "../../bench.ts";
+import { fileProblem, refusal } from "../refusal.ts";
+import { type HereOptions, runHere } from "./here.ts";
+import { readResults } from "./read-results.ts";
+
+export type CompareFlags = Pick<HereOptions, "quick" | "cases" | "seed" | "processorTime">;
+
+/** Milliseconds of a case's rounds in one look: to be sure of a difference takes more rounds than to see a time. */
+const budgets = { quick: 1000, whole: 4000 } as const;
+
+/**
+ * Where noise hides what a figure has become, its case is measured again, so often at most: every time backends are made anew, whose
+ * memory then lies elsewhere.
+ */
+const LOOKS = 6;
+
+/** Compares what two paths name: builds of the package, or results. Without a second path this build is compared with the first. */
+export async function compare(
+  [before, after]: readonly [string, string | undefined],
+  flags: CompareFlags,
+): Promise<Comparison> {
+  const [first, second] = [entryOf(before), after === undefined ? undefined : entryOf(after)];
+  if (first !== undefined && (after === undefined || second !== undefined)) {
+    const libraries = [
+      { mark: before, library: await load(first) },
+      // One folder given twice is two builds, of the same files: a comparison that should find nothing.
+      {
+        mark: after === before ? `${after} again` : (after ?? ""),
+        library: second === undefined ? undefined : await load(second),
+      },
+    ];
+    return compareLoaded(libraries, flags);
+  }
+  if (after === undefined) throw refusal(`${before}: expected a folder of the package, with dist/index.js, got none`);
+  if (first !== undefined || second !== undefined) {
+    throw refusal(`--compare: expected two builds or results of both, got a build and results: ${before}, ${after}`);
+  }
+  return compareResults(await readResults([before]), await readResults([after]));
+}
+
+/** The entry of the package in a folder; undefined where there is none. */
+function entryOf(path: string): string | undefined {
+  return [join(path, "dist/index.js"), join(path, "index.js")].find((file) => existsSync(file));
+}
+
+/** A module once more, where the same one is loaded already. */
+let loads = 0;
+
+/** What of a build is compared: the backends of one thread, and the optimisers where it has them. */
+async function load(entry: string): Promise<Library> {
+  const index = pathToFileURL(entry).href;
+  const again = `?${loads++}`;
+  try {
+    const { createWasm, createJs } = await import(index + again);
+    const trainUrl = new URL("train.js", index);
+    const train = existsSync(trainUrl) ? { train: await import(trainUrl.href + again) } : {};
+    return { createWasm, createJs, index, ...train };
+  } catch (error) {
+    throw fileProblem(entry, error);
+  }
+}
+
+/** Pools and GPUs differ more from turn to turn than builds do. */
+const isCompared = (one: Candidate | Skipped): boolean => !("name" in one) || /^(plain|relaxed|js)\b/.test(one.name);
+
+async function compareLoaded(
+  builds: readonly { readonly mark: string; readonly library: Library | undefined }[],
+  { cases, seed = 1, ...flags }: CompareFlags,
+): Promise<Comparison> {
+  const lists = builds.map(({ mark, library }) => (library ? oursOfBuild(library, `@${mark}`) : ours()));
+  const candidates = (await Promise.all(lists)).flat().filter(isCompared);
+  const [before = "", after = ""] = builds.map(({ mark }) => mark);
+  const budget = flags.quick ? budgets.quick : budgets.whole;
+  const results: BenchResult[] = [];
+  for (let look = 0; ; look++) {
+    const open = results.length === 0 ? cases : unclear(compared());
+    results.push(await runHere({ ...flags, cases: open, seed: seed + look, candidates, budget, rounds: 40 }));
+    if (look === LOOKS - 1 || unclear(compared()).length === 0) return compared();
+  }
+
+  function compared(): Comparison {
+    return compareBuilds(results, [before, after], { looks: LOOKS });
+  }
+}
+
+const unclear = ({ changes }: Comparison): string[] => [
+  ...new Set(changes.flatMap((change) => (change.verdict === "unclear" ? [change.case] : []))),
+];
