@@ -1,8 +1,8 @@
 // Every loss of this library against its sigmoid, with a reference and without, and under AlphaPO, all in one run. See README.md.
 
 import { type Backend, createWasm, losses, lossTypes } from "../dist/index.js";
+import { makePairs } from "../src/bench/cases/pairs.ts";
 import { interleave, type Timing, table } from "./measure.ts";
-import { makePairs } from "./pairs.ts";
 import { save } from "./report.ts";
 
 const PAIRS = 1_000_000;
@@ -12,7 +12,18 @@ const rounds = Number(process.env["BENCH_ROUNDS"] ?? 6);
 /** The calls of one module, by what they are called in the table. */
 function candidates(backend: Backend): { name: string; run: () => unknown }[] {
   const make = () => backend.allocate("f32", PAIRS);
-  const pairs = makePairs(PAIRS, make);
+  const put = (values: Float32Array) => {
+    const array = make();
+    array.set(values);
+    return array;
+  };
+  const { policyChosen: chosen, policyRejected: rejected, ...references } = makePairs(PAIRS);
+  const pairs = {
+    policyChosen: put(chosen),
+    policyRejected: put(rejected),
+    referenceChosen: put(references.referenceChosen),
+    referenceRejected: put(references.referenceRejected),
+  };
   const lengths = backend.allocate("i32", PAIRS).fill(200);
   const rewardMargin = make();
   const desirable = backend.allocate("u8", PAIRS);

@@ -1,9 +1,9 @@
 // A step of createTrainer against what it cannot do without: its call of linearLoss and its step of AdamW, on the same batches.
 
+import { generator } from "../src/bench/random.ts";
 import { collate, createWasm } from "../src/index.ts";
 import { adamw, adamwState, createTrainer, type TrainStep } from "../src/train.ts";
 import { interleave, table } from "./measure.ts";
-import { generator } from "./random.ts";
 import { save } from "./report.ts";
 
 const [vocab, hiddenSize, pairs, tokens] = [8192, 128, 8, 48];

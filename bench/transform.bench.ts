@@ -3,9 +3,10 @@
 import { createWasm } from "../dist/index.js";
 import { makeCalls, type Place } from "./logits/ours.ts";
 import { check, makeProblem } from "./logits/problem.ts";
-import { builds } from "./logits/targets.ts";
 import { type Candidate, interleave, type Timing, table } from "./measure.ts";
 import { save } from "./report.ts";
+
+const builds = ["plain", "relaxed"] as const;
 
 const shape = { rows: 64, vocab: 128_256 };
 const size = shape.rows * shape.vocab;

@@ -43,6 +43,7 @@ const pages = [
   "README.md",
   "docs/adapters.md",
   "docs/batches.md",
+  "docs/benchmarks.md",
   "docs/collate.md",
   "docs/explained.md",
   "docs/from-trl.md",

@@ -1,8 +1,8 @@
 // The inputs of the benchmark of logits, and the expected results in float64.
 
 import type { Floats, LogitOptions, LogitsLossOptions, PackedTokens } from "../../dist/index.js";
+import { generator } from "../../src/bench/random.ts";
 import { decodeTable, toBf16, toF16 } from "../../src/inputs/floats.ts";
-import { generator } from "../random.ts";
 
 export interface Shape {
   rows: number;

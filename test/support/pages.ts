@@ -12,6 +12,7 @@ const sources: Record<string, string> = {
   "/service": "service.ts",
   "/text": "text.ts",
   "/diagnose": "diagnose.ts",
+  "/bench": "bench.ts",
   "/webgpu": "webgpu.ts",
   "/onnxruntime": "adapters/onnxruntime.ts",
   "/tfjs": "adapters/tfjs.ts",
