@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { breakEven } from "../../src/backends/pool/break-even.ts";
 import { createWasm } from "../../src/index.ts";
 import { createPool } from "../../src/pool.ts";
-import { newTrainer, pairs, rows, take } from "../support/trainer.ts";
+import { newHead, newTrainer, pairs, rows, take } from "../support/trainer.ts";
 
 // Batches are small: the calling thread would compute them itself.
 Object.assign(breakEven, { logits: 0, products: 0 });
@@ -34,4 +34,23 @@ describe.each([1, 2, 3, 8])("%d workers", (workers) => {
     const expected = await run(await createWasm({ relaxed: false }));
     expect(await run(await createPool({ workers, memory, relaxed: false }))).toEqual(expected);
   });
+});
+
+it("a head in shared memory is trained where it lies, and stays the caller's", async () => {
+  const config = { max_steps: 4, weight_decay: 0.1 };
+  const plain = newHead();
+  const want = await take(await newTrainer(config, { head: plain, backend: await createWasm({ relaxed: false }) }));
+  const pool = await createPool({ workers: 2, relaxed: false });
+  const head = newHead();
+  const weight = pool.allocate("f32", head.weight.length);
+  weight.set(head.weight);
+  const trainer = await newTrainer(config, { head: { ...head, weight }, backend: pool });
+  expect(trainer.head.weight).toBe(weight);
+  expect(await take(trainer)).toEqual(want);
+  await trainer.dispose();
+  expect(weight).toEqual(plain.weight);
+  // Once: the trainer has not given it back.
+  pool.free(weight);
+  expect(() => pool.free(weight)).toThrow(/allocate/);
+  await pool.dispose();
 });

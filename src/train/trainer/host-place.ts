@@ -1,5 +1,6 @@
 // The arrays of a training in memory of this thread, or in memory that workers see too: they get no copy of it then.
 
+import { isShared as isSharedBuffer } from "../../backends/pool/shared-memory.ts";
 import { arrayTypes } from "../../inputs/element-types.ts";
 import { decodeFloats, type FloatData, type FloatType } from "../../inputs/floats.ts";
 import type { AsyncBackend, Backend, Floats } from "../../types.ts";
@@ -40,8 +41,9 @@ export function openHostPlace(backend: Backend | AsyncBackend): Place<Tensor> {
   return {
     isHere: true,
     trained(name, given, { optim }) {
-      const values = isShared ? (make("f32", given.length) as Tensor) : given;
-      if (isShared) values.set(given);
+      const isThere = !isShared || isSharedBuffer(given.buffer);
+      const values = isThere ? given : (make("f32", given.length) as Tensor);
+      if (!isThere) values.set(given);
       const grad = make("f32", given.length) as Tensor;
       if (optim === "sgd") return { name, values, grad, means: undefined };
       const { m, v } = adamwState(given);
