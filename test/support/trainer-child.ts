@@ -4,9 +4,9 @@ import { createHash } from "node:crypto";
 import { createWasm } from "../../src/index.ts";
 import { newTrainer } from "./trainer.ts";
 
-const [, , store = ""] = process.argv;
+const [, , store = "", steps = "20"] = process.argv;
 const trainer = await newTrainer(
-  { max_steps: 20, gradient_accumulation_steps: 2 },
+  { max_steps: Number(steps), gradient_accumulation_steps: 2 },
   { backend: await createWasm({ relaxed: false }), checkpoint: { store, everySteps: 1 }, resume: true },
 );
 for await (const { step, metrics } of trainer) {
