@@ -14,7 +14,7 @@ import {
 import type { Instantiate } from "./growing-memory.ts";
 import { createLinearMemory, eights, layout } from "./head-memory.ts";
 
-/** Tokens and ids of a tile: whole panels of 4, 6 and 8. measured: docs/performance.md, "Fused linear". */
+/** Tokens and ids of a tile: whole panels of 4, 6 and 8. measured: docs/laboratory.md, "Fused linear". */
 const TOKENS = 264;
 const IDS = 144;
 /** Packed hidden states that are held; on the way back, further tiles are packed again for every block of ids. */

@@ -4,7 +4,7 @@ import { lengthOf, offsetOf, plainView, setNumbers } from "../checks/views.ts";
 import type { Numbers } from "../inputs/columns.ts";
 import { arrayKind } from "../messages.ts";
 
-/** Elements per piece. measured: docs/performance.md, "Piece size". */
+/** Elements per piece. measured: docs/laboratory.md, "Piece size". */
 export const PIECE = 4096;
 
 export interface Staging<Slot extends string> {

@@ -1,4 +1,4 @@
-// From what size on workers are worth asking. measured: docs/performance.md, "Pool"; below, the calling thread is done sooner.
+// From what size on workers are worth asking. measured: docs/laboratory.md, "Pool"; below, the calling thread is done sooner.
 
 export const breakEven = {
   /** Logits that count. */

@@ -1,6 +1,6 @@
 // Copies of rows on their way to workers and back. Where memory can be shared they are made in the memory that the workers'
 // kernels see, and nothing travels; elsewhere in buffers that are moved. Blocks are reused: fresh pages cost more than the copy.
-// measured: docs/performance.md, "Pool"
+// measured: docs/laboratory.md, "Pool"
 
 import type { FloatType } from "../../inputs/floats.ts";
 import type { Heap } from "../../kernels/heap.ts";

@@ -18,7 +18,7 @@ export interface WorkerPool {
 }
 
 // Shards that a worker has at once: while it computes one, the next is already with it.
-// measured: docs/performance.md, "Pool"
+// measured: docs/laboratory.md, "Pool"
 const DEPTH = 2;
 
 /** Milliseconds that sending shards, with their copies, may keep the calling thread. */

@@ -29,7 +29,7 @@ const centred = { labelAnchor: "center", labelArrow: "none" };
 const draw = (options) => svg({ style: { background: "white", color: "black", fontSize: "12px" }, ...options });
 const longest = (texts) => Math.max(...texts.map((text) => text.length));
 /** Pixels that labels of 12 px take. */
-const marginFor = (texts) => 16 + 6.6 * longest(texts);
+const marginFor = (texts) => 18 + 7.2 * longest(texts);
 
 export const barPlot = (bars, unit) =>
   draw({
@@ -150,7 +150,15 @@ export const errorPlot = (points) =>
     marginRight: 60,
     marginBottom: 36,
     marginTop: 6,
-    x: { type: "log", label: "worst error against float64", ...centred, grid: true, ticks: 6, tickFormat: "~e" },
+    x: {
+      type: "log",
+      label: "worst error against float64",
+      ...centred,
+      grid: true,
+      ticks: 6,
+      tickFormat: "~e",
+      domain: range(points.map(({ error }) => error)),
+    },
     y: { label: null, domain: points.map(({ label }) => label), tickSize: 0 },
     marks: [
       Plot.dot(points, { x: "error", y: "label", fill: colourOf, r: 5 }),
