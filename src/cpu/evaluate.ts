@@ -45,22 +45,26 @@ function computeEach(job: PairJob, sums: PairSums): void {
     const nw = chosenLengths ? (chosenLengths[i] as number) : 1;
     const nl = rejectedLengths ? (rejectedLengths[i] as number) : 1;
     const pairWeight = pairWeights ? (pairWeights[i] as number) : 1;
-    let [loss, da, dc] = [0, 0, 0];
+    // One by one, as results are read by their places: an iterator per array takes a tenth of the time.
+    let loss = 0;
+    let da = 0;
+    let dc = 0;
     for (let j = 0; j < evaluate.length; j++) {
       const { weight, free, loss: definition } = plan.terms[j] as Term;
       const a = free ? pc : pc - rc;
       const c = free ? pr : pr - rr;
-      const [l, la, lc] = (evaluate[j] as Evaluate)(i, a, c, nw, nl);
+      const result = (evaluate[j] as Evaluate)(i, a, c, nw, nl);
       // The slope of a likelihood bears the weights of all pairs already.
       const ofPair = definition.batch === "likelihood" ? 1 : pairWeight;
-      loss += times(weight, times(pairWeight, l));
-      da += times(weight, times(ofPair, la));
-      dc += times(weight, times(ofPair, lc));
+      loss += times(weight, times(pairWeight, result[0]));
+      da += times(weight, times(ofPair, result[1]));
+      dc += times(weight, times(ofPair, result[2]));
     }
     losses[i] = loss;
     gradChosen[i] = hasEmpty && nw === 0 ? 0 : times(scale, da);
     if (gradRejected) gradRejected[i] = hasEmpty && nl === 0 ? 0 : times(scale, dc);
-    let [x, y] = [pc - rc, pr - rr];
+    let x = pc - rc;
+    let y = pr - rr;
     if (log) [x, y] = log(sums, i, pc, pr, x, y);
     else add(sums, pc, pr, x, y);
     if (chosenRewards) chosenRewards[i] = plan.beta * x;
@@ -131,8 +135,8 @@ function marginEvaluator(loss: MarginRecord, { params, divergence }: Term, job: 
   const margin = withColumns(functionOf(loss), 1, loss, params, job);
   if (!divergence && !perToken) {
     return (i, a, c) => {
-      const [value, slope] = margin(i, a - c, 0);
-      return withNaN([value, slope, -slope]);
+      const result = margin(i, a - c, 0);
+      return withNaN([result[0], result[1], -result[1]]);
     };
   }
   const form = divergence ? margins[divergence.id] : reverseKl;

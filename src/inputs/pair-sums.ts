@@ -38,7 +38,8 @@ export function addPair(sums: PairSums, pc: number, pr: number, a: number, c: nu
   sums.policyRejected += pr;
   sums.chosenRatio += a;
   sums.rejectedRatio += c;
-  sums.wins += a > c ? 1 : 0;
+  // No branch, which would be as often wrong as right.
+  sums.wins += Number(a > c);
 }
 
 type Log = (sums: PairSums, i: number, pc: number, pr: number, a: number, c: number) => readonly [number, number];
