@@ -36,26 +36,18 @@ export function pair_sigmoid_f32(
       const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
       const d = f32x4.sub(a, c);
       const z = f32x4.mul(beta, d);
-      const smoothing = v128.and(f32x4.mul(labelSmoothing, f32x4.pmax(z, k)), when);
-      v128.store(kept + i, d, 0 * KEPT_BYTES);
-      v128.store(kept + i, smoothing, 1 * KEPT_BYTES);
-    }
-    for (let i: usize = block; i < stop; i += 16) {
-      const d = v128.load(kept + i, 0 * KEPT_BYTES);
-      const z = f32x4.mul(beta, d);
       const e_z = exp_neg_abs_x4(z);
-      v128.store(kept + i, e_z, 2 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(e_z, one, f32x4.ge(z, zero)), 3 * KEPT_BYTES);
+      v128.store(kept + i, e_z, 0 * KEPT_BYTES);
+      v128.store(kept + i, d, 1 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const e_z = v128.load(kept + i, 2 * KEPT_BYTES);
-      const d = v128.load(kept + i, 0 * KEPT_BYTES);
-      const smoothing = v128.load(kept + i, 1 * KEPT_BYTES);
-      const kept_3 = v128.load(kept + i, 3 * KEPT_BYTES);
+      const e_z = v128.load(kept + i, 0 * KEPT_BYTES);
+      const d = v128.load(kept + i, 1 * KEPT_BYTES);
       const z = f32x4.mul(beta, d);
       const log1p_z = log1p_x4(e_z);
+      const smoothing = v128.and(f32x4.mul(labelSmoothing, f32x4.pmax(z, k)), when);
       const inverse_z = f32x4.div(one, f32x4.add(one, e_z));
-      const sigmoid_neg_z = f32x4.mul(kept_3, inverse_z);
+      const sigmoid_neg_z = f32x4.mul(v128.bitselect(e_z, one, f32x4.ge(z, zero)), inverse_z);
       const t = f32x4.mul(chosenScale, f32x4.sub(labelSmoothing, sigmoid_neg_z));
       v128.store(loss + i, f32x4.add(f32x4.sub(log1p_z, f32x4.pmin(z, zero)), smoothing));
       v128.store(gc + i, t);
@@ -115,18 +107,16 @@ export function pair_sigmoid_norm_f32(
       const z = f32x4.mul(beta, d);
       const e_z = exp_neg_abs_x4(z);
       v128.store(kept + i, e_z, 3 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(e_z, one, f32x4.ge(z, zero)), 4 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
       const e_z = v128.load(kept + i, 3 * KEPT_BYTES);
       const d = v128.load(kept + i, 0 * KEPT_BYTES);
-      const kept_4 = v128.load(kept + i, 4 * KEPT_BYTES);
       const perChosen = v128.load(kept + i, 1 * KEPT_BYTES);
       const perRejected = v128.load(kept + i, 2 * KEPT_BYTES);
       const z = f32x4.mul(beta, d);
       const log1p_z = log1p_x4(e_z);
       const inverse_z = f32x4.div(one, f32x4.add(one, e_z));
-      const sigmoid_neg_z = f32x4.mul(kept_4, inverse_z);
+      const sigmoid_neg_z = f32x4.mul(v128.bitselect(e_z, one, f32x4.ge(z, zero)), inverse_z);
       v128.store(loss + i, f32x4.sub(log1p_z, f32x4.pmin(z, zero)));
       v128.store(gc + i, f32x4.mul(chosenScale, f32x4.mul(sigmoid_neg_z, perChosen)));
       v128.store(gr + i, f32x4.mul(rejectedScale, f32x4.mul(sigmoid_neg_z, perRejected)));
@@ -283,22 +273,16 @@ export function pair_exo_pair_f32(
       const u = f32x4.sub(z, k2);
       const high = madd_x4(u, madd_x4(u, k10, k9), k8);
       const middle = madd_x4(u, madd_x4(u, high, k7), k6);
-      v128.store(kept + i, z, 0 * KEPT_BYTES);
-      v128.store(kept + i, middle, 1 * KEPT_BYTES);
-    }
-    for (let i: usize = block; i < stop; i += 16) {
-      const z = v128.load(kept + i, 0 * KEPT_BYTES);
-      const middle = v128.load(kept + i, 1 * KEPT_BYTES);
-      const u = f32x4.sub(z, k2);
       const near = f32x4.mul(f32x4.mul(u, u), madd_x4(u, madd_x4(u, middle, k5), k4));
       const e_z = exp_neg_abs_x4(z);
-      v128.store(kept + i, near, 2 * KEPT_BYTES);
-      v128.store(kept + i, e_z, 3 * KEPT_BYTES);
+      v128.store(kept + i, z, 0 * KEPT_BYTES);
+      v128.store(kept + i, near, 1 * KEPT_BYTES);
+      v128.store(kept + i, e_z, 2 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
       const z = v128.load(kept + i, 0 * KEPT_BYTES);
-      const near = v128.load(kept + i, 2 * KEPT_BYTES);
-      const e_z = v128.load(kept + i, 3 * KEPT_BYTES);
+      const near = v128.load(kept + i, 1 * KEPT_BYTES);
+      const e_z = v128.load(kept + i, 2 * KEPT_BYTES);
       const u = f32x4.sub(z, k2);
       const inverse = f32x4.div(one, f32x4.add(one, e_z));
       const sigmoid_neg = f32x4.mul(e_z, inverse);
@@ -356,44 +340,38 @@ export function pair_nca_pair_f32(
       const e_x = exp_neg_abs_x4(x);
       const y = f32x4.mul(beta, c);
       const e_y = exp_neg_abs_x4(y);
-      const t = f32x4.ge(x, zero);
       v128.store(kept + i, e_x, 0 * KEPT_BYTES);
       v128.store(kept + i, e_y, 1 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(one, e_x, t), 2 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(e_x, one, t), 3 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(one, e_y, f32x4.ge(y, zero)), 4 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
       const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
       const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
       const e_x = v128.load(kept + i, 0 * KEPT_BYTES);
       const e_y = v128.load(kept + i, 1 * KEPT_BYTES);
-      const kept_2 = v128.load(kept + i, 2 * KEPT_BYTES);
-      const kept_3 = v128.load(kept + i, 3 * KEPT_BYTES);
-      const kept_4 = v128.load(kept + i, 4 * KEPT_BYTES);
       const x = f32x4.mul(beta, a);
       const log1p_x = log1p_x4(e_x);
       const y = f32x4.mul(beta, c);
       const log1p_y = log1p_x4(e_y);
+      const t = f32x4.ge(x, zero);
       const inverse_x = f32x4.div(one, f32x4.add(one, e_x));
-      const sigmoid_x = f32x4.mul(kept_2, inverse_x);
-      const sigmoid_neg_x = f32x4.mul(kept_3, inverse_x);
+      const sigmoid_x = f32x4.mul(v128.bitselect(one, e_x, t), inverse_x);
+      const sigmoid_neg_x = f32x4.mul(v128.bitselect(e_x, one, t), inverse_x);
       const inverse_y = f32x4.div(one, f32x4.add(one, e_y));
-      const sigmoid_y = f32x4.mul(kept_4, inverse_y);
-      v128.store(kept + i, madd_x4(half, f32x4.add(f32x4.pmax(x, zero), log1p_x), f32x4.sub(log1p_x, f32x4.pmin(x, zero))), 5 * KEPT_BYTES);
-      v128.store(kept + i, f32x4.add(f32x4.pmax(y, zero), log1p_y), 6 * KEPT_BYTES);
-      v128.store(kept + i, f32x4.sub(f32x4.mul(half, sigmoid_x), sigmoid_neg_x), 7 * KEPT_BYTES);
-      v128.store(kept + i, sigmoid_y, 8 * KEPT_BYTES);
+      const sigmoid_y = f32x4.mul(v128.bitselect(one, e_y, f32x4.ge(y, zero)), inverse_y);
+      v128.store(kept + i, madd_x4(half, f32x4.add(f32x4.pmax(x, zero), log1p_x), f32x4.sub(log1p_x, f32x4.pmin(x, zero))), 2 * KEPT_BYTES);
+      v128.store(kept + i, f32x4.add(f32x4.pmax(y, zero), log1p_y), 3 * KEPT_BYTES);
+      v128.store(kept + i, f32x4.sub(f32x4.mul(half, sigmoid_x), sigmoid_neg_x), 4 * KEPT_BYTES);
+      v128.store(kept + i, sigmoid_y, 5 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const kept_5 = v128.load(kept + i, 5 * KEPT_BYTES);
-      const kept_6 = v128.load(kept + i, 6 * KEPT_BYTES);
-      const kept_7 = v128.load(kept + i, 7 * KEPT_BYTES);
-      const sigmoid_y = v128.load(kept + i, 8 * KEPT_BYTES);
-      const value = madd_x4(half, kept_6, kept_5);
+      const kept_2 = v128.load(kept + i, 2 * KEPT_BYTES);
+      const kept_3 = v128.load(kept + i, 3 * KEPT_BYTES);
+      const kept_4 = v128.load(kept + i, 4 * KEPT_BYTES);
+      const sigmoid_y = v128.load(kept + i, 5 * KEPT_BYTES);
+      const value = madd_x4(half, kept_3, kept_2);
       const nan = f32x4.ne(value, value);
       v128.store(loss + i, value);
-      v128.store(gc + i, v128.or(f32x4.mul(chosenScale, kept_7), nan));
+      v128.store(gc + i, v128.or(f32x4.mul(chosenScale, kept_4), nan));
       v128.store(gr + i, v128.or(f32x4.mul(rejectedScale, sigmoid_y), nan));
     }
   }
@@ -439,23 +417,18 @@ export function pair_robust_f32(
       const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
       const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
       const d = f32x4.sub(a, c);
-      v128.store(kept + i, d, 0 * KEPT_BYTES);
-    }
-    for (let i: usize = block; i < stop; i += 16) {
-      const d = v128.load(kept + i, 0 * KEPT_BYTES);
       const z = f32x4.mul(beta, d);
       const e_z = exp_neg_abs_x4(z);
-      v128.store(kept + i, e_z, 1 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(e_z, one, f32x4.ge(z, zero)), 2 * KEPT_BYTES);
+      v128.store(kept + i, e_z, 0 * KEPT_BYTES);
+      v128.store(kept + i, d, 1 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const e_z = v128.load(kept + i, 1 * KEPT_BYTES);
-      const d = v128.load(kept + i, 0 * KEPT_BYTES);
-      const kept_2 = v128.load(kept + i, 2 * KEPT_BYTES);
+      const e_z = v128.load(kept + i, 0 * KEPT_BYTES);
+      const d = v128.load(kept + i, 1 * KEPT_BYTES);
       const z = f32x4.mul(beta, d);
       const log1p_z = log1p_x4(e_z);
       const inverse_z = f32x4.div(one, f32x4.add(one, e_z));
-      const sigmoid_neg_z = f32x4.mul(kept_2, inverse_z);
+      const sigmoid_neg_z = f32x4.mul(v128.bitselect(e_z, one, f32x4.ge(z, zero)), inverse_z);
       const t = f32x4.mul(chosenScale, f32x4.add(sigmoid_neg_z, k));
       v128.store(loss + i, f32x4.sub(f32x4.sub(log1p_z, f32x4.pmin(z, zero)), v128.and(f32x4.mul(k, z), when)));
       v128.store(gc + i, t);
@@ -503,33 +476,25 @@ export function pair_bco_pair_f32(
       const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
       const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
       const x = f32x4.sub(f32x4.mul(beta, a), rewardShift);
-      const y = f32x4.sub(f32x4.mul(beta, c), rewardShift);
-      v128.store(kept + i, x, 0 * KEPT_BYTES);
-      v128.store(kept + i, y, 1 * KEPT_BYTES);
-    }
-    for (let i: usize = block; i < stop; i += 16) {
-      const x = v128.load(kept + i, 0 * KEPT_BYTES);
-      const y = v128.load(kept + i, 1 * KEPT_BYTES);
       const e_x = exp_neg_abs_x4(x);
+      const y = f32x4.sub(f32x4.mul(beta, c), rewardShift);
       const e_y = exp_neg_abs_x4(y);
-      v128.store(kept + i, e_x, 2 * KEPT_BYTES);
+      v128.store(kept + i, e_x, 0 * KEPT_BYTES);
+      v128.store(kept + i, x, 1 * KEPT_BYTES);
+      v128.store(kept + i, y, 2 * KEPT_BYTES);
       v128.store(kept + i, e_y, 3 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(e_x, one, f32x4.ge(x, zero)), 4 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(one, e_y, f32x4.ge(y, zero)), 5 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const e_x = v128.load(kept + i, 2 * KEPT_BYTES);
-      const x = v128.load(kept + i, 0 * KEPT_BYTES);
-      const y = v128.load(kept + i, 1 * KEPT_BYTES);
+      const e_x = v128.load(kept + i, 0 * KEPT_BYTES);
+      const x = v128.load(kept + i, 1 * KEPT_BYTES);
+      const y = v128.load(kept + i, 2 * KEPT_BYTES);
       const e_y = v128.load(kept + i, 3 * KEPT_BYTES);
-      const kept_4 = v128.load(kept + i, 4 * KEPT_BYTES);
-      const kept_5 = v128.load(kept + i, 5 * KEPT_BYTES);
       const log1p_x = log1p_x4(e_x);
       const log1p_y = log1p_x4(e_y);
       const inverse_x = f32x4.div(one, f32x4.add(one, e_x));
-      const sigmoid_neg_x = f32x4.mul(kept_4, inverse_x);
+      const sigmoid_neg_x = f32x4.mul(v128.bitselect(e_x, one, f32x4.ge(x, zero)), inverse_x);
       const inverse_y = f32x4.div(one, f32x4.add(one, e_y));
-      const sigmoid_y = f32x4.mul(kept_5, inverse_y);
+      const sigmoid_y = f32x4.mul(v128.bitselect(one, e_y, f32x4.ge(y, zero)), inverse_y);
       const value = f32x4.add(f32x4.sub(log1p_x, f32x4.pmin(x, zero)), f32x4.add(f32x4.pmax(y, zero), log1p_y));
       const nan = f32x4.ne(value, value);
       v128.store(loss + i, value);
@@ -694,49 +659,38 @@ export function pair_apo_down_f32(
       const x = f32x4.mul(beta, a);
       const e_x = exp_neg_abs_x4(x);
       const z = f32x4.mul(beta, f32x4.sub(a, c));
-      const y = f32x4.mul(beta, c);
-      const w = f32x4.mul(beta, f32x4.sub(f32x4.mul(two, a), c));
-      v128.store(kept + i, f32x4.mul(y, w), 0 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(one, e_x, f32x4.ge(x, zero)), 1 * KEPT_BYTES);
-      v128.store(kept + i, e_x, 2 * KEPT_BYTES);
-      v128.store(kept + i, z, 3 * KEPT_BYTES);
-      v128.store(kept + i, w, 4 * KEPT_BYTES);
-    }
-    for (let i: usize = block; i < stop; i += 16) {
-      const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
-      const kept_1 = v128.load(kept + i, 1 * KEPT_BYTES);
-      const e_x = v128.load(kept + i, 2 * KEPT_BYTES);
-      const z = v128.load(kept + i, 3 * KEPT_BYTES);
-      const w = v128.load(kept + i, 4 * KEPT_BYTES);
-      const t = f32x4.add(one, e_x);
-      const inverse_x = f32x4.div(one, t);
-      const sigmoid_x = f32x4.mul(kept_1, inverse_x);
       const t1 = f32x4.ge(z, zero);
       const e_z = exp_neg_abs_x4(z);
-      const t2 = f32x4.add(one, e_z);
       const y = f32x4.mul(beta, c);
-      const spread = f32x4.mul(expm1_x4(neg_x4(f32x4.abs(y))), expm1_x4(neg_x4(f32x4.abs(w))));
-      const scale = f32x4.mul(t, t2);
-      v128.store(kept + i, sigmoid_x, 5 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(e_z, one, t1), 6 * KEPT_BYTES);
-      v128.store(kept + i, e_z, 7 * KEPT_BYTES);
-      v128.store(kept + i, f32x4.mul(f32x4.pmax(e_x, e_z), spread), 8 * KEPT_BYTES);
-      v128.store(kept + i, scale, 9 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(one, e_z, t1), 10 * KEPT_BYTES);
+      const w = f32x4.mul(beta, f32x4.sub(f32x4.mul(two, a), c));
+      v128.store(kept + i, v128.bitselect(one, e_x, f32x4.ge(x, zero)), 0 * KEPT_BYTES);
+      v128.store(kept + i, e_x, 1 * KEPT_BYTES);
+      v128.store(kept + i, v128.bitselect(e_z, one, t1), 2 * KEPT_BYTES);
+      v128.store(kept + i, e_z, 3 * KEPT_BYTES);
+      v128.store(kept + i, f32x4.mul(y, w), 4 * KEPT_BYTES);
+      v128.store(kept + i, expm1_x4(neg_x4(f32x4.abs(y))), 5 * KEPT_BYTES);
+      v128.store(kept + i, expm1_x4(neg_x4(f32x4.abs(w))), 6 * KEPT_BYTES);
+      v128.store(kept + i, v128.bitselect(one, e_z, t1), 7 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const sigmoid_x = v128.load(kept + i, 5 * KEPT_BYTES);
-      const kept_6 = v128.load(kept + i, 6 * KEPT_BYTES);
-      const e_z = v128.load(kept + i, 7 * KEPT_BYTES);
       const kept_0 = v128.load(kept + i, 0 * KEPT_BYTES);
-      const kept_8 = v128.load(kept + i, 8 * KEPT_BYTES);
-      const scale = v128.load(kept + i, 9 * KEPT_BYTES);
-      const kept_10 = v128.load(kept + i, 10 * KEPT_BYTES);
+      const e_x = v128.load(kept + i, 1 * KEPT_BYTES);
+      const kept_2 = v128.load(kept + i, 2 * KEPT_BYTES);
+      const e_z = v128.load(kept + i, 3 * KEPT_BYTES);
+      const kept_4 = v128.load(kept + i, 4 * KEPT_BYTES);
+      const kept_5 = v128.load(kept + i, 5 * KEPT_BYTES);
+      const kept_6 = v128.load(kept + i, 6 * KEPT_BYTES);
+      const kept_7 = v128.load(kept + i, 7 * KEPT_BYTES);
+      const t = f32x4.add(one, e_x);
+      const inverse_x = f32x4.div(one, t);
+      const sigmoid_x = f32x4.mul(kept_0, inverse_x);
       const t2 = f32x4.add(one, e_z);
       const inverse_z = f32x4.div(one, t2);
-      const sigmoid_neg_z = f32x4.mul(kept_6, inverse_z);
-      const da = f32x4.mul(v128.bitselect(k, one, f32x4.gt(kept_0, zero)), f32x4.div(kept_8, f32x4.mul(scale, scale)));
-      const sigmoid_z = f32x4.mul(kept_10, inverse_z);
+      const sigmoid_neg_z = f32x4.mul(kept_2, inverse_z);
+      const spread = f32x4.mul(kept_5, kept_6);
+      const scale = f32x4.mul(t, t2);
+      const da = f32x4.mul(v128.bitselect(k, one, f32x4.gt(kept_4, zero)), f32x4.div(f32x4.mul(f32x4.pmax(e_x, e_z), spread), f32x4.mul(scale, scale)));
+      const sigmoid_z = f32x4.mul(kept_7, inverse_z);
       v128.store(loss + i, f32x4.add(sigmoid_x, sigmoid_neg_z));
       v128.store(gc + i, f32x4.mul(chosenScale, da));
       v128.store(gr + i, f32x4.mul(chosenScale, f32x4.mul(sigmoid_z, sigmoid_neg_z)));
@@ -786,55 +740,44 @@ export function pair_discopop_f32(
       const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
       const d = f32x4.sub(a, c);
       const z = f32x4.mul(beta, d);
-      const t2 = f32x4.ge(z, zero);
-      const power = v128.bitselect(neg_x4(z), f32x4.mul(f32x4.pmax(z, k1), k2), t2);
-      v128.store(kept + i, d, 0 * KEPT_BYTES);
-      v128.store(kept + i, power, 1 * KEPT_BYTES);
-    }
-    for (let i: usize = block; i < stop; i += 16) {
-      const d = v128.load(kept + i, 0 * KEPT_BYTES);
-      const power = v128.load(kept + i, 1 * KEPT_BYTES);
-      const z = f32x4.mul(beta, d);
       const u = f32x4.mul(z, k);
-      const t = f32x4.ge(u, zero);
       const e_u = exp_neg_abs_x4(u);
       const e_z = exp_neg_abs_x4(z);
       const t2 = f32x4.ge(z, zero);
-      v128.store(kept + i, v128.bitselect(e_u, one, t), 2 * KEPT_BYTES);
-      v128.store(kept + i, e_u, 3 * KEPT_BYTES);
-      v128.store(kept + i, e_z, 4 * KEPT_BYTES);
-      v128.store(kept + i, exp_x4(power), 5 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(one, e_u, t), 6 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(e_z, one, t2), 7 * KEPT_BYTES);
+      const power = v128.bitselect(neg_x4(z), f32x4.mul(f32x4.pmax(z, k1), k2), t2);
+      v128.store(kept + i, e_u, 0 * KEPT_BYTES);
+      v128.store(kept + i, e_z, 1 * KEPT_BYTES);
+      v128.store(kept + i, d, 2 * KEPT_BYTES);
+      v128.store(kept + i, exp_x4(power), 3 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const kept_2 = v128.load(kept + i, 2 * KEPT_BYTES);
-      const e_u = v128.load(kept + i, 3 * KEPT_BYTES);
-      const e_z = v128.load(kept + i, 4 * KEPT_BYTES);
-      const d = v128.load(kept + i, 0 * KEPT_BYTES);
-      const kept_5 = v128.load(kept + i, 5 * KEPT_BYTES);
-      const kept_6 = v128.load(kept + i, 6 * KEPT_BYTES);
-      const kept_7 = v128.load(kept + i, 7 * KEPT_BYTES);
+      const e_u = v128.load(kept + i, 0 * KEPT_BYTES);
+      const e_z = v128.load(kept + i, 1 * KEPT_BYTES);
+      const d = v128.load(kept + i, 2 * KEPT_BYTES);
+      const kept_3 = v128.load(kept + i, 3 * KEPT_BYTES);
       const z = f32x4.mul(beta, d);
+      const u = f32x4.mul(z, k);
+      const t = f32x4.ge(u, zero);
       const t1 = f32x4.add(one, e_u);
       const inverse_u = f32x4.div(one, t1);
-      const sigmoid_neg_u = f32x4.mul(kept_2, inverse_u);
+      const sigmoid_neg_u = f32x4.mul(v128.bitselect(e_u, one, t), inverse_u);
       const log1p_z = log1p_x4(e_z);
       const logistic = f32x4.sub(log1p_z, f32x4.pmin(z, zero));
-      const exponential = f32x4.div(kept_5, t1);
-      const sigmoid_u = f32x4.mul(kept_6, inverse_u);
+      const t2 = f32x4.ge(z, zero);
+      const exponential = f32x4.div(kept_3, t1);
+      const sigmoid_u = f32x4.mul(v128.bitselect(one, e_u, t), inverse_u);
       const inverse_z = f32x4.div(one, f32x4.add(one, e_z));
-      const sigmoid_neg_z = f32x4.mul(kept_7, inverse_z);
-      v128.store(kept + i, f32x4.mul(exponential, f32x4.sub(f32x4.mul(k, sigmoid_neg_u), one)), 8 * KEPT_BYTES);
-      v128.store(kept + i, f32x4.mul(f32x4.mul(k, f32x4.mul(sigmoid_u, sigmoid_neg_u)), f32x4.pmin(logistic, k3)), 9 * KEPT_BYTES);
-      v128.store(kept + i, f32x4.mul(sigmoid_neg_u, sigmoid_neg_z), 10 * KEPT_BYTES);
+      const sigmoid_neg_z = f32x4.mul(v128.bitselect(e_z, one, t2), inverse_z);
+      v128.store(kept + i, f32x4.mul(exponential, f32x4.sub(f32x4.mul(k, sigmoid_neg_u), one)), 4 * KEPT_BYTES);
+      v128.store(kept + i, f32x4.mul(f32x4.mul(k, f32x4.mul(sigmoid_u, sigmoid_neg_u)), f32x4.pmin(logistic, k3)), 5 * KEPT_BYTES);
+      v128.store(kept + i, f32x4.mul(sigmoid_neg_u, sigmoid_neg_z), 6 * KEPT_BYTES);
       v128.store(loss + i, madd_x4(sigmoid_neg_u, logistic, exponential));
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const kept_8 = v128.load(kept + i, 8 * KEPT_BYTES);
-      const kept_9 = v128.load(kept + i, 9 * KEPT_BYTES);
-      const kept_10 = v128.load(kept + i, 10 * KEPT_BYTES);
-      const slope = f32x4.sub(f32x4.sub(kept_8, kept_9), kept_10);
+      const kept_4 = v128.load(kept + i, 4 * KEPT_BYTES);
+      const kept_5 = v128.load(kept + i, 5 * KEPT_BYTES);
+      const kept_6 = v128.load(kept + i, 6 * KEPT_BYTES);
+      const slope = f32x4.sub(f32x4.sub(kept_4, kept_5), kept_6);
       const t3 = f32x4.mul(chosenScale, slope);
       v128.store(gc + i, t3);
       v128.store(gr + i, neg_x4(t3));
@@ -884,22 +827,17 @@ export function pair_dpop_f32(
       const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
       const penalty = v128.and(f32x4.mul(dpopLambda, f32x4.pmin(a, zero)), when);
       const z = f32x4.mul(beta, f32x4.add(f32x4.sub(a, c), penalty));
-      v128.store(kept + i, z, 0 * KEPT_BYTES);
-    }
-    for (let i: usize = block; i < stop; i += 16) {
-      const z = v128.load(kept + i, 0 * KEPT_BYTES);
       const e_z = exp_neg_abs_x4(z);
-      v128.store(kept + i, e_z, 1 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(e_z, one, f32x4.ge(z, zero)), 2 * KEPT_BYTES);
+      v128.store(kept + i, e_z, 0 * KEPT_BYTES);
+      v128.store(kept + i, z, 1 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
       const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
-      const e_z = v128.load(kept + i, 1 * KEPT_BYTES);
-      const z = v128.load(kept + i, 0 * KEPT_BYTES);
-      const kept_2 = v128.load(kept + i, 2 * KEPT_BYTES);
+      const e_z = v128.load(kept + i, 0 * KEPT_BYTES);
+      const z = v128.load(kept + i, 1 * KEPT_BYTES);
       const log1p_z = log1p_x4(e_z);
       const inverse_z = f32x4.div(one, f32x4.add(one, e_z));
-      const sigmoid_neg_z = f32x4.mul(kept_2, inverse_z);
+      const sigmoid_neg_z = f32x4.mul(v128.bitselect(e_z, one, f32x4.ge(z, zero)), inverse_z);
       const slope = f32x4.mul(beta, sigmoid_neg_z);
       const t = neg_x4(slope);
       v128.store(loss + i, f32x4.sub(log1p_z, f32x4.pmin(z, zero)));
@@ -1017,67 +955,55 @@ export function pair_rpo_bwd_kl_f32(
       const y = f32x4.abs(rewardMargin);
       const u = f32x4.pmax(f32x4.pmin(f32x4.sub(z, y), k), k1);
       const e_rewardMargin = exp_neg_abs_x4(rewardMargin);
+      const inverse_y = f32x4.div(one, f32x4.add(one, e_rewardMargin));
+      const e_z = exp_neg_abs_x4(z);
       v128.store(kept + i, u, 0 * KEPT_BYTES);
-      v128.store(kept + i, z, 1 * KEPT_BYTES);
-      v128.store(kept + i, e_rewardMargin, 2 * KEPT_BYTES);
+      v128.store(kept + i, e_rewardMargin, 1 * KEPT_BYTES);
+      v128.store(kept + i, inverse_y, 2 * KEPT_BYTES);
+      v128.store(kept + i, e_z, 3 * KEPT_BYTES);
+      v128.store(kept + i, z, 4 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
       const rewardMargin = v128.load(rm + i);
-      const e_rewardMargin = v128.load(kept + i, 2 * KEPT_BYTES);
-      const u = v128.load(kept + i, 0 * KEPT_BYTES);
-      const z = v128.load(kept + i, 1 * KEPT_BYTES);
+      const e_rewardMargin = v128.load(kept + i, 1 * KEPT_BYTES);
+      const inverse_y = v128.load(kept + i, 2 * KEPT_BYTES);
+      const e_z = v128.load(kept + i, 3 * KEPT_BYTES);
+      const z = v128.load(kept + i, 4 * KEPT_BYTES);
+      const t = f32x4.lt(rewardMargin, zero);
       const y = f32x4.abs(rewardMargin);
+      const u = f32x4.pmax(f32x4.pmin(f32x4.sub(z, y), k), k1);
       const t2 = f32x4.abs(u);
-      const inverse_y = f32x4.div(one, f32x4.add(one, e_rewardMargin));
       const sigmoid_neg_y = f32x4.mul(e_rewardMargin, inverse_y);
       const w = f32x4.mul(sigmoid_neg_y, inverse_y);
       const m = f32x4.sub(f32x4.mul(two, sigmoid_neg_y), one);
       const t3 = f32x4.mul(w, m);
       const high = madd_x4(f32x4.mul(w, madd_x4(f32x4.mul(k10, w), w, f32x4.sub(one, f32x4.mul(k9, w)))), k11, f32x4.mul(u, madd_x4(f32x4.mul(t3, madd_x4(f32x4.mul(k13, w), w, f32x4.sub(one, f32x4.mul(k12, w)))), k14, f32x4.mul(u, f32x4.mul(f32x4.mul(w, f32x4.sub(madd_x4(f32x4.mul(k16, w), w, f32x4.sub(one, f32x4.mul(k15, w))), f32x4.mul(f32x4.mul(f32x4.mul(k17, w), w), w))), k18)))));
-      const e_z = exp_neg_abs_x4(z);
+      const middle = madd_x4(f32x4.mul(w, f32x4.sub(one, f32x4.mul(k5, w))), k6, f32x4.mul(u, madd_x4(f32x4.mul(t3, f32x4.sub(one, f32x4.mul(k7, w))), k8, f32x4.mul(u, high))));
+      const log1p_z = log1p_x4(e_z);
       const log1p_y = log1p_x4(e_rewardMargin);
+      const far = madd_x4(u, sigmoid_neg_y, f32x4.sub(f32x4.sub(log1p_z, f32x4.pmin(z, zero)), f32x4.sub(log1p_y, f32x4.pmin(y, zero))));
       const t4 = f32x4.ge(z, zero);
+      const inverse_z = f32x4.div(one, f32x4.add(one, e_z));
+      const sigmoid_z = f32x4.mul(v128.bitselect(one, e_z, t4), inverse_z);
       const rise = expm1_x4(neg_x4(t2));
-      v128.store(kept + i, w, 3 * KEPT_BYTES);
-      v128.store(kept + i, t3, 4 * KEPT_BYTES);
-      v128.store(kept + i, f32x4.mul(w, f32x4.sub(one, f32x4.mul(k5, w))), 5 * KEPT_BYTES);
-      v128.store(kept + i, f32x4.mul(t3, f32x4.sub(one, f32x4.mul(k7, w))), 6 * KEPT_BYTES);
-      v128.store(kept + i, high, 7 * KEPT_BYTES);
-      v128.store(kept + i, e_z, 8 * KEPT_BYTES);
-      v128.store(kept + i, f32x4.sub(log1p_y, f32x4.pmin(y, zero)), 9 * KEPT_BYTES);
-      v128.store(kept + i, sigmoid_neg_y, 10 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(one, e_z, t4), 11 * KEPT_BYTES);
-      v128.store(kept + i, rise, 12 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(e_z, one, t4), 13 * KEPT_BYTES);
-      v128.store(kept + i, inverse_y, 14 * KEPT_BYTES);
+      const sigmoid_neg_z = f32x4.mul(v128.bitselect(e_z, one, t4), inverse_z);
+      const slope = v128.bitselect(f32x4.mul(neg_x4(f32x4.mul(sigmoid_z, sigmoid_neg_y)), rise), f32x4.mul(f32x4.mul(sigmoid_neg_z, inverse_y), rise), f32x4.ge(u, zero));
+      v128.store(kept + i, w, 5 * KEPT_BYTES);
+      v128.store(kept + i, t3, 6 * KEPT_BYTES);
+      v128.store(kept + i, middle, 7 * KEPT_BYTES);
+      v128.store(kept + i, far, 8 * KEPT_BYTES);
+      v128.store(kept + i, v128.bitselect(f32x4.mul(k19, slope), f32x4.mul(beta, slope), t), 9 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const rewardMargin = v128.load(rm + i);
       const u = v128.load(kept + i, 0 * KEPT_BYTES);
-      const w = v128.load(kept + i, 3 * KEPT_BYTES);
-      const t3 = v128.load(kept + i, 4 * KEPT_BYTES);
-      const kept_5 = v128.load(kept + i, 5 * KEPT_BYTES);
-      const kept_6 = v128.load(kept + i, 6 * KEPT_BYTES);
-      const high = v128.load(kept + i, 7 * KEPT_BYTES);
-      const e_z = v128.load(kept + i, 8 * KEPT_BYTES);
-      const z = v128.load(kept + i, 1 * KEPT_BYTES);
+      const w = v128.load(kept + i, 5 * KEPT_BYTES);
+      const t3 = v128.load(kept + i, 6 * KEPT_BYTES);
+      const middle = v128.load(kept + i, 7 * KEPT_BYTES);
+      const far = v128.load(kept + i, 8 * KEPT_BYTES);
       const kept_9 = v128.load(kept + i, 9 * KEPT_BYTES);
-      const sigmoid_neg_y = v128.load(kept + i, 10 * KEPT_BYTES);
-      const kept_11 = v128.load(kept + i, 11 * KEPT_BYTES);
-      const rise = v128.load(kept + i, 12 * KEPT_BYTES);
-      const kept_13 = v128.load(kept + i, 13 * KEPT_BYTES);
-      const inverse_y = v128.load(kept + i, 14 * KEPT_BYTES);
-      const t = f32x4.lt(rewardMargin, zero);
       const t2 = f32x4.abs(u);
-      const middle = madd_x4(kept_5, k6, f32x4.mul(u, madd_x4(kept_6, k8, f32x4.mul(u, high))));
       const near = f32x4.mul(f32x4.mul(u, u), madd_x4(w, k3, f32x4.mul(u, madd_x4(t3, k4, f32x4.mul(u, middle)))));
-      const log1p_z = log1p_x4(e_z);
-      const far = madd_x4(u, sigmoid_neg_y, f32x4.sub(f32x4.sub(log1p_z, f32x4.pmin(z, zero)), kept_9));
-      const inverse_z = f32x4.div(one, f32x4.add(one, e_z));
-      const sigmoid_z = f32x4.mul(kept_11, inverse_z);
-      const sigmoid_neg_z = f32x4.mul(kept_13, inverse_z);
-      const slope = v128.bitselect(f32x4.mul(neg_x4(f32x4.mul(sigmoid_z, sigmoid_neg_y)), rise), f32x4.mul(f32x4.mul(sigmoid_neg_z, inverse_y), rise), f32x4.ge(u, zero));
-      const t5 = f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k19, slope), f32x4.mul(beta, slope), t));
+      const t5 = f32x4.mul(gradScale, kept_9);
       v128.store(loss + i, v128.bitselect(near, far, f32x4.lt(t2, k2)));
       v128.store(gc + i, t5);
       v128.store(gr + i, neg_x4(t5));
@@ -1152,63 +1078,59 @@ export function pair_rpo_fwd_kl_f32(
       const t = f32x4.lt(z, zero);
       const y = f32x4.pmax(f32x4.pmin(v128.bitselect(neg_x4(rewardMargin), rewardMargin, t), k2), k3);
       const u = f32x4.sub(x, y);
-      v128.store(kept + i, u, 0 * KEPT_BYTES);
-      v128.store(kept + i, z, 1 * KEPT_BYTES);
-      v128.store(kept + i, y, 2 * KEPT_BYTES);
-    }
-    for (let i: usize = block; i < stop; i += 16) {
-      const z = v128.load(kept + i, 1 * KEPT_BYTES);
-      const y = v128.load(kept + i, 2 * KEPT_BYTES);
-      const t1 = f32x4.ge(y, zero);
-      const e_y = exp_neg_abs_x4(y);
       const e_z = exp_neg_abs_x4(z);
+      v128.store(kept + i, u, 0 * KEPT_BYTES);
+      v128.store(kept + i, y, 1 * KEPT_BYTES);
+      v128.store(kept + i, z, 2 * KEPT_BYTES);
       v128.store(kept + i, e_z, 3 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(e_y, one, t1), 4 * KEPT_BYTES);
-      v128.store(kept + i, e_y, 5 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(one, e_y, t1), 6 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const z = v128.load(kept + i, 1 * KEPT_BYTES);
+      const z = v128.load(kept + i, 2 * KEPT_BYTES);
       const e_z = v128.load(kept + i, 3 * KEPT_BYTES);
-      const u = v128.load(kept + i, 0 * KEPT_BYTES);
-      const kept_4 = v128.load(kept + i, 4 * KEPT_BYTES);
-      const e_y = v128.load(kept + i, 5 * KEPT_BYTES);
-      const kept_6 = v128.load(kept + i, 6 * KEPT_BYTES);
-      const y = v128.load(kept + i, 2 * KEPT_BYTES);
+      const y = v128.load(kept + i, 1 * KEPT_BYTES);
       const x = f32x4.abs(z);
       const t = f32x4.lt(z, zero);
+      const u = f32x4.sub(x, y);
+      const e_y = exp_neg_abs_x4(y);
+      const log1p_x = log1p_x4(e_z);
+      const inverse_x = f32x4.div(one, f32x4.add(one, e_z));
+      const sigmoid_neg_x = f32x4.mul(e_z, inverse_x);
+      const slope = f32x4.mul(f32x4.mul(sigmoid_neg_x, inverse_x), u);
+      const t3 = f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k21, slope), f32x4.mul(beta, slope), t));
+      v128.store(kept + i, e_y, 4 * KEPT_BYTES);
+      v128.store(kept + i, f32x4.sub(log1p_x, f32x4.pmin(x, zero)), 5 * KEPT_BYTES);
+      v128.store(kept + i, f32x4.mul(u, sigmoid_neg_x), 6 * KEPT_BYTES);
+      v128.store(gc + i, t3);
+      v128.store(gr + i, neg_x4(t3));
+    }
+    for (let i: usize = block; i < stop; i += 16) {
+      const e_y = v128.load(kept + i, 4 * KEPT_BYTES);
+      const u = v128.load(kept + i, 0 * KEPT_BYTES);
+      const y = v128.load(kept + i, 1 * KEPT_BYTES);
+      const kept_5 = v128.load(kept + i, 5 * KEPT_BYTES);
+      const kept_6 = v128.load(kept + i, 6 * KEPT_BYTES);
+      const t1 = f32x4.ge(y, zero);
       const inverse_y = f32x4.div(one, f32x4.add(one, e_y));
-      const sigmoid_neg_y = f32x4.mul(kept_4, inverse_y);
-      const sigmoid_y = f32x4.mul(kept_6, inverse_y);
+      const sigmoid_neg_y = f32x4.mul(v128.bitselect(e_y, one, t1), inverse_y);
+      const sigmoid_y = f32x4.mul(v128.bitselect(one, e_y, t1), inverse_y);
       const w = f32x4.mul(sigmoid_neg_y, sigmoid_y);
       const m = f32x4.sub(f32x4.mul(two, sigmoid_neg_y), one);
       const t2 = f32x4.mul(w, m);
       const high = madd_x4(f32x4.mul(w, madd_x4(f32x4.mul(k12, w), w, f32x4.sub(one, f32x4.mul(k11, w)))), k13, f32x4.mul(u, madd_x4(f32x4.mul(t2, madd_x4(f32x4.mul(k15, w), w, f32x4.sub(one, f32x4.mul(k14, w)))), k16, f32x4.mul(u, f32x4.mul(f32x4.mul(w, f32x4.sub(madd_x4(f32x4.mul(k18, w), w, f32x4.sub(one, f32x4.mul(k17, w))), f32x4.mul(f32x4.mul(f32x4.mul(k19, w), w), w))), k20)))));
       const log1p_y = log1p_x4(e_y);
-      const log1p_x = log1p_x4(e_z);
-      const inverse_x = f32x4.div(one, f32x4.add(one, e_z));
-      const sigmoid_neg_x = f32x4.mul(e_z, inverse_x);
-      const far = f32x4.sub(f32x4.sub(f32x4.sub(log1p_y, f32x4.pmin(y, zero)), f32x4.sub(log1p_x, f32x4.pmin(x, zero))), f32x4.mul(u, sigmoid_neg_x));
-      const slope = f32x4.mul(f32x4.mul(sigmoid_neg_x, inverse_x), u);
-      const t3 = f32x4.mul(gradScale, v128.bitselect(f32x4.mul(k21, slope), f32x4.mul(beta, slope), t));
+      const far = f32x4.sub(f32x4.sub(f32x4.sub(log1p_y, f32x4.pmin(y, zero)), kept_5), kept_6);
       v128.store(kept + i, w, 7 * KEPT_BYTES);
       v128.store(kept + i, t2, 8 * KEPT_BYTES);
-      v128.store(kept + i, f32x4.mul(w, f32x4.sub(one, f32x4.mul(k7, w))), 9 * KEPT_BYTES);
-      v128.store(kept + i, f32x4.mul(t2, f32x4.sub(one, f32x4.mul(k9, w))), 10 * KEPT_BYTES);
-      v128.store(kept + i, high, 11 * KEPT_BYTES);
-      v128.store(kept + i, far, 12 * KEPT_BYTES);
-      v128.store(gc + i, t3);
-      v128.store(gr + i, neg_x4(t3));
+      v128.store(kept + i, high, 9 * KEPT_BYTES);
+      v128.store(kept + i, far, 10 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
       const u = v128.load(kept + i, 0 * KEPT_BYTES);
       const w = v128.load(kept + i, 7 * KEPT_BYTES);
       const t2 = v128.load(kept + i, 8 * KEPT_BYTES);
-      const kept_9 = v128.load(kept + i, 9 * KEPT_BYTES);
-      const kept_10 = v128.load(kept + i, 10 * KEPT_BYTES);
-      const high = v128.load(kept + i, 11 * KEPT_BYTES);
-      const far = v128.load(kept + i, 12 * KEPT_BYTES);
-      const middle = madd_x4(kept_9, k8, f32x4.mul(u, madd_x4(kept_10, k10, f32x4.mul(u, high))));
+      const high = v128.load(kept + i, 9 * KEPT_BYTES);
+      const far = v128.load(kept + i, 10 * KEPT_BYTES);
+      const middle = madd_x4(f32x4.mul(w, f32x4.sub(one, f32x4.mul(k7, w))), k8, f32x4.mul(u, madd_x4(f32x4.mul(t2, f32x4.sub(one, f32x4.mul(k9, w))), k10, f32x4.mul(u, high))));
       const near = f32x4.mul(f32x4.mul(u, u), madd_x4(w, k5, f32x4.mul(u, madd_x4(t2, k6, f32x4.mul(u, middle)))));
       v128.store(loss + i, v128.bitselect(near, far, f32x4.lt(f32x4.abs(u), k4)));
     }
@@ -1263,28 +1185,24 @@ export function pair_simpo_f32(
       const perRejected = f32x4.div(one, f32x4.pmax(rejectedLength, one));
       const d = f32x4.sub(f32x4.mul(a, perChosen), f32x4.mul(c, perRejected));
       const z = f32x4.sub(f32x4.mul(beta, d), simpoGamma);
-      const smoothing = v128.and(f32x4.mul(labelSmoothing, f32x4.pmax(z, k)), when);
       v128.store(kept + i, z, 0 * KEPT_BYTES);
-      v128.store(kept + i, smoothing, 1 * KEPT_BYTES);
-      v128.store(kept + i, perChosen, 2 * KEPT_BYTES);
-      v128.store(kept + i, perRejected, 3 * KEPT_BYTES);
+      v128.store(kept + i, perChosen, 1 * KEPT_BYTES);
+      v128.store(kept + i, perRejected, 2 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
       const z = v128.load(kept + i, 0 * KEPT_BYTES);
       const e_z = exp_neg_abs_x4(z);
-      v128.store(kept + i, e_z, 4 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(e_z, one, f32x4.ge(z, zero)), 5 * KEPT_BYTES);
+      v128.store(kept + i, e_z, 3 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const e_z = v128.load(kept + i, 4 * KEPT_BYTES);
+      const e_z = v128.load(kept + i, 3 * KEPT_BYTES);
       const z = v128.load(kept + i, 0 * KEPT_BYTES);
-      const smoothing = v128.load(kept + i, 1 * KEPT_BYTES);
-      const kept_5 = v128.load(kept + i, 5 * KEPT_BYTES);
-      const perChosen = v128.load(kept + i, 2 * KEPT_BYTES);
-      const perRejected = v128.load(kept + i, 3 * KEPT_BYTES);
+      const perChosen = v128.load(kept + i, 1 * KEPT_BYTES);
+      const perRejected = v128.load(kept + i, 2 * KEPT_BYTES);
       const log1p_z = log1p_x4(e_z);
+      const smoothing = v128.and(f32x4.mul(labelSmoothing, f32x4.pmax(z, k)), when);
       const inverse_z = f32x4.div(one, f32x4.add(one, e_z));
-      const sigmoid_neg_z = f32x4.mul(kept_5, inverse_z);
+      const sigmoid_neg_z = f32x4.mul(v128.bitselect(e_z, one, f32x4.ge(z, zero)), inverse_z);
       const t = f32x4.sub(labelSmoothing, sigmoid_neg_z);
       v128.store(loss + i, f32x4.add(f32x4.sub(log1p_z, f32x4.pmin(z, zero)), smoothing));
       v128.store(gc + i, f32x4.mul(chosenScale, f32x4.mul(t, perChosen)));
@@ -1349,48 +1267,45 @@ export function pair_orpo_f32(
     for (let i: usize = block; i < stop; i += 16) {
       const t = v128.load(kept + i, 3 * KEPT_BYTES);
       const t1 = v128.load(kept + i, 4 * KEPT_BYTES);
-      const d = v128.load(kept + i, 0 * KEPT_BYTES);
       const chosenRest = neg_x4(expm1_x4(t));
       const rejectedRest = neg_x4(expm1_x4(t1));
+      const d = f32x4.sub(t, t1);
       const t2 = f32x4.ge(d, zero);
       const e_d = exp_neg_abs_x4(d);
       const rejected = v128.bitselect(e_d, one, t2);
-      v128.store(kept + i, f32x4.pmin(chosenRest, rejectedRest), 5 * KEPT_BYTES);
-      v128.store(kept + i, e_d, 6 * KEPT_BYTES);
-      v128.store(kept + i, chosenRest, 7 * KEPT_BYTES);
-      v128.store(kept + i, rejectedRest, 8 * KEPT_BYTES);
-      v128.store(kept + i, rejected, 9 * KEPT_BYTES);
-      v128.store(kept + i, madd_x4(v128.bitselect(one, e_d, t2), rejectedRest, f32x4.mul(rejected, chosenRest)), 10 * KEPT_BYTES);
+      v128.store(kept + i, e_d, 5 * KEPT_BYTES);
+      v128.store(kept + i, chosenRest, 6 * KEPT_BYTES);
+      v128.store(kept + i, rejectedRest, 7 * KEPT_BYTES);
+      v128.store(kept + i, madd_x4(v128.bitselect(one, e_d, t2), rejectedRest, f32x4.mul(rejected, chosenRest)), 8 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const kept_5 = v128.load(kept + i, 5 * KEPT_BYTES);
       const d = v128.load(kept + i, 0 * KEPT_BYTES);
-      const e_d = v128.load(kept + i, 6 * KEPT_BYTES);
-      const chosenRest = v128.load(kept + i, 7 * KEPT_BYTES);
-      const rejectedRest = v128.load(kept + i, 8 * KEPT_BYTES);
-      const rejected = v128.load(kept + i, 9 * KEPT_BYTES);
-      const kept_10 = v128.load(kept + i, 10 * KEPT_BYTES);
+      const e_d = v128.load(kept + i, 5 * KEPT_BYTES);
+      const chosenRest = v128.load(kept + i, 6 * KEPT_BYTES);
+      const rejectedRest = v128.load(kept + i, 7 * KEPT_BYTES);
+      const kept_8 = v128.load(kept + i, 8 * KEPT_BYTES);
       const perChosen = v128.load(kept + i, 1 * KEPT_BYTES);
       const perRejected = v128.load(kept + i, 2 * KEPT_BYTES);
       const t2 = f32x4.ge(d, zero);
       const quotient = f32x4.abs(f32x4.div(chosenRest, rejectedRest));
       const odds = v128.bitselect(f32x4.mul(e_d, quotient), f32x4.add(quotient, f32x4.sub(e_d, one)), t2);
-      const share = f32x4.div(rejected, kept_10);
-      v128.store(kept + i, v128.bitselect(k, odds, f32x4.lt(kept_5, zero)), 11 * KEPT_BYTES);
-      v128.store(kept + i, f32x4.mul(share, perChosen), 12 * KEPT_BYTES);
-      v128.store(kept + i, f32x4.mul(f32x4.mul(share, quotient), perRejected), 13 * KEPT_BYTES);
+      const rejected = v128.bitselect(e_d, one, t2);
+      const share = f32x4.div(rejected, kept_8);
+      v128.store(kept + i, v128.bitselect(k, odds, f32x4.lt(f32x4.pmin(chosenRest, rejectedRest), zero)), 9 * KEPT_BYTES);
+      v128.store(kept + i, f32x4.mul(share, perChosen), 10 * KEPT_BYTES);
+      v128.store(kept + i, f32x4.mul(f32x4.mul(share, quotient), perRejected), 11 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const kept_11 = v128.load(kept + i, 11 * KEPT_BYTES);
+      const kept_9 = v128.load(kept + i, 9 * KEPT_BYTES);
       const d = v128.load(kept + i, 0 * KEPT_BYTES);
-      const kept_12 = v128.load(kept + i, 12 * KEPT_BYTES);
-      const kept_13 = v128.load(kept + i, 13 * KEPT_BYTES);
-      const loss1 = f32x4.sub(softplus_log_x4(kept_11), f32x4.pmin(d, zero));
+      const kept_10 = v128.load(kept + i, 10 * KEPT_BYTES);
+      const kept_11 = v128.load(kept + i, 11 * KEPT_BYTES);
+      const loss1 = f32x4.sub(softplus_log_x4(kept_9), f32x4.pmin(d, zero));
       const value = f32x4.mul(beta, loss1);
       const nan = f32x4.ne(value, value);
       v128.store(loss + i, value);
-      v128.store(gc + i, v128.or(f32x4.mul(chosenScale, kept_12), nan));
-      v128.store(gr + i, v128.or(f32x4.mul(rejectedScale, kept_13), nan));
+      v128.store(gc + i, v128.or(f32x4.mul(chosenScale, kept_10), nan));
+      v128.store(gr + i, v128.or(f32x4.mul(rejectedScale, kept_11), nan));
     }
   }
   const rest = n & 3;
@@ -1439,26 +1354,22 @@ export function pair_kto_f32(
       const t = f32x4.gt(c, zero);
       const z = f32x4.mul(beta, f32x4.sub(a, kl));
       const x = v128.bitselect(z, neg_x4(z), t);
-      v128.store(kept + i, x, 0 * KEPT_BYTES);
-    }
-    for (let i: usize = block; i < stop; i += 16) {
-      const x = v128.load(kept + i, 0 * KEPT_BYTES);
       const t1 = f32x4.ge(x, zero);
       const e_x = exp_neg_abs_x4(x);
-      v128.store(kept + i, v128.bitselect(e_x, one, t1), 1 * KEPT_BYTES);
-      v128.store(kept + i, e_x, 2 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(one, e_x, t1), 3 * KEPT_BYTES);
+      v128.store(kept + i, v128.bitselect(e_x, one, t1), 0 * KEPT_BYTES);
+      v128.store(kept + i, e_x, 1 * KEPT_BYTES);
+      v128.store(kept + i, v128.bitselect(one, e_x, t1), 2 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
       const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
-      const kept_1 = v128.load(kept + i, 1 * KEPT_BYTES);
-      const e_x = v128.load(kept + i, 2 * KEPT_BYTES);
-      const kept_3 = v128.load(kept + i, 3 * KEPT_BYTES);
+      const kept_0 = v128.load(kept + i, 0 * KEPT_BYTES);
+      const e_x = v128.load(kept + i, 1 * KEPT_BYTES);
+      const kept_2 = v128.load(kept + i, 2 * KEPT_BYTES);
       const t = f32x4.gt(c, zero);
       const inverse_x = f32x4.div(one, f32x4.add(one, e_x));
-      const sigmoid_neg_x = f32x4.mul(kept_1, inverse_x);
+      const sigmoid_neg_x = f32x4.mul(kept_0, inverse_x);
       const loss1 = f32x4.mul(v128.bitselect(desirableWeight, undesirableWeight, t), sigmoid_neg_x);
-      const sigmoid_x = f32x4.mul(kept_3, inverse_x);
+      const sigmoid_x = f32x4.mul(kept_2, inverse_x);
       const slope = f32x4.mul(f32x4.mul(beta, loss1), sigmoid_x);
       v128.store(loss + i, loss1);
       v128.store(gc + i, f32x4.mul(gradScale, v128.bitselect(neg_x4(slope), slope, t)));
@@ -1506,26 +1417,22 @@ export function pair_apo_zero_unpaired_f32(
       const t = f32x4.gt(c, zero);
       const z = f32x4.mul(beta, a);
       const x = v128.bitselect(z, neg_x4(z), t);
-      v128.store(kept + i, x, 0 * KEPT_BYTES);
-    }
-    for (let i: usize = block; i < stop; i += 16) {
-      const x = v128.load(kept + i, 0 * KEPT_BYTES);
       const t1 = f32x4.ge(x, zero);
       const e_x = exp_neg_abs_x4(x);
-      v128.store(kept + i, v128.bitselect(e_x, one, t1), 1 * KEPT_BYTES);
-      v128.store(kept + i, e_x, 2 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(one, e_x, t1), 3 * KEPT_BYTES);
+      v128.store(kept + i, v128.bitselect(e_x, one, t1), 0 * KEPT_BYTES);
+      v128.store(kept + i, e_x, 1 * KEPT_BYTES);
+      v128.store(kept + i, v128.bitselect(one, e_x, t1), 2 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
       const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
-      const kept_1 = v128.load(kept + i, 1 * KEPT_BYTES);
-      const e_x = v128.load(kept + i, 2 * KEPT_BYTES);
-      const kept_3 = v128.load(kept + i, 3 * KEPT_BYTES);
+      const kept_0 = v128.load(kept + i, 0 * KEPT_BYTES);
+      const e_x = v128.load(kept + i, 1 * KEPT_BYTES);
+      const kept_2 = v128.load(kept + i, 2 * KEPT_BYTES);
       const t = f32x4.gt(c, zero);
       const inverse_x = f32x4.div(one, f32x4.add(one, e_x));
-      const sigmoid_neg_x = f32x4.mul(kept_1, inverse_x);
+      const sigmoid_neg_x = f32x4.mul(kept_0, inverse_x);
       const loss1 = f32x4.mul(v128.bitselect(desirableWeight, undesirableWeight, t), sigmoid_neg_x);
-      const sigmoid_x = f32x4.mul(kept_3, inverse_x);
+      const sigmoid_x = f32x4.mul(kept_2, inverse_x);
       const slope = f32x4.mul(f32x4.mul(beta, loss1), sigmoid_x);
       v128.store(loss + i, loss1);
       v128.store(gc + i, f32x4.mul(gradScale, v128.bitselect(neg_x4(slope), slope, t)));
@@ -1572,23 +1479,18 @@ export function pair_bco_f32(
       const t = f32x4.gt(c, zero);
       const y = f32x4.sub(f32x4.mul(beta, a), rewardShift);
       const x = v128.bitselect(y, neg_x4(y), t);
-      v128.store(kept + i, x, 0 * KEPT_BYTES);
-    }
-    for (let i: usize = block; i < stop; i += 16) {
-      const x = v128.load(kept + i, 0 * KEPT_BYTES);
       const e_x = exp_neg_abs_x4(x);
-      v128.store(kept + i, e_x, 1 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(e_x, one, f32x4.ge(x, zero)), 2 * KEPT_BYTES);
+      v128.store(kept + i, e_x, 0 * KEPT_BYTES);
+      v128.store(kept + i, x, 1 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
       const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
-      const e_x = v128.load(kept + i, 1 * KEPT_BYTES);
-      const x = v128.load(kept + i, 0 * KEPT_BYTES);
-      const kept_2 = v128.load(kept + i, 2 * KEPT_BYTES);
+      const e_x = v128.load(kept + i, 0 * KEPT_BYTES);
+      const x = v128.load(kept + i, 1 * KEPT_BYTES);
       const t = f32x4.gt(c, zero);
       const log1p_x = log1p_x4(e_x);
       const inverse_x = f32x4.div(one, f32x4.add(one, e_x));
-      const sigmoid_neg_x = f32x4.mul(kept_2, inverse_x);
+      const sigmoid_neg_x = f32x4.mul(v128.bitselect(e_x, one, f32x4.ge(x, zero)), inverse_x);
       const slope = f32x4.mul(beta, sigmoid_neg_x);
       v128.store(loss + i, f32x4.sub(log1p_x, f32x4.pmin(x, zero)));
       v128.store(gc + i, f32x4.mul(gradScale, v128.bitselect(neg_x4(slope), slope, t)));
@@ -1635,38 +1537,38 @@ export function margin_js_f32(
       const rejectedLength = v128.load(nl + i);
       const gap = f32x4.sub(a, c);
       const e_a = exp_neg_abs_x4(a);
+      const inverse_a = f32x4.div(one, f32x4.add(one, e_a));
       const perRejected = f32x4.div(one, f32x4.pmax(rejectedLength, one));
       const perChosen = f32x4.div(one, f32x4.pmax(chosenLength, one));
       const e_c = exp_neg_abs_x4(c);
+      const inverse_c = f32x4.div(one, f32x4.add(one, e_c));
       v128.store(kept + i, gap, 0 * KEPT_BYTES);
       v128.store(kept + i, perRejected, 1 * KEPT_BYTES);
       v128.store(kept + i, f32x4.sub(perRejected, perChosen), 2 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(e_a, one, f32x4.ge(a, zero)), 3 * KEPT_BYTES);
-      v128.store(kept + i, e_a, 4 * KEPT_BYTES);
-      v128.store(kept + i, perChosen, 5 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(e_c, one, f32x4.ge(c, zero)), 6 * KEPT_BYTES);
-      v128.store(kept + i, e_c, 7 * KEPT_BYTES);
-      v128.store(kept + i, expm1_x4(gap), 8 * KEPT_BYTES);
+      v128.store(kept + i, inverse_a, 3 * KEPT_BYTES);
+      v128.store(kept + i, perChosen, 4 * KEPT_BYTES);
+      v128.store(kept + i, inverse_c, 5 * KEPT_BYTES);
+      v128.store(kept + i, expm1_x4(gap), 6 * KEPT_BYTES);
+      v128.store(kept + i, e_a, 7 * KEPT_BYTES);
+      v128.store(kept + i, e_c, 8 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
       const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
       const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
-      const kept_3 = v128.load(kept + i, 3 * KEPT_BYTES);
-      const e_a = v128.load(kept + i, 4 * KEPT_BYTES);
-      const perChosen = v128.load(kept + i, 5 * KEPT_BYTES);
-      const kept_6 = v128.load(kept + i, 6 * KEPT_BYTES);
-      const e_c = v128.load(kept + i, 7 * KEPT_BYTES);
+      const inverse_a = v128.load(kept + i, 3 * KEPT_BYTES);
+      const perChosen = v128.load(kept + i, 4 * KEPT_BYTES);
+      const inverse_c = v128.load(kept + i, 5 * KEPT_BYTES);
       const perRejected = v128.load(kept + i, 1 * KEPT_BYTES);
-      const kept_8 = v128.load(kept + i, 8 * KEPT_BYTES);
-      const inverse_a = f32x4.div(one, f32x4.add(one, e_a));
-      const sigmoid_neg_a = f32x4.mul(kept_3, inverse_a);
-      const ratio = f32x4.pmax(f32x4.pmin(f32x4.mul(sigmoid_neg_a, kept_8), one), k1);
+      const kept_6 = v128.load(kept + i, 6 * KEPT_BYTES);
+      const e_a = v128.load(kept + i, 7 * KEPT_BYTES);
+      const e_c = v128.load(kept + i, 8 * KEPT_BYTES);
+      const sigmoid_neg_a = f32x4.mul(v128.bitselect(e_a, one, f32x4.ge(a, zero)), inverse_a);
+      const ratio = f32x4.pmax(f32x4.pmin(f32x4.mul(sigmoid_neg_a, kept_6), one), k1);
       const log1p_a = log1p_x4(e_a);
       const t = f32x4.sub(log1p_a, f32x4.pmin(a, zero));
       const log1p_c = log1p_x4(e_c);
       const far = f32x4.sub(f32x4.mul(f32x4.sub(log1p_c, f32x4.pmin(c, zero)), perRejected), f32x4.mul(t, perChosen));
-      const inverse_c = f32x4.div(one, f32x4.add(one, e_c));
-      const sigmoid_neg_c = f32x4.mul(kept_6, inverse_c);
+      const sigmoid_neg_c = f32x4.mul(v128.bitselect(e_c, one, f32x4.ge(c, zero)), inverse_c);
       v128.store(kept + i, ratio, 9 * KEPT_BYTES);
       v128.store(kept + i, t, 10 * KEPT_BYTES);
       v128.store(kept + i, far, 11 * KEPT_BYTES);
@@ -1738,46 +1640,48 @@ export function margin_power_f32(
       const gap = f32x4.sub(s, t);
       const perChosen = f32x4.div(one, f32x4.pmax(chosenLength, one));
       const perRejected = f32x4.div(one, f32x4.pmax(rejectedLength, one));
+      const e_gap = exp_neg_abs_x4(gap);
       const most = f32x4.pmax(s, t);
+      const chosenRoot = exp_x4(f32x4.mul(half, s));
+      const rejectedRoot = exp_x4(f32x4.mul(half, t));
       v128.store(kept + i, most, 0 * KEPT_BYTES);
-      v128.store(kept + i, s, 1 * KEPT_BYTES);
-      v128.store(kept + i, perChosen, 2 * KEPT_BYTES);
-      v128.store(kept + i, t, 3 * KEPT_BYTES);
-      v128.store(kept + i, perRejected, 4 * KEPT_BYTES);
-      v128.store(kept + i, gap, 5 * KEPT_BYTES);
-      v128.store(kept + i, f32x4.sub(perChosen, perRejected), 6 * KEPT_BYTES);
+      v128.store(kept + i, exp_x4(most), 1 * KEPT_BYTES);
+      v128.store(kept + i, s, 2 * KEPT_BYTES);
+      v128.store(kept + i, chosenRoot, 3 * KEPT_BYTES);
+      v128.store(kept + i, perChosen, 4 * KEPT_BYTES);
+      v128.store(kept + i, t, 5 * KEPT_BYTES);
+      v128.store(kept + i, rejectedRoot, 6 * KEPT_BYTES);
+      v128.store(kept + i, perRejected, 7 * KEPT_BYTES);
+      v128.store(kept + i, e_gap, 8 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const s = v128.load(kept + i, 1 * KEPT_BYTES);
-      const perChosen = v128.load(kept + i, 2 * KEPT_BYTES);
-      const t = v128.load(kept + i, 3 * KEPT_BYTES);
-      const perRejected = v128.load(kept + i, 4 * KEPT_BYTES);
-      const gap = v128.load(kept + i, 5 * KEPT_BYTES);
-      const kept_6 = v128.load(kept + i, 6 * KEPT_BYTES);
-      const most = v128.load(kept + i, 0 * KEPT_BYTES);
+      const s = v128.load(kept + i, 2 * KEPT_BYTES);
+      const chosenRoot = v128.load(kept + i, 3 * KEPT_BYTES);
+      const perChosen = v128.load(kept + i, 4 * KEPT_BYTES);
+      const t = v128.load(kept + i, 5 * KEPT_BYTES);
+      const rejectedRoot = v128.load(kept + i, 6 * KEPT_BYTES);
+      const perRejected = v128.load(kept + i, 7 * KEPT_BYTES);
+      const e_gap = v128.load(kept + i, 8 * KEPT_BYTES);
+      const gap = f32x4.sub(s, t);
       const t1 = f32x4.abs(gap);
       const t2 = f32x4.ge(gap, zero);
       const drop = expm1_x4(neg_x4(t1));
-      const near = f32x4.add(kept_6, v128.bitselect(f32x4.mul(neg_x4(drop), perRejected), f32x4.mul(drop, perChosen), t2));
-      const e_gap = exp_neg_abs_x4(gap);
+      const near = f32x4.add(f32x4.sub(perChosen, perRejected), v128.bitselect(f32x4.mul(neg_x4(drop), perRejected), f32x4.mul(drop, perChosen), t2));
       const far = v128.bitselect(f32x4.sub(perChosen, f32x4.mul(e_gap, perRejected)), f32x4.sub(f32x4.mul(e_gap, perChosen), perRejected), t2);
       const rest1 = v128.bitselect(near, far, f32x4.lt(t1, k3));
-      const chosenRoot = exp_x4(f32x4.mul(half, s));
-      const rejectedRoot = exp_x4(f32x4.mul(half, t));
       const root = f32x4.pmax(chosenRoot, rejectedRoot);
-      v128.store(kept + i, rest1, 7 * KEPT_BYTES);
-      v128.store(kept + i, root, 8 * KEPT_BYTES);
-      v128.store(kept + i, exp_x4(most), 9 * KEPT_BYTES);
+      v128.store(kept + i, rest1, 9 * KEPT_BYTES);
+      v128.store(kept + i, root, 10 * KEPT_BYTES);
       v128.store(gc + i, v128.bitselect(zero, f32x4.mul(chosenRoot, f32x4.mul(chosenRoot, f32x4.mul(perChosen, slopeUnit))), f32x4.ge(s, cap)));
       v128.store(gr + i, v128.bitselect(zero, neg_x4(f32x4.mul(rejectedRoot, f32x4.mul(rejectedRoot, f32x4.mul(perRejected, slopeUnit)))), f32x4.ge(t, cap)));
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const rest1 = v128.load(kept + i, 7 * KEPT_BYTES);
+      const rest1 = v128.load(kept + i, 9 * KEPT_BYTES);
       const most = v128.load(kept + i, 0 * KEPT_BYTES);
-      const root = v128.load(kept + i, 8 * KEPT_BYTES);
-      const kept_9 = v128.load(kept + i, 9 * KEPT_BYTES);
+      const root = v128.load(kept + i, 10 * KEPT_BYTES);
+      const kept_1 = v128.load(kept + i, 1 * KEPT_BYTES);
       const scaled = f32x4.mul(rest1, k5);
-      v128.store(loss + i, v128.bitselect(zero, v128.bitselect(f32x4.mul(root, f32x4.mul(root, scaled)), f32x4.mul(kept_9, scaled), f32x4.gt(most, k4)), f32x4.eq(rest1, zero)));
+      v128.store(loss + i, v128.bitselect(zero, v128.bitselect(f32x4.mul(root, f32x4.mul(root, scaled)), f32x4.mul(kept_1, scaled), f32x4.gt(most, k4)), f32x4.eq(rest1, zero)));
     }
   }
   const rest = n & 3;
@@ -1829,40 +1733,41 @@ export function margin_js_anchored_f32(
       const rest1 = f32x4.sub(perChosen, perRejected);
       const gap = f32x4.sub(a, c);
       const e_a = exp_neg_abs_x4(a);
+      const inverse_a = f32x4.div(one, f32x4.add(one, e_a));
       const e_c = exp_neg_abs_x4(c);
       const r = v128.bitselect(c, a, f32x4.lt(rest1, zero));
+      const inverse_c = f32x4.div(one, f32x4.add(one, e_c));
       v128.store(kept + i, rest1, 0 * KEPT_BYTES);
       v128.store(kept + i, gap, 1 * KEPT_BYTES);
       v128.store(kept + i, f32x4.pmin(perChosen, perRejected), 2 * KEPT_BYTES);
       v128.store(kept + i, r, 3 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(e_a, one, f32x4.ge(a, zero)), 4 * KEPT_BYTES);
-      v128.store(kept + i, e_a, 5 * KEPT_BYTES);
-      v128.store(kept + i, perChosen, 6 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(e_c, one, f32x4.ge(c, zero)), 7 * KEPT_BYTES);
-      v128.store(kept + i, e_c, 8 * KEPT_BYTES);
-      v128.store(kept + i, perRejected, 9 * KEPT_BYTES);
-      v128.store(kept + i, expm1_x4(gap), 10 * KEPT_BYTES);
+      v128.store(kept + i, inverse_a, 4 * KEPT_BYTES);
+      v128.store(kept + i, perChosen, 5 * KEPT_BYTES);
+      v128.store(kept + i, inverse_c, 6 * KEPT_BYTES);
+      v128.store(kept + i, perRejected, 7 * KEPT_BYTES);
+      v128.store(kept + i, expm1_x4(gap), 8 * KEPT_BYTES);
+      v128.store(kept + i, e_c, 9 * KEPT_BYTES);
+      v128.store(kept + i, e_a, 10 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
       const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
       const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
-      const kept_4 = v128.load(kept + i, 4 * KEPT_BYTES);
-      const e_a = v128.load(kept + i, 5 * KEPT_BYTES);
-      const perChosen = v128.load(kept + i, 6 * KEPT_BYTES);
-      const kept_7 = v128.load(kept + i, 7 * KEPT_BYTES);
-      const e_c = v128.load(kept + i, 8 * KEPT_BYTES);
-      const perRejected = v128.load(kept + i, 9 * KEPT_BYTES);
-      const kept_10 = v128.load(kept + i, 10 * KEPT_BYTES);
-      const r = v128.load(kept + i, 3 * KEPT_BYTES);
-      const inverse_a = f32x4.div(one, f32x4.add(one, e_a));
-      const sigmoid_neg_a = f32x4.mul(kept_4, inverse_a);
-      const ratio = f32x4.pmax(f32x4.pmin(f32x4.mul(sigmoid_neg_a, kept_10), one), k1);
+      const inverse_a = v128.load(kept + i, 4 * KEPT_BYTES);
+      const perChosen = v128.load(kept + i, 5 * KEPT_BYTES);
+      const inverse_c = v128.load(kept + i, 6 * KEPT_BYTES);
+      const perRejected = v128.load(kept + i, 7 * KEPT_BYTES);
+      const kept_8 = v128.load(kept + i, 8 * KEPT_BYTES);
+      const e_c = v128.load(kept + i, 9 * KEPT_BYTES);
+      const e_a = v128.load(kept + i, 10 * KEPT_BYTES);
+      const rest1 = f32x4.sub(perChosen, perRejected);
+      const sigmoid_neg_a = f32x4.mul(v128.bitselect(e_a, one, f32x4.ge(a, zero)), inverse_a);
+      const ratio = f32x4.pmax(f32x4.pmin(f32x4.mul(sigmoid_neg_a, kept_8), one), k1);
       const log1p_c = log1p_x4(e_c);
       const log1p_a = log1p_x4(e_a);
+      const r = v128.bitselect(c, a, f32x4.lt(rest1, zero));
       const half1 = f32x4.pmax(f32x4.pmin(f32x4.mul(half, expm1_x4(neg_x4(r))), one), k1);
       const e_r = exp_neg_abs_x4(r);
-      const inverse_c = f32x4.div(one, f32x4.add(one, e_c));
-      const sigmoid_neg_c = f32x4.mul(kept_7, inverse_c);
+      const sigmoid_neg_c = f32x4.mul(v128.bitselect(e_c, one, f32x4.ge(c, zero)), inverse_c);
       v128.store(kept + i, ratio, 11 * KEPT_BYTES);
       v128.store(kept + i, f32x4.sub(f32x4.sub(log1p_c, f32x4.pmin(c, zero)), f32x4.sub(log1p_a, f32x4.pmin(a, zero))), 12 * KEPT_BYTES);
       v128.store(kept + i, half1, 13 * KEPT_BYTES);
@@ -1943,56 +1848,52 @@ export function margin_power_anchored_f32(
       const s = f32x4.pmax(f32x4.pmin(f32x4.mul(k, a), k1), k2);
       const t = f32x4.pmax(f32x4.pmin(f32x4.mul(k, c), k1), k2);
       const most = f32x4.pmax(s, t);
-      const gap = f32x4.sub(s, t);
       const perChosen = f32x4.div(one, f32x4.pmax(chosenLength, one));
       const perRejected = f32x4.div(one, f32x4.pmax(rejectedLength, one));
       const rest1 = f32x4.sub(perChosen, perRejected);
-      const u = v128.bitselect(t, s, f32x4.lt(rest1, zero));
-      v128.store(kept + i, most, 0 * KEPT_BYTES);
-      v128.store(kept + i, rest1, 1 * KEPT_BYTES);
-      v128.store(kept + i, s, 2 * KEPT_BYTES);
-      v128.store(kept + i, perChosen, 3 * KEPT_BYTES);
-      v128.store(kept + i, t, 4 * KEPT_BYTES);
-      v128.store(kept + i, perRejected, 5 * KEPT_BYTES);
-      v128.store(kept + i, gap, 6 * KEPT_BYTES);
-      v128.store(kept + i, f32x4.pmin(perChosen, perRejected), 7 * KEPT_BYTES);
-      v128.store(kept + i, f32x4.sub(u, most), 8 * KEPT_BYTES);
-      v128.store(kept + i, u, 9 * KEPT_BYTES);
-    }
-    for (let i: usize = block; i < stop; i += 16) {
-      const s = v128.load(kept + i, 2 * KEPT_BYTES);
-      const perChosen = v128.load(kept + i, 3 * KEPT_BYTES);
-      const t = v128.load(kept + i, 4 * KEPT_BYTES);
-      const perRejected = v128.load(kept + i, 5 * KEPT_BYTES);
-      const gap = v128.load(kept + i, 6 * KEPT_BYTES);
-      const kept_7 = v128.load(kept + i, 7 * KEPT_BYTES);
-      const kept_8 = v128.load(kept + i, 8 * KEPT_BYTES);
-      const rest1 = v128.load(kept + i, 1 * KEPT_BYTES);
-      const most = v128.load(kept + i, 0 * KEPT_BYTES);
-      const u = v128.load(kept + i, 9 * KEPT_BYTES);
-      const drop = expm1_x4(neg_x4(f32x4.abs(gap)));
-      const shared1 = f32x4.mul(v128.bitselect(neg_x4(drop), drop, f32x4.ge(gap, zero)), kept_7);
       const chosenRoot = exp_x4(f32x4.mul(half, s));
       const rejectedRoot = exp_x4(f32x4.mul(half, t));
+      v128.store(kept + i, most, 0 * KEPT_BYTES);
+      v128.store(kept + i, exp_x4(most), 1 * KEPT_BYTES);
+      v128.store(kept + i, rest1, 2 * KEPT_BYTES);
+      v128.store(kept + i, s, 3 * KEPT_BYTES);
+      v128.store(kept + i, chosenRoot, 4 * KEPT_BYTES);
+      v128.store(kept + i, perChosen, 5 * KEPT_BYTES);
+      v128.store(kept + i, t, 6 * KEPT_BYTES);
+      v128.store(kept + i, rejectedRoot, 7 * KEPT_BYTES);
+      v128.store(kept + i, perRejected, 8 * KEPT_BYTES);
+    }
+    for (let i: usize = block; i < stop; i += 16) {
+      const s = v128.load(kept + i, 3 * KEPT_BYTES);
+      const chosenRoot = v128.load(kept + i, 4 * KEPT_BYTES);
+      const perChosen = v128.load(kept + i, 5 * KEPT_BYTES);
+      const t = v128.load(kept + i, 6 * KEPT_BYTES);
+      const rejectedRoot = v128.load(kept + i, 7 * KEPT_BYTES);
+      const perRejected = v128.load(kept + i, 8 * KEPT_BYTES);
+      const most = f32x4.pmax(s, t);
+      const gap = f32x4.sub(s, t);
+      const drop = expm1_x4(neg_x4(f32x4.abs(gap)));
+      const shared1 = f32x4.mul(v128.bitselect(neg_x4(drop), drop, f32x4.ge(gap, zero)), f32x4.pmin(perChosen, perRejected));
+      const rest1 = f32x4.sub(perChosen, perRejected);
+      const u = v128.bitselect(t, s, f32x4.lt(rest1, zero));
       const root = f32x4.pmax(chosenRoot, rejectedRoot);
-      v128.store(kept + i, madd_x4(exp_x4(kept_8), rest1, shared1), 10 * KEPT_BYTES);
-      v128.store(kept + i, root, 11 * KEPT_BYTES);
-      v128.store(kept + i, exp_x4(most), 12 * KEPT_BYTES);
-      v128.store(kept + i, shared1, 13 * KEPT_BYTES);
-      v128.store(kept + i, expm1_x4(u), 14 * KEPT_BYTES);
+      v128.store(kept + i, madd_x4(exp_x4(f32x4.sub(u, most)), rest1, shared1), 9 * KEPT_BYTES);
+      v128.store(kept + i, root, 10 * KEPT_BYTES);
+      v128.store(kept + i, shared1, 11 * KEPT_BYTES);
+      v128.store(kept + i, expm1_x4(u), 12 * KEPT_BYTES);
       v128.store(gc + i, v128.bitselect(zero, f32x4.mul(chosenRoot, f32x4.mul(chosenRoot, f32x4.mul(perChosen, slopeUnit))), f32x4.ge(s, cap)));
       v128.store(gr + i, v128.bitselect(zero, neg_x4(f32x4.mul(rejectedRoot, f32x4.mul(rejectedRoot, f32x4.mul(perRejected, slopeUnit)))), f32x4.ge(t, cap)));
     }
     for (let i: usize = block; i < stop; i += 16) {
       const most = v128.load(kept + i, 0 * KEPT_BYTES);
-      const kept_10 = v128.load(kept + i, 10 * KEPT_BYTES);
-      const root = v128.load(kept + i, 11 * KEPT_BYTES);
+      const kept_9 = v128.load(kept + i, 9 * KEPT_BYTES);
+      const root = v128.load(kept + i, 10 * KEPT_BYTES);
+      const kept_1 = v128.load(kept + i, 1 * KEPT_BYTES);
+      const shared1 = v128.load(kept + i, 11 * KEPT_BYTES);
       const kept_12 = v128.load(kept + i, 12 * KEPT_BYTES);
-      const shared1 = v128.load(kept + i, 13 * KEPT_BYTES);
-      const kept_14 = v128.load(kept + i, 14 * KEPT_BYTES);
-      const rest1 = v128.load(kept + i, 1 * KEPT_BYTES);
-      const far = f32x4.mul(kept_10, k4);
-      const near = f32x4.mul(madd_x4(kept_12, shared1, f32x4.mul(kept_14, rest1)), k4);
+      const rest1 = v128.load(kept + i, 2 * KEPT_BYTES);
+      const far = f32x4.mul(kept_9, k4);
+      const near = f32x4.mul(madd_x4(kept_1, shared1, f32x4.mul(kept_12, rest1)), k4);
       v128.store(loss + i, v128.bitselect(v128.bitselect(zero, f32x4.mul(root, f32x4.mul(root, far)), f32x4.eq(far, zero)), near, f32x4.gt(most, k3)));
     }
   }
@@ -2042,17 +1943,17 @@ export function margin_alphapo_f32(
       const s = f32x4.pmax(f32x4.pmin(f32x4.mul(k, a), k1), k2);
       const t = f32x4.pmax(f32x4.pmin(f32x4.mul(k, c), k1), k2);
       const gap = f32x4.sub(s, t);
-      v128.store(kept + i, s, 0 * KEPT_BYTES);
-      v128.store(kept + i, t, 1 * KEPT_BYTES);
+      const chosenRoot = exp_x4(f32x4.mul(half, s));
+      const rejectedRoot = exp_x4(f32x4.mul(half, t));
+      v128.store(kept + i, chosenRoot, 0 * KEPT_BYTES);
+      v128.store(kept + i, rejectedRoot, 1 * KEPT_BYTES);
       v128.store(kept + i, gap, 2 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const s = v128.load(kept + i, 0 * KEPT_BYTES);
-      const t = v128.load(kept + i, 1 * KEPT_BYTES);
+      const chosenRoot = v128.load(kept + i, 0 * KEPT_BYTES);
+      const rejectedRoot = v128.load(kept + i, 1 * KEPT_BYTES);
       const gap = v128.load(kept + i, 2 * KEPT_BYTES);
       const drop = expm1_x4(neg_x4(f32x4.abs(gap)));
-      const chosenRoot = exp_x4(f32x4.mul(half, s));
-      const rejectedRoot = exp_x4(f32x4.mul(half, t));
       const root = f32x4.pmax(chosenRoot, rejectedRoot);
       const scaled = f32x4.mul(v128.bitselect(neg_x4(drop), drop, f32x4.ge(gap, zero)), k3);
       v128.store(kept + i, drop, 3 * KEPT_BYTES);
@@ -2116,35 +2017,33 @@ export function margin_alphapo_mean_f32(
       const s = f32x4.pmax(f32x4.pmin(f32x4.mul(k, f32x4.mul(a, perChosen)), k1), k2);
       const perRejected = f32x4.div(one, f32x4.pmax(rejectedLength, one));
       const t = f32x4.pmax(f32x4.pmin(f32x4.mul(k, f32x4.mul(c, perRejected)), k1), k2);
-      const gap = f32x4.sub(s, t);
       v128.store(kept + i, s, 0 * KEPT_BYTES);
       v128.store(kept + i, perChosen, 1 * KEPT_BYTES);
       v128.store(kept + i, t, 2 * KEPT_BYTES);
       v128.store(kept + i, perRejected, 3 * KEPT_BYTES);
-      v128.store(kept + i, gap, 4 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
       const s = v128.load(kept + i, 0 * KEPT_BYTES);
       const perChosen = v128.load(kept + i, 1 * KEPT_BYTES);
       const t = v128.load(kept + i, 2 * KEPT_BYTES);
       const perRejected = v128.load(kept + i, 3 * KEPT_BYTES);
-      const gap = v128.load(kept + i, 4 * KEPT_BYTES);
+      const gap = f32x4.sub(s, t);
       const drop = expm1_x4(neg_x4(f32x4.abs(gap)));
       const chosenRoot = exp_x4(f32x4.mul(half, s));
       const rejectedRoot = exp_x4(f32x4.mul(half, t));
       const root = f32x4.pmax(chosenRoot, rejectedRoot);
       const scaled = f32x4.mul(v128.bitselect(neg_x4(drop), drop, f32x4.ge(gap, zero)), k3);
-      v128.store(kept + i, drop, 5 * KEPT_BYTES);
-      v128.store(kept + i, root, 6 * KEPT_BYTES);
-      v128.store(kept + i, f32x4.mul(root, scaled), 7 * KEPT_BYTES);
+      v128.store(kept + i, drop, 4 * KEPT_BYTES);
+      v128.store(kept + i, root, 5 * KEPT_BYTES);
+      v128.store(kept + i, f32x4.mul(root, scaled), 6 * KEPT_BYTES);
       v128.store(gc + i, f32x4.mul(f32x4.mul(chosenRoot, f32x4.mul(chosenRoot, slopeUnit)), perChosen));
       v128.store(gr + i, f32x4.mul(neg_x4(f32x4.mul(rejectedRoot, f32x4.mul(rejectedRoot, slopeUnit))), perRejected));
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const drop = v128.load(kept + i, 5 * KEPT_BYTES);
-      const root = v128.load(kept + i, 6 * KEPT_BYTES);
-      const kept_7 = v128.load(kept + i, 7 * KEPT_BYTES);
-      v128.store(loss + i, v128.bitselect(zero, f32x4.mul(root, kept_7), f32x4.eq(drop, zero)));
+      const drop = v128.load(kept + i, 4 * KEPT_BYTES);
+      const root = v128.load(kept + i, 5 * KEPT_BYTES);
+      const kept_6 = v128.load(kept + i, 6 * KEPT_BYTES);
+      v128.store(loss + i, v128.bitselect(zero, f32x4.mul(root, kept_6), f32x4.eq(drop, zero)));
     }
   }
   const rest = n & 3;
@@ -2156,6 +2055,84 @@ export function margin_alphapo_mean_f32(
   tail_open(4, nw + end, rest);
   tail_open(5, nl + end, rest);
   margin_alphapo_mean_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 4, constants);
+  tail_close(7, loss + end, rest);
+  tail_close(8, gc + end, rest);
+  tail_close(9, gr + end, rest);
+}
+
+/** src/losses/sigmoid.ts: logistic loss of the margin: DPO; with labelSmoothing cDPO */
+export function pair_sigmoid_unsmoothed_f32(
+  pc: usize,
+  pr: usize,
+  rc: usize,
+  rr: usize,
+  nw: usize,
+  nl: usize,
+  rm: usize,
+  loss: usize,
+  gc: usize,
+  gr: usize,
+  n: usize,
+  constants: usize,
+): void {
+  const beta = v128.load32_splat(constants, 0);
+  const chosenScale = v128.load32_splat(constants, 4); // gradScale * beta
+  const one = v128.load32_splat(constants, 8); // 1
+  const zero = f32x4.splat(0);
+  const end = (n & ~7) << 2;
+  for (let block: usize = 0; block < end; block += KEPT_BYTES) {
+    const stop = min(block + KEPT_BYTES, end);
+    const kept = kept_scratch() - block;
+    for (let i: usize = block; i < stop; i += 32) {
+      const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+      const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+      const d = f32x4.sub(a, c);
+      const z = f32x4.mul(beta, d);
+      const e_z = exp_neg_abs_x4(z);
+      const a_next = f32x4.sub(v128.load(pc + i, 16), v128.load(rc + i, 16));
+      const c_next = f32x4.sub(v128.load(pr + i, 16), v128.load(rr + i, 16));
+      const d_next = f32x4.sub(a_next, c_next);
+      const z_next = f32x4.mul(beta, d_next);
+      const e_z_next = exp_neg_abs_x4(z_next);
+      v128.store(kept + i, e_z, 0 * KEPT_BYTES);
+      v128.store(kept + i, d, 1 * KEPT_BYTES);
+      v128.store(kept + i, e_z_next, 0 * KEPT_BYTES + 16);
+      v128.store(kept + i, d_next, 1 * KEPT_BYTES + 16);
+    }
+    for (let i: usize = block; i < stop; i += 32) {
+      const e_z = v128.load(kept + i, 0 * KEPT_BYTES);
+      const d = v128.load(kept + i, 1 * KEPT_BYTES);
+      const z = f32x4.mul(beta, d);
+      const log1p_z = log1p_x4(e_z);
+      const inverse_z = f32x4.div(one, f32x4.add(one, e_z));
+      const sigmoid_neg_z = f32x4.mul(v128.bitselect(e_z, one, f32x4.ge(z, zero)), inverse_z);
+      const t = f32x4.mul(chosenScale, f32x4.sub(zero, sigmoid_neg_z));
+      const to_loss = f32x4.add(f32x4.sub(log1p_z, f32x4.pmin(z, zero)), zero);
+      const to_gr = neg_x4(t);
+      const e_z_next = v128.load(kept + i, 0 * KEPT_BYTES + 16);
+      const d_next = v128.load(kept + i, 1 * KEPT_BYTES + 16);
+      const z_next = f32x4.mul(beta, d_next);
+      const log1p_z_next = log1p_x4(e_z_next);
+      const inverse_z_next = f32x4.div(one, f32x4.add(one, e_z_next));
+      const sigmoid_neg_z_next = f32x4.mul(v128.bitselect(e_z_next, one, f32x4.ge(z_next, zero)), inverse_z_next);
+      const t_next = f32x4.mul(chosenScale, f32x4.sub(zero, sigmoid_neg_z_next));
+      const to_loss_next = f32x4.add(f32x4.sub(log1p_z_next, f32x4.pmin(z_next, zero)), zero);
+      const to_gr_next = neg_x4(t_next);
+      v128.store(loss + i, to_loss);
+      v128.store(gc + i, t);
+      v128.store(gr + i, to_gr);
+      v128.store(loss + i, to_loss_next, 16);
+      v128.store(gc + i, t_next, 16);
+      v128.store(gr + i, to_gr_next, 16);
+    }
+  }
+  const rest = n & 7;
+  if (rest == 0) return;
+  tail_open(0, pc + end, rest);
+  tail_open(1, pr + end, rest);
+  tail_open(2, rc + end, rest);
+  tail_open(3, rr + end, rest);
+  pair_sigmoid_unsmoothed_f32(tail_slot(0), tail_slot(1), tail_slot(2), tail_slot(3), tail_slot(4), tail_slot(5), tail_slot(6), tail_slot(7), tail_slot(8), tail_slot(9), 8, constants);
   tail_close(7, loss + end, rest);
   tail_close(8, gc + end, rest);
   tail_close(9, gr + end, rest);
@@ -2219,21 +2196,11 @@ export function margin_own_rewards_f32(
   const k1 = v128.load32_splat(constants, 4); // 1 / k
   const zero = f32x4.splat(0);
   const end = (n & ~3) << 2;
-  for (let block: usize = 0; block < end; block += KEPT_BYTES) {
-    const stop = min(block + KEPT_BYTES, end);
-    const kept = kept_scratch() - block;
-    for (let i: usize = block; i < stop; i += 16) {
-      const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
-      const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
-      v128.store(kept + i, expm1_x4(f32x4.mul(k, a)), 0 * KEPT_BYTES);
-      v128.store(kept + i, expm1_x4(f32x4.mul(k, c)), 1 * KEPT_BYTES);
-    }
-    for (let i: usize = block; i < stop; i += 16) {
-      const kept_0 = v128.load(kept + i, 0 * KEPT_BYTES);
-      const kept_1 = v128.load(kept + i, 1 * KEPT_BYTES);
-      v128.store(gc + i, f32x4.mul(kept_0, k1));
-      v128.store(gr + i, f32x4.mul(kept_1, k1));
-    }
+  for (let i: usize = 0; i < end; i += 16) {
+    const a = f32x4.sub(v128.load(pc + i), v128.load(rc + i));
+    const c = f32x4.sub(v128.load(pr + i), v128.load(rr + i));
+    v128.store(gc + i, f32x4.mul(expm1_x4(f32x4.mul(k, a)), k1));
+    v128.store(gr + i, f32x4.mul(expm1_x4(f32x4.mul(k, c)), k1));
   }
   const rest = n & 3;
   if (rest == 0) return;
@@ -2276,39 +2243,37 @@ export function margin_log_odds_f32(
       const s = f32x4.mul(a, f32x4.div(one, f32x4.pmax(chosenLength, one)));
       const t = f32x4.mul(c, f32x4.div(one, f32x4.pmax(rejectedLength, one)));
       v128.store(kept + i, f32x4.sub(s, t), 0 * KEPT_BYTES);
-      v128.store(kept + i, s, 1 * KEPT_BYTES);
-      v128.store(kept + i, t, 2 * KEPT_BYTES);
+      v128.store(kept + i, t, 1 * KEPT_BYTES);
+      v128.store(kept + i, s, 2 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const s = v128.load(kept + i, 1 * KEPT_BYTES);
-      const t = v128.load(kept + i, 2 * KEPT_BYTES);
+      const t = v128.load(kept + i, 1 * KEPT_BYTES);
+      const s = v128.load(kept + i, 2 * KEPT_BYTES);
       const t1 = neg_x4(expm1_x4(s));
       const t2 = neg_x4(expm1_x4(t));
-      v128.store(kept + i, f32x4.pmin(t1, t2), 3 * KEPT_BYTES);
-      v128.store(kept + i, t2, 4 * KEPT_BYTES);
-      v128.store(kept + i, t1, 5 * KEPT_BYTES);
+      v128.store(kept + i, t2, 3 * KEPT_BYTES);
+      v128.store(kept + i, t1, 4 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const kept_3 = v128.load(kept + i, 3 * KEPT_BYTES);
-      const t2 = v128.load(kept + i, 4 * KEPT_BYTES);
-      const t1 = v128.load(kept + i, 5 * KEPT_BYTES);
-      v128.store(kept + i, v128.bitselect(k, f32x4.abs(f32x4.div(t2, t1)), f32x4.lt(kept_3, zero)), 6 * KEPT_BYTES);
+      const t2 = v128.load(kept + i, 3 * KEPT_BYTES);
+      const t1 = v128.load(kept + i, 4 * KEPT_BYTES);
+      v128.store(kept + i, v128.bitselect(k, f32x4.abs(f32x4.div(t2, t1)), f32x4.lt(f32x4.pmin(t1, t2), zero)), 5 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
       const kept_0 = v128.load(kept + i, 0 * KEPT_BYTES);
-      const kept_6 = v128.load(kept + i, 6 * KEPT_BYTES);
-      const o = f32x4.add(kept_0, log_x4(kept_6));
-      v128.store(kept + i, o, 7 * KEPT_BYTES);
+      const kept_5 = v128.load(kept + i, 5 * KEPT_BYTES);
+      const o = f32x4.add(kept_0, log_x4(kept_5));
+      v128.store(kept + i, o, 6 * KEPT_BYTES);
       v128.store(loss + i, o);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const o = v128.load(kept + i, 7 * KEPT_BYTES);
+      const o = v128.load(kept + i, 6 * KEPT_BYTES);
       const e_o = exp_neg_abs_x4(o);
-      v128.store(kept + i, e_o, 8 * KEPT_BYTES);
+      v128.store(kept + i, e_o, 7 * KEPT_BYTES);
     }
     for (let i: usize = block; i < stop; i += 16) {
-      const e_o = v128.load(kept + i, 8 * KEPT_BYTES);
-      const o = v128.load(kept + i, 7 * KEPT_BYTES);
+      const e_o = v128.load(kept + i, 7 * KEPT_BYTES);
+      const o = v128.load(kept + i, 6 * KEPT_BYTES);
       const log1p_o = log1p_x4(e_o);
       v128.store(gc + i, neg_x4(f32x4.sub(log1p_o, f32x4.pmin(o, zero))));
     }

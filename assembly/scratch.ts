@@ -34,7 +34,7 @@ export function seen_scratch(): usize {
   return BASE + 192;
 }
 
-/** Up to sixteen vectors: the padded tails of arrays. */
+/** Ten slots of eight float32: the padded tails of arrays. */
 // @ts-ignore: decorator
 @inline
 export function tail_scratch(): usize {
@@ -45,14 +45,14 @@ export function tail_scratch(): usize {
 // @ts-ignore: decorator
 @inline
 export function curve_scratch(): usize {
-  return BASE + 448;
+  return BASE + 576;
 }
 
 /** One block of float32: widened half-precision logits, and gradients before they are narrowed. */
 // @ts-ignore: decorator
 @inline
 export function wide_scratch(): usize {
-  return BASE + 512;
+  return BASE + 640;
 }
 
 /** What one pass of a loss's kernel keeps for another, up to 32 numbers of each pair of a block; they have the room of wide rows. */
@@ -66,4 +66,4 @@ export function kept_scratch(): usize {
 export const KEPT_BYTES: usize = 1024;
 
 /** Size of an instance's scratch in bytes; it starts at a multiple of 64. */
-export const SCRATCH_BYTES: usize = 512 + 32768;
+export const SCRATCH_BYTES: usize = 640 + 32768;

@@ -5,13 +5,14 @@ import { printAssembly } from "../src/print/assembly.ts";
 import { printHost } from "../src/print/host.ts";
 import { printWgsl } from "../src/print/wgsl.ts";
 import { printErrors, printLosses } from "./generate/docs.ts";
-import { kernels, loggedKernels } from "./generate/kernels.ts";
+import { kernels, loggedKernels, variants } from "./generate/kernels.ts";
 import { lossPlots } from "./generate/plots.mjs";
 
+const processorKernels = [...kernels, ...variants, ...loggedKernels];
 const root = new URL("../", import.meta.url);
 const files: Record<string, string> = {
-  "assembly/losses.gen.ts": printAssembly([...kernels, ...loggedKernels]),
-  "src/plan/constants.gen.ts": printHost([...kernels, ...loggedKernels]),
+  "assembly/losses.gen.ts": printAssembly(processorKernels),
+  "src/plan/constants.gen.ts": printHost(processorKernels),
   "src/backends/webgpu/losses.gen.ts": printWgsl(kernels),
   "docs/losses.md": printLosses(),
   "docs/errors.md": printErrors(),

@@ -63,6 +63,11 @@ describe("pair_sigmoid_f32", () => {
   loss_kernel();
 });
 
+describe("pair_sigmoid_unsmoothed_f32", () => {
+  beforeAll(() => use(losses.pair_sigmoid_unsmoothed_f32));
+  loss_kernel();
+});
+
 describe("pair_sigmoid_norm_f32", () => {
   beforeAll(() => use(losses.pair_sigmoid_norm_f32));
   loss_kernel();

@@ -2,7 +2,8 @@
 
 import { readFileSync } from "node:fs";
 import { lossTable } from "../../src/losses/index.ts";
-import { type Kernel, lossKernel, marginKernel } from "../../src/print/kernel.ts";
+import type { LossRecord } from "../../src/losses/kinds.ts";
+import { type Kernel, lossKernel, marginKernel, type Variant } from "../../src/print/kernel.ts";
 import { exportedFunction, type Source } from "../../src/print/source.ts";
 
 const source = (file: string): Source => ({
@@ -14,6 +15,9 @@ const divergences = source("src/plan/divergences.ts");
 const perToken = exportedFunction(divergences, "reverseKl");
 const alphapoRewards = exportedFunction(divergences, "alphapoRewards");
 
+const printed = (loss: LossRecord, variant?: Variant): Kernel =>
+  lossKernel(loss, source(`src/losses/${loss.id.replaceAll("_", "-")}.ts`), perToken, variant);
+
 export const kernels: readonly Kernel[] = [
   // Losses that couple the pairs have no kernel of their own: AOT's is that of the margin loss around which it sorts.
   ...Object.values(lossTable)
@@ -21,13 +25,18 @@ export const kernels: readonly Kernel[] = [
       // A formula that several losses share is printed once.
       return batch === undefined && all.findIndex((other) => other.formula === formula) === i;
     })
-    .map((loss) => lossKernel(loss, source(`src/losses/${loss.id.replaceAll("_", "-")}.ts`), perToken)),
+    .map((loss) => printed(loss)),
   marginKernel("js", exportedFunction(divergences, "jsDivergence"), []),
   marginKernel("power", exportedFunction(divergences, "powerDivergence"), ["k", "cap", "unit", "slopeUnit"]),
   marginKernel("js_anchored", exportedFunction(divergences, "jsAnchored"), []),
   marginKernel("power_anchored", exportedFunction(divergences, "powerAnchored"), ["k", "cap", "unit", "slopeUnit"]),
   marginKernel("alphapo", alphapoRewards, ["k", "unit", "slopeUnit"]),
   marginKernel("alphapo_mean", alphapoRewards, ["k", "unit", "slopeUnit"], perToken),
+];
+
+/** Kernels of the processor for what most calls ask: the default loss without label smoothing. */
+export const variants: readonly Kernel[] = [
+  printed(lossTable.sigmoid, { name: "unsmoothed", fixed: { labelSmoothing: 0 } }),
 ];
 
 const logged = source("src/plan/logged.ts");

@@ -224,7 +224,14 @@ export const STATIC_BYTES = 65536;
 export const OWN_SCRATCH = 16384;
 
 // One of each kind of call, so that another module, or one of another version, is told from ours.
-const needed = ["HEAP_BASE", "pair_sigmoid_f32", "argsort_f64", "logits_grad_f32", "gemm_f32", "linear_grad_f32"];
+const needed = [
+  "HEAP_BASE",
+  "pair_sigmoid_unsmoothed_f32",
+  "argsort_f64",
+  "logits_grad_f32",
+  "gemm_f32",
+  "linear_grad_f32",
+];
 
 /** An instance over a memory; `scratch` is the address of SCRATCH_BYTES that no other instance uses. */
 export function instantiate(

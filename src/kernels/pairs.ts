@@ -11,7 +11,7 @@ import { pairColumns, pairResults } from "../losses/kinds.ts";
 import { arrayKind } from "../messages.ts";
 import { type KernelName, kernelConstants, mostConstants } from "../plan/constants.gen.ts";
 import { divergedParams } from "../plan/diverged.ts";
-import { kernelOf } from "../plan/kernel-of.ts";
+import { kernelOf, variantOf } from "../plan/kernel-of.ts";
 import { isOfRows, type Term } from "../plan/plan.ts";
 import type { KernelExports } from "./load.ts";
 import type { Sorted, Sorter } from "./sort.ts";
@@ -191,7 +191,7 @@ export function pairEngine(
 
   // One term of the list of losses, weights included.
   const runTerm = (job: PairJob, j: number, sorted: Sorted | undefined, piece: Piece, out: Outputs): void => {
-    const { loss, weight } = job.plan.terms[j] as Term;
+    const { loss, weight, params } = job.plan.terms[j] as Term;
     const { start, n } = piece;
     if (isOff(weight)) {
       for (const address of out) clear(address, n);
@@ -206,7 +206,7 @@ export function pairEngine(
     } else if (sorted) {
       for (const k of [0, 1, 2] as const) copy(sorted[k], start, heap, out[k] / 4, n);
     } else if (kernel) {
-      runDiverged(kernel, gradScale, job.plan.terms[j] as Term, piece, out);
+      runDiverged(variantOf(kernel, params), gradScale, job.plan.terms[j] as Term, piece, out);
       noteOdds(job.plan.terms[j] as Term, out[0], n);
     }
     if (weight !== 1) kernels.scale_f32(out[0], n, weight);

@@ -247,6 +247,11 @@ export const kernelConstants = {
     unit / k,
     slopeUnit,
   ],
+  pair_sigmoid_unsmoothed: (gradScale: number, beta: number, _labelSmoothing: number) => [
+    beta,
+    gradScale * beta,
+    1,
+  ],
   margin_own_means: () => [
     1,
   ],

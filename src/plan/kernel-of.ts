@@ -17,3 +17,9 @@ export function kernelOf({ formula, perToken }: LossRecord): KernelName | undefi
   const kernel = kernelsByFormula.get(formula);
   return kernel?.perToken === perToken ? kernel.name : undefined;
 }
+
+/** The kernel of the same loss with these hyperparameters: some have another for what most calls ask, with the same bits. */
+export function variantOf(kernel: KernelName, params: readonly number[]): KernelName {
+  // β and label smoothing.
+  return kernel === "pair_sigmoid" && Object.is(params[1], 0) ? "pair_sigmoid_unsmoothed" : kernel;
+}

@@ -1,4 +1,6 @@
-// Prints kernels as AssemblyScript: four pairs at a time, the last one to three through a padded copy.
+// Prints kernels as AssemblyScript: four pairs a turn, or eight in two vectors, and the last ones through a padded copy.
+//
+// What a turn of two stores stands at its end: V8 then loads a constant once for both, where a store between them might have changed it.
 
 import { type Column, pairColumns } from "../losses/kinds.ts";
 import { type Expression, isNumber, type Op } from "./expression.ts";
@@ -85,29 +87,30 @@ function printKernel(kernel: Kernel): string {
   const nameOf = (node: Expression): string | undefined => kernel.names.get(node);
   const { define } = printer(simd(nameOf), nameOf);
   const loops = passes.map((pass) => printPass(kernel, pass, passes));
+  const pairs = 4 * kernel.vectors;
 
   const lines = [
     ...kernel.constants.map((node, k) => constant(node, k, nameOf(node))),
     "const zero = f32x4.splat(0);",
     ...kernel.steps.filter((node) => node.uniform).map((node) => `const ${nameOf(node)} = ${define(node)};`),
-    "const end = (n & ~3) << 2;",
+    `const end = (n & ~${pairs - 1}) << 2;`,
     ...(loops.length === 1
-      ? ["for (let i: usize = 0; i < end; i += 16) {", ...loops.flat(), "}"]
+      ? [`for (let i: usize = 0; i < end; i += ${4 * pairs}) {`, ...loops.flat(), "}"]
       : [
           "for (let block: usize = 0; block < end; block += KEPT_BYTES) {",
           "  const stop = min(block + KEPT_BYTES, end);",
           "  const kept = kept_scratch() - block;",
           ...loops.flatMap((loop) => [
-            "  for (let i: usize = block; i < stop; i += 16) {",
+            `  for (let i: usize = block; i < stop; i += ${4 * pairs}) {`,
             ...loop.map((line) => `  ${line}`),
             "  }",
           ]),
           "}",
         ]),
-    "const rest = n & 3;",
+    `const rest = n & ${pairs - 1};`,
     "if (rest == 0) return;",
     ...used.map(({ symbol, k }) => `tail_open(${k}, ${symbol} + end, rest);`),
-    `${kernel.name}_f32(${slots}, 4, constants);`,
+    `${kernel.name}_f32(${slots}, ${pairs}, constants);`,
     ...stored.map(({ name, k }) => `tail_close(${inputs.length + k}, ${name} + end, rest);`),
   ];
   return [
@@ -121,33 +124,61 @@ function printKernel(kernel: Kernel): string {
   ].join("\n");
 }
 
-/** The lines of the loop of a pass. */
+/** The lines of the loop of a pass: what is computed of each vector, then what is stored. */
 function printPass(kernel: Kernel, pass: Pass, passes: readonly Pass[]): string[] {
+  const vectors = ["", "_next"]
+    .slice(0, kernel.vectors)
+    .map((suffix, k) => printVector(kernel, pass, passes, suffix, 16 * k));
+  return [...vectors.flatMap(({ computed }) => computed), ...vectors.flatMap(({ stored }) => stored)].map(
+    (line) => `  ${line}`,
+  );
+}
+
+/** Four pairs of a turn, `bytes` behind its first; their names end in `suffix`. */
+function printVector(kernel: Kernel, pass: Pass, passes: readonly Pass[], suffix: string, bytes: number) {
   const places = new Map(passes.flatMap(({ keeps }) => keeps).map((node, place) => [node, place]));
   // What has no name in the kernel has one where it is taken.
-  const nameOf = (node: Expression): string | undefined =>
+  const bareName = (node: Expression): string | undefined =>
     kernel.names.get(node) ?? (pass.takes.includes(node) ? `kept_${places.get(node)}` : undefined);
+  const nameOf = (node: Expression): string | undefined => {
+    if (node.kind === "input") return `${node.name}${suffix}`;
+    const name = bareName(node);
+    return name === undefined || node.uniform ? name : `${name}${suffix}`;
+  };
   const { use, define } = printer(simd(nameOf), nameOf);
-  const load = (pointer: string): string => `v128.load(${pointer} + i)`;
+  const offset = bytes === 0 ? "" : `, ${bytes}`;
+  const load = (pointer: string): string => `v128.load(${pointer} + i${offset})`;
   const read = (name: string): boolean => [...pass.inputs].some((node) => node.kind === "input" && node.name === name);
-  const place = (node: Expression): string => `${places.get(node)} * KEPT_BYTES`;
+  const place = (node: Expression): string => `${places.get(node)} * KEPT_BYTES${bytes === 0 ? "" : ` + ${bytes}`}`;
   const leaks = pass.writes.some((k) => kernel.leaks[k]);
   const [loss] = kernel.outputs;
-  const values = pass.writes.map((k) => (leaks && k === 0 ? "value" : use(kernel.outputs[k] as Expression)));
-  return [
-    ...(read("a") ? [`const a = f32x4.sub(${load("pc")}, ${load("rc")});`] : []),
-    ...(read("c") ? [`const c = f32x4.sub(${load("pr")}, ${load("rr")});`] : []),
+  const computed: string[] = [
+    ...(read("a") ? [`const a${suffix} = f32x4.sub(${load("pc")}, ${load("rc")});`] : []),
+    ...(read("c") ? [`const c${suffix} = f32x4.sub(${load("pr")}, ${load("rr")});`] : []),
     ...columns.flatMap(({ argument, symbol }) =>
-      argument && read(argument) ? [`const ${argument} = ${load(symbol)};`] : [],
+      argument && read(argument) ? [`const ${argument}${suffix} = ${load(symbol)};`] : [],
     ),
     ...pass.takes.map((node) => `const ${nameOf(node)} = v128.load(kept + i, ${place(node)});`),
     ...pass.steps.map((node) => `const ${nameOf(node)} = ${define(node)};`),
-    ...pass.keeps.map((node) => `v128.store(kept + i, ${use(node)}, ${place(node)});`),
-    ...(leaks ? [`const value = ${use(loss)};`, "const nan = f32x4.ne(value, value);"] : []),
-    ...pass.writes.map((k, at) => {
-      return `v128.store(${outputs[k]} + i, ${kernel.leaks[k] ? `v128.or(${values[at]}, nan)` : values[at]});`;
-    }),
-  ].map((line) => `  ${line}`);
+    ...(leaks
+      ? [`const value${suffix} = ${use(loss)};`, `const nan${suffix} = f32x4.ne(value${suffix}, value${suffix});`]
+      : []),
+  ];
+  // A name for what has none yet, so that it is computed before the other vector is stored.
+  const named = (text: string, name: string): string => {
+    if (kernel.vectors === 1 || /^\w+$/.test(text)) return text;
+    computed.push(`const ${name}${suffix} = ${text};`);
+    return `${name}${suffix}`;
+  };
+  const kept = pass.keeps.map((node) => {
+    return `v128.store(kept + i, ${named(use(node), `keep_${places.get(node)}`)}, ${place(node)});`;
+  });
+  const written = pass.writes.map((k) => {
+    const value = leaks && k === 0 ? `value${suffix}` : use(kernel.outputs[k] as Expression);
+    const text = kernel.leaks[k] ? `v128.or(${value}, nan${suffix})` : value;
+    return `v128.store(${outputs[k]} + i, ${named(text, `to_${outputs[k]}`)}${offset});`;
+  });
+  return { computed, stored: [...kept, ...written] };
 }
 
 function constant(node: Expression, place: number, name = ""): string {

@@ -84,8 +84,11 @@ export function createGraph() {
     op,
     call: (fn: Fn, ...args: [Expression, ...Expression[]]): Expression =>
       fn === "max" && args[0] === args[1] ? args[0] : node({ kind: "call", fn, args }),
-    select: (test: Expression, then: Expression, otherwise: Expression): Expression =>
-      node({ kind: "select", args: [test, then, otherwise] }),
+    select(test: Expression, then: Expression, otherwise: Expression): Expression {
+      const known = outcomeOf(test);
+      if (known !== undefined) return known ? then : otherwise;
+      return node({ kind: "select", args: [test, then, otherwise] });
+    },
     /** The name that printed code should give an expression, if it has to name it. The first one given stays. */
     nameOf,
     named(x: Expression, name: string): Expression {
@@ -93,6 +96,21 @@ export function createGraph() {
       return x;
     },
   };
+}
+
+const comparisons: Partial<Record<Op, (x: number, y: number) => boolean>> = {
+  ">": (x, y) => x > y,
+  ">=": (x, y) => x >= y,
+  "<": (x, y) => x < y,
+  "<=": (x, y) => x <= y,
+  "===": (x, y) => x === y,
+};
+
+/** What a test of two numbers says. */
+function outcomeOf(test: Expression): boolean | undefined {
+  if (test.kind !== "op") return undefined;
+  const [x, y] = test.args;
+  return x.kind === "number" && y.kind === "number" ? comparisons[test.op]?.(x.value, y.value) : undefined;
 }
 
 const keyOf = (shape: Shape): string => `${labelOf(shape)}(${argsOf(shape).map(({ id }) => id)})`;

@@ -8,7 +8,7 @@ const words = (text: string): string[] => text.split(/\s+/);
 /** What the text of every AssemblyScript kernel refers to. */
 const assembly = words(
   `a c i n end rest zero nan loss constants value pc pr rc rr nw nl rm gc gr chosenLength rejectedLength rewardMargin
-  f32x4 v128 usize tail_slot tail_open tail_close block stop kept kept_scratch KEPT_BYTES min
+  f32x4 v128 usize tail_slot tail_open tail_close block stop kept kept_scratch KEPT_BYTES min to_loss to_gc to_gr
   exp_x4 expm1_x4 log_x4 log1p_x4 exp_neg_abs_x4 softplus_log_x4 neg_x4 madd_x4`,
 );
 
