@@ -93,7 +93,8 @@ export function pairEngine(
 
   const run = (name: KernelName, params: readonly number[], piece: Piece, [losses, gc, gr]: Outputs): void => {
     const constants: (...params: number[]) => readonly number[] = kernelConstants[name];
-    heap.set(constants(...params), constantsAt / 4);
+    const values = constants(...params);
+    for (let k = 0; k < values.length; k++) heap[constantsAt / 4 + k] = values[k] as number;
     const { pc, pr, rc, rr, nw, nl, rm, n } = piece;
     kernels[`${name}_f32`](pc, pr, rc, rr, nw, nl, rm, losses, gc, gr, n, constantsAt);
   };
@@ -249,12 +250,13 @@ export function pairEngine(
     const chosenAt = isDirect(job.gradChosen) ? offsetOf(job.gradChosen) : -1;
     const rejectedAt = job.gradRejected && isDirect(job.gradRejected) ? offsetOf(job.gradRejected) : -1;
     const logsOwn = plan.argument !== undefined && !referenceChosen;
-    const unused = new Float64Array(sums.length);
-    sums.fill(0);
+    const widened = logsOwn ? new Float64Array(sums.length) : sums;
+    // Of six numbers a loop takes less time than `fill`.
+    for (let k = 0; k < sums.length; k++) sums[k] = 0;
     let lossSum = 0;
     for (let start = 0; start < pairs; start += PIECE) {
       const n = Math.min(PIECE, pairs - start);
-      if (wide) widen(job, start, n, views, logsOwn ? unused : sums);
+      if (wide) widen(job, start, n, views, widened);
       const pc = wide ? at.policyChosen : place(job.policyChosen, "policyChosen", start, n);
       const pr = wide
         ? at.policyRejected
@@ -273,8 +275,8 @@ export function pairEngine(
       const rm = rewardMargin ? place(rewardMargin, "rewardMargin", start, n) : at.zeros;
       const piece = { start, n, pc, pr, rc, rr, nw, nl, rm };
       const { zeros } = at;
-      const alone = { ...piece, rc: zeros, rr: zeros };
-      const own = wide ? { ...alone, pc: at.ownChosen, pr: at.ownRejected } : alone;
+      const ownLogps = wide ? { pc: at.ownChosen, pr: at.ownRejected } : { pc, pr };
+      const own = { start, n, pc: ownLogps.pc, pr: ownLogps.pr, rc: zeros, rr: zeros, nw, nl, rm };
       runTerms(job, sorted, piece, own, out);
       // Metrics after the losses, not before: measured 10 % faster at 1e6 pairs from memory.
       if (plan.odds) logOdds(own, into);
