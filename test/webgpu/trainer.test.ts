@@ -68,6 +68,11 @@ const more: typeof trainings = [
   ],
   ["a mixture of losses, LD-DPO", { loss_type: ["sigmoid", "sft"], ld_alpha: 0.5 }, () => ({})],
   ["a divergence, weights of WPO", { f_divergence_type: "js_divergence", use_weighting: true }, () => ({})],
+  [
+    "the best head at the end",
+    { learning_rate: 3, eval_steps: 1, load_best_model_at_end: true, metric_for_best_model: "loss" },
+    () => ({ evalExamples: pairs.slice(0, 6) }),
+  ],
   ["rows that are desirable or not", { loss_type: "apo_zero_unpaired" }, () => ({ examples: rows })],
 ];
 
