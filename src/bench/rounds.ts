@@ -5,7 +5,7 @@ import { shuffled } from "./random.ts";
 import type { Opened } from "./types.ts";
 
 export interface RoundsOptions {
-  /** Milliseconds for all candidates together; each has an equal part of it, and three rounds, unless those alone take longer. */
+  /** Milliseconds for all candidates together; each has an equal part of it, and three rounds, fewer where one takes longer than all of it. */
   readonly budget: number;
   /** Rounds of those that are quick enough. */
   readonly rounds: number;
@@ -48,7 +48,7 @@ const VERY_LONG = 500;
 export async function measure(schedules: readonly Schedule[], options: RoundsOptions): Promise<number[][]> {
   const part = options.budget / schedules.length;
   const rounds = schedules.map(({ turn }) => {
-    const fewest = FEWEST * turn > options.budget ? 1 : FEWEST;
+    const fewest = Math.min(Math.max(Math.floor((FEWEST * options.budget) / turn), 1), FEWEST);
     return Math.min(Math.max(Math.floor(part / turn), fewest), options.rounds);
   });
   const total = Math.max(0, ...rounds);

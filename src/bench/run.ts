@@ -20,7 +20,7 @@ export interface RunOptions {
   readonly cases?: readonly string[] | undefined;
   /** Of the order in each round. Default 1. */
   readonly seed?: number | undefined;
-  /** Milliseconds of each case's rounds. Default 300 with `quick`, 3,000 without. */
+  /** Milliseconds of each case's rounds. Default 300 with `quick`, 1,200 without. */
   readonly budget?: number | undefined;
   /** Rounds at most. Default 20 with `quick`, 40 without. */
   readonly rounds?: number | undefined;
@@ -57,7 +57,7 @@ const isCandidate = (item: Candidate | Skipped): item is Candidate => "open" in 
  */
 export async function run(options: RunOptions): Promise<BenchResult> {
   const { quick = false, seed = 1, now = () => performance.now(), load, onProgress } = options;
-  const { budget = quick ? 300 : 3000, rounds = quick ? 20 : 40 } = options;
+  const { budget = quick ? 300 : 1200, rounds = quick ? 20 : 40 } = options;
   const cases = selectCases({ patterns: options.cases, quick });
   const before = load?.();
   const date = new Date().toISOString();

@@ -7,9 +7,9 @@ import { each, type Family } from "./family.ts";
 import { logSumsOf, makeCheck, targetLogits } from "./linear-check.ts";
 import { makeTokens, solveSequences } from "./sequences.ts";
 
-/** From where the logits are kept for the backward pass to where they are not: 8 MB, 16, 100. */
+/** From where the logits are kept for the backward pass to where they are not: 0.5 MB, 16, 100. */
 const shapes = [
-  [64, 256, 4096],
+  [64, 128, 2048],
   [512, 576, 8192],
   [512, 576, 49_152],
 ];
