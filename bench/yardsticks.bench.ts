@@ -4,18 +4,25 @@ import { writeFileSync } from "node:fs";
 import os from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { ours, run, toResultFile } from "../dist/bench.js";
+import { allCases, ours, run, toResultFile } from "../dist/bench.js";
 import { createYardsticks } from "./python/yardsticks.ts";
 
 const words = process.argv.slice(2);
 const quick = words.includes("--quick");
 const names = words.filter((word) => word !== "--quick");
 
+const forms = /^(pairs\/sigmoid|rows\/kto|logits\/(forward|both)|linear\/(forward|both)|optimiser\/adamw)\//;
+const common = allCases()
+  .filter((work) => forms.test(work.name) && (work.quick || !quick))
+  .map(({ name }) => name);
+const ourModules = (await ours()).filter((one) => "name" in one && /^(plain|relaxed)$/.test(one.name));
+
 setFlagsFromString("--expose-gc");
 const result = await run({
   quick,
-  cases: names.length > 0 ? names : ["pairs/sigmoid/*", "rows/*", "logits/*", "linear/*", "optimiser/adamw/*"],
-  candidates: [...(await ours()), ...createYardsticks()],
+  cases: names.length > 0 ? names : common,
+  // Named cases are measured however long they take, which of plain JavaScript are minutes.
+  candidates: [...ourModules, ...createYardsticks()],
   machine: { cpu: os.cpus()[0]?.model.trim() ?? "", platform: `${process.platform} ${process.arch}` },
   load: () => os.loadavg()[0] ?? 0,
   collect: runInNewContext("gc"),
