@@ -33,5 +33,7 @@ const went = [
   // They know no other words.
   words.every((word) => word === "--quick") ? run([path("yardsticks.bench.ts"), ...words]) : true,
   run([cli, "bench", "--report", `${out}/bench.html`, out]),
+  // README and docs show what is committed.
+  isWhole ? run([path("../scripts/bench-pictures.ts")]) : true,
 ];
 if (went.includes(false)) process.exitCode = 1;
