@@ -1,11 +1,11 @@
 // What a second worker is worth: logits, pairs, a head with its logits kept or formed again, and a step of createTrainer.
 // On a quiet machine with two cores; three minutes.
 
+import { generator } from "../src/bench/random.ts";
 import { createWasm } from "../src/index.ts";
 import { createPool } from "../src/pool.ts";
 import { createTrainer } from "../src/train.ts";
 import { type Candidate, interleave, table } from "./measure.ts";
-import { generator } from "./random.ts";
 import { save } from "./report.ts";
 
 const random = generator(5);
