@@ -29,14 +29,13 @@ const each = (make: (backend: AnyBackend, name: string) => Candidate[]): Candida
 
 const results: Record<string, object> = {};
 
-/** Times the candidates, and compares each with the one that `base` names for it. */
+/** Times the candidates in turn; those that take seconds once in a round. */
 async function measure(
   title: string,
   candidates: readonly Candidate[],
-  rounds: number,
-  collect = false,
+  schedule: { rounds: number; runs: number; collect?: boolean },
 ): Promise<void> {
-  const timings = await interleave(candidates, { rounds, runs: 2, units: 1e6, collect });
+  const timings = await interleave(candidates, { ...schedule, units: 1e6 });
   const rows = [...timings].map(([name, { median, min }]) => [name, median, min] as const);
   console.log(`\n${title}, ms\n\n${table(["", "median", "min"], rows)}`);
   results[title] = Object.fromEntries(timings);
@@ -62,7 +61,7 @@ async function measure(
       },
     ];
   });
-  await measure(`logitsLoss ${rows} x ${vocab}`, candidates, 10, true);
+  await measure(`logitsLoss ${rows} x ${vocab}`, candidates, { rounds: 10, runs: 2, collect: true });
 }
 
 {
@@ -73,7 +72,7 @@ async function measure(
     const out = { losses: take(), gradChosen: take(), gradRejected: take() };
     return [{ name, run: () => backend.pairLoss(pairs, { out }) }];
   });
-  await measure(`pairLoss ${n} pairs, allocate`, candidates, 30);
+  await measure(`pairLoss ${n} pairs, allocate`, candidates, { rounds: 30, runs: 2 });
 }
 
 const [width, vocab] = [576, 49_152];
@@ -96,7 +95,7 @@ const [width, vocab] = [576, 49_152];
       run: () => backend.linearLoss(batch, { out, keep }),
     }));
   });
-  await measure(`linearLoss ${rows} x ${width} x ${vocab}`, candidates, 3);
+  await measure(`linearLoss ${rows} x ${width} x ${vocab}`, candidates, { rounds: 3, runs: 1 });
 }
 
 {
@@ -119,7 +118,7 @@ const [width, vocab] = [576, 49_152];
       candidates.push({ name: `${name}, ${place}`, run: () => steps.next() });
     }
   }
-  await measure(`createTrainer's step, 256 tokens x ${width} x ${vocab}`, candidates, 3);
+  await measure(`createTrainer's step, 256 tokens x ${width} x ${vocab}`, candidates, { rounds: 3, runs: 1 });
 }
 
 save("two-workers", { unit: "ms", results });
