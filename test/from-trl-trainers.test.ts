@@ -195,8 +195,23 @@ describe("warnings", () => {
     const { collate, warnings } = read({ max_length: 64, max_prompt_length: 32 }, "kto");
     expect(collate).toStrictEqual({ maxLength: 64, maxPromptLength: 32, truncationMode: "keep_end" });
     expect(warnings).toStrictEqual([
-      "max_length: KTOConfig's trainer cuts the prompt first, or the start: read as keep_end",
+      "max_length: KTOConfig's trainer before v1.3 cut the prompt first, or the start: read as keep_end",
     ]);
+  });
+
+  it.each([
+    ["kto", "1.2.0", "1.3.0"],
+    ["cpo", "1.14.0", "1.15.0"],
+    ["orpo", "1.14.0", "1.15.0"],
+  ] as const)("of %s up to v%s, where it cut the prompt first; since v%s it keeps the start", (trainer, old, since) => {
+    const before = read({ max_length: 64 }, trainer, { version: old });
+    expect(before.collate).toStrictEqual({ maxLength: 64, truncationMode: "keep_end" });
+    expect(before.warnings.join()).toContain("cut the prompt first");
+    for (const options of [{ version: since }, {}]) {
+      const { collate, warnings } = read({ max_length: 64 }, trainer, options);
+      expect(collate).toStrictEqual({ maxLength: 64 });
+      expect(warnings.join()).not.toContain("max_length");
+    }
   });
 });
 

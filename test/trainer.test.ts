@@ -131,6 +131,15 @@ describe("what is told", () => {
     expect(await trainer.evaluate()).toMatchObject({ eval_loss: Math.fround(Math.LN2), "eval_rewards/margins": 0 });
   });
 
+  it("a KTOConfig of defaults is known by the labels of its rows", async () => {
+    const [silent, said] = await Promise.all(
+      [{ max_steps: 2 }, { max_steps: 2, loss_type: "kto" }].map(async (config) =>
+        take(await newTrainer(config, { backend, examples: rows })),
+      ),
+    );
+    expect(silent).toEqual(said);
+  });
+
   it("the mean reward of BCO is not moved by an evaluation", async () => {
     const config = { loss_type: "bco", beta: 1, max_steps: 4 };
     const plain = await take(await newTrainer(config, { backend, examples: rows }));
@@ -225,7 +234,7 @@ describe("refusals", () => {
       { examples: [{ prompt: [1], chosen: [2] }] },
       /^examples\[0\]\.rejected: expected token ids/,
     ],
-    ["rows for pairs", {}, { examples: rows }, /^examples\[0\]\.chosen: expected token ids/],
+    ["rows for pairs", { loss_type: "sigmoid" }, { examples: rows }, /^examples\[0\]\.chosen: expected token ids/],
     [
       "a row without a label",
       { loss_type: "kto" },

@@ -36,15 +36,26 @@ function readMultiple(given: number | string | undefined): number | undefined {
   return /^\d/.test(given) ? Number(given) : undefined;
 }
 
-/** Which end `max_length` keeps: v0.14 – v0.28 the last tokens by default, v0.12 and v0.13 always the first ones. */
+/** The first version whose trainer keeps the start of what is longer than `max_length`; before it, the prompt was cut first. */
+const keepsStartSince = { dpo: "0.29", kto: "1.3", cpo: "1.15", orpo: "1.15", bco: undefined } as const;
+
+/** Which end `max_length` keeps: DPO's v0.14 – v0.28 the last tokens by default, v0.12 and v0.13 always the first ones. */
 function readTruncation({ get, before, trl, warn, trainer }: Reading): TruncationMode | undefined {
   const mode = get("truncation_mode");
   if (get("max_length") === undefined) return mode;
+  const since = keepsStartSince[trainer];
+  const keepsStart = since !== undefined && !before(since);
+  if (trainer === "dpo" && keepsStart) return mode;
   if (trainer !== "dpo") {
-    warn("max_length", `${configOf(trainer)}'s trainer cuts the prompt first, or the start: read as keep_end`);
+    // Options that these trainers no longer have are of a time when they cut the prompt.
+    if (keepsStart && mode === undefined && get("max_prompt_length") === undefined) return undefined;
+    const when = since === undefined ? "" : ` before v${since}`;
+    warn(
+      "max_length",
+      `${configOf(trainer)}'s trainer${when} cut the prompt first, or the start: read as ${mode ?? "keep_end"}`,
+    );
     return mode ?? "keep_end";
   }
-  if (!before("0.29")) return mode;
   if (before("0.12")) {
     warn("max_length", `${trl} cuts the prompt first, as truncation_mode says, then the completion; not followed`);
     return mode;

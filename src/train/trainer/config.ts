@@ -1,7 +1,9 @@
 // What a training takes from a TRL configuration: all that `fromTrl` reads, and the keys of the loop around it.
 
+import { isList, mapList } from "../../checks/lists.ts";
 import { KindError, ParamError } from "../../errors.ts";
-import { fromTrl, type TrlConfig, type TrlTrain } from "../../from-trl/from-trl.ts";
+import { type FromTrlOptions, fromTrl, type TrlConfig, type TrlTrain } from "../../from-trl/from-trl.ts";
+import { trainerOf } from "../../from-trl/trainers.ts";
 import { type LossType, losses, lossTable } from "../../losses/index.ts";
 import type { Loss } from "../../losses/loss.ts";
 import { shown } from "../../messages.ts";
@@ -18,6 +20,8 @@ export interface Recipe {
   readonly train: TrlTrain & typeof defaults & { learningRate: number };
   /** Whether the examples are rows in place of pairs. */
   readonly ofRows: boolean;
+  /** Whether examples whose prompt fills `max_length` are left out: DPO's and KTO's trainers do so since v1.9. */
+  readonly drops: boolean;
   /** KTO: each row has a mismatched one beside it. */
   readonly mismatched: boolean;
   /** ORPO: its likelihood reads prompts too. */
@@ -62,14 +66,22 @@ const defaults = {
   dropLast: false,
 };
 
+/** A KTOConfig of which nothing differs from its defaults looks like any other: rows with labels tell. */
+function trainerFor({ config, examples, trainer }: TrainerOptions): FromTrlOptions["trainer"] {
+  if (trainer !== undefined) return trainer;
+  const hasLabel = (example: unknown) => typeof example === "object" && example !== null && "label" in example;
+  const [isRow = false] = isList(examples) ? mapList(examples, "examples", hasLabel, 1) : [];
+  return isRow && config["loss_type"] === undefined ? "kto" : undefined;
+}
+
 /** Reads it; `warn` hears of what is not followed, the key first. Throws    as `fromTrl` */
 export function readRecipe(options: TrainerOptions, warn: (text: string) => void): Recipe {
   const { config: given, version } = options;
   // The reference is this loop's, so what fromTrl says of it does not hold.
   const { sync_ref_model: syncs, ...rest } = given;
-  const { loss, collate, train, warnings } = fromTrl(rest, { version });
+  const { loss, collate, train, warnings } = fromTrl(rest, { version, trainer: trainerFor(options) });
   const needsMean = warnings.some((text) => text.includes("createRunningMean()"));
-  for (const text of warnings) if (!/createRunningMean\(\)|for calls that see tokens/.test(text)) warn(text);
+  for (const text of warnings) if (!/createRunningMean\(\)|for calls that see (tokens|logits)/.test(text)) warn(text);
   warnOfKeys(options, warn);
 
   const types = [loss.lossType ?? "sigmoid"].flat() as LossType[];
@@ -91,6 +103,7 @@ export function readRecipe(options: TrainerOptions, warn: (text: string) => void
       optim: readOptim(train.optim, warn),
     } as Recipe["train"],
     ofRows,
+    drops: ["dpo", "kto"].includes(trainerOf(types)),
     mismatched: types.includes("kto"),
     readsPrompts: types.includes("orpo") && loss.nll !== false,
     // That of `sft` alone is for the rewards that are logged.

@@ -28,14 +28,11 @@ export function batchesInOrder(
   return { batches, inOrder: examples, batchOf };
 }
 
-/** TRL's means: of the loss over examples, of metrics over batches. */
-export async function evaluate({
-  batches,
-  states,
-  loss,
-  learn,
-  onBatch,
-}: EvaluationInputs): Promise<Record<string, number>> {
+/** TRL's means: of the loss over examples, of metrics over batches; beside them the `tokens` that were trained on so far. */
+export async function evaluate(
+  { batches, states, loss, learn, onBatch }: EvaluationInputs,
+  tokens: number,
+): Promise<Record<string, number>> {
   const sums = noSums();
   let [total, count] = [0, 0];
   for (const [k, batch] of batches.entries()) {
@@ -48,7 +45,7 @@ export async function evaluate({
     onBatch(k + 1, batches.length);
   }
   const named = Object.entries(meansOf(sums)).map(([name, value]) => [`eval_${name}`, value]);
-  return { eval_loss: total / count, ...Object.fromEntries(named) };
+  return { eval_loss: total / count, eval_num_tokens: tokens, ...Object.fromEntries(named) };
 }
 
 /** Where a step leaves the training. */

@@ -30,25 +30,23 @@ export interface Reader {
 }
 
 export function readerOf(recipe: Recipe, precomputed: boolean): Reader {
-  const { collate, ofRows, mismatched, train } = recipe;
+  const { collate, ofRows, mismatched, train, drops } = recipe;
   const settings = readOptions(collate);
   const { maxLength, truncationMode } = settings;
-  // TRL since v1.9; its trainers of rows keep the end.
-  const drops = truncationMode === "keep_start" && collate.maxPromptLength === undefined && !ofRows;
+  const isTooLong = (prompt: Int32Array): boolean =>
+    drops && truncationMode === "keep_start" && collate.maxPromptLength === undefined && prompt.length >= maxLength;
+  const completions = ofRows ? (["completion"] as const) : (["chosen", "rejected"] as const);
 
-  const one = (
-    given: TrainExample,
-    other: TrainExample | undefined,
-    index: number,
-    where: string,
-  ): Example | undefined => {
+  const tokensOf = (given: TrainExample, index: number, where: string) => {
     const fields = recordAt(given, where);
-    const sides = ofRows ? (["prompt", "completion"] as const) : (["prompt", "chosen", "rejected"] as const);
-    const lists = readExample(fields, [...sides], where) as Readonly<Record<string, Int32Array>>;
-    const prompt = lists["prompt"] as Int32Array;
-    if (drops && prompt.length >= maxLength) return undefined;
-    const rows = sides.slice(1).map((side) => cut(prompt, lists[side] as Int32Array, settings));
-    if (other) rows.push(cut(prompt, readMismatched(fields, other, where), settings));
+    const lists = readExample(fields, ["prompt", ...completions], where) as Readonly<Record<string, Int32Array>>;
+    return { fields, lists, prompt: lists["prompt"] as Int32Array, index, where };
+  };
+  type Tokens = ReturnType<typeof tokensOf>;
+
+  const exampleOf = ({ fields, lists, prompt, index, where }: Tokens, rotated: Int32Array | undefined): Example => {
+    const rows = completions.map((side) => cut(prompt, lists[side] as Int32Array, settings));
+    if (rotated) rows.push(cut(prompt, readMismatched(fields, where) ?? rotated, settings));
     return {
       index,
       rows,
@@ -61,13 +59,17 @@ export function readerOf(recipe: Recipe, precomputed: boolean): Reader {
   return {
     read(examples, name, offset = 0) {
       if (!isList(examples)) throw new KindError(`${name}: expected a list of examples, got ${kindOf(examples)}`);
-      // TRL rotates completions within blocks of the data set, before any shuffle.
-      const others = mismatched ? mismatch(examples as readonly object[], Math.max(2, train.batchSize)) : [];
       const read = mapList(examples as readonly TrainExample[], name, (example, i) =>
-        one(example, others[i] as TrainExample | undefined, offset + i, `${name}[${offset + i}]`),
+        tokensOf(example, offset + i, `${name}[${offset + i}]`),
       );
-      const kept = read.filter((example) => example !== undefined);
-      return { kept, dropped: read.length - kept.length };
+      const kept = read.filter(({ prompt }) => !isTooLong(prompt));
+      // TRL rotates completions within blocks of what it keeps of the data set, before any shuffle.
+      const completionsOfKept = kept.map(({ lists }) => ({ completion: lists["completion"] as Int32Array }));
+      const others = mismatched ? mismatch(completionsOfKept, Math.max(2, train.batchSize)) : [];
+      return {
+        kept: kept.map((tokens, i) => exampleOf(tokens, others[i]?.completion)),
+        dropped: read.length - kept.length,
+      };
     },
   };
 }
@@ -84,11 +86,12 @@ function readLabel(fields: Fields, where: string): boolean {
   throw new KindError(`${where}.label: expected true or false, got ${shown(label)}`);
 }
 
-/** The completion of the mismatched row: one that the example brings, or that of the row which the rotation gives. */
-function readMismatched(fields: Fields, rotated: TrainExample, where: string): Int32Array {
-  const own = fields["klCompletion"] ?? fields["KL_completion_ids"];
-  const [from, place] = own === undefined ? [rotated, where] : [{ completion: own }, `${where}.klCompletion`];
-  return readExample(from, ["completion"], place).completion;
+/** The completion of the mismatched row, where the example brings it. */
+function readMismatched(fields: Fields, where: string): Int32Array | undefined {
+  const completion = fields["klCompletion"] ?? fields["KL_completion_ids"];
+  return completion === undefined
+    ? undefined
+    : readExample({ completion }, ["completion"], `${where}.klCompletion`).completion;
 }
 
 /** What log-probs under the reference are called: this package's name first, then TRL's of every age. */

@@ -2,7 +2,7 @@
 
 type Metrics = Readonly<Record<string, number>>;
 
-/** Sums of metrics and of what they are weighted by. It is plain data, so that a checkpoint can keep it. */
+/** Sums of metrics, and how many parts had each. It is plain data, so that a checkpoint can keep it. */
 export interface Sums {
   values: Record<string, number>;
   weights: Record<string, number>;
@@ -10,18 +10,11 @@ export interface Sums {
 
 export const noSums = (): Sums => ({ values: {}, weights: {} });
 
-/** Rows that are desirable, or not, have a mean of their own: it counts as often as there are such rows. */
-const weightOf = (name: string, metrics: Metrics): number => {
-  const [, side = ""] = /^\w+\/(chosen|rejected)$/.exec(name) ?? [];
-  return metrics[`count/${side}`] ?? 1;
-};
-
+/** A part adds to what it has a mean of: all parts count alike, as in TRL since v1.6, however many such rows they have. */
 export function addTo({ values, weights }: Sums, metrics: Metrics): void {
   for (const [name, value] of Object.entries(metrics)) {
-    const isCount = name.startsWith("count/");
-    const weight = isCount ? 0 : weightOf(name, metrics);
-    values[name] = (values[name] ?? 0) + (isCount ? value : weight * value);
-    weights[name] = (weights[name] ?? 0) + weight;
+    values[name] = (values[name] ?? 0) + value;
+    weights[name] = (weights[name] ?? 0) + (name.startsWith("count/") ? 0 : 1);
   }
 }
 

@@ -10,10 +10,10 @@ const readAll = recordOf(
   { what: "options", field: "an option of createTrainer" },
   (given: TrainerOptions): TrainerOptions => {
     const { config, examples, backbone, head, reference, lora, backend, evalExamples, evalSteps, shuffle } = given;
-    const { checkpoint, resume, cache, keep, version, signal, onProgress, onWarning } = given;
+    const { checkpoint, resume, cache, keep, version, trainer, signal, onProgress, onWarning } = given;
     return {
       ...{ config, examples, backbone, head, reference, lora, backend, evalExamples, evalSteps, shuffle },
-      ...{ checkpoint, resume, cache, keep, version, signal, onProgress, onWarning },
+      ...{ checkpoint, resume, cache, keep, version, trainer, signal, onProgress, onWarning },
     };
   },
 );

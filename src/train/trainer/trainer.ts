@@ -177,7 +177,7 @@ async function openIn(place: Place, backend: Backend | AsyncBackend, options: Tr
     const log = isLogStep ? { ...meansOf(progress.log), ...last } : undefined;
     if (isLogStep) progress.log = noSums();
     const reached = { step, epoch, endsEpoch };
-    const evaluated = evaluation && isEvalStep(reached) ? await evaluate(evaluation) : undefined;
+    const evaluated = evaluation && isEvalStep(reached) ? await evaluate(evaluation, progress.tokens) : undefined;
     const isBest = evaluated !== undefined && (await best?.see(step, evaluated)) === true;
     if (checkpoints && isSaveStep(reached, isBest)) {
       // The one before is still there, and so is what was trained.
@@ -214,7 +214,7 @@ async function openIn(place: Place, backend: Backend | AsyncBackend, options: Tr
     head: parameters.head,
     evaluate: () =>
       inTurn(async () => {
-        if (evaluation) return evaluate(evaluation);
+        if (evaluation) return evaluate(evaluation, progress.tokens);
         throw new ParamError("missing-input", "evalExamples: expected with evaluate, got nothing");
       }),
     checkpoint: () =>

@@ -1,6 +1,7 @@
 // What createTrainer takes and gives.
 
 import type { PaddedBatch, TokenIds, TokenPair, TokenRow, TrlTokenPair } from "../../collate/types.ts";
+import type { FromTrlOptions } from "../../from-trl/from-trl.ts";
 import type { TrlConfig } from "../../from-trl/read.ts";
 import type { DisposesLater, Instance, Signal } from "../../globals.ts";
 import type { AsyncBackend, Backend, Floats, Lora } from "../../types.ts";
@@ -136,6 +137,8 @@ export interface TrainerOptions {
   keep?: number | undefined;
   /** The TRL version whose meaning the configuration has, as `fromTrl` takes it. */
   version?: string | undefined;
+  /** Whose configuration it is, as `fromTrl` takes it, where nothing in it tells: an ORPOConfig of `beta` alone. */
+  trainer?: FromTrlOptions["trainer"];
   signal?: Signal | undefined;
   onProgress?: ((progress: TrainProgress) => void) | undefined;
   /** A sentence each: what of the configuration is not followed, checkpoints that are damaged. Default: console.warn. */
