@@ -90,7 +90,8 @@ function boundOf(key: string): readonly [relative: number, absolute: number] {
 }
 
 /** CPO's and ORPO's trainers average the logits of prompts and padding too. */
-const isOurs = (key: string, { trainer }: Run) => !(/^(eval_)?logits\//.test(key) && /^(cpo|orpo)$/.test(trainer ?? ""));
+const isOurs = (key: string, { trainer }: Run) =>
+  !(/^(eval_)?logits\//.test(key) && /^(cpo|orpo)$/.test(trainer ?? ""));
 
 async function missesOfRun(backend: AnyBackend, run: Run): Promise<string[]> {
   const head = readHead();

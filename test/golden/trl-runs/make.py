@@ -127,7 +127,8 @@ def main():
     known = json.loads(target.read_text())["runs"]
     runs = [{"id": it["id"], **run(it["trainer"], it["config"], it["evaluated"])} for it in known]
     versions = {"trl": trl.__version__, "transformers": transformers.__version__, "torch": torch.__version__}
-    target.write_text(json.dumps({"meta": versions, "runs": runs}, indent=1))
+    lines = ",\n".join(json.dumps(it, separators=(",", ":")) for it in runs)
+    target.write_text(f'{{"meta":{json.dumps(versions)},"runs":[\n{lines}\n]}}\n')
 
 
 main()
