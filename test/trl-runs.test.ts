@@ -106,7 +106,7 @@ async function missesOfRun(backend: AnyBackend, run: Run): Promise<string[]> {
   const got: Record<string, number[]> = {};
   for await (const { log = {}, metrics } of training) {
     const evaluation = Object.entries(metrics).filter(([key]) => key.startsWith("eval_"));
-    for (const [key, value] of [...Object.entries(log), ...evaluation]) (got[key] ??= []).push(value as number);
+    for (const [key, value] of [...Object.entries(log), ...evaluation]) got[key] = [...(got[key] ?? []), Number(value)];
   }
   const columns = Object.entries(run.log).filter(([key]) => isOurs(key, run));
   const found = columns.flatMap(([key, want]) => missesNear(key, got[key] ?? [], want, ...boundOf(key)));
