@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, vi } from "vitest";
 import { createWebGpu, type WebGpuBackend } from "../../src/webgpu.ts";
 import { adapterOfDawn, onDawn } from "../support/dawn.ts";
-import { trlRuns } from "../support/trl-runs.ts";
+import { firstRuns, trlRuns } from "../support/trl-runs.ts";
 
 onDawn("createTrainer on WebGPU", () => {
   // measured: 83 s for the shortest on a software driver, with seven others at the two cores.
@@ -13,5 +13,5 @@ onDawn("createTrainer on WebGPU", () => {
     gpu = await createWebGpu({ adapter: await adapterOfDawn() });
   });
   afterAll(() => gpu.dispose());
-  trlRuns((tests) => tests(() => gpu));
+  trlRuns((tests) => tests(() => gpu), firstRuns);
 });
