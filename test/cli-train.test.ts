@@ -189,6 +189,30 @@ describe("a run that ends early", () => {
   });
 });
 
+describe("a second Ctrl-C", () => {
+  it("ends at once, with nothing half written: the same command goes on to the same bytes", async () => {
+    const out = path("twice");
+    const args = ["src/cli/main.ts", "train", "--hidden", states, "--out", out, ...settings];
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...args], {
+      cwd: root,
+      stdio: "pipe",
+    });
+    const end = new Promise<NodeJS.Signals | number | null>((resolve) =>
+      child.once("exit", (status, signal) => resolve(signal ?? status)),
+    );
+    // Whoever is impatient presses it again as soon as the first is answered.
+    child.stderr.on("data", (text) => String(text).includes("stopping behind this step") && child.kill("SIGINT"));
+    while (!existsSync(join(out, "metrics.jsonl")) && child.exitCode === null)
+      await new Promise((go) => setTimeout(go, 2));
+    child.kill("SIGINT");
+    // It may have stopped by itself, or been done, before the second one came.
+    expect(["SIGINT", 130, 0]).toContain(await end);
+    expect(train("twice").status).toBe(0);
+    expect(headOf("twice").equals(headOf("whole"))).toBe(true);
+    expect(metricsOf("twice")).toEqual(metricsOf("whole"));
+  });
+});
+
 describe("what cannot be", () => {
   it("is said with file, line and field, or the option", () => {
     const yaml = write("wrong.yaml", "beta: 0.1\nlearning_rate: fast\n");
