@@ -124,7 +124,10 @@ async function missesOfRun(backend: AnyBackend, run: Run): Promise<string[]> {
 }
 
 /** The runs on backends. */
-export function trlRuns(onEach: (tests: (backend: () => AnyBackend) => void) => void, runs: readonly Run[] = allRuns): void {
+export function trlRuns(
+  onEach: (tests: (backend: () => AnyBackend) => void) => void,
+  runs: readonly Run[] = allRuns,
+): void {
   describe.skipIf(missing !== "")(`runs of TRL 1.16${missing}`, () => {
     onEach((backend) => {
       it.each(runs.map((run) => [run.id, run] as const))("%s", async (_id, run) => {
