@@ -70,11 +70,11 @@ describe("sizes, gzip -9", () => {
     ["kernels-relaxed.wasm", 24],
     // Too much: 44 is the aim, which losses of single rows and without a reference, their likelihood terms and the configurations
     // of their trainers have left behind. Names kept in stacks take 2.2 of it, and no other way to keep them takes less.
-    ["index.js", 47.25],
-    ["js.js", 47],
+    ["index.js", 47.5],
+    ["js.js", 47.25],
     ["worker.js", 20],
     // 12 until safetensors are read and written there, which take 2.6, and PEFT's adapters, which take 3.2.
-    ["train.js", 17.25],
+    ["train.js", 18.25],
     // With the kernels.
     ["service.workerd.js", 120],
     ["service.edge-light.js", 120],
@@ -85,7 +85,7 @@ describe("sizes, gzip -9", () => {
     expect(costOf(file)).toBeLessThanOrEqual(limit * 1024);
   });
 
-  test("a page with createWasm, bundled and minified, is at most 52.75 KB, kernels included", async () => {
+  test("a page with createWasm, bundled and minified, is at most 53 KB, kernels included", async () => {
     const page = {
       name: "page",
       load: (id: string) => (id === "page" ? program : null),
@@ -100,7 +100,7 @@ describe("sizes, gzip -9", () => {
     // An engine loads one of the two modules. measured: 50.1 before the kernels of losses ran in passes, which take 2.3 and a fifth
     // of sigmoid's time off.
     const loaded = chunks.filter(({ name }) => !name.includes("kernels-relaxed"));
-    expect(loaded.reduce((sum, { code }) => sum + gzipped(code), 0)).toBeLessThanOrEqual(52.75 * 1024);
+    expect(loaded.reduce((sum, { code }) => sum + gzipped(code), 0)).toBeLessThanOrEqual(53 * 1024);
   });
 });
 
