@@ -20,9 +20,9 @@ export interface RunOptions {
   readonly cases?: readonly string[] | undefined;
   /** Of the order in each round. Default 1. */
   readonly seed?: number | undefined;
-  /** Milliseconds of each case's rounds. Default 300 with `quick`, 1,200 without. */
+  /** Milliseconds of each case's rounds. Default 300 with `quick`, 600 without. */
   readonly budget?: number | undefined;
-  /** Rounds at most. Default 20 with `quick`, 40 without. */
+  /** Rounds at most. Default 20 with `quick`, 30 without. */
   readonly rounds?: number | undefined;
   /** What the runtime itself does not know. */
   readonly machine?: Partial<Omit<BenchResult["machine"], "load">> | undefined;
@@ -57,7 +57,7 @@ const isCandidate = (item: Candidate | Skipped): item is Candidate => "open" in 
  */
 export async function run(options: RunOptions): Promise<BenchResult> {
   const { quick = false, seed = 1, now = () => performance.now(), load, onProgress } = options;
-  const { budget = quick ? 300 : 1200, rounds = quick ? 20 : 40 } = options;
+  const { budget = quick ? 300 : 600, rounds = quick ? 20 : 30 } = options;
   const cases = selectCases({ patterns: options.cases, quick });
   const before = load?.();
   const date = new Date().toISOString();

@@ -11,7 +11,7 @@ import { makeTokens, solveSequences } from "./sequences.ts";
 const shapes = [
   [64, 128, 2048],
   [512, 576, 8192],
-  [512, 576, 49_152],
+  [64, 576, 49_152],
 ];
 
 /** Products of rows × width × vocabulary that a pass needs; one that is computed twice counts once. */

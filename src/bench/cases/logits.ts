@@ -21,13 +21,13 @@ export const logitsFamilies: readonly Family[] = [
       [
         [64, 32_000],
         [512, 32_000],
-        [256, 128_256],
+        [64, 128_256],
       ],
       [[64, 32_000]],
     ),
   ),
-  family("both", "f16", [[512, 32_000]], []),
-  family("both", "bf16", [[512, 32_000]], []),
+  family("both", "f16", [[64, 32_000]], []),
+  family("both", "bf16", [[64, 32_000]], []),
 ];
 
 function family(pass: LogitsInputs["pass"], type: ElementType, shapes: number[][], quick: number[][]): Family {
