@@ -75,7 +75,7 @@ describe("cases", () => {
 
   test("are those of the table, or of any shape by name", () => {
     expect(names("pairs/sigmoid/8*")).toEqual(["pairs/sigmoid/8"]);
-    expect(names("logits/{forward,both}/64x*")).toEqual(["logits/forward/64x32000", "logits/both/64x32000"]);
+    expect(names("logits/{forward,both}/512x*")).toEqual(["logits/forward/512x32000", "logits/both/512x32000"]);
     expect(names("pairs/sigmoid/3", "pairs/sigmoid/3", "pairs/ipo/5")).toEqual(["pairs/sigmoid/3", "pairs/ipo/5"]);
   });
 
