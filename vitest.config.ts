@@ -14,7 +14,8 @@ const heavy = [
   "test/{collate-empty,linear-losses,logits-arrays,logits-half-bits,logits-losses,logits-transform}.test.ts",
   "test/{linear-accumulate,logits-nan,losses-beyond,losses-extremes,losses-nan,out,policy-is-reference}.test.ts",
   "test/{sequence-logps-grad,zero-factors}.test.ts",
-  "test/{api-reference,cli-score*,cli-train-model,text/real-model}.test.ts",
+  "test/{api-reference,cli-rows,cli-score*,cli-train-model,cli-words,text/real-model}.test.ts",
+  "test/{linear-shapes,logits-accuracy,logits-half,trl-runs}.test.ts",
   "test/{hostile-arrays,logits-fuzz,properties,properties-memory,real-model,training-curves}.test.ts",
 ];
 
