@@ -15,13 +15,13 @@ export const ENGINE_BYTES = pairBytes + rowBytes;
 export function createEngines(
   module: WebAssembly.Module,
   kernels: KernelExports,
-  { buffer }: WebAssembly.Memory,
+  memory: WebAssembly.Memory,
   base: number,
   holds: (array: ArrayBufferView) => boolean,
 ) {
   return {
-    pairs: { ...pairEngine(kernels, buffer, base, createSorter(module), holds), check: checkKernels },
-    rows: rowEngine(kernels, buffer, base + pairBytes, holds),
+    pairs: { ...pairEngine(kernels, memory, base, createSorter(module), holds), check: checkKernels },
+    rows: rowEngine(kernels, memory.buffer, base + pairBytes, holds),
   };
 }
 

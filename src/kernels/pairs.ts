@@ -73,12 +73,18 @@ const isOff = (factor: number): boolean => Math.fround(factor) === 0;
 /** Makes the engine that `pairLoss` runs on, with its staging area from byte `base` of the memory on. */
 export function pairEngine(
   kernels: KernelExports,
-  buffer: ArrayBuffer,
+  memory: WebAssembly.Memory,
   base: number,
   sorter: Sorter,
   holdsArray: (array: ArrayBufferView) => boolean,
 ): Pick<PairEngine<void>, "compute" | "scan"> {
-  const heap = new Float32Array(buffer);
+  const { buffer } = memory as { buffer: ArrayBuffer };
+  let heap = new Float32Array(buffer);
+  /** All of the memory: arrays of `allocate` may lie where a shared one has grown since. */
+  const wholeHeap = (): Float32Array => {
+    if (heap.buffer !== memory.buffer) heap = new Float32Array(memory.buffer as ArrayBuffer);
+    return heap;
+  };
   const { at, views, holds, place } = createStaging(buffer, base, slots, holdsArray);
   const constantsAt = base + stagingBytes(slots.length);
   const sumsAt = constantsAt + CONSTANTS_BYTES;
@@ -187,7 +193,7 @@ export function pairEngine(
   };
 
   const clear = (address: number, n: number): void => {
-    heap.fill(0, address / 4, address / 4 + n);
+    wholeHeap().fill(0, address / 4, address / 4 + n);
   };
 
   // One term of the list of losses, weights included.
@@ -205,7 +211,7 @@ export function pairEngine(
       const [value, slope] = job.likelihood(j);
       kernels.likelihood_f32(piece.pc, ...out, n, value, times(gradScale * job.pairs, slope));
     } else if (sorted) {
-      for (const k of [0, 1, 2] as const) copy(sorted[k], start, heap, out[k] / 4, n);
+      for (const k of [0, 1, 2] as const) copy(sorted[k], start, wholeHeap(), out[k] / 4, n);
     } else if (kernel) {
       runDiverged(variantOf(kernel, params), gradScale, job.plan.terms[j] as Term, piece, out);
       noteOdds(job.plan.terms[j] as Term, out[0], n);
