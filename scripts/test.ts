@@ -10,6 +10,8 @@ interface Count {
   passed: number;
   failed: number;
   skipped: number;
+  /** Each failed test in a line: the last thing that a log tells, since its middle is rarely kept. */
+  failures: string[];
 }
 
 type Step = [title: string, command: string[], count: (status: number | null, output: string) => Count];
@@ -19,11 +21,12 @@ const report = `${root}build/vitest.json`;
 const countsOf = (suite: string): string => `${root}build/counts/${suite}.json`;
 const bin = (name: string): string => `node_modules/.bin/${name}`;
 
-const none: Count = { passed: 0, failed: 0, skipped: 0 };
+const none: Count = { passed: 0, failed: 0, skipped: 0, failures: [] };
 const sum = (a: Count, b: Count): Count => ({
   passed: a.passed + b.passed,
   failed: a.failed + b.failed,
   skipped: a.skipped + b.skipped,
+  failures: [...a.failures, ...b.failures],
 });
 
 // A check is one test: it passes when its command does.
@@ -36,14 +39,30 @@ function asPect(status: number | null, output: string): Count {
       .match(/\[Tests\]: (\d+) \/ (\d+)/)
       ?.map(Number) ?? [];
   const failed = total - passed;
-  return total > 0 && (failed > 0 || status === 0) ? { passed, failed, skipped: 0 } : check(1);
+  return total > 0 && (failed > 0 || status === 0) ? { ...none, passed, failed } : check(1);
+}
+
+interface VitestFile {
+  name: string;
+  status: string;
+  message: string;
+  assertionResults: { status: string; fullName: string; failureMessages: string[] }[];
 }
 
 function vitest(status: number | null): Count {
   const json = JSON.parse(readFileSync(report, "utf8"));
   const { numPassedTests: passed, numFailedTests: failed, numPendingTests: skipped } = json;
-  if (passed + failed === 0 || (status !== 0 && failed === 0)) return { passed, failed: failed + 1, skipped };
-  return { passed, failed, skipped };
+  const failures = json.testResults.flatMap(failuresOf);
+  if (passed + failed === 0 || (status !== 0 && failed === 0)) return { passed, failed: failed + 1, skipped, failures };
+  return { passed, failed, skipped, failures };
+}
+
+/** A file that failed without a test, when it was loaded or cleared up, tells its own message. */
+function failuresOf({ name, status, message, assertionResults }: VitestFile): string[] {
+  const line = (what: string, why = "") => `${name.replace(root, "")}: ${what}: ${why.split("\n", 1)[0]}`;
+  const failed = assertionResults.filter((test) => test.status === "failed");
+  if (failed.length === 0 && status === "failed") return [line("the file", message)];
+  return failed.map(({ fullName, failureMessages }) => line(fullName.trim(), failureMessages[0]));
 }
 
 const vitestOn = (...projects: string[]): string[] => [
@@ -94,6 +113,7 @@ function run([title, [command = "", ...args], count]: Step): Count {
   });
   console.log(error ?? stdout.trimEnd());
   const result = counted(() => count(status, stdout));
+  if (result.failed > 0 && result.failures.length === 0) result.failures = [title];
   console.log(
     `   ${result.passed} passed, ${result.failed} failed in ${((performance.now() - started) / 1000).toFixed(1)} s`,
   );
@@ -112,10 +132,8 @@ function counted(read: () => Count): Count {
 
 function runSuite(suite: string, steps: Step[]): void {
   rmSync(countsOf(suite), { force: true });
-  const results = steps.map((step) => ({ title: step[0], count: run(step) }));
-  const failures = results.filter(({ count }) => count.failed > 0).map(({ title }) => title);
-  if (failures.length > 0) console.log(`\nFailed: ${failures.join("; ")}`);
-  const total = results.reduce((soFar, { count }) => sum(soFar, count), none);
+  const results = steps.map(run);
+  const total = results.reduce(sum, none);
   mkdirSync(`${root}build/counts`, { recursive: true });
   writeFileSync(countsOf(suite), JSON.stringify(total));
   console.log();
@@ -133,7 +151,8 @@ function readCount(suite: string): Count {
   throw new Error(`${suite}: no test was counted`);
 }
 
-function close({ passed, failed, skipped }: Count): void {
+function close({ passed, failed, skipped, failures }: Count): void {
+  if (failures.length > 0) console.log(`Failed:\n${failures.map((line) => `  ${line}\n`).join("")}`);
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
   process.exitCode = failed > 0 ? 1 : 0;
 }
