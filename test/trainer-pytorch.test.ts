@@ -23,7 +23,9 @@ interface Golden {
   }[];
 }
 
-const golden: Golden = JSON.parse(readFileSync("test/golden/training-torch/training.json", "utf8"));
+const golden: Golden = JSON.parse(
+  readFileSync(new URL("golden/training-torch/training.json", import.meta.url), "utf8"),
+);
 const { vocab, hidden_size: hiddenSize, examples, start } = golden;
 
 /** The states of the file, row by row. */
