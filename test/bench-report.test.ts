@@ -2,8 +2,10 @@
 
 import { describe, expect, test } from "vitest";
 import type { BenchResult, Figure } from "../src/bench/types.ts";
+import { rooflinePart } from "../src/cli/bench/report/bounds.ts";
 import { benchPage, mainOf } from "../src/cli/bench/report/page.ts";
-import { bytesText, namesOf, threeDigits, timeText } from "../src/cli/bench/report/rows.ts";
+import { movedApart, rooflinePlot } from "../src/cli/bench/report/roofline.mjs";
+import { bytesText, namesOf, rowsOf, threeDigits, timeText } from "../src/cli/bench/report/rows.ts";
 import { resultOf } from "./support/rounds.ts";
 
 const figure = (name: string, candidate: string, median: number, more: Partial<Figure> = {}): Figure => ({
@@ -28,6 +30,7 @@ const figures = [
     ["plain", "relaxed", "js", "tfjs-wasm"].map((candidate, k) =>
       figure(`pairs/sigmoid/${units}`, candidate, 2 + 7 * k, {
         units,
+        work: { bytes: 28 * units, flops: 56 * units, bound: "bandwidth" },
         ...(k < 2 ? { share: { of: "bandwidth", value: 0.5 } } : {}),
       }),
     ),
@@ -51,6 +54,7 @@ describe("the page", () => {
       "Speed",
       "Runtimes",
       "What bounds it",
+      "Share of the limits",
       "Size",
       "Workers",
       "Memory",
@@ -75,6 +79,59 @@ describe("the page", () => {
     expect(page).not.toMatch(/<b>|<i>|<adapter>/);
     expect(page).toContain("no &lt;adapter&gt;");
   });
+});
+
+describe("the roofline", () => {
+  const result = { ...on("node", "26.1.0"), limits: { bandwidth: 10, plain: 20, relaxed: 30 } };
+
+  test("has operations a byte and billions of them a second, of the largest case, ours from allocate where it can be", () => {
+    const own = { ...figure("pairs/sigmoid/65536", "plain", 99), ...figures[8], median: 99, arrays: "own" as const };
+    const drawn: Parameters<typeof rooflinePlot>[] = [];
+    const draw = (...args: Parameters<typeof rooflinePlot>) => `${drawn.push(args)}`;
+    rooflinePart(draw, rowsOf([{ ...result, figures: [own, ...figures] }]), result);
+    const [[points, names, limits] = [[], [], undefined]] = drawn;
+    expect(points.map(({ label, ours, intensity, rate }) => [label, ours, intensity, rate])).toStrictEqual([
+      ["plain", true, 2, 56 / 2],
+      ["relaxed", true, 2, 56 / 9],
+      ["js", true, 2, 56 / 16],
+      ["tfjs-wasm", false, 2, 56 / 23],
+    ]);
+    expect(names).toStrictEqual(["plain", "relaxed", "js", "tfjs-wasm"]);
+    expect(limits).toStrictEqual({
+      bandwidth: 10,
+      roofs: [
+        { name: "relaxed", peak: 60 },
+        { name: "plain", peak: 40 },
+      ],
+    });
+  });
+
+  test("draws both limits, every runtime's own, and nothing where there is no limit", async () => {
+    const page = await benchPage([result, on("webkit", "2.5")]);
+    expect(page.match(/reads 10 GB\/s/g)?.length).toBe(2);
+    expect([page.match(/>plain 40</g)?.length, page.match(/>relaxed 60</g)?.length]).toStrictEqual([2, 1]);
+    expect(page).toContain("<details><summary>webkit 2</summary>");
+    expect(rooflinePart(rooflinePlot, rowsOf([result]), { ...result, limits: { bandwidth: 0, plain: 0 } })).toBe("");
+  });
+
+  test("columns that would coincide stand side by side, others where they are", () => {
+    expect(movedApart([0, 10, 10, 40], 4)).toStrictEqual([0, 8, 12, 40]);
+    expect(movedApart([5, 5, 5], 2)).toStrictEqual([3, 5, 7]);
+    expect(movedApart([], 2)).toStrictEqual([]);
+  });
+});
+
+test("what all runs say, with other digits, is said once", async () => {
+  const noted = (name: string, note: string): BenchResult => ({ ...on(name, "1.0"), notes: [note] });
+  const page = await benchPage([
+    noted("deno", "busy: 1.2 more"),
+    noted("bun", "busy: 3 more"),
+    noted("node", "coarse"),
+  ]);
+  expect(page.match(/<li>[^<]*(busy|coarse)[^<]*/g)).toStrictEqual([
+    "<li>deno 1, bun 1: busy: 1.2 more",
+    "<li>node 1: coarse",
+  ]);
 });
 
 test("the newest Node stands for the others, and runs of one runtime are told apart", () => {

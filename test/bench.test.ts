@@ -133,6 +133,8 @@ describe("a result", () => {
       expect(figure.min).toBeGreaterThan(0);
       expect(figure.error.value).toBeLessThan(1e-5);
       expect(figure.share?.of).toBe(figure.group === "pairs" ? "bandwidth" : "multiply-add");
+      expect(figure.work).toStrictEqual(selectCases({ patterns: [figure.case], quick: false })[0]?.work);
+      expect(figure.work?.bound).toBe(figure.share?.of);
       // What a backend needs beside its arrays: some pages at least, which are no arrays' of these sizes.
       if (figure.candidate !== "js") expect(figure.scratch).toBeGreaterThan(65_535);
     }

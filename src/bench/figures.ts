@@ -39,21 +39,23 @@ export const figuresOf = (measured: readonly Measured[], limits?: Limits): Figur
       ...summary,
       rounds,
       ...(share ? { share } : {}),
+      ...(work.work ? { work: work.work } : {}),
       error,
       ...(scratch === undefined ? {} : { scratch }),
     };
   });
 
 /** Of one thread's limit: what runs on several may be above 1. Plain SIMD has no fused multiply-add; peers may have. */
-function shareOf(work: Case, { name, ours }: Candidate, median: number, limits: Limits): Figure["share"] {
-  const nanoseconds = median * work.units;
-  if (work.flops !== undefined) {
-    const plain = ours && /^(plain|js)\b/.test(name);
-    const limit = plain ? limits.plain : (limits.relaxed ?? limits.plain);
-    return limit > 0 ? { of: "multiply-add", value: work.flops / 2 / nanoseconds / limit } : undefined;
+function shareOf({ work, units }: Case, { name, ours }: Candidate, median: number, limits: Limits): Figure["share"] {
+  if (!work) return undefined;
+  const nanoseconds = median * units;
+  if (work.bound === "bandwidth") {
+    const { bandwidth } = limits;
+    return bandwidth > 0 ? { of: work.bound, value: work.bytes / nanoseconds / bandwidth } : undefined;
   }
-  if (work.bytes === undefined || !(limits.bandwidth > 0)) return undefined;
-  return { of: "bandwidth", value: work.bytes / nanoseconds / limits.bandwidth };
+  const plain = ours && /^(plain|js)\b/.test(name);
+  const limit = plain ? limits.plain : (limits.relaxed ?? limits.plain);
+  return limit > 0 ? { of: work.bound, value: work.flops / 2 / nanoseconds / limit } : undefined;
 }
 
 /** Medians over all cases; 0 where a loop does not run here. */

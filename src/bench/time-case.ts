@@ -36,7 +36,7 @@ export async function timeCase(
 ): Promise<CaseTimes> {
   const skipped: Skipped[] = [];
   const ready: Ready[] = [];
-  const collect = (work.bytes ?? work.units) > LARGE ? options.collect : undefined;
+  const collect = (work.work?.bytes ?? 0) > LARGE ? options.collect : undefined;
   try {
     const problem = work.prepare();
     for (const candidate of candidates) {

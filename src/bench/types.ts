@@ -14,14 +14,21 @@ export interface Case {
   readonly unit: string;
   /** Units of work in one run. */
   readonly units: number;
-  /** Bytes that one run has to read and write at least, where memory bounds it. */
-  readonly bytes?: number;
-  /** Floating-point operations of one run's products, where arithmetic bounds it. */
-  readonly flops?: number;
+  /** What one run has to do at least; none where that is not the point. */
+  readonly work?: Work;
   /** Whether `--quick` runs it too. */
   readonly quick: boolean;
   /** Seeded inputs and what float64 makes of them; made once for all candidates of the case, freed after them. */
   prepare(): Problem;
+}
+
+/** Bytes that are read and written once, and operations on floating-point numbers: a multiply-add is two, a division one. */
+export interface Work {
+  readonly bytes: number;
+  /** Exact for products; for all else as our kernels compute it, counted in their source, and the same for every candidate. */
+  readonly flops: number;
+  /** Which of the machine's limits bounds it. */
+  readonly bound: "bandwidth" | "multiply-add";
 }
 
 /** The inputs of a case, known to the candidates of its group, and the check of their results. */
@@ -84,7 +91,9 @@ export interface Figure {
   /** One time a round, in the order they were taken: what `--compare` looks at. */
   readonly rounds: readonly number[];
   /** Share of the machine's limit as calibrated in this run, by the median. */
-  readonly share?: { readonly of: "bandwidth" | "multiply-add"; readonly value: number };
+  readonly share?: { readonly of: Work["bound"]; readonly value: number };
+  /** What one run of the case has to do at least. */
+  readonly work?: Work;
   readonly error: ResultError;
   /** Bytes beside inputs and outputs. */
   readonly scratch?: number;

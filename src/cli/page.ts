@@ -25,9 +25,13 @@ export const namedTable = (rows: readonly (readonly [name: string, value: unknow
 export const notesList = (notes: readonly string[]): string =>
   `<ul>${notes.map((note) => `<li>${escaped(note)}</li>`).join("")}</ul>`;
 
-const style = `body { font: 15px/1.5 system-ui, sans-serif; max-width: 760px; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100% } td, th { text-align: right; padding: 2px 8px; border-bottom: 1px solid #ddd }
-td:first-child, th:first-child { text-align: left } pre { white-space: pre-wrap; margin: 0 } svg { max-width: 100%; height: auto } details { text-align: left }`;
+// Pictures are drawn for white paper; here they take the page's colours, so that they can be read on a dark one. On a narrow screen they
+// scroll, since letters would be too small to read.
+const style = `:root { color-scheme: light dark; --text: #222; --page: #fff; --line: #ddd }
+@media (prefers-color-scheme: dark) { :root { --text: #ddd; --page: #17181c; --line: #3a3c42 } }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 760px; margin: 2rem auto; padding: 0 1rem; color: var(--text); background: var(--page) }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100% } td, th { text-align: right; padding: 2px 8px; border-bottom: 1px solid var(--line) }
+td:first-child, th:first-child { text-align: left } pre { white-space: pre-wrap; margin: 0 } svg { width: 100%; height: auto; background: none !important; color: inherit !important } .picture { overflow-x: auto } .picture svg { max-width: none; min-width: 620px } details { text-align: left }`;
 
 /** Refuses a name that no browser would open as a page. */
 export function checkPageName(path: string | undefined): void {
@@ -35,12 +39,14 @@ export function checkPageName(path: string | undefined): void {
   throw refusal(`--report: expected a name ending in .html, got ${printable(path)}`);
 }
 
+const scrolling = (body: string): string => body.replace(/<svg [\s\S]*?<\/svg>/g, '<div class="picture">$&</div>');
+
 /** Writes a page; it appears under its name when it is complete. Throws    a refusal where writing fails */
 export async function writePage(path: string, title: string, body: string): Promise<void> {
   const page = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escaped(title)}</title><style>${style}</style>
-${body}
+${scrolling(body)}
 </html>
 `;
   try {

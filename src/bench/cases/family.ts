@@ -1,12 +1,11 @@
 // Cases of one kind and of any shape.
 
-import type { Case, Group, Problem } from "../types.ts";
+import type { Case, Group, Problem, Work } from "../types.ts";
 
 /** What differs between the shapes of a family. */
-export interface Work {
+export interface Shaped {
   readonly units: number;
-  readonly bytes?: number;
-  readonly flops?: number;
+  readonly work?: Work;
   prepare(): Problem;
 }
 
@@ -22,7 +21,7 @@ export interface Family {
   /** What whole runs measure, from small to large; the first of these `quick` ones too. */
   readonly shapes: readonly (readonly number[])[];
   readonly quick: readonly (readonly number[])[];
-  make(shape: readonly number[]): Work;
+  make(shape: readonly number[]): Shaped;
 }
 
 export const nameOf = ({ name }: Family, shape: readonly number[]): string => `${name}/${shape.join("x")}`;
@@ -32,6 +31,13 @@ export function caseOf(family: Family, shape: readonly number[]): Case {
   const quick = family.quick.some((other) => nameOf(family, other) === name);
   return { name, group: family.group, unit: family.unit, quick, ...family.make(shape) };
 }
+
+/** Work that memory bounds, from the bytes and operations of a unit. */
+export const streamed = (units: number, bytes: number, flops: number): Work => ({
+  bytes: units * bytes,
+  flops: units * flops,
+  bound: "bandwidth",
+});
 
 /** The same for calls that differ in one word. */
 export const each = <T extends string>(words: readonly T[], make: (word: T) => Family): Family[] => words.map(make);

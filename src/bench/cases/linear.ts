@@ -27,7 +27,12 @@ export const linearFamilies: readonly Family[] = each(["forward", "both"] as con
   quick: shapes.slice(0, 1),
   make: ([rows = 0, width = 0, vocab = 0]) => ({
     units: products[pass] * rows * width * vocab,
-    flops: 2 * products[pass] * rows * width * vocab,
+    work: {
+      // Hidden states and head, and the gradients of both.
+      bytes: 4 * (rows + vocab) * width * (pass === "both" ? 2 : 1),
+      flops: 2 * products[pass] * rows * width * vocab,
+      bound: "multiply-add",
+    },
     prepare: () => makeProblem(pass, rows, width, vocab),
   }),
 }));

@@ -5,13 +5,16 @@ import type { LogitsInputs } from "../inputs.ts";
 import { fillNormal, generator } from "../random.ts";
 import type { Problem } from "../types.ts";
 import { arrayOf, worstOf, wrong } from "./check.ts";
-import { each, type Family } from "./family.ts";
+import { each, type Family, streamed } from "./family.ts";
 import { makeTokens, solveSequences } from "./sequences.ts";
 
 type ElementType = LogitsInputs["type"];
 
 const passes = ["forward", "both"] as const;
 const widths = { f32: 4, f16: 2, bf16: 2 } as const;
+
+/** Operations a logit and pass: an exponential of 16, a maximum and a sum, or a difference and a factor. */
+const FLOPS = 18;
 
 export const logitsFamilies: readonly Family[] = [
   ...each(passes, (pass) =>
@@ -42,7 +45,10 @@ function family(pass: LogitsInputs["pass"], type: ElementType, shapes: number[][
     make: ([rows = 0, vocab = 0]) => ({
       units: rows * vocab,
       // The gradient is written where the logits were, or elsewhere.
-      bytes: rows * vocab * widths[type] * (pass === "both" ? 2 : 1),
+      work:
+        pass === "both"
+          ? streamed(rows * vocab, 2 * widths[type], 2 * FLOPS)
+          : streamed(rows * vocab, widths[type], FLOPS),
       prepare: () => makeProblem(pass, type, rows, vocab),
     }),
   };

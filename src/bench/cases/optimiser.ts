@@ -4,13 +4,16 @@ import type { OptimiserInputs } from "../inputs.ts";
 import { fillNormal, generator } from "../random.ts";
 import type { Problem } from "../types.ts";
 import { arrayOf, worstOf } from "./check.ts";
-import { each, type Family } from "./family.ts";
+import { each, type Family, streamed } from "./family.ts";
 
 const hyper = { lr: 1e-3, betas: [0.9, 0.999] as const, eps: 1e-8, weightDecay: 0.01, momentum: 0.9 };
 const STEPS = 10;
 
 /** Read and written, in bytes a parameter. */
 const bytesOf = { adamw: 28, sgd: 20, clip: 4 } as const;
+
+/** Operations a parameter. */
+const flopsOf = { adamw: 13, sgd: 4, clip: 2 } as const;
 
 export const optimiserFamilies: readonly Family[] = each(["adamw", "sgd", "clip"] as const, (what) => ({
   name: `optimiser/${what}`,
@@ -19,7 +22,11 @@ export const optimiserFamilies: readonly Family[] = each(["adamw", "sgd", "clip"
   shape: "parameters",
   shapes: [[4 << 20]],
   quick: what === "adamw" ? [[4 << 20]] : [],
-  make: ([n = 0]) => ({ units: n, bytes: bytesOf[what] * n, prepare: () => makeProblem(what, n) }),
+  make: ([n = 0]) => ({
+    units: n,
+    work: streamed(n, bytesOf[what], flopsOf[what]),
+    prepare: () => makeProblem(what, n),
+  }),
 }));
 
 function makeProblem(what: OptimiserInputs["what"], n: number): Problem {

@@ -4,12 +4,15 @@ import type { PairsInputs } from "../inputs.ts";
 import { generator } from "../random.ts";
 import type { Problem } from "../types.ts";
 import { arrayOf, worstOf } from "./check.ts";
-import type { Family } from "./family.ts";
+import { type Family, streamed } from "./family.ts";
 
 const BETA = 0.1;
 
 /** What a call reads and writes, in bytes a pair: four log-probs, a loss, two gradients; lengths. */
 const bytesOf = { sigmoid: 28, ipo: 36 } as const;
+
+/** Operations a pair: log-ratios, metrics and the mean are 12; an exponential 22, a log1p 14, what joins them 6; a square and its slope 8. */
+const flopsOf = { sigmoid: 54, ipo: 20 } as const;
 
 export const pairFamilies: readonly Family[] = [
   family("sigmoid", [8, 1024, 65_536, 1_000_000], [8, 1024, 1_000_000]),
@@ -25,7 +28,11 @@ function family(lossType: PairsInputs["lossType"], sizes: number[], quick: numbe
     shape: "pairs",
     shapes: list(sizes),
     quick: list(quick),
-    make: ([n = 0]) => ({ units: n, bytes: n * bytesOf[lossType], prepare: () => makeProblem(lossType, n) }),
+    make: ([n = 0]) => ({
+      units: n,
+      work: streamed(n, bytesOf[lossType], flopsOf[lossType]),
+      prepare: () => makeProblem(lossType, n),
+    }),
   };
 }
 

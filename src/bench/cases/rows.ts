@@ -4,7 +4,7 @@ import type { RowsInputs } from "../inputs.ts";
 import { generator } from "../random.ts";
 import type { Problem } from "../types.ts";
 import { arrayOf, worstOf } from "./check.ts";
-import type { Family } from "./family.ts";
+import { type Family, streamed } from "./family.ts";
 
 const BETA = 0.1;
 
@@ -16,8 +16,8 @@ export const rowFamilies: readonly Family[] = [
     shape: "rows",
     shapes: [[1024], [1_000_000]],
     quick: [[1024]],
-    // Two log-probs and a label, of mismatched rows two more; a loss and a gradient.
-    make: ([n = 0]) => ({ units: n, bytes: 25 * n, prepare: () => makeProblem(n) }),
+    // Two log-probs and a label, of mismatched rows two more; a loss and a gradient. An exponential, and 14 operations beside it.
+    make: ([n = 0]) => ({ units: n, work: streamed(n, 25, 36), prepare: () => makeProblem(n) }),
   },
 ];
 

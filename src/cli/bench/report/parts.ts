@@ -1,6 +1,7 @@
 // The parts of a benchmark's page: which figures each picture shows. A part without figures is "".
 
 import { escaped } from "../../page.ts";
+import { legendOf } from "./colours.ts";
 import type * as Plots from "./plots.mjs";
 import {
   bytesText,
@@ -15,7 +16,7 @@ import {
   titleOf,
 } from "./rows.ts";
 
-type Draw = typeof Plots;
+export type Draw = typeof Plots;
 
 const headed = (title: string, body: string): string => `<h3>${escaped(title)}</h3>\n${body}`;
 
@@ -27,14 +28,16 @@ const groupBy = <T>(all: readonly T[], key: (one: T) => string): [string, T[]][]
 
 const caseOf = ({ figure }: Row): string => figure.case;
 
-/** Of each family the case that most candidates did; of several the largest. */
-function largest(rows: readonly Row[]): [family: string, rows: Row[]][] {
+/** Of each family the case that most candidates did; of several the largest. Those of plain JavaScript are not asked to do what takes long. */
+export function largest(rows: readonly Row[]): [family: string, rows: Row[]][] {
   return groupBy(rows, ({ figure }) => familyOf(figure.case)).map(([family, all]) => {
     const cases = groupBy(all, caseOf).map(([, group]) => group);
     const units = (group: Row[]): number => group[0]?.figure.units ?? 0;
+    const count = (group: Row[]): number =>
+      group.filter(({ figure }) => !/^(plain-)?js$/.test(figure.candidate)).length;
     return [
       family,
-      cases.reduce((a, b) => (b.length > a.length || (b.length === a.length && units(b) > units(a)) ? b : a)),
+      cases.reduce((a, b) => (count(b) > count(a) || (count(b) === count(a) && units(b) > units(a)) ? b : a)),
     ];
   });
 }
@@ -89,26 +92,6 @@ export function runtimesPart(draw: Draw, rows: readonly Row[], names: readonly s
     .join("\n");
 }
 
-/** Candidates whose share is told: what is bound by the machine and not by an interpreter's like. */
-const isBound = ({ kind }: Row): boolean => kind === "ours";
-
-export function sharesPart(draw: Draw, rows: readonly Row[]): string {
-  const limits = { bandwidth: "the bandwidth of reading", "multiply-add": "the multiply-add peak" } as const;
-  return (["bandwidth", "multiply-add"] as const)
-    .flatMap((limit) => {
-      const bound = rows.filter((row) => isBound(row) && row.figure.share?.of === limit && row.figure.units >= 1000);
-      const points = bound.map(({ figure, label }) => ({
-        case: figure.case,
-        label,
-        share: 100 * (figure.share?.value ?? 0),
-      }));
-      if (points.length === 0) return [];
-      const names = [...new Set(points.map(({ label }) => label))];
-      return draw.legendOf(names) + draw.sharePlot(points, names, limits[limit]);
-    })
-    .join("\n");
-}
-
 /** Families with at least three sizes. */
 export function sizesPart(draw: Draw, rows: readonly Row[]): string {
   return groupBy(rows, ({ figure }) => familyOf(figure.case))
@@ -120,7 +103,7 @@ export function sizesPart(draw: Draw, rows: readonly Row[]): string {
         .sort((a, b) => a.units - b.units);
       const names = [...new Set(points.map(({ label }) => label))];
       const picture = draw.sizePlot(points, names, { x: `${figure.unit}s a call`, y: `ns a ${figure.unit}` });
-      return headed(titleOf(family), draw.legendOf(names) + picture);
+      return headed(titleOf(family), legendOf(names) + picture);
     })
     .join("\n");
 }
@@ -141,7 +124,7 @@ export function workersPart(draw: Draw, rows: readonly Row[]): string {
   );
   if (points.length === 0) return "";
   const names = [...new Set(points.map(({ series }) => series))];
-  return draw.legendOf(names) + draw.workersPlot(points, names);
+  return legendOf(names) + draw.workersPlot(points, names);
 }
 
 const arraysText = { allocate: "arrays of allocate", own: "own arrays", fresh: "fresh arrays" } as const;

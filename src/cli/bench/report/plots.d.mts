@@ -19,9 +19,6 @@ export function matrixPlot(
   order: { runtimes: readonly string[]; labels: readonly string[] },
 ): string;
 
-/** What the colours of the pictures below mean, as HTML: the same names go to both. */
-export function legendOf(names: readonly string[]): string;
-
 /** What share of a limit each case reaches, in per cent. */
 export function sharePlot(
   points: readonly { case: string; label: string; share: number }[],

@@ -2,31 +2,13 @@
 
 import * as Plot from "@observablehq/plot";
 import { svg } from "../../plots.mjs";
+import { coloured } from "./colours.ts";
 
 /** Ours in blue, our other backends in light blue, others in grey: told apart without red and green, and in print. */
-const colours = { ours: "#3b62c4", other: "#8fb0ee", peer: "#a3a3a3" };
+const colours = { ours: "#4a76e0", other: "#8fb0ee", peer: "#9a9a9a" };
 const colourOf = ({ kind }) => colours[kind];
-const lines = [
-  "#3b62c4",
-  "#e0862c",
-  "#38907a",
-  "#9c6b4e",
-  "#a463f2",
-  "#777777",
-  "#d9568c",
-  "#7a9a01",
-  "#17a2c4",
-  "#8c1d40",
-];
-/** Series by their names: each its colour. */
-const coloured = (names) => ({ domain: names, range: names.map((_, k) => lines[k % lines.length]), legend: false });
-
-/** What the colours of a picture mean, as HTML. */
-export const legendOf = (names) =>
-  `<p class="legend">${names.map((name, k) => `<span style="color:${lines[k % lines.length]}">●</span> ${name}`).join(" &nbsp; ")}</p>`;
-
 const centred = { labelAnchor: "center", labelArrow: "none" };
-const draw = (options) => svg({ style: { background: "white", color: "black", fontSize: "12px" }, ...options });
+export const draw = (options) => svg({ style: { background: "white", color: "black", fontSize: "12px" }, ...options });
 const longest = (texts) => Math.max(...texts.map((text) => text.length));
 /** Pixels that labels of 12 px take. */
 const marginFor = (texts) => 18 + 7.2 * longest(texts);
@@ -42,7 +24,7 @@ export const barPlot = (bars, unit) =>
     y: { label: null, domain: bars.map(({ label }) => label), tickSize: 0 },
     marks: [
       Plot.barX(bars, { x: "value", y: "label", fill: colourOf, insetTop: 2, insetBottom: 2 }),
-      Plot.ruleY(bars, { x1: "from", x2: "to", y: "label", stroke: "black", strokeWidth: 1.2 }),
+      Plot.ruleY(bars, { x1: "from", x2: "to", y: "label", stroke: "currentColor", strokeWidth: 1.2 }),
       Plot.text(bars, {
         x: ({ value, to }) => Math.max(value, to),
         y: "label",
@@ -56,7 +38,8 @@ export const barPlot = (bars, unit) =>
 
 export const matrixPlot = (cells, { runtimes, labels }) => {
   const logs = cells.map(({ value }) => Math.log(value));
-  const middle = (Math.min(...logs) + Math.max(...logs)) / 2;
+  // White on the darker part, where black could not be read.
+  const middle = 0.6 * Math.min(...logs) + 0.4 * Math.max(...logs);
   return draw({
     height: 46 + 24 * labels.length,
     marginLeft: marginFor(labels),

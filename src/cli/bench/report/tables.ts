@@ -26,21 +26,17 @@ export function machinesTable(results: readonly BenchResult[], names: readonly s
     `${settings.rounds}${settings.quick ? ", quick" : ""}`,
   ]);
   const place = isOne ? [] : ["machine"];
-  const head = [
-    "runtime",
-    "version",
-    ...place,
-    "date, UTC",
-    "load",
-    "reads",
-    "peak, GFLOP/s, plain / relaxed",
-    "rounds",
-  ];
-  const notes = results.flatMap((result, k) => result.notes.map((note) => `${names[k]}: ${note}`));
+  const head = ["runtime", "version", ...place, "date, UTC", "load", "reads", "GFLOP/s, plain / relaxed", "rounds"];
+  // What differs between runs in its digits alone is said once.
+  const notes = Map.groupBy(
+    results.flatMap((result, k) => result.notes.map((note) => ({ name: names[k] as string, note }))),
+    ({ note }) => note.replace(/\d[\d.]*/g, "0"),
+  );
+  const said = [...notes.values()].map((same) => `${same.map(({ name }) => name).join(", ")}: ${same[0]?.note}`);
   const versions = new Map(results.flatMap((result) => Object.entries(result.versions)));
   const list = [...versions].map(([library, version]) => `${library} ${version}`).join(", ");
   const where = isOne ? `<p>${escaped(places[0] as string)}</p>\n` : "";
-  return `${where}<p>${escaped(list)}</p>\n${table(head, rows)}${notes.length > 0 ? notesList(notes) : ""}`;
+  return `${where}<p>${escaped(list)}</p>\n${table(head, rows)}${said.length > 0 ? notesList(said) : ""}`;
 }
 
 export function figuresTable(rows: readonly Row[]): string {
