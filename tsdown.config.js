@@ -63,7 +63,7 @@ const groups = [
     name: "base",
     priority: 3,
     test: modules(
-      "errors|messages|checks/(lists|numbers|printable|hints|record|views|training-synonyms)|from-trl/(train|enums)|inputs/(floats|lora)|losses/ranges|kernels/memories",
+      "errors|messages|checks/(lists|numbers|refusals|printable|hints|record|views|training-synonyms)|from-trl/(train|enums)|inputs/(floats|lora)|losses/ranges|kernels/memories",
     ),
   },
   // js.ts re-exports alone: by itself it would be one more file of the main entry.

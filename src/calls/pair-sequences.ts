@@ -1,7 +1,7 @@
 // Sequences as pairs: the first half of them are the chosen completions, the second half the rejected ones, in the same order.
 
+import { outOfRange } from "../checks/refusals.ts";
 import type { PairEngine, TokenSums } from "../engine.ts";
-import { ParamError } from "../errors.ts";
 import type { OwnColumns } from "../inputs/own-columns.ts";
 import { checkPairs, type JobOfPairs, likelihoodOf } from "../inputs/pairs.ts";
 import type { TokenList } from "../inputs/tokens.ts";
@@ -59,9 +59,10 @@ export function lengthsOf({ terms }: Plan, { start, lengths }: TokenList): Float
   const ofRatios = perToken.find(({ loss }) => loss.reference)?.loss.id;
   const at = ofRatios === undefined ? -1 : predicted.findIndex((length, r) => length !== lengths[r]);
   if (at < 0) return predicted;
-  throw new ParamError(
-    "out-of-range",
-    `lossType: expected ${ofRatios} and ${ofLogps} apart, got both for a completion whose first token nothing predicts (row ${at})`,
+  throw outOfRange(
+    "lossType",
+    `${ofRatios} and ${ofLogps} apart`,
+    `both for a completion whose first token nothing predicts (row ${at})`,
   );
 }
 

@@ -1,10 +1,11 @@
 // How objects that a caller hands in are read: every field once, into a record of our own, so that what is checked is what is
 // used; and a name that is not known is refused, since ignored it would give another result than the one asked for.
 
-import { DpoError, KindError, ParamError } from "../errors.ts";
-import { isRecord, kindOf } from "../messages.ts";
+import { DpoError, ParamError } from "../errors.ts";
+import { isRecord } from "../messages.ts";
 import { didYouMean, type Synonyms } from "./hints.ts";
 import { printable } from "./printable.ts";
+import { unreadable, wrongKind } from "./refusals.ts";
 
 /** How the messages name an object and its fields. */
 export interface RecordWords {
@@ -51,7 +52,7 @@ export function recordOf<T extends object>(
       }
       unknown = findUnknown(given, names, others);
     } catch (cause) {
-      throw unreadable(words, given, cause);
+      throw notRead(words, given, cause);
     }
     if (unknown === undefined) return record;
     throw unknownName(words, unknown, others ? [...names, ...others] : [...names]);
@@ -69,24 +70,22 @@ const picking =
 /** A copy of an object of any names, own and inherited, each read once. Throws    KindError */
 export function copyRecord(given: unknown, what: string): Record<string, unknown> {
   try {
-    if (isRecord(given)) {
-      const copy: Record<string, unknown> = Object.create(null);
-      for (const name in given) copy[name] = given[name as never];
-      return copy;
-    }
+    if (!isRecord(given)) throw notRecord;
+    const copy: Record<string, unknown> = Object.create(null);
+    for (const name in given) copy[name] = given[name as never];
+    return copy;
   } catch (cause) {
-    throw unreadable({ what, field: "" }, given, cause);
+    throw notRead({ what, field: "" }, given, cause);
   }
-  throw unreadable({ what, field: "" }, given, notRecord);
 }
 
 const notRecord = {};
 const none: readonly string[] = [];
 
-function unreadable({ what, expected = "an object" }: RecordWords, given: unknown, cause: unknown): Error {
+function notRead({ what, expected = "an object" }: RecordWords, given: unknown, cause: unknown): Error {
   if (cause instanceof DpoError) return cause;
-  if (cause === notRecord) return new KindError(`${what}: expected ${expected}, got ${kindOf(given)}`);
-  return new KindError(`${what}: expected an object that can be read, got one that throws`, { cause });
+  if (cause === notRecord) return wrongKind(what, expected, given);
+  return unreadable(what, cause);
 }
 
 function findUnknown(

@@ -1,8 +1,7 @@
 // Token lists to batches: cut, then padded or packed. docs/collate.md has the whole of it in words.
 
 import { isList, mapList } from "../checks/lists.ts";
-import { KindError, ShapeError } from "../errors.ts";
-import { kindOf } from "../plan/plan.ts";
+import { wrongKind, wrongLength } from "../checks/refusals.ts";
 import { readExample } from "./ids.ts";
 import { readOptions, type Settings } from "./read.ts";
 import type {
@@ -86,15 +85,15 @@ function readEach<S extends "prompt" | "chosen" | "rejected" | "completion">(
   sides: readonly S[],
   unit: string,
 ): Readonly<Record<S, Int32Array>>[] {
-  if (!isList(examples)) throw new KindError(`examples: expected a list of ${unit}s, got ${kindOf(examples)}`);
+  if (!isList(examples)) throw wrongKind("examples", `a list of ${unit}s`, examples);
   const last = sides.at(-1);
   const words = `${sides.slice(0, -1).join(", ")} and ${last}`;
   const read = mapList(examples, "examples", (example, i) => {
     const where = `examples[${i}]`;
     if (typeof example === "object" && example !== null) return readExample(example, sides, where);
-    throw new KindError(`${where}: expected an object with ${words}, got ${kindOf(example)}`);
+    throw wrongKind(where, `an object with ${words}`, example);
   });
-  if (read.length === 0) throw new ShapeError("wrong-length", `examples: expected at least one ${unit}, got 0`);
+  if (read.length === 0) throw wrongLength("examples", `at least one ${unit}`, 0);
   return read;
 }
 
@@ -171,5 +170,5 @@ function pack(rows: readonly Row[]): PackedArrays {
 function checkSize(tokens: number): void {
   const most = 2 ** 31 - 1;
   if (tokens <= most) return;
-  throw new ShapeError("wrong-length", `examples: expected at most ${most} tokens, padding included, got ${tokens}`);
+  throw wrongLength("examples", `at most ${most} tokens, padding included`, tokens);
 }

@@ -1,7 +1,7 @@
 // The token lists of an example, under the names of every TRL version, as arrays, tensors or what a tokenizer returns.
 
+import { outOfRange, unreadable, unusedOption, wrongKind, wrongLength } from "../checks/refusals.ts";
 import { DpoError, KindError, ParamError, ShapeError } from "../errors.ts";
-import { kindOf } from "../messages.ts";
 
 type Side = "prompt" | "chosen" | "rejected" | "completion";
 
@@ -29,7 +29,7 @@ export function readExample<S extends Side>(
     return lists;
   } catch (cause) {
     if (cause instanceof DpoError) throw cause;
-    throw new KindError(`${where}: expected an object that can be read, got one that throws`, { cause });
+    throw unreadable(where, cause);
   }
 }
 
@@ -39,7 +39,7 @@ function readIds(example: object, side: Side, where: string): Int32Array {
   if (fields[`${side}_labels`] !== undefined) {
     // TRL before v0.12: a side's input_ids begin with the prompt, its labels are -100 there.
     const expected = "expected prompt and completion apart, as TRL has them since v0.12";
-    throw new ParamError("unused-option", `${where}.${side}_labels: ${expected}, got labels over both`);
+    throw unusedOption(`${where}.${side}_labels`, `${expected}, got labels over both`);
   }
   const place = `${where}.${name}`;
   const { ids, mask } = unwrap(value, place);
@@ -77,7 +77,7 @@ function listOf(value: unknown, place: string): List {
   const tensor = isRecord(value) ? value : {};
   const { dims } = tensor;
   if (!isList(dims)) {
-    throw new KindError(`${place}: expected token ids, in an array or a typed array, got ${kindOf(value)}`);
+    throw wrongKind(place, "token ids, in an array or a typed array", value);
   }
   const data = dataOf(tensor, place);
   const sizes = Array.from(dims, Number);
@@ -96,13 +96,13 @@ function dataOf(tensor: Readonly<Record<string, unknown>>, place: string): List 
     throw new KindError(`${place}: expected a tensor on the CPU, got one whose data cannot be read`, { cause });
   }
   if (isList(data)) return data;
-  throw new KindError(`${place}.data: expected an array or a typed array, got ${kindOf(data)}`);
+  throw wrongKind(`${place}.data`, "an array or a typed array", data);
 }
 
 function readMask(value: unknown, place: string, length: number): List {
   const mask = listOf(value, place);
   if (mask.length === length) return mask;
-  throw new ShapeError("wrong-length", `${place}: expected ${length} values, as many as ids, got ${mask.length}`);
+  throw wrongLength(place, `${length} values, as many as ids`, mask.length);
 }
 
 function copyIds(list: List, place: string, from: number, mask: List | undefined, maskPlace: string): Int32Array {
@@ -112,7 +112,7 @@ function copyIds(list: List, place: string, from: number, mask: List | undefined
     if (mask && !isKept(mask[t], `${maskPlace}[${t}]`)) continue;
     const given = list[t];
     const id = typeof given === "bigint" ? Number(given) : given;
-    if (typeof id !== "number") throw new KindError(`${place}[${t}]: expected a token id, got ${kindOf(id)}`);
+    if (typeof id !== "number") throw wrongKind(`${place}[${t}]`, "a token id", id);
     ids[kept] = id;
     // What is no 32-bit integer comes back changed.
     if (ids[kept] !== id || id < from) {
@@ -127,7 +127,7 @@ function isKept(bit: unknown, place: string): boolean {
   if (bit === 1 || bit === 1n || bit === true) return true;
   if (bit === 0 || bit === 0n || bit === false) return false;
   if (typeof bit !== "number" && typeof bit !== "bigint") {
-    throw new KindError(`${place}: expected 0 or 1, got ${kindOf(bit)}`);
+    throw wrongKind(place, "0 or 1", bit);
   }
-  throw new ParamError("out-of-range", `${place}: expected 0 or 1, got ${bit}`);
+  throw outOfRange(place, "0 or 1", bit);
 }

@@ -2,8 +2,7 @@
 
 import { copyList, isList } from "../checks/lists.ts";
 import { copyRecord } from "../checks/record.ts";
-import { KindError, ParamError, ShapeError } from "../errors.ts";
-import { kindOf } from "../messages.ts";
+import { outOfRange, wrongKind, wrongLength } from "../checks/refusals.ts";
 
 /**
  * Gives each row the completion of the row before it, as TRL's KTOTrainer does when it prepares a data set: within consecutive
@@ -18,15 +17,15 @@ import { kindOf } from "../messages.ts";
  *           // [{ prompt: [1], completion: [4] }, { prompt: [3], completion: [2] }]
  */
 export function mismatch<T extends object>(examples: readonly T[], size: number): T[] {
-  if (!isList(examples)) throw new KindError(`examples: expected a list of rows, got ${kindOf(examples)}`);
-  if (typeof size !== "number") throw new KindError(`size: expected a number, got ${kindOf(size)}`);
+  if (!isList(examples)) throw wrongKind("examples", "a list of rows", examples);
+  if (typeof size !== "number") throw wrongKind("size", "a number", size);
   if (!(Number.isSafeInteger(size) && size >= 2)) {
-    throw new ParamError("out-of-range", `size: expected an integer of at least 2, got ${size}`);
+    throw outOfRange("size", "an integer of at least 2", size);
   }
   const rows = copyList(examples, "examples", Infinity).map((example, i) => {
     const row = { ...copyRecord(example, `examples[${i}]`) };
     if (Object.keys(row).some(isOfCompletion)) return row;
-    throw new ShapeError("wrong-length", `examples[${i}]: expected a completion, got none`);
+    throw wrongLength(`examples[${i}]`, "a completion", "none");
   });
   return rows.map((row, i) => {
     const start = i - (i % size);

@@ -3,8 +3,8 @@
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { quoted } from "../checks/printable.ts";
 import { recordOf } from "../checks/record.ts";
-import { KindError, ParamError } from "../errors.ts";
-import { kindOf } from "../messages.ts";
+import { outOfRange, unusedOption, wrongKind } from "../checks/refusals.ts";
+import type { ParamError } from "../errors.ts";
 import type { CollateOptions } from "./types.ts";
 
 /** The options with their defaults filled in. */
@@ -40,16 +40,15 @@ export function readOptions(options: CollateOptions): Settings {
   return settings;
 }
 
-const unused = (name: string): ParamError =>
-  new ParamError("unused-option", `${name}: not used by layout "packed", which has no padding`);
+const unused = (name: string): ParamError => unusedOption(name, 'not used by layout "packed", which has no padding');
 
 function readInteger(options: CollateOptions, name: keyof CollateOptions, from: number, absent: number): number {
   const value: unknown = options[name];
   if (value === undefined) return absent;
-  if (typeof value !== "number") throw new KindError(`${name}: expected an integer, got ${kindOf(value)}`);
+  if (typeof value !== "number") throw wrongKind(name, "an integer", value);
   if (Number.isSafeInteger(value) && value >= from && (from > 0 || value <= most)) return value;
   const expected = from > 0 ? `an integer of at least ${from}` : `an integer in ${from}..${most}`;
-  throw new ParamError("out-of-range", `${name}: expected ${expected}, got ${value}`);
+  throw outOfRange(name, expected, value);
 }
 
 function readName<T extends string>(
@@ -62,6 +61,6 @@ function readName<T extends string>(
   const found = known.find((one) => one === value);
   if (found !== undefined) return found;
   const expected = known.map((one) => `"${one}"`).join(" or ");
-  if (typeof value !== "string") throw new KindError(`${name}: expected ${expected}, got ${kindOf(value)}`);
-  throw new ParamError("out-of-range", `${name}: expected ${expected}, got ${quoted(value)}`);
+  if (typeof value !== "string") throw wrongKind(name, expected, value);
+  throw outOfRange(name, expected, quoted(value));
 }

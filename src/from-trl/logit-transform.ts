@@ -1,7 +1,7 @@
 // What a model does to its logits, from the config.json that Hugging Face keeps beside its weights.
 
-import { KindError, ParamError } from "../errors.ts";
-import { isRecord, kindOf, shown } from "../messages.ts";
+import { outOfRange, wrongKind } from "../checks/refusals.ts";
+import { isRecord, shown } from "../messages.ts";
 
 /** The options that go with a model, for every call that sees its logits or hidden states. */
 export interface ModelLogitOptions {
@@ -22,16 +22,16 @@ function find(config: Config, key: string): Found | undefined {
   if (config[key] !== undefined && config[key] !== null) return { name: key, value: config[key], config };
   const { text_config: text } = config;
   if (text === undefined || text === null) return undefined;
-  if (!isRecord(text)) throw new KindError(`config.text_config: expected an object, got ${kindOf(text)}`);
+  if (!isRecord(text)) throw wrongKind("config.text_config", "an object", text);
   const inner = text as Config;
   if (inner[key] === undefined || inner[key] === null) return undefined;
   return { name: `text_config.${key}`, value: inner[key], config: { ...config, ...inner } };
 }
 
 function positive({ name, value }: Pick<Found, "name" | "value">): number {
-  if (typeof value !== "number") throw new KindError(`config.${name}: expected a number, got ${kindOf(value)}`);
+  if (typeof value !== "number") throw wrongKind(`config.${name}`, "a number", value);
   if (value > 0 && value < Infinity) return value;
-  throw new ParamError("out-of-range", `config.${name}: expected a number > 0, got ${value}`);
+  throw outOfRange(`config.${name}`, "a number > 0", value);
 }
 
 // Granite and MiniCPM3 divide by it, HyperCLOVA X multiplies.
@@ -40,9 +40,10 @@ function scaling(found: Found): number {
   const type = String(found.config["model_type"] ?? "").toLowerCase();
   if (type.startsWith("granite") || type.startsWith("minicpm")) return 1 / value;
   if (type.startsWith("hyperclovax") || value === 1) return value;
-  throw new ParamError(
-    "out-of-range",
-    `config.model_type: expected granite…, minicpm… or hyperclovax…, which give ${found.name} its meaning, got ${shown(found.config["model_type"])}`,
+  throw outOfRange(
+    "config.model_type",
+    `granite…, minicpm… or hyperclovax…, which give ${found.name} its meaning`,
+    shown(found.config["model_type"]),
   );
 }
 
@@ -72,7 +73,7 @@ const scales: Readonly<Record<string, (found: Found) => number>> = {
  *           const { logps } = wasm.sequenceLogps({ tokens, vocab: 3, logits: new Float32Array(2 * 3) }, options);
  */
 export function logitTransform(config: object): ModelLogitOptions {
-  if (!isRecord(config)) throw new KindError(`config: expected an object, got ${kindOf(config)}`);
+  if (!isRecord(config)) throw wrongKind("config", "an object", config);
   const given = config as Config;
   const found = Object.entries(scales).flatMap(([key, read]) => {
     const at = find(given, key);
@@ -81,7 +82,7 @@ export function logitTransform(config: object): ModelLogitOptions {
   });
   const [first, second] = found;
   if (first && second) {
-    throw new ParamError("out-of-range", `config: expected one scale of logits, got ${first.name} and ${second.name}`);
+    throw outOfRange("config", "one scale of logits", `${first.name} and ${second.name}`);
   }
   const softcap = find(given, "final_logit_softcapping");
   return {

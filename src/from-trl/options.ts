@@ -1,6 +1,7 @@
 // The hyperparameters of the losses: beta, label_smoothing, discopop_tau, divergences, ld_alpha, WPO, reference_free.
 // One that none of the losses uses is left out, with a warning unless it has TRL's default, so that no call refuses it.
 
+import { outOfRange, unusedOption } from "../checks/refusals.ts";
 import { ParamError } from "../errors.ts";
 import { type LossType, lossTable } from "../losses/index.ts";
 import { sharedParams } from "../losses/params.ts";
@@ -112,7 +113,7 @@ function readDivergence({ types }: Entries, { get, before, trl, versioned, warn 
   if (refused.length > 0 && !before("1.10")) {
     const expected = `expected "reverse_kl" beside ${listed(refused)} (as in ${trl})`;
     const hint = apart(types, refused) + scores(refused);
-    throw new ParamError("unused-option", `config.f_divergence_type: ${expected}, got "${fDivergence}"${hint}`);
+    throw unusedOption("config.f_divergence_type", `${expected}, got "${fDivergence}"${hint}`);
   }
   if (without.length > 0) {
     const scored = old ? "" : scores(without);
@@ -143,7 +144,7 @@ function readLdAlpha({ types }: Entries, { get, before, trl, warn }: Reading): n
   const value = get("ld_alpha");
   if (value === undefined) return undefined;
   if (!(value >= 0 && value <= 1)) {
-    throw new ParamError("out-of-range", `config.ld_alpha: expected a number in [0, 1], got ${value}`);
+    throw outOfRange("config.ld_alpha", "a number in [0, 1]", value);
   }
   if (value === 1) return undefined; // off
   if (types.every(isLikelihood)) {

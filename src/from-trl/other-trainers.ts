@@ -1,6 +1,6 @@
 // The hyperparameters of the trainers beside DPO's (losses.md §10), and what surprises about their defaults.
 
-import { ParamError } from "../errors.ts";
+import { outOfRange } from "../checks/refusals.ts";
 import type { LossOptions } from "../types.ts";
 import type { Entries } from "./losses.ts";
 import { param } from "./options.ts";
@@ -43,7 +43,7 @@ function readCpo(entries: Entries, reading: Reading): LossOptions {
 function readCpoAlpha(isAlphapo: boolean, isSimpo: boolean, { get, before, trl, warn }: Reading): number | undefined {
   const given = get("cpo_alpha");
   if (given !== undefined && !(given >= 0)) {
-    throw new ParamError("out-of-range", `config.cpo_alpha: expected a number in [0, ∞), got ${given}`);
+    throw outOfRange("config.cpo_alpha", "a number in [0, ∞)", given);
   }
   if (isAlphapo) {
     if (given) warn("cpo_alpha", "alphapo sets it to 0");

@@ -4,8 +4,7 @@ import { didYouMean } from "../checks/hints.ts";
 import { isList } from "../checks/lists.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { quoted } from "../checks/printable.ts";
-import { KindError, ParamError } from "../errors.ts";
-import { kindOf } from "../messages.ts";
+import { outOfRange, wrongKind } from "../checks/refusals.ts";
 import { divergenceNames } from "../plan/plan.ts";
 import type { FDivergence } from "../types.ts";
 import { memberOf } from "./enums.ts";
@@ -94,11 +93,8 @@ export const reader =
     const value = config[name] ?? undefined;
     const { expected, holds, kind } = checks[readKeys[key]];
     if (value === undefined || holds(value)) return value;
-    if (!kind(value)) throw new KindError(`config.${name}: expected ${expected}, got ${kindOf(value)}`);
-    throw new ParamError(
-      "out-of-range",
-      `config.${name}: expected ${expected}, got ${show(value)}${hint(readKeys[key], value)}`,
-    );
+    if (!kind(value)) throw wrongKind(`config.${name}`, expected, value);
+    throw outOfRange(`config.${name}`, expected, `${show(value)}${hint(readKeys[key], value)}`);
   };
 
 const hint = (kind: Kind, value: unknown): string =>

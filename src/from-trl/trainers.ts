@@ -3,7 +3,7 @@
 import { didYouMean } from "../checks/hints.ts";
 import { isList } from "../checks/lists.ts";
 import { quoted } from "../checks/printable.ts";
-import { ParamError } from "../errors.ts";
+import { outOfRange } from "../checks/refusals.ts";
 import { shown } from "../messages.ts";
 import { ownersOf, type Trainer, trainers } from "./keys.ts";
 
@@ -35,7 +35,7 @@ export function readTrainer(given: unknown): Trainer | undefined {
   if (given === undefined || given === null) return undefined;
   if (typeof given === "string" && trainers.includes(given as Trainer)) return given as Trainer;
   const hint = typeof given === "string" ? didYouMean(given, trainers, { show: quoted }) : "";
-  throw new ParamError("out-of-range", `trainer: expected one of ${trainers.join(", ")}, got ${shown(given)}${hint}`);
+  throw outOfRange("trainer", `one of ${trainers.join(", ")}`, `${shown(given)}${hint}`);
 }
 
 /**

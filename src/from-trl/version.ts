@@ -1,7 +1,8 @@
 // TRL's version numbers.
 
 import { printable, quoted } from "../checks/printable.ts";
-import { KindError, ParamError } from "../errors.ts";
+import { outOfRange } from "../checks/refusals.ts";
+import { KindError } from "../errors.ts";
 
 export interface Version {
   readonly text: string;
@@ -18,7 +19,7 @@ export function parseVersion(value: unknown): Version {
   }
   const digits = pattern.exec(value)?.[1];
   if (digits === undefined) {
-    throw new ParamError("out-of-range", `version: expected a version such as "0.24.0", got ${quoted(value)}`);
+    throw outOfRange("version", 'a version such as "0.24.0"', quoted(value));
   }
   return { text: printable(value.replace(/^v/, "")), parts: digits.split(".").map(Number) };
 }

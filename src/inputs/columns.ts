@@ -1,9 +1,10 @@
 // Arrays with one number of each pair, or of each row: their kinds, that they are of one length, what their numbers may be.
 
+import { outOfRange, wrongKind, wrongLength } from "../checks/refusals.ts";
 import { bufferOf, findNumber, lengthOf, refuseStray } from "../checks/views.ts";
-import { KindError, ParamError, ShapeError } from "../errors.ts";
+import { ParamError } from "../errors.ts";
 import type { Column } from "../losses/kinds.ts";
-import { arrayKind, kindOf } from "../messages.ts";
+import { arrayKind } from "../messages.ts";
 import type { FloatArray, LengthArray, PairLogps } from "../types.ts";
 
 /** 1 where a row is desirable, 0 where it is not. */
@@ -48,7 +49,7 @@ export function checkColumns(
   for (const { name, kinds, always } of columns) {
     const array = given[name];
     if (array === undefined) {
-      if (always) throw new KindError(`${name}: expected a ${kinds.join(" or ")}, got undefined`);
+      if (always) throw wrongKind(name, `a ${kinds.join(" or ")}`, array);
       buffers.push(undefined);
       continue;
     }
@@ -56,26 +57,26 @@ export function checkColumns(
     const length = onDevice ?? hostLength(array, name, kinds);
     count ??= length;
     if (length !== count) {
-      throw new ShapeError("wrong-length", `${name}: expected ${count} values (${unit}s), got ${length}`);
+      throw wrongLength(name, `${count} values (${unit}s)`, length);
     }
     const buffer = onDevice === undefined ? bufferOf(array as ArrayBufferView) : undefined;
     buffers.push(buffer);
     if (buffer) refuseStray(array as ArrayBufferView, name, buffer);
   }
-  if (!count) throw new ShapeError("wrong-length", `${columns[0]?.name}: expected at least one ${unit}, got 0`);
+  if (!count) throw wrongLength(columns[0]?.name as string, `at least one ${unit}`, 0);
   return count;
 }
 
 /** The length of an array of one of these kinds. Throws    KindError */
 export function hostLength(array: unknown, name: string, kinds: readonly string[]): number {
   if (kinds.includes(arrayKind(array))) return lengthOf(array as ArrayBufferView);
-  throw new KindError(`${name}: expected a ${kinds.join(" or ")}, got ${kindOf(array)}`);
+  throw wrongKind(name, `a ${kinds.join(" or ")}`, array);
 }
 
 /** Checks an array's kind, its length and that it lies where arrays may. Throws    KindError, ShapeError */
 export function checkFloats(array: unknown, name: string, length: number, unit = ""): asserts array is FloatArray {
   const got = hostLength(array, name, floatKinds);
-  if (got !== length) throw new ShapeError("wrong-length", `${name}: expected ${length} values${unit}, got ${got}`);
+  if (got !== length) throw wrongLength(name, `${length} values${unit}`, got);
   const floats = array as FloatArray;
   refuseStray(floats, name, bufferOf(floats));
 }
@@ -115,7 +116,7 @@ export function checkLengths(given: unknown, name: string, scan: Scan): ReturnTy
   const result = scan(lengths);
   if (result.least >= 0 && result.sum < Infinity) return result;
   const at = findNumber(lengths, (length) => !(length >= 0 && length < Infinity));
-  throw new ParamError("out-of-range", `${name}[${at}]: expected tokens ≥ 0, got ${lengths[at]}`);
+  throw outOfRange(`${name}[${at}]`, "tokens ≥ 0", lengths[at]);
 }
 
 /** Refuses NaN and infinities. Throws    ParamError ("not-finite") */

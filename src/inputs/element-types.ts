@@ -1,7 +1,8 @@
 // What `allocate` hands out, on every backend.
 
-import { BackendError, KindError, ParamError } from "../errors.ts";
-import { kindOf, shown } from "../messages.ts";
+import { outOfRange, wrongKind } from "../checks/refusals.ts";
+import { BackendError, KindError } from "../errors.ts";
+import { shown } from "../messages.ts";
 import type { Backend, ElementTypes } from "../types.ts";
 
 /** The typed array of each element type; float16 and bfloat16 as their bits. */
@@ -15,10 +16,10 @@ export const arrayTypes = { f32: Float32Array, f16: Uint16Array, bf16: Uint16Arr
 export function arrayTypeOf(type: keyof ElementTypes, n: number): (typeof arrayTypes)[keyof ElementTypes] {
   if (typeof type !== "string" || !Object.hasOwn(arrayTypes, type)) {
     const known = Object.keys(arrayTypes).join(", ");
-    throw new ParamError("out-of-range", `type: expected one of ${known}, got ${shown(type)}`);
+    throw outOfRange("type", `one of ${known}`, shown(type));
   }
-  if (typeof n !== "number") throw new KindError(`n: expected a number, got ${kindOf(n)}`);
-  if (!Number.isSafeInteger(n) || n < 0) throw new ParamError("out-of-range", `n: expected a count, got ${n}`);
+  if (typeof n !== "number") throw wrongKind("n", "a number", n);
+  if (!Number.isSafeInteger(n) || n < 0) throw outOfRange("n", "a count", n);
   return arrayTypes[type];
 }
 

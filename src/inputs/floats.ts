@@ -1,9 +1,9 @@
 // Element types: float32, float16, bfloat16, and the scalar conversions between them (twins of assembly/inline/half.ts).
 
 import { recordOf } from "../checks/record.ts";
+import { wrongKind, wrongLength } from "../checks/refusals.ts";
 import { bufferOf, type DeviceMemory, type Memory, plainView, refuseStray } from "../checks/views.ts";
-import { KindError, ShapeError } from "../errors.ts";
-import { arrayKind, kindOf } from "../messages.ts";
+import { arrayKind } from "../messages.ts";
 import type { Floats } from "../types.ts";
 
 export type FloatType = "f32" | "f16" | "bf16";
@@ -76,10 +76,10 @@ export function readFloats(value: unknown, name: string, length: number): FloatD
   const floats = recognise(value, name);
   if (!floats) {
     const expected = "a Float32Array, a Float16Array, { f16: Uint16Array } or { bf16: Uint16Array }";
-    throw new KindError(`${name}: expected ${expected}, got ${kindOf(value)}`);
+    throw wrongKind(name, expected, value);
   }
   if (floats.data.length === length) return floats;
-  throw new ShapeError("wrong-length", `${name}: expected ${length} values, got ${floats.data.length}`);
+  throw wrongLength(name, `${length} values`, floats.data.length);
 }
 
 /** How many numbers an array of floats holds; undefined if it is none. */

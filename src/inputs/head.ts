@@ -1,9 +1,8 @@
 // A head and the hidden states before it, checked: the policy's and a reference's.
 
 import { checkCount, checkNumber } from "../checks/numbers.ts";
+import { wrongKind } from "../checks/refusals.ts";
 import { lengthOf } from "../checks/views.ts";
-import { KindError } from "../errors.ts";
-import { kindOf } from "../messages.ts";
 import type { Lora } from "../types.ts";
 import { type AnyFloats, type ArrayReader, type FloatData, memoryOf } from "./floats.ts";
 import { checkFinite, checkFiniteRows } from "./token-results.ts";
@@ -72,7 +71,7 @@ function readLora<F extends AnyFloats>(
   checkNumber(scale, "lora.scale");
   for (const [name, array] of Object.entries({ a, b })) {
     if (reader.isFloat32(array)) continue;
-    throw new KindError(`lora.${name}: expected a Float32Array, got ${kindOf(array)}`);
+    throw wrongKind(`lora.${name}`, "a Float32Array", array);
   }
   return {
     a: reader.floats(a, "lora.a", rank * width),

@@ -1,7 +1,7 @@
 // The inputs of the calls that see logits, checked once, before anything is computed or written.
 
 import { checkFlag } from "../checks/numbers.ts";
-import { ParamError } from "../errors.ts";
+import { unusedOption } from "../checks/refusals.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LogitsBatch, LogitsLossOptions } from "../types.ts";
 import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
@@ -84,10 +84,10 @@ export function readLogitsGradient<F extends AnyFloats>(
 ): LogitsGradient<F> {
   checkFlag(inPlace, "inPlace");
   if (inPlace && gradType === "f32" && logits.type !== "f32") {
-    throw new ParamError("unused-option", `inPlace: expected gradType "same" for logits of ${logits.type}, got "f32"`);
+    throw unusedOption("inPlace", `expected gradType "same" for logits of ${logits.type}, got "f32"`);
   }
   if (inPlace && out["gradLogits"] !== undefined) {
-    throw new ParamError("unused-option", "inPlace: expected no out.gradLogits beside it, got one");
+    throw unusedOption("inPlace", "expected no out.gradLogits beside it, got one");
   }
   const given = inPlace ? like : out["gradLogits"];
   const { value: gradLogits, data: gradient } = readGradient(reader, given, "gradLogits", like, logits, gradType);

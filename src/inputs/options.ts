@@ -4,11 +4,12 @@ import { copyList, isList } from "../checks/lists.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { checkNumber } from "../checks/numbers.ts";
 import { recordOf } from "../checks/record.ts";
+import { outOfRange, unusedOption, wrongKind } from "../checks/refusals.ts";
 import { lengthOf } from "../checks/views.ts";
-import { AbortError, KindError, ParamError } from "../errors.ts";
+import { AbortError } from "../errors.ts";
 import { isSettled, settleLoss } from "../losses/define.ts";
 import type { Loss } from "../losses/loss.ts";
-import { arrayKind, kindOf, shown } from "../messages.ts";
+import { arrayKind, shown } from "../messages.ts";
 import type { CallOptions, LinearLossOptions, LogitsLossOptions, LossName } from "../types.ts";
 
 /** The options of every call with a loss. */
@@ -101,7 +102,7 @@ function listOf<T>(list: ArrayLike<T>, name: string): T[] {
   const entries = ArrayBuffer.isView(list) ? Array.from({ length: lengthOf(list) }, (_, i) => list[i] as T) : list;
   const copy = copyList(entries, name, MOST_LOSSES + 1);
   if (copy.length <= MOST_LOSSES) return copy;
-  throw new ParamError("out-of-range", `${name}: expected at most ${MOST_LOSSES} entries, got ${entries.length}`);
+  throw outOfRange(name, `at most ${MOST_LOSSES} entries`, entries.length);
 }
 
 /** Checks the options that every call takes, once they are read. */
@@ -114,7 +115,7 @@ export function checkCall(options: CallOptions): void {
   if (metrics !== undefined) checkOneOf(metrics, "metrics", ["basic", "full"]);
   if (validate !== undefined) checkOneOf(validate, "validate", ["ids", "finite"]);
   if (onProgress !== undefined && typeof onProgress !== "function") {
-    throw new KindError(`onProgress: expected a function, got ${kindOf(onProgress)}`);
+    throw wrongKind("onProgress", "a function", onProgress);
   }
   refuseUnused(options, ["transfer"], "this call: only a pool's calls that see logits move them");
   if (signal !== undefined) checkSignal(signal);
@@ -124,7 +125,7 @@ export function checkCall(options: CallOptions): void {
 export function checkSignal(signal: unknown): void {
   const { aborted, reason, addEventListener } = signalFields(signal);
   if (typeof aborted !== "boolean" || typeof addEventListener !== "function") {
-    throw new KindError(`signal: expected an AbortSignal, got ${kindOf(signal)}`);
+    throw wrongKind("signal", "an AbortSignal", signal);
   }
   if (aborted) throw new AbortError(reason);
 }
@@ -170,12 +171,12 @@ export function refuseUnused(options: object, names: readonly string[], why: str
   for (const name of names) {
     const value = (options as Record<string, unknown>)[name];
     if (value === undefined || value === neutral[name]) continue;
-    throw new ParamError("unused-option", `${name}: not used by ${why}`);
+    throw unusedOption(name, `not used by ${why}`);
   }
 }
 
 /** One of a few words, or an error that lists them. */
 export function checkOneOf(value: unknown, name: string, known: readonly string[]): void {
   if (typeof value === "string" && known.includes(value)) return;
-  throw new ParamError("out-of-range", `${name}: expected ${known.join(" or ")}, got ${shown(value)}`);
+  throw outOfRange(name, known.join(" or "), shown(value));
 }

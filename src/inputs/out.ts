@@ -1,8 +1,9 @@
 // The buffers that `out` may name: their kinds, their lengths, and what memory they may share.
 
+import { wrongKind, wrongLength } from "../checks/refusals.ts";
 import { bufferOf, bytesOf, lengthOf, type Memory, offsetOf, refuseStray, shareBytes } from "../checks/views.ts";
-import { KindError, ShapeError } from "../errors.ts";
-import { arrayKind, kindOf } from "../messages.ts";
+import { ShapeError } from "../errors.ts";
+import { arrayKind } from "../messages.ts";
 
 /** A result that `out` may name. */
 export interface Wanted {
@@ -36,10 +37,10 @@ export function checkOut(
     buffers.push(undefined);
     if (array === undefined) continue;
     if (!kinds.includes(arrayKind(array))) {
-      throw new KindError(`out.${name}: expected a ${kinds.join(" or ")}, got ${kindOf(array)}`);
+      throw wrongKind(`out.${name}`, `a ${kinds.join(" or ")}`, array);
     }
     if (lengthOf(array) !== countOf(name)) {
-      throw new ShapeError("wrong-length", `out.${name}: expected ${countOf(name)} values, got ${lengthOf(array)}`);
+      throw wrongLength(`out.${name}`, `${countOf(name)} values`, lengthOf(array));
     }
     const buffer = bufferOf(array);
     refuseStray(array, name, buffer, "out.");

@@ -2,8 +2,8 @@
 
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { recordOf } from "../checks/record.ts";
+import { unusedOption } from "../checks/refusals.ts";
 import { lengthOf } from "../checks/views.ts";
-import { ParamError } from "../errors.ts";
 import { times } from "../losses/factor.ts";
 import { isSorting, type PairColumn, pairColumns, pairResults } from "../losses/kinds.ts";
 import { functionOf } from "../losses/own.ts";
@@ -176,7 +176,7 @@ function checkNeeds(pairs: AnyPairs, plan: Plan): void {
   if (pairs.referenceRejected && !pairs.referenceChosen) throw missing("referenceChosen", "referenceRejected");
   const sorted = plan.terms.find(({ loss }) => isSorting(loss));
   if (sorted && pairs.pairWeights !== undefined) {
-    throw new ParamError("unused-option", `pairWeights: ${sorted.loss.id} has ranks, not pairs, to weigh`);
+    throw unusedOption("pairWeights", `${sorted.loss.id} has ranks, not pairs, to weigh`);
   }
 }
 

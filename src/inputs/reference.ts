@@ -2,9 +2,9 @@
 
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { recordOf } from "../checks/record.ts";
+import { outOfRange, unusedOption, wrongKind } from "../checks/refusals.ts";
 import { plainView } from "../checks/views.ts";
-import { KindError, ParamError } from "../errors.ts";
-import { arrayKind, kindOf, shown } from "../messages.ts";
+import { arrayKind, shown } from "../messages.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { FloatArray } from "../types.ts";
 import { checkFiniteColumns, checkFloats, missing } from "./columns.ts";
@@ -67,11 +67,11 @@ export function readReference<F extends AnyFloats>(
   }
   const { logps, logits, hidden, weight, bias, hiddenSize } = reference;
   if ([logps, logits, hidden].filter((form) => form !== undefined).length !== 1) {
-    throw new KindError(`reference: expected ${expected}, got ${kindOf(reference)}`);
+    throw wrongKind("reference", expected, reference);
   }
   const { vocab: given } = reference as AnyReference;
   if (given !== undefined && given !== vocab) {
-    throw new ParamError("out-of-range", `reference.vocab: expected ${vocab} (vocab), got ${shown(given)}`);
+    throw outOfRange("reference.vocab", `${vocab} (vocab)`, shown(given));
   }
   if (hidden !== undefined) {
     const own = hiddenSize ?? width ?? widthOf(reader, weight, vocab);
@@ -80,7 +80,7 @@ export function readReference<F extends AnyFloats>(
   }
   for (const [name, value] of Object.entries({ weight, bias, hiddenSize })) {
     if (value === undefined) continue;
-    throw new ParamError("unused-option", `reference.${name}: not used by ${logps ? "logps" : "logits"}`);
+    throw unusedOption(`reference.${name}`, `not used by ${logps ? "logps" : "logits"}`);
   }
   const onDevice = reader.deviceLogps(logps, "reference.logps", list.start.length - 1);
   if (onDevice) return [{ logps: onDevice }, {}];
@@ -94,7 +94,7 @@ export function readReference<F extends AnyFloats>(
 // Where there is no policy's head to go by, as many as the weight has for each id.
 function widthOf<F extends AnyFloats>(reader: ArrayReader<F>, weight: unknown, vocab: number): number {
   const length = reader.lengthOf(weight);
-  if (length === undefined) throw new KindError(`reference.weight: expected floats, got ${kindOf(weight)}`);
+  if (length === undefined) throw wrongKind("reference.weight", "floats", weight);
   return length / vocab;
 }
 

@@ -4,7 +4,7 @@
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { checkFlag } from "../checks/numbers.ts";
 import { recordOf } from "../checks/record.ts";
-import { ParamError } from "../errors.ts";
+import { unusedOption } from "../checks/refusals.ts";
 import type {
   Floats,
   LogitOptions,
@@ -129,7 +129,7 @@ export function checkLogps<F extends AnyFloats>(
   const job = checkSequences(reader, batch, options);
   const out = readLogpsOut(options.out);
   if (out["entropy"] !== undefined && !entropy) {
-    throw new ParamError("unused-option", "out.entropy: expected with entropy true, got it without");
+    throw unusedOption("out.entropy", "expected with entropy true, got it without");
   }
   return { ...job, ...checkResults(out, {}, job.list, sourceArrays(job.source), tokenArrays(batch.tokens)), entropy };
 }
@@ -172,7 +172,7 @@ function readSource<F extends AnyFloats>(
   }
   for (const [name, value] of Object.entries({ hidden, weight, bias, lora, hiddenSize })) {
     if (value === undefined) continue;
-    throw new ParamError("unused-option", `batch.${name}: not used beside logits; expected these or a head, got both`);
+    throw unusedOption(`batch.${name}`, "not used beside logits; expected these or a head, got both");
   }
   const logits = reader.floats(given, "logits", list.positions * vocab);
   if (finite) checkFiniteRows(logits, "logits", list, vocab);

@@ -2,6 +2,7 @@
 
 import { checkNumber } from "../checks/numbers.ts";
 import { recordOf } from "../checks/record.ts";
+import { outOfRange, unusedOption } from "../checks/refusals.ts";
 import { bufferOf, lengthOf, type Memory, overlap, plainView } from "../checks/views.ts";
 import { KindError, ParamError, ShapeError } from "../errors.ts";
 import { pairResults, rowResults, type Unit } from "../losses/kinds.ts";
@@ -48,14 +49,14 @@ export const tokenArrays = (tokens: object): Record<string, ArrayBufferView> =>
 export function readLdAlpha({ ldAlpha = 1 }: { ldAlpha?: number | undefined }): number {
   checkNumber(ldAlpha, "ldAlpha");
   if (ldAlpha >= 0 && ldAlpha <= 1) return ldAlpha;
-  throw new ParamError("out-of-range", `ldAlpha: expected a number in [0, 1], got ${ldAlpha}`);
+  throw outOfRange("ldAlpha", "a number in [0, 1]", ldAlpha);
 }
 
 // Ranks are not pairs to weigh, and the likelihood of a batch has no pairs at all.
 export function checkWeighting(weighting: unknown, plan: Plan): void {
   checkOneOf(weighting, "weighting", ["wpo"]);
   const other = plan.terms.find(({ loss }) => loss.batch);
-  if (other) throw new ParamError("unused-option", `weighting: "wpo" weighs pairs, which ${other.loss.id} has not`);
+  if (other) throw unusedOption("weighting", `"wpo" weighs pairs, which ${other.loss.id} has not`);
 }
 
 /** Results of a call, by name. */
@@ -157,7 +158,7 @@ export function checkFiniteRows(floats: AnyFloats, name: string, { rows }: Token
 /** Refuses NaN and infinities among `n` elements. */
 export function checkFinite(floats: AnyFloats, name: string, from: number, n: number, where = ""): void {
   if (isOnDevice(floats)) {
-    throw new ParamError("unused-option", `validate: "finite" checks arrays, and ${name} is a GPU buffer`);
+    throw unusedOption("validate", `"finite" checks arrays, and ${name} is a GPU buffer`);
   }
   const { type, data } = floats;
   // All bits of the exponent set: an infinity or a NaN.

@@ -2,10 +2,10 @@
 // the end, before anything is computed or written.
 
 import { recordOf } from "../checks/record.ts";
+import { unusedOption, wrongKind, wrongLength } from "../checks/refusals.ts";
 import { bufferOf, lengthOf, refuseStray, setNumbers } from "../checks/views.ts";
-import { KindError, ParamError, ShapeError } from "../errors.ts";
 import type { Unit } from "../losses/kinds.ts";
-import { arrayKind, kindOf } from "../messages.ts";
+import { arrayKind } from "../messages.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { FloatArray } from "../types.ts";
 import { checkFiniteColumns, type Labels, missing } from "./columns.ts";
@@ -57,10 +57,7 @@ export function checkRowFields(
   if (pairs > 0) {
     for (const [name, value] of Object.entries({ desirable, kl })) {
       if (value === undefined) continue;
-      throw new ParamError(
-        "unused-option",
-        `batch.${name}: not used with tokens.pairs; expected tokens.rows beside it`,
-      );
+      throw unusedOption(`batch.${name}`, "not used with tokens.pairs; expected tokens.rows beside it");
     }
     return [undefined, {}];
   }
@@ -68,11 +65,11 @@ export function checkRowFields(
   const rows = start.length - 1;
   if (desirable === undefined) throw missing("desirable", "tokens.rows");
   if (arrayKind(desirable) !== "Uint8Array") {
-    throw new KindError(`desirable: expected a Uint8Array or a list of booleans, got ${kindOf(desirable)}`);
+    throw wrongKind("desirable", "a Uint8Array or a list of booleans", desirable);
   }
   const labels = desirable as Labels;
   if (lengthOf(labels) !== rows) {
-    throw new ShapeError("wrong-length", `desirable: expected ${rows} values (rows), got ${lengthOf(labels)}`);
+    throw wrongLength("desirable", `${rows} values (rows)`, lengthOf(labels));
   }
   refuseStray(labels, "desirable", bufferOf(labels));
   checkLabels(labels, "desirable");

@@ -3,9 +3,10 @@
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { checkCount } from "../checks/numbers.ts";
 import { recordOf } from "../checks/record.ts";
+import { outOfRange, unreadable, unusedOption, wrongKind, wrongLength } from "../checks/refusals.ts";
 import { bufferOf, lengthOf, refuseStray } from "../checks/views.ts";
-import { KindError, ParamError, ShapeError } from "../errors.ts";
-import { arrayKind, isRecord, kindOf } from "../messages.ts";
+import { ParamError } from "../errors.ts";
+import { arrayKind, isRecord } from "../messages.ts";
 import type { FloatArray, Ids, Mask, PackedTokens, SequenceTokens, Tokens } from "../types.ts";
 import type { AnyFloats, ArrayReader } from "./floats.ts";
 
@@ -68,7 +69,7 @@ function offsetsOf(tokens: unknown): Ids | undefined {
   try {
     return isRecord(tokens) ? (tokens as Partial<PackedTokens>).offsets : undefined;
   } catch (cause) {
-    throw new KindError("tokens: expected an object that can be read, got one that throws", { cause });
+    throw unreadable("tokens", cause);
   }
 }
 
@@ -82,7 +83,7 @@ export function listTokens(reader: IdReader, tokens: AnyTokens, vocab: number): 
   checkCount(vocab, "vocab");
   const { pairs, rows } = tokens as { pairs?: number; rows?: number };
   if (rows !== undefined && pairs !== undefined) {
-    throw new ParamError("unused-option", "tokens: expected pairs or rows, got both");
+    throw unusedOption("tokens", "expected pairs or rows, got both");
   }
   const count = rows ?? pairs;
   checkCount(count, rows === undefined ? "tokens.pairs" : "tokens.rows");
@@ -122,11 +123,11 @@ function checkArray<A extends Ids | Mask>(
   length: number,
 ): asserts value is A {
   if (!kinds.includes(arrayKind(value))) {
-    throw new KindError(`${name}: expected ${kinds.join(" or ")}, got ${kindOf(value)}`);
+    throw wrongKind(name, kinds.join(" or "), value);
   }
   const array = value as A;
   if (lengthOf(array) !== length) {
-    throw new ShapeError("wrong-length", `${name}: expected ${length} values, got ${lengthOf(array)}`);
+    throw wrongLength(name, `${length} values`, lengthOf(array));
   }
   refuseStray(array, name, bufferOf(array));
 }
@@ -168,17 +169,15 @@ export function listMasked(
       const bit = Number(completionMask[r * length + t]);
       if (bit === 0) continue;
       if (bit !== 1) {
-        throw new ParamError(
-          "out-of-range",
-          `tokens.completionMask[${r * length + t}]: expected 0 or 1, got ${bit} (row ${r}, position ${t})`,
-        );
+        throw outOfRange(`tokens.completionMask[${r * length + t}]`, "0 or 1", `${bit} (row ${r}, position ${t})`);
       }
       lengths[r] = (lengths[r] as number) + 1;
       if (t === 0) continue;
       if (t <= logitsFrom) {
-        throw new ParamError(
-          "out-of-range",
-          `tokens.logitsFrom: expected at most ${t - 1}, got ${logitsFrom}: logits from there on do not predict a token that counts (row ${r}, position ${t})`,
+        throw outOfRange(
+          "tokens.logitsFrom",
+          `at most ${t - 1}`,
+          `${logitsFrom}: logits from there on do not predict a token that counts (row ${r}, position ${t})`,
         );
       }
       count++;
@@ -241,12 +240,9 @@ function listPacked(
 }
 
 function checkLogitsFrom(value: unknown, length: number): asserts value is number {
-  if (typeof value !== "number") throw new KindError(`tokens.logitsFrom: expected a number, got ${kindOf(value)}`);
+  if (typeof value !== "number") throw wrongKind("tokens.logitsFrom", "a number", value);
   if (Number.isSafeInteger(value) && value >= 0 && value < length) return;
-  throw new ParamError(
-    "out-of-range",
-    `tokens.logitsFrom: expected an integer in 0..${length - 1} (tokens.length - 1), got ${value}`,
-  );
+  throw outOfRange("tokens.logitsFrom", `an integer in 0..${length - 1} (tokens.length - 1)`, value);
 }
 
 // Each sequence has so many rows less.
@@ -267,7 +263,7 @@ function packedLengths(lengths: unknown, start: Int32Array): Float64Array {
     const own = (start[r + 1] as number) - (start[r] as number);
     const given = lengths === undefined ? own : Number(lengths[r]);
     if (given >= own) return given;
-    throw new ParamError("out-of-range", `tokens.lengths[${r}]: expected at least the row's ${own}, got ${given}`);
+    throw outOfRange(`tokens.lengths[${r}]`, `at least the row's ${own}`, given);
   });
 }
 

@@ -1,7 +1,7 @@
 // What models do to their logits before anything looks at them: logitScale, logitSoftcap, temperature.
 
 import { checkNumber } from "../checks/numbers.ts";
-import { ParamError } from "../errors.ts";
+import { outOfRange } from "../checks/refusals.ts";
 import type { LogitOptions } from "../types.ts";
 
 /** z = inner·x, or outer·tanh(inner·x) where outer is not 0. Twin of assembly/transform.ts. */
@@ -22,14 +22,14 @@ export function readTransform({ logitScale = 1, logitSoftcap, temperature = 1 }:
     if (value === undefined) continue;
     checkNumber(value, name);
     if (value > 0) continue;
-    throw new ParamError("out-of-range", `${name}: expected a number > 0, got ${value}`);
+    throw outOfRange(name, "a number > 0", value);
   }
   const whole = logitScale / temperature;
   const inner = logitSoftcap === undefined ? whole : logitScale / logitSoftcap;
   const outer = logitSoftcap === undefined ? 0 : logitSoftcap / temperature;
   if (!isNormal(whole) || !isNormal(inner) || !(outer === 0 || isNormal(outer))) {
     const name = logitSoftcap === undefined ? "logitScale / temperature" : "logitScale, logitSoftcap, temperature";
-    throw new ParamError("out-of-range", `${name}: expected quotients within float32, got ${whole}, ${inner}`);
+    throw outOfRange(name, "quotients within float32", `${whole}, ${inner}`);
   }
   return inner === 1 && outer === 0 ? undefined : { inner, outer };
 }

@@ -4,11 +4,10 @@
 import { isList, mapList } from "../checks/lists.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { recordOf } from "../checks/record.ts";
+import { outOfRange, unusedOption, wrongKind, wrongLength } from "../checks/refusals.ts";
 import { bufferOf, findNumber, lengthOf, offsetOf, refuseStray } from "../checks/views.ts";
-import { KindError, ParamError, ShapeError } from "../errors.ts";
 import { product } from "../losses/factor.ts";
 import { readsKl, rowColumns, rowResults } from "../losses/kinds.ts";
-import { kindOf } from "../messages.ts";
 import { filledWith, type Plan } from "../plan/plan.ts";
 import type { FloatArray, LengthArray, RowBuffers, RowLogps, UnpairedLossOptions } from "../types.ts";
 import {
@@ -78,7 +77,7 @@ export function inLabels(given: unknown, name: string): unknown {
   if (!isList(given)) return given;
   const labels = mapList<unknown, number>(given, name, (value, i) => {
     if (typeof value === "boolean") return Number(value);
-    throw new KindError(`${name}[${i}]: expected true or false, got ${kindOf(value)}`);
+    throw wrongKind(`${name}[${i}]`, "true or false", value);
   });
   return Uint8Array.from(labels);
 }
@@ -94,7 +93,7 @@ export function checkLabels(labels: Labels, name: string): void {
   for (let i = 4 * whole; i < n; i++) bits |= labels[i] as number;
   if ((bits & ~0x01010101) === 0) return;
   const at = findNumber(labels, (label) => label > 1);
-  throw new ParamError("out-of-range", `${name}[${at}]: expected 0 or 1, got ${labels[at]}`);
+  throw outOfRange(`${name}[${at}]`, "0 or 1", labels[at]);
 }
 
 /** `out` of unpairedLoss, read once. */
@@ -150,7 +149,7 @@ export function checkRows(rows: ReadRows, plan: Plan, options: UnpairedLossOptio
 function checkDensity({ densityRatio }: ReadRows, { terms }: Plan): void {
   const other = densityRatio && terms.find(({ loss }) => !Object.hasOwn(loss.params, "rewardShift"));
   if (!other) return;
-  throw new ParamError("unused-option", `densityRatio: not used by ${other.loss.id} (used by bco alone)`);
+  throw unusedOption("densityRatio", `not used by ${other.loss.id} (used by bco alone)`);
 }
 
 function weightsOf({ desirable, rowWeights, densityRatio }: ReadRows, count: number): FloatArray | undefined {
@@ -183,10 +182,10 @@ export function checkKl<Name extends string>(
       throw missing(name, user ?? other);
     }
     const length = hostLength(array, name, floatKinds);
-    if (length === 0) throw new ShapeError("wrong-length", `${name}: expected at least one mismatched row, got 0`);
+    if (length === 0) throw wrongLength(name, "at least one mismatched row", 0);
     count ??= length;
     if (length !== count) {
-      throw new ShapeError("wrong-length", `${name}: expected ${count} values (mismatched rows), got ${length}`);
+      throw wrongLength(name, `${count} values (mismatched rows)`, length);
     }
     const buffer = bufferOf(array);
     refuseStray(array, name, buffer);

@@ -1,7 +1,6 @@
 // Which module a factory starts from: the caller's, or the one built in that suits this engine.
 
-import { KindError } from "../errors.ts";
-import { kindOf } from "../messages.ts";
+import { wrongKind } from "../checks/refusals.ts";
 import { builtInBytes, compile } from "./built-in.ts";
 import { hasRelaxedSimd } from "./features.ts";
 import { isBytes, readSource, type WasmSource } from "./load.ts";
@@ -18,7 +17,7 @@ export interface ModuleOptions {
  * Throws    KindError; BackendError ("unavailable") where it cannot be unpacked or compiled
  */
 export async function findModule({ module: given, relaxed = hasRelaxedSimd() }: ModuleOptions) {
-  if (typeof relaxed !== "boolean") throw new KindError(`relaxed: expected true or false, got ${kindOf(relaxed)}`);
+  if (typeof relaxed !== "boolean") throw wrongKind("relaxed", "true or false", relaxed);
   const source = given === undefined ? await builtInBytes(relaxed) : await readSource(given);
   const plainKind = relaxed ? "relaxed SIMD, fused multiply-add" : "SIMD";
   const kind = given === undefined ? plainKind : "the module given";

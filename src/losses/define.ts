@@ -2,6 +2,7 @@
 // its derivatives. It is the JavaScript backend as it stands; src/print prints it as AssemblyScript SIMD and WGSL.
 
 import { copyRecord, recordOf } from "../checks/record.ts";
+import { outOfRange } from "../checks/refusals.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { isRecord, shown } from "../messages.ts";
 import { describeLoss, kindOfLoss, type LossRecord } from "./kinds.ts";
@@ -108,7 +109,7 @@ function settle(loss: Loss): Loss {
     ([name, param]) => [name, present(readParam(param))] as const,
   );
   if (params.length > MOST_PARAMS) {
-    throw new ParamError("out-of-range", `${id}.params: expected at most ${MOST_PARAMS}, got ${params.length}`);
+    throw outOfRange(`${id}.params`, `at most ${MOST_PARAMS}`, params.length);
   }
   for (const [name, param] of params) {
     const { default: byDefault, min, max } = param;

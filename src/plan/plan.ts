@@ -5,7 +5,8 @@ import { isList } from "../checks/lists.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { checkFlag, checkNumber } from "../checks/numbers.ts";
 import { quoted } from "../checks/printable.ts";
-import { KindError, ParamError } from "../errors.ts";
+import { outOfRange, unusedOption, wrongKind } from "../checks/refusals.ts";
+import { ParamError } from "../errors.ts";
 import { isSettled, recordOfLoss } from "../losses/define.ts";
 import { type LossType, lossTable, lossTypes } from "../losses/index.ts";
 import { type LossRecord, readsKl, type Unit } from "../losses/kinds.ts";
@@ -14,7 +15,7 @@ import { oldNames } from "../losses/old-names.ts";
 import { beta, cpoAlpha, sharedParams } from "../losses/params.ts";
 import { inRange, type Param, rangeText } from "../losses/ranges.ts";
 import { unknownLoss } from "../losses/unknown.ts";
-import { kindOf, shown } from "../messages.ts";
+import { shown } from "../messages.ts";
 import type { FDivergence, LossOptions } from "../types.ts";
 import type { DivergenceId } from "./divergences.ts";
 import type { Argument } from "./logged.ts";
@@ -186,7 +187,7 @@ function readBeta(options: LossOptions, chosen: readonly LossRecord[]): number {
 
 function readLosses(lossType: NonNullable<LossOptions["lossType"]>): LossRecord[] {
   const list = isList(lossType) ? (lossType as readonly (string | Loss)[]) : [lossType as string | Loss];
-  if (list.length === 0) throw new ParamError("out-of-range", "lossType: expected a loss, got an empty list");
+  if (list.length === 0) throw outOfRange("lossType", "a loss", "an empty list");
   return list.map(readLoss);
 }
 
@@ -194,7 +195,7 @@ const warned = new Set<string>();
 
 function readLoss(name: string | Loss): LossRecord {
   if (isSettled(name)) return recordOfLoss(name);
-  if (typeof name !== "string") throw new KindError(`lossType: expected a name or a loss, got ${kindOf(name)}`);
+  if (typeof name !== "string") throw wrongKind("lossType", "a name or a loss", name);
   if (Object.hasOwn(lossTable, name)) return lossTable[name as LossType];
   if (Object.hasOwn(oldNames, name)) {
     const old = oldNames[name] as (typeof oldNames)[string];
@@ -208,10 +209,10 @@ function readLoss(name: string | Loss): LossRecord {
 function readWeights(weights: readonly number[] | undefined, count: number): readonly number[] | undefined {
   if (weights === undefined) return undefined;
   if (!isList(weights)) {
-    throw new KindError(`lossWeights: expected a list of numbers, got ${kindOf(weights)}`);
+    throw wrongKind("lossWeights", "a list of numbers", weights);
   }
   if (weights.length !== count) {
-    throw new ParamError("out-of-range", `lossWeights: expected one number per loss (${count}), got ${weights.length}`);
+    throw outOfRange("lossWeights", `one number per loss (${count})`, weights.length);
   }
   for (let j = 0; j < count; j++) checkNumber(weights[j], `lossWeights[${j}]`);
   return weights;
@@ -220,9 +221,9 @@ function readWeights(weights: readonly number[] | undefined, count: number): rea
 function readParam(options: LossOptions, name: string, param: Param, user: string): number {
   const given = (options as Record<string, unknown>)[name];
   if (given === undefined) return param.default;
-  if (typeof given !== "number") throw new KindError(`${name}: expected a number, got ${kindOf(given)}`);
+  if (typeof given !== "number") throw wrongKind(name, "a number", given);
   if (!inRange(given, param)) {
-    throw new ParamError("out-of-range", `${name}: expected a number in ${rangeText(param)} (${user}), got ${given}`);
+    throw outOfRange(name, `a number in ${rangeText(param)} (${user})`, given);
   }
   return given;
 }
@@ -239,7 +240,7 @@ function checkNames(options: LossOptions, chosen: readonly LossRecord[]): void {
 }
 
 const unused = (name: string, chosen: readonly LossRecord[], why: string): ParamError =>
-  new ParamError("unused-option", `${name}: not used by ${chosen.map((loss) => loss.id).join(", ")} (${why})`);
+  unusedOption(name, `not used by ${chosen.map((loss) => loss.id).join(", ")} (${why})`);
 
 /** Whether scores keep their constants. */
 function readConstants(
@@ -248,8 +249,7 @@ function readConstants(
 ): boolean {
   checkFlag(fConstants, "fConstants");
   if (fConstants) return true;
-  if (fDivergence === "reverse_kl")
-    throw new ParamError("unused-option", "fConstants: not used by reverse_kl, which has none");
+  if (fDivergence === "reverse_kl") throw unusedOption("fConstants", "not used by reverse_kl, which has none");
   const feels = ({ scored, perToken }: LossRecord): boolean => scored && perToken;
   if (chosen.some(feels)) return false;
   const users = lossTypes.filter((id) => feels(lossTable[id]));
@@ -278,17 +278,14 @@ function readDivergence(options: LossOptions, chosen: readonly LossRecord[]): Fo
   }
   if (fAlpha !== undefined) checkNumber(fAlpha, "fAlpha");
   if (fAlpha !== undefined && fAlpha !== 0.5 && fDivergence !== "alpha_divergence") {
-    throw new ParamError("unused-option", `fAlpha: not used by ${fDivergence} (used by alpha_divergence)`);
+    throw unusedOption("fAlpha", `not used by ${fDivergence} (used by alpha_divergence)`);
   }
   if (fDivergence === "reverse_kl") return undefined;
   const other = chosen.find((loss) => loss.reference && !loss.scored);
   if (other || !chosen.some((loss) => loss.reference)) {
     const takers = lossTypes.filter((id) => lossTable[id].scored);
     const name = (other ?? chosen[0])?.id;
-    throw new ParamError(
-      "unused-option",
-      `fDivergence: ${fDivergence} has no meaning for ${name} (used by ${takers.join(", ")})`,
-    );
+    throw unusedOption("fDivergence", `${fDivergence} has no meaning for ${name} (used by ${takers.join(", ")})`);
   }
   return make(fAlpha ?? 0.5);
 }
@@ -318,5 +315,5 @@ export const divergenceNames = Object.keys(divergences) as readonly FDivergence[
 function readShift(value: RunningMean | null): RunningMean {
   const shift = value === null ? undefined : readRunningMean(value);
   if (shift) return shift;
-  throw new KindError(`rewardShift: expected a number or createRunningMean(), got ${kindOf(value)}`);
+  throw wrongKind("rewardShift", "a number or createRunningMean()", value);
 }

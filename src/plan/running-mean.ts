@@ -2,8 +2,7 @@
 // rows as its BCOTrainer keeps it for bco.
 
 import { recordOf } from "../checks/record.ts";
-import { KindError, ParamError } from "../errors.ts";
-import { kindOf } from "../messages.ts";
+import { outOfRange, wrongKind } from "../checks/refusals.ts";
 
 /** A mean over calls: with `bco_pair` each call counts once, whatever its batch size; with `bco` each of its rows does. */
 export interface RunningMean {
@@ -57,13 +56,13 @@ export function readRunningMean(value: object): RunningMean | undefined {
 export function createRunningMean(state?: { mean: number; count: number }): RunningMean {
   let { mean, count } = state === undefined ? { mean: 0, count: 0 } : readState(state);
   if (typeof mean !== "number" || typeof count !== "number") {
-    throw new KindError(`state: expected { mean: number, count: number }, got ${kindOf(state)}`);
+    throw wrongKind("state", "{ mean: number, count: number }", state);
   }
   if (!Number.isFinite(mean)) {
-    throw new ParamError("out-of-range", `state.mean: expected a finite number, got ${mean}`);
+    throw outOfRange("state.mean", "a finite number", mean);
   }
   if (!Number.isSafeInteger(count) || count < 0) {
-    throw new ParamError("out-of-range", `state.count: expected a count of batches, got ${count}`);
+    throw outOfRange("state.count", "a count of batches", count);
   }
   const running: RunningMean = {
     get mean() {

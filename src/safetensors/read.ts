@@ -2,8 +2,9 @@
 // A file comes from anywhere: whatever it says of itself is checked before a byte of data is looked at.
 
 import { quoted } from "../checks/printable.ts";
+import { outOfRange, wrongKind, wrongLength } from "../checks/refusals.ts";
 import { bufferOf, bytesOf, offsetOf } from "../checks/views.ts";
-import { KindError, ParamError, ShapeError } from "../errors.ts";
+import { KindError, ShapeError } from "../errors.ts";
 import { kindOf } from "../messages.ts";
 import { arrayOver, bytesPerElement, type Dtype, dtypes, isDtype, type SafeTensor } from "./dtypes.ts";
 import { type Entry, readHeader } from "./header.ts";
@@ -26,12 +27,12 @@ const MOST_HEADER = 100_000_000;
 export function readSafetensors(file: Uint8Array | ArrayBuffer): SafetensorsFile {
   const bytes = toBytes(file);
   if (bytes.length < 8) {
-    throw new ShapeError("wrong-length", `safetensors: expected at least 8 bytes, got ${bytes.length}`);
+    throw wrongLength("safetensors", "at least 8 bytes", bytes.length);
   }
   const size = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   const most = Math.min(bytes.length - 8, MOST_HEADER);
   if (size > most) {
-    throw new ShapeError("wrong-length", `safetensors: expected a header of at most ${most} bytes, got ${size}`);
+    throw wrongLength("safetensors", `a header of at most ${most} bytes`, size);
   }
   const { entries, metadata } = readHeader(decode(bytes.slice(8, 8 + size)));
   const data = bytes.subarray(8 + size);
@@ -46,7 +47,7 @@ export function readSafetensors(file: Uint8Array | ArrayBuffer): SafetensorsFile
 function toBytes(file: unknown): Uint8Array {
   if (ArrayBuffer.isView(file)) return new Uint8Array(bufferOf(file), offsetOf(file), bytesOf(file));
   if (/ (Shared)?ArrayBuffer$/.test(kindOf(file))) return new Uint8Array(file as ArrayBuffer);
-  throw new KindError(`safetensors: expected the bytes of a file, got ${kindOf(file)}`);
+  throw wrongKind("safetensors", "the bytes of a file", file);
 }
 
 function decode(bytes: Uint8Array): string {
@@ -69,23 +70,23 @@ function checkPlaces(entries: ReadonlyMap<string, Entry>, length: number): void 
     covered = end;
   }
   if (covered !== length) {
-    throw new ShapeError("wrong-length", `safetensors: expected ${covered} bytes of data, got ${length}`);
+    throw wrongLength("safetensors", `${covered} bytes of data`, length);
   }
 }
 
 function checkSize(name: string, { dtype, shape, begin, end }: Entry): void {
   if (!isDtype(dtype)) {
-    throw new ParamError("out-of-range", `${quoted(name)}: dtype: expected ${dtypes.join(", ")}, got ${quoted(dtype)}`);
+    throw outOfRange(`${quoted(name)}: dtype`, dtypes.join(", "), quoted(dtype));
   }
   // Beyond 2^53 a product is not exact, and larger than any file: 0 further on does not make it one.
   let count = 1;
   for (const size of shape) {
     count *= size;
     if (!Number.isSafeInteger(count)) {
-      throw new ShapeError("wrong-length", `${quoted(name)}: expected a shape of less than 2^53 elements, got more`);
+      throw wrongLength(quoted(name), "a shape of less than 2^53 elements", "more");
     }
   }
   const bytes = count * bytesPerElement(dtype);
   if (end - begin === bytes) return;
-  throw new ShapeError("wrong-length", `${quoted(name)}: expected ${bytes} bytes of data, got ${end - begin}`);
+  throw wrongLength(quoted(name), `${bytes} bytes of data`, end - begin);
 }

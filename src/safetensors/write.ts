@@ -2,10 +2,11 @@
 
 import { printable, quoted } from "../checks/printable.ts";
 import { copyRecord } from "../checks/record.ts";
+import { wrongKind, wrongLength } from "../checks/refusals.ts";
 import { bufferOf, bytesOf, lengthOf, offsetOf } from "../checks/views.ts";
-import { KindError, ShapeError } from "../errors.ts";
+import { KindError } from "../errors.ts";
 import type { HalfArray } from "../globals.ts";
-import { arrayKind, kindOf, shown } from "../messages.ts";
+import { arrayKind, shown } from "../messages.ts";
 import { bytesPerElement, type Dtype, dtypeOfKind, fits, isDtype } from "./dtypes.ts";
 
 /** The typed arrays of the format, also over shared memory. */
@@ -79,15 +80,15 @@ function check(name: string, given: unknown): Checked {
   const type = dtype ?? dtypeOfKind(kind);
   if (type === undefined || !isDtype(type) || !fits(type, kind)) {
     const what = dtype === undefined ? "a typed array" : `an array that holds ${quoted(String(dtype))}`;
-    throw new KindError(`${quoted(name)}: data: expected ${what}, got ${kindOf(data)}`);
+    throw wrongKind(`${quoted(name)}: data`, what, data);
   }
   const array = data as AnyArray;
   if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
-    throw new KindError(`${quoted(name)}: shape: expected a list of sizes, got ${kindOf(shape)}`);
+    throw wrongKind(`${quoted(name)}: shape`, "a list of sizes", shape);
   }
   const count = shape.reduce((product, size) => product * size, 1);
   if (count !== lengthOf(array)) {
-    throw new ShapeError("wrong-length", `${quoted(name)}: expected ${count} elements of data, got ${lengthOf(array)}`);
+    throw wrongLength(quoted(name), `${count} elements of data`, lengthOf(array));
   }
   return { name, dtype: type, shape, bytes: new Uint8Array(bufferOf(array), offsetOf(array), bytesOf(array)) };
 }

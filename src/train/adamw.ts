@@ -1,9 +1,8 @@
 // AdamW, as torch.optim.AdamW has it.
 
 import { copyList, isList } from "../checks/lists.ts";
-import { KindError } from "../errors.ts";
+import { wrongKind } from "../checks/refusals.ts";
 import { between } from "../losses/ranges.ts";
-import { kindOf } from "../messages.ts";
 import { notNegative, readHyper, readNumber, readState, readStep, setStep } from "./hyper.ts";
 import { type Allocator, type Operation, perform, zeros } from "./kernels.ts";
 import { listOf, readTensors, type Tensor, type Tensors } from "./tensors.ts";
@@ -79,7 +78,7 @@ export function factorsOf(hyper: AdamwHyper, state: { readonly step: number }) {
 
 function readBetas(betas: unknown = [0.9, 0.999]): [number, number] {
   const given = isList(betas) ? copyList(betas, "betas", 3) : [];
-  if (given.length !== 2) throw new KindError(`betas: expected two numbers, got ${kindOf(betas)}`);
+  if (given.length !== 2) throw wrongKind("betas", "two numbers", betas);
   const [first = null, second = null] = given;
   return [readNumber(first, "betas[0]", beta), readNumber(second, "betas[1]", beta)];
 }

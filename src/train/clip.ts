@@ -1,7 +1,6 @@
 // Clipping of gradients by their norm, as torch.nn.utils.clip_grad_norm_ has it.
 
-import { KindError, ParamError } from "../errors.ts";
-import { kindOf } from "../messages.ts";
+import { outOfRange, wrongKind } from "../checks/refusals.ts";
 import { type Operation, perform } from "./kernels.ts";
 import { readTensors, type Tensor, type Tensors } from "./tensors.ts";
 
@@ -41,9 +40,9 @@ export function clipGradNorm(grads: Tensors, maxNorm: number): number {
 
 /** Throws    KindError, ParamError for what is no number above 0 */
 export function readMaxNorm(maxNorm: unknown): number {
-  if (typeof maxNorm !== "number") throw new KindError(`maxNorm: expected a number, got ${kindOf(maxNorm)}`);
+  if (typeof maxNorm !== "number") throw wrongKind("maxNorm", "a number", maxNorm);
   if (maxNorm > 0) return maxNorm;
-  throw new ParamError("out-of-range", `maxNorm: expected a number above 0, got ${maxNorm}`);
+  throw outOfRange("maxNorm", "a number above 0", maxNorm);
 }
 
 const scaling = (factor: number): Operation => ({

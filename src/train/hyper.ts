@@ -1,8 +1,9 @@
 // Reading hyperparameters of optimisers: PyTorch's names, defaults and ranges.
 
 import { recordOf } from "../checks/record.ts";
+import { outOfRange, wrongKind } from "../checks/refusals.ts";
 import { trainingSynonyms } from "../checks/training-synonyms.ts";
-import { KindError, ParamError } from "../errors.ts";
+import { KindError } from "../errors.ts";
 import { inRange, type Param, rangeText } from "../losses/ranges.ts";
 import { isRecord, kindOf, shown } from "../messages.ts";
 
@@ -34,9 +35,9 @@ export function readHyper<N extends string>(
 /** A number in its range, or its default where there is none. */
 export function readNumber(value: unknown, name: string, param: Param): number {
   if (value === undefined) return param.default;
-  if (typeof value !== "number") throw new KindError(`${name}: expected a number, got ${kindOf(value)}`);
+  if (typeof value !== "number") throw wrongKind(name, "a number", value);
   if (inRange(value, param)) return value;
-  throw new ParamError("out-of-range", `${name}: expected a number in ${rangeText(param)}, got ${value}`);
+  throw outOfRange(name, `a number in ${rangeText(param)}`, value);
 }
 
 /**
@@ -73,7 +74,7 @@ export function readState<S extends object, N extends keyof S>(state: S, names: 
  * Throws    KindError, ParamError if it is no count
  */
 export function readStep({ step }: { readonly step: number }): number {
-  if (typeof step !== "number") throw new KindError(`state.step: expected a number, got ${kindOf(step)}`);
+  if (typeof step !== "number") throw wrongKind("state.step", "a number", step);
   if (Number.isSafeInteger(step) && step >= 0) return step;
-  throw new ParamError("out-of-range", `state.step: expected a count of steps, got ${step}`);
+  throw outOfRange("state.step", "a count of steps", step);
 }

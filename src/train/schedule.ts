@@ -3,6 +3,7 @@
 import { didYouMean } from "../checks/hints.ts";
 import { printable, quoted } from "../checks/printable.ts";
 import { copyRecord, recordOf } from "../checks/record.ts";
+import { outOfRange, unusedOption } from "../checks/refusals.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { memberOf } from "../from-trl/enums.ts";
 import { readTrain, type TrlTrain } from "../from-trl/train.ts";
@@ -75,7 +76,7 @@ function readKwargs(given: object, type: string, { kwargs, oneOf = [] }: Schedul
   const read = values.map(([name, value]) => {
     const kwarg = Object.hasOwn(kwargs, name) ? kwargs[name] : undefined;
     const where = `lrSchedulerKwargs.${printable(name)}`;
-    if (!kwarg) throw new ParamError("unused-option", `${where}: not used by ${type}`);
+    if (!kwarg) throw unusedOption(where, `not used by ${type}`);
     return [name, "default" in kwarg ? readNumber(value, where, kwarg) : readWord(value, where, kwarg)] as const;
   });
   const of = oneOf.filter((name) => read.some(([own]) => own === name));
@@ -89,12 +90,12 @@ function readKwargs(given: object, type: string, { kwargs, oneOf = [] }: Schedul
 function readWord(value: unknown, where: string, words: readonly string[]): string {
   if (typeof value !== "string") throw new KindError(`${where}: expected a string, got ${shown(value)}`);
   if (words.includes(value)) return value;
-  throw new ParamError("out-of-range", `${where}: expected one of ${words.join(", ")}, got ${shown(value)}`);
+  throw outOfRange(where, `one of ${words.join(", ")}`, shown(value));
 }
 
 function refuseAbovePeak({ lr_end = 1e-7 }: Kwargs, peak: number): void {
   if ((lr_end as number) < peak) return;
-  throw new ParamError("out-of-range", `lrSchedulerKwargs.lr_end: expected below the rate of ${peak}, got ${lr_end}`);
+  throw outOfRange("lrSchedulerKwargs.lr_end", `below the rate of ${peak}`, lr_end);
 }
 
 function warmupOf(total: number, { warmupSteps, warmupRatio }: ScheduleOptions): number {

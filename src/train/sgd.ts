@@ -1,8 +1,8 @@
 // Stochastic gradient descent with momentum, as torch.optim.SGD has it.
 
-import { KindError, ParamError } from "../errors.ts";
+import { wrongKind } from "../checks/refusals.ts";
+import { ParamError } from "../errors.ts";
 import { finite } from "../losses/ranges.ts";
-import { kindOf } from "../messages.ts";
 import { notNegative, readHyper, readState, readStep, setStep } from "./hyper.ts";
 import { type Allocator, type Operation, perform, zeros } from "./kernels.ts";
 import { listOf, readTensors, type Tensor, type Tensors } from "./tensors.ts";
@@ -81,7 +81,7 @@ export function readSgd<B>(
 ): { numbers: SgdNumbers; step: number; momentumBuffer: B | undefined } {
   const { lr, momentum, dampening, weightDecay, rest } = readHyper(hyper, ranges, ["nesterov"]);
   const { nesterov = false } = rest;
-  if (typeof nesterov !== "boolean") throw new KindError(`nesterov: expected true or false, got ${kindOf(nesterov)}`);
+  if (typeof nesterov !== "boolean") throw wrongKind("nesterov", "true or false", nesterov);
   if (nesterov && (momentum === 0 || dampening !== 0)) {
     throw new ParamError("out-of-range", "nesterov: expected with momentum above 0 and dampening 0");
   }

@@ -1,9 +1,10 @@
 // Parameters, gradients and what optimisers keep of them: arrays of float32, checked before any of them is written.
 
 import { isList, mapList } from "../checks/lists.ts";
+import { wrongKind, wrongLength } from "../checks/refusals.ts";
 import { bufferOf, lengthOf, plainView, refuseStray } from "../checks/views.ts";
-import { KindError, ShapeError } from "../errors.ts";
-import { arrayKind, kindOf } from "../messages.ts";
+import { ShapeError } from "../errors.ts";
+import { arrayKind } from "../messages.ts";
 
 export type Tensor = Float32Array<ArrayBufferLike>;
 
@@ -22,9 +23,9 @@ export function listOf(value: Tensors, name: string): readonly Tensor[] {
 }
 
 function tensorOf(array: Tensor, name: string, expected: string): Tensor {
-  if (arrayKind(array) !== "Float32Array") throw new KindError(`${name}: expected ${expected}, got ${kindOf(array)}`);
+  if (arrayKind(array) !== "Float32Array") throw wrongKind(name, expected, array);
   if (lengthOf(array) === 0 && isDetached(array)) {
-    throw new ShapeError("wrong-length", `${name}: expected an array, got one whose buffer is detached`);
+    throw wrongLength(name, "an array", "one whose buffer is detached");
   }
   refuseStray(array, name, bufferOf(array));
   return plainView(array, "Float32Array");
@@ -53,13 +54,13 @@ export function readTensors(given: Readonly<Record<string, Tensors>>, read?: str
   for (const name of others) {
     const list = lists.get(name) as readonly Tensor[];
     if (list.length !== firsts.length) {
-      throw new ShapeError("wrong-length", `${name}: expected ${firsts.length} arrays (${first}), got ${list.length}`);
+      throw wrongLength(name, `${firsts.length} arrays (${first})`, list.length);
     }
     list.forEach(({ length }, i) => {
       const expected = (firsts[i] as Tensor).length;
       if (length === expected) return;
       const where = nameOf(name, given[name] as Tensors, i);
-      throw new ShapeError("wrong-length", `${where}: expected ${expected} values (${first}), got ${length}`);
+      throw wrongLength(where, `${expected} values (${first})`, length);
     });
   }
   refuseOverlaps(

@@ -2,7 +2,7 @@
 // call: the entry carries none of it for those who take another backend.
 
 import { recordOf } from "../../checks/record.ts";
-import { ParamError } from "../../errors.ts";
+import { outOfRange } from "../../checks/refusals.ts";
 import type { WasmSource } from "../../kernels/load.ts";
 import type { ModuleOptions } from "../../kernels/modules.ts";
 import { shown } from "../../messages.ts";
@@ -34,7 +34,7 @@ export function createWasmWith(findModule: FindModule): CreateWasm {
     const { reserve = 0 } = options;
     const most = 65000 * 65536;
     if (!Number.isSafeInteger(reserve) || reserve < 0 || reserve > most) {
-      throw new ParamError("out-of-range", `reserve: expected bytes in 0..${most}, got ${shown(reserve)}`);
+      throw outOfRange("reserve", `bytes in 0..${most}`, shown(reserve));
     }
     const { module, kind } = await findModule(options);
     const { wasmBackend } = await import("./wasm.ts");

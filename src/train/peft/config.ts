@@ -2,9 +2,10 @@
 
 import { checkCount } from "../../checks/numbers.ts";
 import { printable } from "../../checks/printable.ts";
-import { KindError, ParamError } from "../../errors.ts";
+import { unusedOption, wrongKind } from "../../checks/refusals.ts";
+import { KindError } from "../../errors.ts";
 import { between, finite, type Param } from "../../losses/ranges.ts";
-import { isRecord, kindOf, shown } from "../../messages.ts";
+import { isRecord, shown } from "../../messages.ts";
 import { readNumber } from "../hyper.ts";
 
 const FILE = "adapter_config.json";
@@ -43,7 +44,7 @@ export function readConfig(text: string): AdapterConfig {
   for (const [name, value] of Object.entries(rest)) {
     if (harmless.has(name) || isNeutral(value)) continue;
     const what = `${FILE}: ${printable(name)}`;
-    throw new ParamError("unused-option", `${what}: expected an adapter without it, got ${shown(value)}`);
+    throw unusedOption(what, `expected an adapter without it, got ${shown(value)}`);
   }
   checkCount(r, `${FILE}: r`);
   const alpha = number("lora_alpha", lora_alpha, finite(8));
@@ -88,13 +89,13 @@ function parse(text: string): Record<string, unknown> {
     throw new KindError(`${FILE}: expected JSON, got other text`, { cause });
   }
   if (isRecord(value)) return value as Record<string, unknown>;
-  throw new KindError(`${FILE}: expected an object, got ${kindOf(value)}`);
+  throw wrongKind(FILE, "an object", value);
 }
 
 function expectOneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
   if (allowed.includes(value)) return;
   const expected = allowed.map((one) => JSON.stringify(one)).join(", ");
-  throw new ParamError("unused-option", `${FILE}: ${name}: expected ${expected}, got ${shown(value)}`);
+  throw unusedOption(FILE, `${name}: expected ${expected}, got ${shown(value)}`);
 }
 
 // As PEFT writes a field that is not used.
@@ -107,14 +108,14 @@ const number = (name: string, value: unknown, param: Param): number => readNumbe
 function textOrNone(name: string, value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === "string") return value;
-  throw new KindError(`${FILE}: ${name}: expected text, got ${kindOf(value)}`);
+  throw wrongKind(`${FILE}: ${name}`, "text", value);
 }
 
 // A text is a pattern, which PEFT has matched when it made the tensors.
 function readTargets(value: unknown): (module: string) => boolean {
   if (typeof value === "string") return () => true;
   if (!Array.isArray(value) || !value.every((name) => typeof name === "string")) {
-    throw new KindError(`${FILE}: target_modules: expected a list of names, got ${kindOf(value)}`);
+    throw wrongKind(`${FILE}: target_modules`, "a list of names", value);
   }
   return (module) => value.some((name) => module === name || module.endsWith(`.${name}`));
 }

@@ -2,9 +2,10 @@
 
 import { quoted } from "../../checks/printable.ts";
 import { recordOf } from "../../checks/record.ts";
-import { KindError, ParamError, ShapeError } from "../../errors.ts";
+import { outOfRange, unusedOption, wrongKind, wrongLength } from "../../checks/refusals.ts";
+import { KindError, ParamError } from "../../errors.ts";
 import { decodeFloats, readFloats } from "../../inputs/floats.ts";
-import { arrayKind, kindOf } from "../../messages.ts";
+import { arrayKind } from "../../messages.ts";
 import type { SafeTensor } from "../../safetensors/dtypes.ts";
 import { readSafetensors } from "../../safetensors/read.ts";
 import type { Floats } from "../../types.ts";
@@ -38,7 +39,7 @@ export function readAdapter(files: AdapterFilesToRead): Adapter {
   const { tensors } = readSafetensors(model);
   const module = moduleOf(Object.keys(tensors));
   if (!targets(module)) {
-    throw new ParamError("unused-option", `target_modules: expected ${quoted(module)}, which has tensors, among them`);
+    throw unusedOption("target_modules", `expected ${quoted(module)}, which has tensors, among them`);
   }
   const names = namesOf(module);
   const [hiddenSize, vocab] = [sizeOf(tensors, names.a, 1), sizeOf(tensors, names.b, 0)];
@@ -59,7 +60,7 @@ type Tensors = Readonly<Record<string, SafeTensor>>;
 function textOf(file: unknown): string {
   if (typeof file === "string") return file;
   if (arrayKind(file) !== "Uint8Array") {
-    throw new KindError(`adapter_config.json: expected text or its bytes, got ${kindOf(file)}`);
+    throw wrongKind("adapter_config.json", "text or its bytes", file);
   }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(file as Uint8Array));
@@ -82,10 +83,7 @@ function moduleOf(names: readonly string[]): string {
   const { a, b } = namesOf(module);
   const other = names.find((name) => name !== a && name !== b && !isBaseWeight(name));
   if (other === undefined) return module;
-  throw new ParamError(
-    "unused-option",
-    `tensors: expected an adapter of ${quoted(module)} alone, got ${quoted(other)}`,
-  );
+  throw unusedOption("tensors", `expected an adapter of ${quoted(module)} alone, got ${quoted(other)}`);
 }
 
 const isBaseWeight = (name: string): boolean =>
@@ -101,7 +99,7 @@ function checkShape(name: string, shape: readonly number[], expected: readonly n
   const product = expected.reduce((count, size) => count * size, 1);
   if (product > 0 && shape.length === 2 && shape.every((size, i) => size === expected[i])) return;
   const got = `[${shape.slice(0, 8).join(", ")}${shape.length > 8 ? ", …" : ""}]`;
-  throw new ShapeError("wrong-length", `${quoted(name)}: expected the shape [${expected.join(", ")}], got ${got}`);
+  throw wrongLength(quoted(name), `the shape [${expected.join(", ")}]`, got);
 }
 
 function numbersOf(tensors: Tensors, name: string): Float32Array<ArrayBuffer> {
@@ -116,5 +114,5 @@ function floatsOf({ dtype, data }: SafeTensor, name: string): Floats {
   if (dtype === "F32") return data as Float32Array;
   if (dtype === "F16") return { f16: data as Uint16Array };
   if (dtype === "BF16") return { bf16: data as Uint16Array };
-  throw new ParamError("out-of-range", `${quoted(name)}: dtype: expected F32, F16 or BF16, got ${dtype}`);
+  throw outOfRange(`${quoted(name)}: dtype`, "F32, F16 or BF16", dtype);
 }

@@ -1,8 +1,7 @@
 // A LoRA of a head, on its way into PEFT's files and out of them.
 
 import { quoted } from "../../checks/printable.ts";
-import { KindError, ParamError } from "../../errors.ts";
-import { kindOf } from "../../messages.ts";
+import { outOfRange, wrongKind } from "../../checks/refusals.ts";
 import type { Floats, Lora } from "../../types.ts";
 
 /** The files of an adapter's folder, by their names. */
@@ -46,7 +45,7 @@ export const namesOf = (module: string) => ({
 
 /** Throws    KindError, ParamError for what is no name of a module in PyTorch */
 export function checkModule(module: unknown): asserts module is string {
-  if (typeof module !== "string") throw new KindError(`module: expected text, got ${kindOf(module)}`);
+  if (typeof module !== "string") throw wrongKind("module", "text", module);
   if (/^\w+(\.\w+)*$/.test(module)) return;
-  throw new ParamError("out-of-range", `module: expected the name of a module, got ${quoted(module)}`);
+  throw outOfRange("module", "the name of a module", quoted(module));
 }

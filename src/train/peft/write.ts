@@ -2,10 +2,10 @@
 
 import { checkCount, checkNumber } from "../../checks/numbers.ts";
 import { recordOf } from "../../checks/record.ts";
-import { KindError, ShapeError } from "../../errors.ts";
+import { wrongKind, wrongLength } from "../../checks/refusals.ts";
 import { readLoraFields } from "../../inputs/lora.ts";
 import { between } from "../../losses/ranges.ts";
-import { arrayKind, kindOf } from "../../messages.ts";
+import { arrayKind } from "../../messages.ts";
 import { writeSafetensors } from "../../safetensors/write.ts";
 import { readNumber } from "../hyper.ts";
 import { listOf, type Tensor } from "../tensors.ts";
@@ -39,7 +39,7 @@ export function writeAdapter(adapter: AdapterToWrite): AdapterFiles {
   checkNumber(scale, "lora.scale");
   checkModule(module);
   if (baseModel !== undefined && typeof baseModel !== "string") {
-    throw new KindError(`baseModel: expected text, got ${kindOf(baseModel)}`);
+    throw wrongKind("baseModel", "text", baseModel);
   }
   const config = { rank, scale, baseModel, dropout: readNumber(dropout, "dropout", between(0, 1, 0)) };
   const names = namesOf(module);
@@ -55,9 +55,8 @@ export function writeAdapter(adapter: AdapterToWrite): AdapterFiles {
 
 /** How many columns an array of `rank` rows has, or rows of `rank` columns. */
 function widthOf(array: Tensor, name: string, rank: number): number {
-  if (arrayKind(array) !== "Float32Array")
-    throw new KindError(`${name}: expected a Float32Array, got ${kindOf(array)}`);
+  if (arrayKind(array) !== "Float32Array") throw wrongKind(name, "a Float32Array", array);
   const [{ length } = array] = listOf(array, name);
   if (length > 0 && length % rank === 0) return length / rank;
-  throw new ShapeError("wrong-length", `${name}: expected a multiple of the rank ${rank}, got ${length} values`);
+  throw wrongLength(name, `a multiple of the rank ${rank}`, `${length} values`);
 }
