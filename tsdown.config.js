@@ -74,7 +74,7 @@ const groups = [
     name: "core",
     priority: 2,
     test: modules(
-      "(backends/js|calls|collate|cpu|inputs|losses)/.*|plan/(running-mean|plan|needs|divergences)|checks/(memory|loss-synonyms)",
+      "(backends/js|calls(?!/bind-later)|collate|cpu|inputs|losses)/.*|plan/(running-mean|plan|needs|divergences)|checks/(memory|loss-synonyms)",
     ),
   },
 ];

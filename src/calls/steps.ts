@@ -16,13 +16,3 @@ export function runNow<T>(steps: Steps<T, void>): T {
     throw typedError(error);
   }
 }
-
-/** The steps, each awaited before the next; `between` is called after each. */
-export async function runLater<T>(steps: Steps<T>, between?: () => void): Promise<T> {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-    await value;
-    between?.();
-  }
-}

@@ -1,6 +1,6 @@
 // A pool that nobody holds any more lets its workers go, where the engine can tell.
 
-import { callNames } from "../../calls/bind.ts";
+import { callNames } from "../../calls/bind-later.ts";
 import type { AsyncBackend, Calls } from "../../types.ts";
 
 const dropped =

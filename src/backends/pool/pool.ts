@@ -1,7 +1,7 @@
 // The backend that spreads its calls over workers: the same calls, promised.
 
-import { bindLater, type CallName, calls, type Remote } from "../../calls/bind.ts";
-import { runLater, type Steps } from "../../calls/steps.ts";
+import { bindLater, type CallName, calls, type Remote, runLater } from "../../calls/bind-later.ts";
+import type { Steps } from "../../calls/steps.ts";
 import { bufferOf } from "../../checks/views.ts";
 import type { LinearHead } from "../../cpu/head-shards.ts";
 import type { Engine } from "../../engine.ts";

@@ -1,10 +1,10 @@
 // The calls of the WebGPU backend on one device. Each is read, checked and opened in one way; then its results are read back, or
 // stay on the GPU.
 
+import { runLater } from "../../calls/bind-later.ts";
 import { pairLoss as pairLossSteps } from "../../calls/pair-loss.ts";
 import { tokenLogps } from "../../calls/sequence-logps.ts";
 import { gradientsOf, slopesOf, tokenGradients } from "../../calls/sequence-logps-grad.ts";
-import { runLater } from "../../calls/steps.ts";
 import { tokenLoss } from "../../calls/token-loss.ts";
 import { unpairedLoss as unpairedLossSteps } from "../../calls/unpaired-loss.ts";
 import { computePairs as computeOnHost } from "../../cpu/evaluate.ts";

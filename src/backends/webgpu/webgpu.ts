@@ -1,6 +1,6 @@
 // The backend on WebGPU: the calls of every backend, each a promise.
 
-import { bindLater, type CallName } from "../../calls/bind.ts";
+import { bindLater, type CallName } from "../../calls/bind-later.ts";
 import type { GpuDevice } from "../../globals.ts";
 import { plainArrays } from "../../inputs/element-types.ts";
 import { readLossOptions } from "../../inputs/options.ts";
