@@ -1,5 +1,6 @@
 // dispose ends everything: workers, calls under way, calls that wait; later calls are refused.
 
+import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import { BackendError, createRunningMean } from "../../src/index.ts";
 import { createPool } from "../../src/pool.ts";
@@ -27,6 +28,26 @@ describe.each(["shared", "transfer"] as const)("memory: %s", (memory) => {
     }
     expect(workers.map(({ threadId }) => threadId)).toEqual(workers.map(() => -1));
     expect(batch.logits).toHaveLength(large().logits.length);
+  });
+
+  it("a worker that tells of its end while it is terminated, as Node's do in Deno, is ended once", async () => {
+    let terminated = 0;
+    const createWorker = () => {
+      const worker = new Worker(new URL("../../src/worker.ts", import.meta.url));
+      const terminate = worker.terminate.bind(worker);
+      worker.terminate = () => {
+        terminated++;
+        // Only once: otherwise it would never end.
+        worker.terminate = terminate;
+        worker.emit("exit", 0);
+        return terminate();
+      };
+      return worker;
+    };
+    const pool = await poolOf({ workers: 2, memory, createWorker });
+    await Promise.all([pool.sequenceLogps(small), pool.sequenceLogps(small)]);
+    await pool.dispose();
+    expect(terminated).toBe(2);
   });
 
   it("a call that waits for another's running mean starts nothing any more", async () => {

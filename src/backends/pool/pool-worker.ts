@@ -54,6 +54,8 @@ export function startPoolWorker(launcher: Launcher, setup: Setup, limits: Limits
 
   const stop = async (why: Error): Promise<void> => {
     if (setup.gate) shut(setup.gate);
+    // A worker that tells of its end while it is terminated, as Node's do in Deno, must find it ending.
+    await undefined;
     if (link) await stopWorker(link.worker, link.terminate, setup.gate);
     rejectAll(why);
     onEnd();

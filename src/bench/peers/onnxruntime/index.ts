@@ -20,8 +20,16 @@ interface Runtime {
   };
 }
 
-/** Where there is none, it leaves one behind: under Node, from which jax-js concludes that it has threads, and fails. */
-const hadWorker = "Worker" in globalThis;
+/**
+ * It puts Node's workers in the place of the runtime's: under Node, where there are none, jax-js concludes that it has threads, and fails;
+ * under Deno and Bun our pools would be made of the wrong ones.
+ */
+const ownWorker = Object.getOwnPropertyDescriptor(globalThis, "Worker");
+
+const restoreWorker = (): void => {
+  if (ownWorker) Object.defineProperty(globalThis, "Worker", ownWorker);
+  else Reflect.deleteProperty(globalThis, "Worker");
+};
 
 type Arrays = Readonly<Record<string, Float32Array | BigInt64Array>>;
 
@@ -81,8 +89,7 @@ async function openGraph(ort: Runtime, provider: string, graph: Graph, arrays: A
     graphOptimizationLevel: "all",
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
-  });
-  if (!hadWorker) Reflect.deleteProperty(globalThis, "Worker");
+  }).finally(restoreWorker);
   const feeds = Object.fromEntries(
     Object.entries(graph.inputs).map(([name, shape]) => {
       const array = arrays[name] as Float32Array | BigInt64Array;
