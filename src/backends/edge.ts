@@ -5,6 +5,9 @@ import { isBytes, readSource } from "../kernels/load.ts";
 import { type CreateBackend, createBackendWith } from "./choose.ts";
 import { type CreateWasm, createWasmWith } from "./wasm/factory.ts";
 
+// With its first call: the entry carries none of it for those who take another backend.
+const wasmBackend = async () => (await import("./wasm/on-demand.ts")).wasmBackend;
+
 const howTo = (file: string): string => `import module from "dpo-kernels/${file}", and pass { module }`;
 
 const unavailable = (message: string): BackendError => new BackendError("unavailable", `wasm: ${message}`);
@@ -19,7 +22,7 @@ export const createEdgeWasm = (builtIn: WebAssembly.Module): CreateWasm =>
     const module = await readSource(given);
     if (isBytes(module)) throw unavailable(`this place compiles no bytes: ${howTo("kernels.wasm")}`);
     return { module, kind: "the module given" };
-  });
+  }, wasmBackend);
 
 /** `createBackend` over a `createWasm` of this file. */
 export const createEdgeBackend = (createWasm: CreateWasm): CreateBackend => createBackendWith(createWasm, []);

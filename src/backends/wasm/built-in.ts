@@ -2,5 +2,6 @@
 
 import { findModule } from "../../kernels/modules.ts";
 import { type CreateWasm, createWasmWith } from "./factory.ts";
+import { wasmBackend } from "./wasm.ts";
 
-export const createWasm: CreateWasm = /* @__PURE__ */ createWasmWith(findModule);
+export const createWasm: CreateWasm = /* @__PURE__ */ createWasmWith(findModule, () => wasmBackend);

@@ -1,5 +1,4 @@
-// What every factory of the SIMD backend does, wherever its module comes from. The kernels and what drives them come with its first
-// call: the entry carries none of it for those who take another backend.
+// What every factory of the SIMD backend does, wherever its module comes from, and what drives it.
 
 import { recordOf } from "../../checks/record.ts";
 import { outOfRange } from "../../checks/refusals.ts";
@@ -7,6 +6,7 @@ import type { WasmSource } from "../../kernels/load.ts";
 import type { ModuleOptions } from "../../kernels/modules.ts";
 import { shown } from "../../messages.ts";
 import type { Backend } from "../../types.ts";
+import type { wasmBackend } from "./wasm.ts";
 
 export interface WasmOptions {
   /** A compiled module, its bytes or a Response, in place of the one built in: `dpo-kernels/kernels.wasm`. */
@@ -28,7 +28,11 @@ const readOptions = recordOf<WasmOptions>({ what: "options", field: "an option o
   "reserve",
 ]);
 
-export function createWasmWith(findModule: FindModule): CreateWasm {
+/** The backend over a module; `findBackend` gives what makes it. */
+export function createWasmWith(
+  findModule: FindModule,
+  findBackend: () => typeof wasmBackend | Promise<typeof wasmBackend>,
+): CreateWasm {
   async function createWasm(given: WasmOptions = {}): Promise<Backend> {
     const options = readOptions(given);
     const { reserve = 0 } = options;
@@ -37,8 +41,7 @@ export function createWasmWith(findModule: FindModule): CreateWasm {
       throw outOfRange("reserve", `bytes in 0..${most}`, shown(reserve));
     }
     const { module, kind } = await findModule(options);
-    const { wasmBackend } = await import("./wasm.ts");
-    return wasmBackend(module, reserve, kind);
+    return (await findBackend())(module, reserve, kind);
   }
   return createWasm;
 }
