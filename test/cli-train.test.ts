@@ -1,6 +1,6 @@
 // dpo-kernels train: hidden states to a head, runs that are killed or stopped and go on, curves, refusals.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, vi } from "vitest";
@@ -186,6 +186,29 @@ describe("a run that ends early", () => {
     if (status === 130) expect(stdout).toMatch(/went on behind step \d+, where an earlier run was/);
     expect(headOf("stopped").equals(headOf("whole"))).toBe(true);
     expect(metricsOf("stopped")).toEqual(metricsOf("whole"));
+  });
+});
+
+describe("a disk without room", () => {
+  it("ends the run, naming the file, and leaves no head: with room, the same command goes on to the same bytes", () => {
+    const args = ["--disable-warning=ExperimentalWarning", "src/cli/main.ts", "train", "--hidden", states];
+    // Blocks that a file may have: what is longer is refused by the system, as it is on a disk that is full.
+    for (const blocks of [8, 24]) {
+      const limited = ["-c", `ulimit -f ${blocks}; exec "$0" "$@"`, process.execPath, ...args];
+      const out = path("full");
+      const { status, stderr } = spawnSync("sh", [...limited, "--out", out, ...settings], {
+        cwd: root,
+        encoding: "utf8",
+      });
+      expect({ status, stderr }).toEqual({
+        status: 1,
+        stderr: `error: ${join(out, "metrics.jsonl")}: file too large\n`,
+      });
+      expect(existsSync(join(out, "model.safetensors"))).toBe(false);
+    }
+    expect(train("full").status).toBe(0);
+    expect(headOf("full").equals(headOf("whole"))).toBe(true);
+    expect(metricsOf("full")).toEqual(metricsOf("whole"));
   });
 });
 

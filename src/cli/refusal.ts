@@ -11,8 +11,8 @@ export const refusal = (message: string): Error =>
 export const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error && "errno" in error && typeof error.errno === "number";
 
-/** Not the user's doing: no space, a quota, a faulty disk. */
-const faults: readonly unknown[] = ["ENOSPC", "EDQUOT", "EIO"];
+/** Not the user's doing: no space, a quota, a limit of files, a faulty disk. */
+const faults: readonly unknown[] = ["ENOSPC", "EDQUOT", "EFBIG", "EIO"];
 
 /** Why the system could not open or read a file, without its code and call: "no such file or directory". */
 export function fileProblem(path: string, error: unknown): Error {
