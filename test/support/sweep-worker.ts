@@ -7,6 +7,8 @@ export interface Sweep {
   name: string;
   first: number;
   last: number;
+  /** Whether these stand for those of the other sign, too. */
+  isMirrored?: boolean;
 }
 
 export interface Swept {
@@ -16,6 +18,8 @@ export interface Swept {
   input: number;
   /** How many denormals came out where none went in. */
   denormals: number;
+  /** Where they stand for those of the other sign: how many groups of four do not. */
+  asymmetries: number;
 }
 
 export interface Task {
@@ -26,14 +30,17 @@ export interface Task {
 
 interface SweepExports {
   [name: `sweep_${string}`]: (first: number, last: number, stride: number) => number;
+  [name: `asymmetries_${string}`]: (first: number, last: number, stride: number) => number;
   worst_input: () => number;
   made_denormals: () => number;
 }
 
 const { module, sweeps, stride } = workerData as Task;
 const exports = new WebAssembly.Instance(module).exports as unknown as SweepExports;
-const swept = sweeps.map(({ name, first, last }): Swept => {
+const swept = sweeps.map(({ name, first, last, isMirrored }): Swept => {
   const error = exports[`sweep_${name}`]?.(first, last, stride) ?? Number.NaN;
-  return { name, error, input: exports.worst_input(), denormals: exports.made_denormals() };
+  const [input, denormals] = [exports.worst_input(), exports.made_denormals()];
+  const asymmetries = isMirrored ? (exports[`asymmetries_${name}`]?.(first, last, stride) ?? Number.NaN) : 0;
+  return { name, error, input, denormals, asymmetries };
 });
 parentPort?.postMessage(swept);
