@@ -14,9 +14,9 @@ export const breakEven = {
 /** Logits of a shard that is copied: 4 MB, 1 to 3 ms. */
 export const COPIED_LOGITS = 1 << 20;
 
-/** Logits of a shard that is not: at least what is worth a message, at most what a call may take to be stopped. */
+/** Logits of a shard that is not: at least what is worth a message, at most what a call may take to be stopped, about 6 ms. */
 export const LEAST_LOGITS = 1 << 19;
-export const MOST_LOGITS = 1 << 22;
+export const MOST_LOGITS = 1 << 23;
 
 /** Pairs of a shard: fixed, since sums are added shard by shard, so that the number of workers does not change a bit. */
 export const SHARD_PAIRS = 1 << 16;

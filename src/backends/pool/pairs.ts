@@ -72,14 +72,14 @@ async function computeOnWorkers(
   ]);
   const plain: PairJob = { ...job, ...Object.fromEntries(views) };
   const fixed = { ...plain, likelihood: (at: number) => likelihood[at] ?? ([0, 0] as const) };
-  // Several shards to a message, which takes as long as a fifth of one: two messages for each worker.
+  // Several shards to a message, which takes as long as a fifth of one: where it can be, one message for each worker.
   const shards = Math.ceil(job.pairs / per);
-  const together = per * Math.min(Math.ceil(shards / (2 * workers.size)), MOST_PAIR_SHARDS);
-  const starts = Array.from({ length: Math.ceil(job.pairs / together) }, (_, i) => i * together);
+  const messages = Math.min(shards, workers.size * Math.ceil(shards / (workers.size * MOST_PAIR_SHARDS)));
+  const starts = Array.from({ length: messages }, (_, i) => per * Math.floor((shards * i) / messages));
   const back = pairResults.filter((name) => job[name]);
   const resident = [...pairArrays, ...pairResults].filter((name) => plain[name] && isResident(plain[name]));
-  const parts = await runShards(workers, call, starts, async (start, worker) => {
-    const n = Math.min(together, job.pairs - start);
+  const stretches = starts.map((start, i) => ({ start, n: (starts[i + 1] ?? job.pairs) - start }));
+  const parts = await runShards(workers, call, stretches, async ({ start, n }, worker) => {
     const { sums, results } = await worker.ask<PairsAnswer>(
       (api) => {
         call.held.inputs();

@@ -14,13 +14,15 @@ export interface Shard {
 }
 
 /**
- * Shards of about as many tokens each. Rows are computed one by one, so where they are cut does not change a bit: two for each
- * worker where nothing is copied, since each costs the calling thread a message; small ones where copies are to overlap work.
+ * Shards of about as many tokens each. Rows are computed one by one, so where they are cut does not change a bit: where nothing is
+ * copied, each worker gets one, or as many as every other, since each costs both sides a message; small ones where copies are to
+ * overlap work.
  */
 export function cutRows({ rows, vocab, positions }: LogitRows, workers: number, copies: boolean): Shard[] {
   const logits = rows.length * vocab;
-  const most = copies ? COPIED_LOGITS : Math.min(MOST_LOGITS, Math.max(LEAST_LOGITS, logits / (2 * workers)));
-  const count = Math.min(rows.length, Math.ceil(logits / most));
+  const least = Math.ceil(logits / (copies ? COPIED_LOGITS : MOST_LOGITS));
+  const even = workers * Math.ceil(least / workers);
+  const count = Math.min(rows.length, copies ? least : Math.min(even, Math.ceil(logits / LEAST_LOGITS)));
   return Array.from({ length: count }, (_, i) => {
     const from = Math.floor((rows.length * i) / count);
     const to = Math.floor((rows.length * (i + 1)) / count);
