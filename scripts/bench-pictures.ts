@@ -1,29 +1,24 @@
 // The pictures of README and docs, the tables and the digits beside them, from bench/results/: `node scripts/bench-pictures.ts`. With
 // `--check` it only compares.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import type { BenchResult } from "../src/bench/types.ts";
 import { barPlot, errorPlot } from "../src/cli/bench/report/plots.mjs";
-import { errorText, type Row, rowsOf, shownTime, timeText, titleOf } from "../src/cli/bench/report/rows.ts";
+import { errorText, type Row, shownTime, timeText, titleOf } from "../src/cli/bench/report/rows.ts";
 import { escaped } from "../src/cli/page.ts";
-import { readResult, twoDigits, withDigits } from "./figures.ts";
+import { shown, withBlocks } from "./figure-blocks.ts";
+import { readResult, withDigits } from "./figures.ts";
 
 const root = new URL("../", import.meta.url);
 const MAIN = "bench/results/bench-node26.json";
-export const texts = ["README.md", "docs/performance.md"] as const;
-
-/** Work that the pictures show, where the results have it: the largest shape of a kind that others do too. */
-const families = ["pairs/sigmoid", "logits/forward", "logits/both", "linear/forward", "linear/both"];
-
-function shown(result: BenchResult): [family: string, rows: Row[]][] {
-  return families.flatMap((family) => {
-    const rows = rowsOf([result]).filter(({ figure }) => figure.case.startsWith(`${family}/`));
-    const cases = [...new Set(rows.map(({ figure }) => figure.case))];
-    const of = (name: string): Row[] => rows.filter(({ figure }) => figure.case === name);
-    const most = cases.reduce((a, b) => (of(b).length >= of(a).length ? b : a), cases[0] ?? "");
-    return most === "" ? [] : [[family, of(most).filter(({ figure }) => figure.candidate !== "js")]];
-  });
-}
+/** Every page whose figures are those of files: all but the laboratory, which is history. */
+export const texts: readonly string[] = [
+  "README.md",
+  ...globSync(["docs/*.md", "examples/*/README.md"], { cwd: fileURLToPath(root) })
+    .filter((path) => path !== "docs/laboratory.md")
+    .sort(),
+];
 
 /** Pictures below one another, each under its title, as one file. */
 function stacked(parts: readonly { title: string; picture: string }[]): string {
@@ -85,47 +80,10 @@ function exactnessPicture(result: BenchResult): string {
   return stacked([{ title: `Worst error: ${of}`, picture: errorPlot(points) }]);
 }
 
-/** Every candidate of what the pictures show: its time, how many times as long as the quickest of ours, its error. */
-const speedTable = (result: BenchResult): string =>
-  shown(result)
-    .flatMap(([family, rows]) => {
-      const sorted = rows.toSorted((a, b) => a.figure.median - b.figure.median);
-      const best = sorted.find(({ kind }) => kind !== "peer")?.figure.median ?? Number.NaN;
-      return [
-        "",
-        `**${titleOf(family)}**, \`${rows[0]?.figure.case}\``,
-        "",
-        "| | median | times ours | error |",
-        "| --- | --- | --- | --- |",
-        ...sorted.map(
-          ({ figure, label }) =>
-            `| ${label} | ${timeText(shownTime(figure))} | ${twoDigits(figure.median / best)} | ${errorText(figure.error.value)} |`,
-        ),
-      ];
-    })
-    .concat("")
-    .join("\n");
-
-const machineText = ({ machine, runtime, date, versions, notes }: BenchResult): string => {
-  const peers = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  return `${machine.cpu}, ${machine.cores} cores, ${machine.platform}, ${runtime.name} ${runtime.version}, ${date.slice(0, 10)}; ${peers.join(", ")}${notes.map((note) => `; ${note}`).join("")}\n`;
-};
-
-const blocks: Readonly<Record<string, (result: BenchResult) => string>> = { speed: speedTable, machine: machineText };
-
 /** Every file and what it should be. */
 export function generated(): Record<string, string> {
   const result = readResult(MAIN);
-  const filled = (text: string): string =>
-    text.replace(
-      /(<!-- figures: (\w+) -->\n)[\s\S]*?(<!-- \/figures -->)/g,
-      (_, start: string, name: string, end: string) => {
-        const block = blocks[name];
-        if (!block) throw new Error(`figures: expected one of ${Object.keys(blocks)}, got ${name}`);
-        return `${start}${block(result)}${end}`;
-      },
-    );
-  const pages = texts.map((path) => [path, withDigits(filled(readFileSync(new URL(path, root), "utf8")))]);
+  const pages = texts.map((path) => [path, withDigits(withBlocks(readFileSync(new URL(path, root), "utf8"), result))]);
   return {
     "docs/speed.gen.svg": speedPicture(result),
     "docs/exactness.gen.svg": exactnessPicture(result),
