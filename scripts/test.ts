@@ -1,8 +1,11 @@
-// `npm test` and `npm run test:engines`: checks and suites, one after the other, closed by one line that sums them. Each leaves its
-// count in build/counts/, and `npm run test:total` sums those of all: a suite that is missing, or reports no test, has failed.
+// `npm test` and `npm run test:engines`: checks and suites, closed by one line that sums them. Each leaves its count in build/counts/,
+// and `npm run test:total` sums those of all: a suite that is missing, or reports no test, has failed.
 
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 
@@ -76,48 +79,59 @@ const vitestOn = (...projects: string[]): string[] => [
 
 const build: Step = ["build", ["node", "scripts/build.ts", "--quiet"], check];
 
-const suites: Record<string, Step[]> = {
+/** What each stage needs is there when it begins; its steps run as many at once as there are cores, the longest first. */
+const suites: Record<string, Step[][]> = {
   main: [
-    ["generated files match their source", ["node", "scripts/generate.ts", "--check"], check],
-    ["modules match assembly/", ["node", "scripts/build-wasm.ts", "--check"], check],
-    build,
-    ["format and lint", [bin("biome"), "ci", "--reporter=summary"], check],
-    ["types", [bin("tsc"), "-p", "."], check],
-    ["types of the adapters' examples and tests", [bin("tsc"), "-p", "examples/adapters"], check],
-    ["kernels in AssemblyScript (as-pect), SIMD", [bin("asp"), "--no-logo"], asPect],
     [
-      "kernels in AssemblyScript (as-pect), relaxed SIMD",
-      [bin("asp"), "--no-logo", "--as-config", "as-pect.relaxed.asconfig.json"],
-      asPect,
+      ["modules match assembly/", ["node", "scripts/build-wasm.ts", "--check"], check],
+      build,
+      ["generated files match their source", ["node", "scripts/generate.ts", "--check"], check],
     ],
-    ["everything else in Node (vitest)", vitestOn("node", "alone"), vitest],
-    ["main job (npm start)", ["node", "examples/losses-on-real-pairs.ts"], check],
+    [
+      ["kernels in AssemblyScript (as-pect), SIMD", [bin("asp"), "--no-logo"], asPect],
+      [
+        "kernels in AssemblyScript (as-pect), relaxed SIMD",
+        [bin("asp"), "--no-logo", "--as-config", "as-pect.relaxed.asconfig.json"],
+        asPect,
+      ],
+      ["types", [bin("tsc"), "-p", "."], check],
+      ["types of the adapters' examples and tests", [bin("tsc"), "-p", "examples/adapters"], check],
+      ["format and lint", [bin("biome"), "ci", "--reporter=summary"], check],
+    ],
+    [["everything else in Node (vitest)", vitestOn("node", "alone"), vitest]],
+    [["main job (npm start)", ["node", "examples/losses-on-real-pairs.ts"], check]],
   ],
   engines: [
-    build,
-    ["heavy tests in Node (vitest)", vitestOn("heavy"), vitest],
-    ["slow tests (vitest)", vitestOn("slow"), vitest],
-    ["browsers, Bun, Deno, other Nodes, bundlers (vitest)", vitestOn("engines"), vitest],
+    [build],
+    [["heavy and slow tests in Node (vitest)", vitestOn("heavy", "slow"), vitest]],
+    [["browsers, Bun, Deno, other Nodes, bundlers (vitest)", vitestOn("engines"), vitest]],
   ],
 };
 
-function run([title, [command = "", ...args], count]: Step): Count {
-  console.log(`\n── ${title}`);
+/** Its output is told when it ends: that of two at once would be mixed. */
+async function run([title, [command = "", ...args], count]: Step): Promise<Count> {
   rmSync(report, { force: true });
   const started = performance.now();
-  const { status, stdout, error } = spawnSync(command, args, {
-    cwd: root,
-    stdio: ["ignore", "pipe", "inherit"],
-    encoding: "utf8",
-    maxBuffer: 1 << 28,
-  });
-  console.log(error ?? stdout.trimEnd());
+  const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(child, "exit").catch((error: unknown) => [String(error)]);
+  const [stdout, [status]] = await Promise.all([text(child.stdout), ended]);
+  console.log(`\n── ${title}\n${typeof status === "string" ? status : stdout.trimEnd()}`);
   const result = counted(() => count(status, stdout));
   if (result.failed > 0 && result.failures.length === 0) result.failures = [title];
   console.log(
     `   ${result.passed} passed, ${result.failed} failed in ${((performance.now() - started) / 1000).toFixed(1)} s`,
   );
   return result;
+}
+
+async function runStage(stage: readonly Step[]): Promise<Count> {
+  const left = [...stage];
+  const counts: Count[] = [];
+  const work = async (): Promise<void> => {
+    for (let step = left.shift(); step; step = left.shift()) counts.push(await run(step));
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  return counts.reduce(sum, none);
 }
 
 /** A suite whose report is not there to be read has failed. */
@@ -130,10 +144,10 @@ function counted(read: () => Count): Count {
   }
 }
 
-function runSuite(suite: string, steps: Step[]): void {
+async function runSuite(suite: string, stages: Step[][]): Promise<void> {
   rmSync(countsOf(suite), { force: true });
-  const results = steps.map(run);
-  const total = results.reduce(sum, none);
+  let total = none;
+  for (const stage of stages) total = sum(total, await runStage(stage));
   mkdirSync(`${root}build/counts`, { recursive: true });
   writeFileSync(countsOf(suite), JSON.stringify(total));
   console.log();
@@ -158,7 +172,7 @@ function close({ passed, failed, skipped, failures }: Count): void {
 }
 
 const [, , wanted = "main"] = process.argv;
-const steps = suites[wanted];
+const stages = suites[wanted];
 if (wanted === "total") sumSuites();
-else if (steps) runSuite(wanted, steps);
+else if (stages) await runSuite(wanted, stages);
 else throw new Error(`expected ${Object.keys(suites).join(", ")} or total, got ${wanted}`);
