@@ -2,12 +2,12 @@
 
 import type { MaybePromise, PairEngine } from "../engine.ts";
 import type { Scan } from "../inputs/columns.ts";
-import { checkCall, ofTokens, refuseUnused } from "../inputs/options.ts";
 import { noSums, type PairSums } from "../inputs/pair-sums.ts";
 import { checkPairs, type JobOfPairs, type PairJob, type ReadPairs } from "../inputs/pairs.ts";
-import { filledWith, planLosses } from "../plan/plan.ts";
+import { filledWith } from "../plan/plan.ts";
 import { nextMean } from "../plan/running-mean.ts";
 import type { FloatArray, PairLossOptions, PairLossResult } from "../types.ts";
+import { createPlanner } from "./plan-once.ts";
 import type { Steps } from "./steps.ts";
 
 /** The call `pairLoss` of a backend, step by step, once what it was given is read. */
@@ -30,12 +30,10 @@ export function checkPairLoss(
   pairs: ReadPairs,
   options: PairLossOptions,
 ): JobOfPairs {
-  const plan = planLosses(options);
-  engine.check?.(plan);
-  checkCall(options);
-  refuseUnused(options, ofTokens, "pairLoss, which sees no tokens");
-  return checkPairs(pairs, plan, options, engine.scan);
+  return checkPairs(pairs, planPairs(options, engine.check), options, engine.scan);
 }
+
+const planPairs = createPlanner("pair", "pairLoss, which sees no tokens");
 
 /**
  * The job with the running mean that its batch makes, which counts `times` times; `commit` takes the batch into the running mean,

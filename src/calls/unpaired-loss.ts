@@ -1,12 +1,11 @@
 // unpairedLoss: plan, check, compute on the pair stage, metrics; and the parts of it that calls with tokens share.
 
 import type { MaybePromise, PairEngine } from "../engine.ts";
-import { checkCall, ofTokens, refuseUnused } from "../inputs/options.ts";
 import { noSums, type PairSums } from "../inputs/pair-sums.ts";
 import { checkRows, meanDifference, type ReadRows, type RowJob } from "../inputs/unpaired.ts";
-import { planLosses } from "../plan/plan.ts";
 import type { UnpairedLossOptions, UnpairedLossResult } from "../types.ts";
 import { takeShift } from "./pair-loss.ts";
+import { createPlanner } from "./plan-once.ts";
 import type { Steps } from "./steps.ts";
 
 /** The call `unpairedLoss` of a backend, step by step, once what it was given is read. */
@@ -15,10 +14,7 @@ export function* unpairedLoss<S extends MaybePromise>(
   rows: ReadRows,
   options: UnpairedLossOptions,
 ): Steps<UnpairedLossResult, S> {
-  const plan = planLosses(options, "row");
-  engine.check?.(plan);
-  checkCall(options);
-  refuseUnused(options, ofTokens, "unpairedLoss, which sees no tokens");
+  const plan = planRows(options, engine.check);
   const { job, commit } = shiftRows(checkRows(rows, plan, options, engine.scan));
   const sums = noSums();
   yield engine.compute(job, sums);
@@ -27,6 +23,8 @@ export function* unpairedLoss<S extends MaybePromise>(
   options.onProgress?.(job.pairs, job.pairs);
   return result;
 }
+
+const planRows = createPlanner("row", "unpairedLoss, which sees no tokens");
 
 /** The job with the running mean that its batch makes: TRL's BCOTrainer counts each row once. */
 export const shiftRows = (job: RowJob) =>

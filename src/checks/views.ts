@@ -75,11 +75,16 @@ export const shareBytes = (a: Memory, b: Memory): boolean =>
 export type IsHeld = (at: number, bytes: number) => boolean;
 
 const handedOut = new WeakMap<object, IsHeld>();
+let isAnyHandedOut = false;
 
 /** From now on a view of this buffer is an array only where a piece is held: what lies beside it is a backend's own. */
 export function handOut(buffer: ArrayBufferLike, isHeld: IsHeld): void {
+  isAnyHandedOut = true;
   handedOut.set(buffer, isHeld);
 }
+
+/** Whether any was. Until then no array can be stray, and a call of a few pairs need not ask for buffers. */
+export const canStray = (): boolean => isAnyHandedOut;
 
 /**
  * Refuses a view of a backend's memory that is not within an array of `allocate`: one made with its byte offset forgotten,

@@ -1,7 +1,7 @@
 // Arrays with one number of each pair, or of each row: their kinds, that they are of one length, what their numbers may be.
 
 import { outOfRange, wrongKind, wrongLength } from "../checks/refusals.ts";
-import { bufferOf, findNumber, lengthOf, refuseStray } from "../checks/views.ts";
+import { bufferOf, canStray, findNumber, lengthOf, refuseStray } from "../checks/views.ts";
 import { ParamError } from "../errors.ts";
 import type { Column } from "../losses/kinds.ts";
 import { arrayKind } from "../messages.ts";
@@ -34,7 +34,7 @@ export const noDevice: DeviceLength = () => undefined;
 
 /**
  * Checks that the arrays are of their kinds and of one length, and gives it. `buffers` take those of the columns that lie here; one
- * look at each: the getter is what a call of a few pairs spends its time on.
+ * look at each, and none where nobody asks: the getter is what a call of a few pairs spends its time on.
  *
  * Throws    KindError, ShapeError
  */
@@ -43,14 +43,15 @@ export function checkColumns(
   columns: readonly CheckedColumn[],
   unit: string,
   deviceLength: DeviceLength,
-  buffers: (object | undefined)[],
+  buffers: (object | undefined)[] | undefined,
 ): number {
+  const needsBuffers = buffers !== undefined || canStray();
   let count: number | undefined;
   for (const { name, kinds, always } of columns) {
     const array = given[name];
     if (array === undefined) {
       if (always) throw wrongKind(name, `a ${kinds.join(" or ")}`, array);
-      buffers.push(undefined);
+      buffers?.push(undefined);
       continue;
     }
     const onDevice = deviceLength(array, name);
@@ -59,8 +60,8 @@ export function checkColumns(
     if (length !== count) {
       throw wrongLength(name, `${count} values (${unit}s)`, length);
     }
-    const buffer = onDevice === undefined ? bufferOf(array as ArrayBufferView) : undefined;
-    buffers.push(buffer);
+    const buffer = needsBuffers && onDevice === undefined ? bufferOf(array as ArrayBufferView) : undefined;
+    buffers?.push(buffer);
     if (buffer) refuseStray(array as ArrayBufferView, name, buffer);
   }
   if (!count) throw wrongLength(columns[0]?.name as string, `at least one ${unit}`, 0);

@@ -122,10 +122,11 @@ export function checkPairs(
   scan: Scan,
   likelihood?: PairJob["likelihood"],
 ): JobOfPairs {
-  const { count, chosen, rejected, buffers } = checkInputs(pairs, plan, scan);
+  const buffers: (object | undefined)[] | undefined = options.out === undefined ? undefined : [];
+  const { count, chosen, rejected } = checkInputs(pairs, plan, scan, noDevice, buffers);
   if (options.validate === "finite") checkFiniteColumns(pairs as AnyPairs, inputNames);
   const out = options.out === undefined ? undefined : readPairOut(options.out);
-  if (out !== undefined) checkOut(out, wantedOfPairs, () => count, pairs, inputNames, buffers);
+  if (out !== undefined) checkOut(out, wantedOfPairs, () => count, pairs, inputNames, buffers ?? []);
   const { gradScale = 1 } = options;
   const full = options.metrics === "full";
   return {
@@ -154,17 +155,22 @@ export function checkPairs(
 export type AnyPairs = { readonly [Name in PairColumn]?: unknown };
 
 /**
- * Checks the inputs, which may lie on a device, and scans the lengths that lie here. `buffers` are those of the columns that do.
+ * Checks the inputs, which may lie on a device, and scans the lengths that lie here. `buffers` take those of the columns that do.
  *
  * Throws    KindError, ShapeError, ParamError
  */
-export function checkInputs(pairs: AnyPairs, plan: Plan, scan: Scan, deviceLength = noDevice) {
-  const buffers: (object | undefined)[] = [];
+export function checkInputs(
+  pairs: AnyPairs,
+  plan: Plan,
+  scan: Scan,
+  deviceLength = noDevice,
+  buffers?: (object | undefined)[],
+) {
   const count = checkColumns(pairs, columns, "pair", deviceLength, buffers);
   checkNeeds(pairs, plan);
   const chosen = checkLengths(pairs.chosenLengths, "chosenLengths", scan);
   const rejected = checkLengths(pairs.rejectedLengths, "rejectedLengths", scan);
-  return { count, chosen, rejected, buffers };
+  return { count, chosen, rejected };
 }
 
 function checkNeeds(pairs: AnyPairs, plan: Plan): void {

@@ -108,7 +108,7 @@ const readRowOut = recordOf(
  * Throws    KindError, ShapeError, ParamError, AbortError; nothing has been written then
  */
 export function checkRows(rows: ReadRows, plan: Plan, options: UnpairedLossOptions, scan: Scan): RowJob {
-  const buffers: (object | undefined)[] = [];
+  const buffers: (object | undefined)[] | undefined = options.out === undefined ? undefined : [];
   const count = checkColumns(rows as never, columns, "row", noDevice, buffers);
   const { policy, reference, desirable, lengths } = rows;
   checkLabels(desirable, "desirable");
@@ -116,10 +116,13 @@ export function checkRows(rows: ReadRows, plan: Plan, options: UnpairedLossOptio
   if (user !== undefined && reference === undefined) throw missing("reference", user);
   const tokens = checkLengths(lengths, "lengths", scan);
   checkDensity(rows, plan);
-  if (rows.kl === undefined) buffers.push(...checkKl(rows, klNames, plan));
+  if (rows.kl === undefined) {
+    const ofKl = checkKl(rows, klNames, plan);
+    buffers?.push(...ofKl);
+  }
   if (options.validate === "finite") checkFiniteColumns(rows as never, floatNames);
   const out = options.out === undefined ? undefined : readRowOut(options.out);
-  if (out !== undefined) checkOut(out, wantedOfRows, () => count, rows, inputNames, buffers);
+  if (out !== undefined) checkOut(out, wantedOfRows, () => count, rows, inputNames, buffers ?? []);
   const { gradScale = 1, metrics } = options;
   const kl = rows.kl ?? klOf(rows.klPolicy, rows.klReference, plan);
   return {

@@ -1,6 +1,6 @@
 // The part of a backend's memory that `allocate` hands out: first fit over a list of free blocks, merged as they return.
 
-import { bufferOf, handOut } from "../checks/views.ts";
+import { bufferOf, handOut, offsetOf } from "../checks/views.ts";
 import { BackendError } from "../errors.ts";
 import { arrayTypeOf, notAllocated } from "../inputs/element-types.ts";
 import type { ElementTypes } from "../types.ts";
@@ -36,7 +36,7 @@ export function createHeap(memory: WebAssembly.Memory, start: number, grows = fa
   const blocks = new WeakMap<ArrayBufferView, Block>();
   /** What the caller holds, by address. */
   const held: Block[] = [];
-  // A memory has one buffer for each size it had.
+  // A memory has one buffer for each size it had; none before the first array that is given away.
   const buffers = new WeakSet<ArrayBufferLike>();
 
   const isHeld = (at: number, bytes: number): boolean => {
@@ -49,8 +49,6 @@ export function createHeap(memory: WebAssembly.Memory, start: number, grows = fa
     buffers.add(buffer);
     return buffer;
   };
-  know(memory.buffer);
-
   const cut = (bytes: number): Block => {
     const size = Math.max(align(bytes), ALIGN);
     const find = () => free.find((candidate) => candidate.size >= size);
@@ -85,7 +83,8 @@ export function createHeap(memory: WebAssembly.Memory, start: number, grows = fa
       blocks.set(array, block);
       return array;
     },
-    holds: (array) => buffers.has(bufferOf(array)),
+    // It starts after what the backend keeps for itself; most arrays start their buffer, which costs nothing to see.
+    holds: (array) => offsetOf(array) >= start && buffers.has(bufferOf(array)),
     free(array) {
       const block = blocks.get(array);
       if (!block) throw notAllocated();

@@ -51,8 +51,12 @@ const readParam = recordOf<Param>(
   ["default", "min", "max", "open"],
 );
 
-const present = <T extends object>(fields: T): T =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+// A loop: the losses of the package are defined by every import.
+function present<T extends object>(fields: T): T {
+  const kept = {} as T;
+  for (const name of Object.keys(fields) as (keyof T)[]) if (fields[name] !== undefined) kept[name] = fields[name];
+  return kept;
+}
 
 // What `defineLoss` made, which nobody can change, with its record.
 const defined = new WeakMap<object, LossRecord>();

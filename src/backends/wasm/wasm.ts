@@ -1,7 +1,7 @@
 // The SIMD backend over a module: its memory, its engines and its calls.
 
 import { bindNow } from "../../calls/bind.ts";
-import { bufferOf } from "../../checks/views.ts";
+import { bufferOf, offsetOf } from "../../checks/views.ts";
 import { shardsInOrder } from "../../cpu/head.ts";
 import { eachRow } from "../../cpu/rows.ts";
 import { BackendError } from "../../errors.ts";
@@ -21,7 +21,9 @@ export function wasmBackend(module: WebAssembly.Module, reserve: number, kind: s
   const memory = createMemory(heapStart + reserve);
   const kernels = instantiate(module, memory);
   const { buffer } = memory;
-  const { pairs, rows } = createEngines(module, kernels, memory, STATIC_BYTES, (array) => bufferOf(array) === buffer);
+  // Most arrays start their buffer: to ask for it is what a call of a few pairs would spend its time on.
+  const holds = (array: ArrayBufferView): boolean => offsetOf(array) >= heapStart && bufferOf(array) === buffer;
+  const { pairs, rows } = createEngines(module, kernels, memory, STATIC_BYTES, holds);
   return {
     name: "wasm",
     reason: `WebAssembly in this thread: ${kind}`,
