@@ -4,11 +4,23 @@
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { BenchResult } from "../src/bench/types.ts";
-import { barPlot, errorPlot } from "../src/cli/bench/report/plots.mjs";
-import { errorText, type Row, shownTime, timeText, titleOf } from "../src/cli/bench/report/rows.ts";
-import { escaped } from "../src/cli/page.ts";
+import { rooflineOf } from "../src/cli/bench/report/bounds.ts";
+import { barPlot, errorPlot, runtimesPlot, sizePlot } from "../src/cli/bench/report/plots.mjs";
+import { rooflinePlot } from "../src/cli/bench/report/roofline.mjs";
+import {
+  errorText,
+  familyOf,
+  perText,
+  type Row,
+  rowsOf,
+  shownTime,
+  timeText,
+  titleOf,
+} from "../src/cli/bench/report/rows.ts";
+import { acrossRuntimes, allResults, workersOf } from "./comparisons.ts";
 import { shown, withBlocks } from "./figure-blocks.ts";
-import { readResult, withDigits } from "./figures.ts";
+import { readResult, twoDigits, withDigits } from "./figures.ts";
+import { type Part, stacked } from "./stacked.ts";
 
 const root = new URL("../", import.meta.url);
 const MAIN = "bench/results/bench-node26.json";
@@ -20,19 +32,12 @@ export const texts: readonly string[] = [
     .sort(),
 ];
 
-/** Pictures below one another, each under its title, as one file. */
-function stacked(parts: readonly { title: string; picture: string }[]): string {
-  let top = 0;
-  const placed = parts.map(({ title, picture }) => {
-    const height = Number(/height="([\d.]+)"/.exec(picture)?.[1]);
-    const text = `<text x="8" y="${top + 20}" font-family="system-ui, sans-serif" font-size="14" font-weight="600">${escaped(title)}</text>`;
-    const inner = picture.replace("<svg ", `<svg x="0" y="${top + 28}" `);
-    top += height + 36;
-    return text + inner;
-  });
-  const size = `viewBox="0 0 720 ${top}" width="720" height="${top}"`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size}><rect width="100%" height="100%" fill="white"/>${placed.join("")}</svg>\n`;
-}
+/** "512 × 32,000" */
+const sizeText = (name: string): string =>
+  name
+    .slice(name.lastIndexOf("/") + 1)
+    .replace(/\d+/g, (digits) => Number(digits).toLocaleString("en"))
+    .replaceAll("x", " × ");
 
 const speedPicture = (result: BenchResult): string =>
   stacked(
@@ -58,7 +63,7 @@ const speedPicture = (result: BenchResult): string =>
           .sort((a, b) => a.value - b.value);
         const unit = isMs ? "ms a call; shorter is better" : `ns a ${first.unit}; shorter is better`;
         return {
-          title: `${titleOf(family)}, ${first.case.split("/").at(-1)?.replaceAll("x", " × ")}`,
+          title: `${titleOf(family)}, ${sizeText(first.case)}`,
           picture: barPlot(bars, unit),
         };
       }),
@@ -80,6 +85,78 @@ function exactnessPicture(result: BenchResult): string {
   return stacked([{ title: `Worst error: ${of}`, picture: errorPlot(points) }]);
 }
 
+/** The same work in every runtime that has a result. */
+export function runtimesPicture(results: readonly BenchResult[]): string {
+  const parts = ["pairs/sigmoid", "logits/both", "linear/both"].flatMap((family): Part[] => {
+    const found = acrossRuntimes(results, family);
+    const [first] = found?.rows ?? [];
+    if (!found || !first) return [];
+    const rows = found.rows.filter(({ label }) => !label.endsWith(", own arrays"));
+    const per = shownTime(first.figure) >= 1e5 ? 1e6 : 1;
+    const points = rows.map(({ figure, label, runtime, kind }) => ({
+      runtime,
+      label,
+      ours: kind === "ours",
+      value: shownTime(figure) / per,
+    }));
+    const names = [...new Set(points.toSorted((a, b) => Number(b.ours) - Number(a.ours)).map(({ label }) => label))];
+    const ours = new Set(points.filter((point) => point.ours).map(({ label }) => label));
+    const unit = `${per === 1 ? "ns" : "ms"} ${perText(first.figure)}; further left is better`;
+    return [
+      {
+        title: `${titleOf(family)}, ${sizeText(found.case)}`,
+        picture: runtimesPlot(points, { runtimes: found.runtimes, names }, unit),
+        legend: names,
+        isRing: (name) => !ours.has(name),
+      },
+    ];
+  });
+  return stacked(parts);
+}
+
+/** How many times as fast as this thread so many workers are. */
+const workersPicture = (result: BenchResult): string =>
+  stacked(
+    [...Map.groupBy(workersOf(result), ({ arrays }) => arrays)].map(([arrays, all]) => {
+      const bars = all.flatMap(({ case: name, speedups }) =>
+        speedups.map(([workers, times]) => ({
+          label: `${name.split("/")[1]} ${sizeText(name)}, ${workers} worker${workers === 1 ? "" : "s"}`,
+          kind: workers === 1 ? ("other" as const) : ("ours" as const),
+          value: times,
+          from: times,
+          to: times,
+          text: `${twoDigits(times)} times`,
+        })),
+      );
+      return {
+        title: arrays === "allocate" ? "Arrays of pool.allocate" : "Arrays of your own",
+        picture: barPlot(bars, "times as fast as the same call on one thread, without a pool"),
+      };
+    }),
+  );
+
+/** What a unit takes in calls of any size. */
+function sizesPicture(result: BenchResult): string {
+  const rows = rowsOf([result]).filter(({ figure }) => familyOf(figure.case) === "pairs/sigmoid");
+  const points = rows
+    .map(({ figure, label }) => ({ label, units: figure.units, time: figure.median }))
+    .sort((a, b) => a.units - b.units);
+  const names = [...new Set(rows.map(({ label }) => label))];
+  const picture = sizePlot(points, names, { x: "pairs a call", y: "ns a pair" });
+  return stacked([{ title: titleOf("pairs/sigmoid"), picture, legend: names }]);
+}
+
+/** What candidates reach under the machine's limits. */
+function rooflinePicture(result: BenchResult): string {
+  const found = rooflineOf(rowsOf([result]), result);
+  if (!found) throw new Error(`${MAIN}: expected the machine's limits and what the work takes, got none`);
+  const { points, names, peers, limits } = found;
+  const [{ name, version }, picture] = [result.runtime, rooflinePlot(points, names, limits)];
+  return stacked([
+    { title: `One thread, ${name} ${version}`, picture, legend: names, isRing: (one) => peers.has(one) },
+  ]);
+}
+
 /** Every file and what it should be. */
 export function generated(): Record<string, string> {
   const result = readResult(MAIN);
@@ -87,6 +164,10 @@ export function generated(): Record<string, string> {
   return {
     "docs/speed.gen.svg": speedPicture(result),
     "docs/exactness.gen.svg": exactnessPicture(result),
+    "docs/in-runtimes.gen.svg": runtimesPicture(allResults()),
+    "docs/roofline.gen.svg": rooflinePicture(result),
+    "docs/by-size.gen.svg": sizesPicture(result),
+    "docs/by-workers.gen.svg": workersPicture(result),
     ...Object.fromEntries(pages),
   };
 }

@@ -1,9 +1,20 @@
 // What stands between `<!-- figures: name -->` and `<!-- /figures -->` in the docs: tables and sentences from bench/results/.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { BenchResult } from "../src/bench/types.ts";
 import { largest } from "../src/cli/bench/report/parts.ts";
-import { errorText, type Row, rowsOf, shownTime, timeText, titleOf } from "../src/cli/bench/report/rows.ts";
+import {
+  errorText,
+  familyOf,
+  namesOf,
+  perText,
+  type Row,
+  rowsOf,
+  shownTime,
+  timeText,
+  titleOf,
+} from "../src/cli/bench/report/rows.ts";
+import { acrossRuntimes, allResults, quickest, workersOf } from "./comparisons.ts";
 import { twoDigits } from "./figures.ts";
 
 /** Work that tables and pictures show, where the results have it. */
@@ -59,6 +70,68 @@ const optimiser = (result: BenchResult): string[] => {
   ];
 };
 
+/** The quickest of ours in every runtime. */
+const runtimes = (): string[] => {
+  const results = allResults();
+  const all = ["pairs/sigmoid", "logits/both", "linear/both"].flatMap(
+    (family) => acrossRuntimes(results, family) ?? [],
+  );
+  const names = namesOf(results).filter((name) => all.some((one) => one.runtimes.includes(name)));
+  const cells = names.map((name) => [
+    name,
+    ...all.map(({ rows }) => {
+      const best = quickest(rows, ({ runtime, kind }) => runtime === name && kind === "ours");
+      return best ? timeText(shownTime(best)) : "";
+    }),
+  ]);
+  return table(
+    ["", ...all.map(({ case: name, rows: [row] }) => `\`${name}\`, ${row ? perText(row.figure) : ""}`)],
+    cells,
+  );
+};
+
+/** What a pair takes in calls of every size. */
+const sizes = (result: BenchResult): string[] => {
+  const rows = rowsOf([result]).filter(({ figure }) => familyOf(figure.case) === "pairs/sigmoid");
+  const calls = [...Map.groupBy(rows, ({ figure }) => figure.units)].flatMap(([units, all]) => {
+    const best = quickest(all, ({ kind }) => kind === "ours");
+    return best ? `${timeText(best.median)} in a call of ${units.toLocaleString("en")}` : [];
+  });
+  return [`A pair takes ${calls.join(", ")}.`];
+};
+
+const workers = (result: BenchResult): string[] => {
+  const all = workersOf(result);
+  const counts = [...new Set(all.flatMap(({ speedups }) => speedups.map(([count]) => count)))].sort((a, b) => a - b);
+  const cells = all.map(({ case: name, arrays, speedups }) => [
+    `\`${name}\``,
+    arrays === "allocate" ? "`pool.allocate`" : "your own",
+    ...counts.map((count) => {
+      const found = speedups.find(([workers]) => workers === count);
+      return found ? twoDigits(found[1]) : "";
+    }),
+  ]);
+  return table(
+    ["times as fast as one thread", "arrays", ...counts.map((n) => `${n} worker${n === 1 ? "" : "s"}`)],
+    cells,
+  );
+};
+
+/** PyTorch and TRL, where they were measured: processes of their own, beside ours in the same rounds. */
+const yardsticks = (): string[] => {
+  const file = new URL("../bench/results/bench-yardsticks.json", import.meta.url);
+  if (!existsSync(file)) return ["The committed results have none."];
+  const result: BenchResult = JSON.parse(readFileSync(file, "utf8"));
+  const cells = rowsOf([result]).map(({ figure, label }) => [
+    `\`${figure.case}\``,
+    label,
+    timeText(shownTime(figure)),
+    errorText(figure.error.value),
+  ]);
+  const versions = Object.entries(result.versions).map(([name, version]) => `${name} ${version}`);
+  return [`${versions.join(", ")}; ${result.date.slice(0, 10)}.`, "", ...table(["", "", "median", "error"], cells)];
+};
+
 interface Transforms {
   readonly rows: readonly { form: string; transform: string; times: { median: number } }[];
 }
@@ -78,7 +151,16 @@ const transform = (): string[] => {
   ];
 };
 
-const blocks: Readonly<Record<string, (result: BenchResult) => string[]>> = { speed, machine, optimiser, transform };
+const blocks: Readonly<Record<string, (result: BenchResult) => string[]>> = {
+  speed,
+  machine,
+  runtimes,
+  sizes,
+  workers,
+  yardsticks,
+  optimiser,
+  transform,
+};
 
 /** A page with all of its blocks as the results have them. Throws    Error for a block that is not there */
 export const withBlocks = (text: string, result: BenchResult): string =>

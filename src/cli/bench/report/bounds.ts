@@ -3,7 +3,7 @@
 import type { BenchResult } from "../../../bench/types.ts";
 import { legendOf } from "./colours.ts";
 import { type Draw, largest } from "./parts.ts";
-import type { rooflinePlot } from "./roofline.mjs";
+import type { Limits, RooflinePoint, rooflinePlot } from "./roofline.mjs";
 import type { Row } from "./rows.ts";
 
 /** Ours first; of two with the same name that whose arrays need no copy. */
@@ -15,8 +15,16 @@ const isOwn = ({ figure }: Row): boolean => figure.arrays === "own";
 const isFirst = ({ figure }: Row, k: number, all: readonly Row[]): boolean =>
   all.findIndex((other) => other.figure.candidate === figure.candidate) === k;
 
-/** The largest case of each kind under the limits of one thread of one run. */
-export function rooflinePart(draw: typeof rooflinePlot, rows: readonly Row[], { limits }: BenchResult): string {
+interface Roofline {
+  readonly points: readonly RooflinePoint[];
+  /** Of the candidates, ours first. */
+  readonly names: readonly string[];
+  readonly peers: ReadonlySet<string>;
+  readonly limits: Limits;
+}
+
+/** The largest case of each kind under the limits of one thread of one run; undefined where these are not known. */
+export function rooflineOf(rows: readonly Row[], { limits }: BenchResult): Roofline | undefined {
   const points = largest(order(rows).filter(({ figure }) => figure.work && figure.group !== "pool")).flatMap(
     ([family, all]) =>
       all.filter(isFirst).flatMap(({ figure: { candidate: label, ours, units, median, work } }) => {
@@ -25,14 +33,24 @@ export function rooflinePart(draw: typeof rooflinePlot, rows: readonly Row[], { 
         return { case: family, label, ours, intensity: flops / bytes, rate: flops / units / median };
       }),
   );
-  if (points.length === 0 || !(limits.bandwidth > 0)) return "";
-  const names = [...new Set([...points].sort((a, b) => Number(b.ours) - Number(a.ours)).map(({ label }) => label))];
-  const peers = new Set(points.filter(({ ours }) => !ours).map(({ label }) => label));
+  if (points.length === 0 || !(limits.bandwidth > 0)) return undefined;
   const roofs = [
     ...(limits.relaxed ? [{ name: "relaxed", peak: 2 * limits.relaxed }] : []),
     ...(limits.plain > 0 ? [{ name: "plain", peak: 2 * limits.plain }] : []),
   ];
-  return legendOf(names, (name) => peers.has(name)) + draw(points, names, { bandwidth: limits.bandwidth, roofs });
+  return {
+    points,
+    names: [...new Set(points.toSorted((a, b) => Number(b.ours) - Number(a.ours)).map(({ label }) => label))],
+    peers: new Set(points.filter(({ ours }) => !ours).map(({ label }) => label)),
+    limits: { bandwidth: limits.bandwidth, roofs },
+  };
+}
+
+export function rooflinePart(draw: typeof rooflinePlot, rows: readonly Row[], result: BenchResult): string {
+  const found = rooflineOf(rows, result);
+  if (!found) return "";
+  const { points, names, peers, limits } = found;
+  return legendOf(names, (name) => peers.has(name)) + draw(points, names, limits);
 }
 
 /** Candidates whose share is told: what is bound by the machine and not by an interpreter's like. */

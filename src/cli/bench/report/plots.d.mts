@@ -19,6 +19,13 @@ export function matrixPlot(
   order: { runtimes: readonly string[]; labels: readonly string[] },
 ): string;
 
+/** Times of a case on a logarithmic scale: a row for each runtime. */
+export function runtimesPlot(
+  points: readonly { runtime: string; label: string; ours: boolean; value: number }[],
+  order: { runtimes: readonly string[]; names: readonly string[] },
+  unit: string,
+): string;
+
 /** What share of a limit each case reaches, in per cent. */
 export function sharePlot(
   points: readonly { case: string; label: string; share: number }[],

@@ -2,7 +2,7 @@
 
 import * as Plot from "@observablehq/plot";
 import { svg } from "../../plots.mjs";
-import { coloured } from "./colours.ts";
+import { coloured, colourOfName } from "./colours.ts";
 
 /** Ours in blue, our other backends in light blue, others in grey: told apart without red and green, and in print. */
 const colours = { ours: "#4a76e0", other: "#8fb0ee", peer: "#9a9a9a" };
@@ -65,6 +65,41 @@ export const matrixPlot = (cells, { runtimes, labels }) => {
     ],
   });
 };
+
+/** A row for each runtime, a dot for each candidate: rings are not ours. */
+export const runtimesPlot = (points, { runtimes, names }, unit) =>
+  draw({
+    height: 56 + 22 * runtimes.length,
+    marginLeft: marginFor(runtimes),
+    marginRight: 30,
+    marginBottom: 40,
+    marginTop: 6,
+    x: {
+      type: "log",
+      label: unit,
+      ...centred,
+      grid: true,
+      ticks: 6,
+      tickFormat: "~g",
+      domain: range(points.map(({ value }) => value)),
+    },
+    y: { label: null, domain: runtimes, tickSize: 0 },
+    marks: [
+      Plot.ruleY(runtimes, { strokeOpacity: 0.15 }),
+      ...[false, true].map((ours) =>
+        Plot.dot(
+          points.filter((point) => point.ours === ours),
+          {
+            x: "value",
+            y: "runtime",
+            [ours ? "fill" : "stroke"]: ({ label }) => colourOfName(names, label),
+            strokeWidth: 1.8,
+            r: 4.5,
+          },
+        ),
+      ),
+    ],
+  });
 
 export const sharePlot = (points, names, limit) => {
   const cases = [...new Set(points.map((point) => point.case))];
