@@ -4,6 +4,7 @@
 import { describe, expect, it } from "vitest";
 import type { LinearLossOptions } from "../src/types.ts";
 import { onEachBackend } from "./support/backends.ts";
+import { inTurn } from "./support/in-turn.ts";
 import { expectedLinear, missesOfLinear, randomLinear } from "./support/linear.ts";
 import { layoutNames } from "./support/logits.ts";
 import { rewardMargins } from "./support/pairs.ts";
@@ -32,14 +33,21 @@ const mixed: Row[] = [
   ["a free reference", { referenceFree: true, beta: 0.5 }],
 ];
 
-onEachBackend((backend) => {
+onEachBackend((backend, kind) => {
   describe.each(layoutNames)("%s", (layout) => {
+    // Rows are summed by one shader, whatever their layout, and losses are another's.
+    const rows = inTurn(
+      kind,
+      [...plain, ...diverged, ...weighted, ...mixed],
+      layoutNames.indexOf(layout),
+      layoutNames.length,
+    );
     const isPacked = layout === "packed";
     const calls = [
       randomLinear({ pairs: 3, length: 9, vocab: 75, width: 13, seed: 381, holes: 0.3, bias: true, isPacked }),
       randomLinear({ pairs: 4, length: 5, vocab: 40, width: 8, seed: 382, rank: 3, isPacked }),
     ];
-    it.each([...plain, ...diverged, ...weighted, ...mixed])("%s", async (_name, options) => {
+    it.each(rows)("%s", async (_name, options) => {
       for (const call of calls) {
         const given = { ...call, rewardMargin: rewardMargins(call.tokens.pairs) };
         const full = { ...ofCompletions(options), metrics: "full" } as const;

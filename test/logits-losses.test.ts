@@ -4,6 +4,7 @@
 import { describe, expect, it } from "vitest";
 import type { LogitsLossOptions } from "../src/types.ts";
 import { onEachBackend } from "./support/backends.ts";
+import { inTurn } from "./support/in-turn.ts";
 import { layoutNames, layouts, randomLogits } from "./support/logits.ts";
 import { expectedOf, missesOfExpected } from "./support/logits-expected.ts";
 import { rewardMargins } from "./support/pairs.ts";
@@ -37,9 +38,16 @@ const mixed: Row[] = [
   ["a free reference", { referenceFree: true, beta: 0.5 }],
 ];
 
-onEachBackend((backend) => {
+onEachBackend((backend, kind) => {
   describe.each(layoutNames)("%s", (layout) => {
-    it.each([...plain, ...long, ...weighted, ...mixed])("%s", async (_name, options) => {
+    // Rows are summed by one shader, whatever their layout, and losses are another's.
+    const rows = inTurn(
+      kind,
+      [...plain, ...long, ...weighted, ...mixed],
+      layoutNames.indexOf(layout),
+      layoutNames.length,
+    );
+    it.each(rows)("%s", async (_name, options) => {
       for (const padded of batches) {
         const { batch, unpack } = layouts[layout](padded);
         const rewardMargin = rewardMargins(batch.tokens.pairs);

@@ -92,10 +92,14 @@ function make({
 }
 
 /** Checks a property of calls, the same ones every time. */
-export async function checkCalls(wishes: Wishes, property: (call: Call) => void | Promise<void>): Promise<void> {
+export async function checkCalls(
+  wishes: Wishes,
+  property: (call: Call) => void | Promise<void>,
+  numRuns = 60,
+): Promise<void> {
   await fc.assert(
     fc.asyncProperty(recipes(wishes), async (recipe) => property(make(recipe))),
-    { numRuns: 60, seed: 20261122 },
+    { numRuns, seed: 20261122 },
   );
 }
 
