@@ -1,4 +1,4 @@
-// Hostile calls of every public call, as test/support/fuzz.ts judges them; test/slow-fuzz.test.ts makes 300,000 of them.
+// Hostile calls of every public call, as test/support/fuzz.ts judges them; test/slow-fuzz.test.ts makes 60,000 of them.
 
 import { expect, it } from "vitest";
 import { fuzzers } from "./support/fuzz-targets.ts";
