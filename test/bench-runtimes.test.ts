@@ -8,7 +8,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Order, Report } from "../src/bench/remote.ts";
 import type { BenchResult } from "../src/bench/types.ts";
 import { findPeers } from "../src/cli/bench/find-peers.ts";
-import { chooseRuntimes, type Patience, type Runtime, runEverywhere, runIn } from "../src/cli/bench/runtimes.ts";
+import {
+  chooseRuntimes,
+  type Patience,
+  type Runtime,
+  runEverywhere,
+  runIn,
+  totalOf,
+} from "../src/cli/bench/runtimes.ts";
 import { type BenchServer, startServer } from "../src/cli/bench/serve.ts";
 
 let folder = "";
@@ -61,7 +68,7 @@ const result: BenchResult = {
   skipped: [],
   notes: [],
 };
-const order: Order = { options: { quick: true, cases: ["pairs/sigmoid/8"] }, peers: {}, load: 0 };
+const order: Order = { options: { quick: true, cases: ["pairs/sigmoid/8"] }, peers: {} };
 
 const launch = (file: string, patience?: Patience, seen: unknown[] = []): Promise<BenchResult> =>
   runIn({ name: "node", program: file }, server, folder, order, (progress) => seen.push(progress), patience);
@@ -104,6 +111,37 @@ describe("a run in another process", () => {
     await expect(launch(file, patience)).rejects.toThrow("no word from it for 3 s");
     expect(existsSync(left)).toBe(true);
     expect(() => process.kill(Number(readFileSync(left, "utf8")), 0)).toThrow("ESRCH");
+  });
+});
+
+describe("what a run has measured is kept", () => {
+  const told = `const soFar = ${JSON.stringify({ ...result, notes: ["a note"] })};
+    await report({ soFar });
+    await report({ progress: { case: "pairs/ipo/8", done: 0.6, candidate: "some-library" } });
+    await report({ progress: { case: "pairs/ipo/8", done: 0.7 } });`;
+  test.each([
+    ["falls silent", "setInterval(() => {}, 1000);", /no word from it for 0.5 s/],
+    ["ends early", 'console.error("out of memory"); process.exit(3);', /ended with status 3: out of memory/],
+    ["fails", 'await report({ failure: "Error: no memory" });', /Error: no memory/],
+  ])("where it %s, and it says which candidate that was with", async (name, body, why) => {
+    const patience = { untilItStarts: 10_000, betweenWords: 500 };
+    const { skipped, notes } = await launch(program(name.replace(" ", "-"), told + body), patience);
+    expect(skipped).toEqual([{ case: "pairs/ipo/8", candidate: "some-library", why: expect.stringMatching(why) }]);
+    expect(notes[0]).toBe("a note");
+    expect(notes[1]).toMatch(/^the run did not come to its end, and lacks what comes after pairs\/ipo\/8: /);
+  });
+});
+
+describe("the time of each runtime", () => {
+  test.each([
+    ["is its own where there is enough", { quick: true }, 0, 2, 8000],
+    ["is a part of what all have", { quick: true }, 0, 19, 5000],
+    ["is a part of what those before have left", { quick: true }, 75_000, 4, 5000],
+    ["is longer for a whole run", { quick: false }, 0, 10, 90_000],
+    ["is next to none where they have taken all", {}, 1e9, 1, 1],
+    ["has no end where cases are named", { cases: ["pairs/sigmoid/8"] }, 0, 1, undefined],
+  ])("%s", (_, options, spent, ahead, total) => {
+    expect(totalOf(options, spent, ahead)).toBe(total);
   });
 });
 

@@ -1,6 +1,6 @@
 // A benchmark: what a result holds, in which order candidates have their turns, and that nothing is timed whose results are wrong.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { selectCases } from "../src/bench/cases/index.ts";
 import { notesOn } from "../src/bench/figures.ts";
 import { generator } from "../src/bench/random.ts";
@@ -11,6 +11,7 @@ import {
   type BenchResult,
   type Candidate,
   ours,
+  oursOfBuild,
   type Problem,
   type RunOptions,
   run,
@@ -20,6 +21,7 @@ import {
   toResultFile,
 } from "../src/bench.ts";
 import { DpoError } from "../src/errors.ts";
+import { createJs } from "../src/index.ts";
 
 const tiny = [
   "pairs/sigmoid/37",
@@ -103,19 +105,17 @@ describe("a result", () => {
   let result: BenchResult;
   test("holds a figure of every candidate that has a form of the case", async () => {
     const progress: number[] = [];
-    const load = [0.1, 0.2];
     result = await run({
       ...settings,
       candidates: all,
       cases: ["pairs/sigmoid/8", "linear/both/6x8x33"],
       seed: 7,
       machine: { cpu: "a processor", platform: "a platform" },
-      load: () => load.shift() as number,
       onProgress: ({ done }) => void progress.push(done),
     });
     const { schema, machine, runtime, versions, limits, figures } = result;
     expect({ schema, ...result.settings }).toEqual({ schema: 1, quick: false, seed: 7, rounds: 3 });
-    expect(machine).toMatchObject({ cpu: "a processor", platform: "a platform", load: [0.1, 0.2] });
+    expect(machine).toMatchObject({ cpu: "a processor", platform: "a platform" });
     expect(runtime).toMatchObject({ name: "node", version: process.versions.node });
     expect(runtime.clockStep).toBeGreaterThan(0);
     expect(versions).toHaveProperty("dpo-kernels");
@@ -262,6 +262,23 @@ describe("what is wrong is not timed", () => {
   });
 });
 
+test("what an engine lacks is said as it is, not as a failure to compile", async () => {
+  const createWasm = () => Promise.reject(new Error("wasm: this place does not compile WebAssembly"));
+  const whyOf = async (name: string) => {
+    const all = await oursOfBuild({ createWasm, createJs }, "");
+    return all.flatMap((one) => ("why" in one && one.candidate === name ? [one.why] : []))[0];
+  };
+  expect(await whyOf("relaxed")).toMatch(/does not compile/);
+  const validate = vi.spyOn(WebAssembly, "validate");
+  // As Node 20: the probe of relaxed SIMD has f32x4.relaxed_madd, 133.
+  validate.mockImplementation((bytes) => !(bytes as Uint8Array).includes(133));
+  expect(await whyOf("relaxed")).toBe("this engine has no relaxed SIMD, or has it behind a flag");
+  expect(await whyOf("plain")).toMatch(/does not compile/);
+  validate.mockReturnValue(false);
+  expect(await whyOf("plain")).toBe("this engine has no WebAssembly SIMD");
+  validate.mockRestore();
+});
+
 describe("rounds", () => {
   /** A clock that moves by the runs alone: one of each candidate takes so many milliseconds. */
   async function rounds(seed: number, durations: readonly number[], budget: number) {
@@ -357,14 +374,13 @@ test("quartiles lie between the two nearest values", () => {
 describe("notes", () => {
   const steady = [{ of: "plain" as const, rates: [10, 10, 10.1, 9.9] }];
   test.each([
-    ["nothing of a quiet machine", { calibrated: steady, step: 0.005, load: 0.2 }, []],
-    ["a machine that others use", { calibrated: steady, step: 0.005, load: 3 }, [/^a busy machine: 3.0 processes/]],
+    ["nothing of a quiet machine", { calibrated: steady, step: 0.005 }, []],
     [
       "a processor that is shared",
-      { calibrated: [{ of: "plain" as const, rates: [10, 4, 9, 5] }], step: 0.005, load: undefined },
+      { calibrated: [{ of: "plain" as const, rates: [10, 4, 9, 5] }], step: 0.005 },
       [/^a busy machine: the loop of calibration varied by/],
     ],
-    ["a coarse clock", { calibrated: steady, step: 1, load: undefined }, [/^the clock moves in steps of 1 ms/]],
+    ["a coarse clock", { calibrated: steady, step: 1 }, [/^the clock moves in steps of 1 ms/]],
   ])("%s", (_, given, expected) => {
     expect(notesOn(given)).toEqual(expected.map((pattern) => expect.stringMatching(pattern)));
   });

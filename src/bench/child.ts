@@ -5,6 +5,6 @@ import { measureOrder } from "./measure.ts";
 import { runFor } from "./remote.ts";
 
 const { process } = globalThis as unknown as { process: { argv: readonly string[]; exit(): never } };
-await runFor(process.argv[2] ?? "", (order, onProgress) => measureOrder(order, { ours }, onProgress));
+await runFor(process.argv[2] ?? "", (order, ...told) => measureOrder(order, { ours }, ...told));
 // What a peer has left running, such as threads, does not keep it.
 process.exit();

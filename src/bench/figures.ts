@@ -74,28 +74,24 @@ const ratesOf = (calibrated: readonly Calibrated[], of: Limit): number[] =>
 interface Run {
   readonly calibrated: readonly Calibrated[];
   readonly step: number;
-  readonly load: number | undefined;
 }
 
 /** A loop that touches no memory takes the same time again and again on a machine that does nothing else. */
 const STEADY = 0.05;
-/** Half a processor that is someone else's. */
-const QUIET = 0.5;
 const COARSE = 0.1;
 
-export function notesOn({ calibrated, step, load }: Run): string[] {
+/** What makes a machine a busy one, as a note; none where nothing does. */
+export const busyNote = (reasons: readonly string[]): string[] =>
+  reasons.length === 0
+    ? []
+    : [`a busy machine: ${reasons.join("; ")}: compare within a round, and do not quote the times`];
+
+export function notesOn({ calibrated, step }: Run): string[] {
   const { lower, median, upper } = summarise(ratesOf(calibrated, "plain"));
   const spread = (upper - lower) / median;
-  const busy = [
-    ...(load !== undefined && load > QUIET ? [`${load.toFixed(1)} processes wanted to run before it began`] : []),
-    ...(spread > STEADY
-      ? [`the loop of calibration varied by ${(100 * spread).toFixed(0)} % between its quartiles`]
-      : []),
-  ];
+  const varied = `the loop of calibration varied by ${(100 * spread).toFixed(0)} % between its quartiles`;
   return [
-    ...(busy.length > 0
-      ? [`a busy machine: ${busy.join("; ")}: compare within a round, and do not quote the times`]
-      : []),
+    ...busyNote(spread > STEADY ? [varied] : []),
     ...(step >= COARSE
       ? [`the clock moves in steps of ${step} ms: short work was repeated until they are below 2 %`]
       : []),

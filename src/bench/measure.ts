@@ -1,5 +1,6 @@
 // What an order comes to in this runtime.
 
+import { collector, type Gc } from "./collect.ts";
 import { createPeers, librariesAt, peerNames } from "./peers/index.ts";
 import type { Order } from "./remote.ts";
 import { type Progress, type RunOptions, run } from "./run.ts";
@@ -14,12 +15,13 @@ interface Place {
 }
 
 /** Where the runtime was started so that it shows its collector. */
-const { gc } = globalThis as { gc?: () => void };
+const { gc } = globalThis as { gc?: Gc };
 
 export async function measureOrder(
-  { options: { peers: arePeersWanted = true, ...options }, peers, load }: Order,
+  { options: { peers: arePeersWanted = true, ...options }, peers }: Order,
   { ours, lacks = {}, calibrationModule }: Place,
   onProgress: (progress: Progress) => void | Promise<void>,
+  onPart?: RunOptions["onPart"],
 ): Promise<BenchResult> {
   const wanted = arePeersWanted ? peerNames : [];
   const names = wanted.filter((name) => !Object.hasOwn(lacks, name));
@@ -32,8 +34,8 @@ export async function measureOrder(
     ...options,
     candidates: [...(await ours()), ...candidates, ...skipped, ...absent],
     calibrationModule,
-    load: load === undefined ? undefined : () => load,
-    collect: gc,
+    collect: gc && collector(gc),
     onProgress,
+    onPart,
   });
 }

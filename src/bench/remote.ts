@@ -5,21 +5,27 @@ import type { BenchResult } from "./types.ts";
 
 /** What is to be run, as the command answers it under `<run>/order`. */
 export interface Order {
-  readonly options: Pick<RunOptions, "quick" | "cases" | "seed" | "budget" | "rounds" | "machine"> & {
+  readonly options: Pick<RunOptions, "quick" | "cases" | "seed" | "total" | "budget" | "rounds" | "machine"> & {
     /** Whether the peers take part. Default true. */
     readonly peers?: boolean | undefined;
   };
   /** Addresses of the peers' modules by their names, where the runtime does not find them by these. */
   readonly peers: Readonly<Record<string, string>>;
-  /** Processes that want to run, as the command sees it. */
-  readonly load?: number;
 }
 
-/** What a run posts under `<run>/report`. */
-export type Report = { readonly progress: Progress } | { readonly result: BenchResult } | { readonly failure: string };
+/** What a run posts under `<run>/report`; `soFar` is kept where no result follows. */
+export type Report =
+  | { readonly progress: Progress }
+  | { readonly soFar: BenchResult }
+  | { readonly result: BenchResult }
+  | { readonly failure: string };
 
 /** Everything that one measures of an order. */
-export type Measure = (order: Order, onProgress: (progress: Progress) => Promise<void>) => Promise<BenchResult>;
+export type Measure = (
+  order: Order,
+  onProgress: (progress: Progress) => Promise<void>,
+  onPart: (soFar: BenchResult) => Promise<void>,
+) => Promise<BenchResult>;
 
 /** Messages take processor time from what is measured. */
 const MILLISECONDS_BETWEEN_MESSAGES = 1000;
@@ -38,11 +44,13 @@ export async function runFor(address: string, measure: Measure): Promise<BenchRe
   const order = await orderAt(address);
   let next = 0;
   try {
-    const result = await measure(order, async (progress) => {
-      if (Date.now() < next) return;
+    const onProgress = async (progress: Progress): Promise<void> => {
+      // Which candidate it was that never answered is known by the last message.
+      if (Date.now() < next && progress.candidate === undefined) return;
       await report({ progress });
       next = Date.now() + MILLISECONDS_BETWEEN_MESSAGES;
-    });
+    };
+    const result = await measure(order, onProgress, (soFar) => report({ soFar }));
     await report({ result });
     return result;
   } catch (error) {

@@ -3,10 +3,13 @@
 import type { Clock } from "./clock.ts";
 import { shuffled } from "./random.ts";
 import type { Opened } from "./types.ts";
+import { within } from "./within.ts";
 
 export interface RoundsOptions {
   /** Milliseconds for all candidates together; each has an equal part of it, and three rounds, fewer where one takes longer than all of it. */
   readonly budget: number;
+  /** Milliseconds that are left for them, where that is less; three rounds are taken anyway. */
+  readonly left?: number | undefined;
   /** Rounds of those that are quick enough. */
   readonly rounds: number;
   readonly now: Clock;
@@ -15,6 +18,10 @@ export interface RoundsOptions {
   readonly random: () => number;
   /** Frees the garbage of earlier turns, untimed: otherwise it is chance which run pays for fresh pages. */
   readonly collect?: (() => void) | undefined;
+  /** Milliseconds after which a turn is taken for one that never ends. */
+  readonly patience?: number | undefined;
+  /** Told of a candidate whose turn failed: it has no more of them. Without it, that is the end of all. */
+  readonly onFailure?: ((k: number, cause: unknown) => void) | undefined;
   /** Told what part of them is done. */
   readonly onRound?: ((part: number) => void | Promise<void>) | undefined;
 }
@@ -30,6 +37,8 @@ export interface Schedule {
   readonly warms: boolean;
   /** Whether runs say themselves how long they took. */
   readonly timesItself: boolean;
+  /** Whether a turn leaves garbage that is to be freed before the next, as new arrays for every result are. Default true. */
+  readonly litters?: boolean;
 }
 
 /** A turn's runs take this long at least: a thousandth of it is more than a call of the clock. */
@@ -46,13 +55,15 @@ const VERY_LONG = 500;
 
 /** Nanoseconds of a run, one number a round, for each candidate. */
 export async function measure(schedules: readonly Schedule[], options: RoundsOptions): Promise<number[][]> {
-  const part = options.budget / schedules.length;
+  const part = Math.min(options.budget, options.left ?? Infinity) / schedules.length;
   const rounds = schedules.map(({ turn }) => {
     const fewest = Math.min(Math.max(Math.floor((FEWEST * options.budget) / turn), 1), FEWEST);
     return Math.min(Math.max(Math.floor(part / turn), fewest), options.rounds);
   });
   const total = Math.max(0, ...rounds);
   const times: number[][] = schedules.map(() => []);
+  const failed = new Set<number>();
+  let isLittered = true;
   for (let round = 0; round < total; round++) {
     // Spread evenly: a candidate with a third of the rounds has its turn in every third.
     const due = (k: number) => {
@@ -60,8 +71,17 @@ export async function measure(schedules: readonly Schedule[], options: RoundsOpt
       return Math.floor(((round + 1) * mine) / total) > Math.floor((round * mine) / total);
     };
     for (const k of shuffled([...schedules.keys()].filter(due), options.random)) {
-      options.collect?.();
-      times[k]?.push(await turnOf(schedules[k] as Schedule, options.now));
+      if (failed.has(k)) continue;
+      const schedule = schedules[k] as Schedule;
+      if (isLittered) options.collect?.();
+      isLittered = schedule.litters ?? true;
+      try {
+        times[k]?.push(await within(options.patience ?? Infinity, turnOf(schedule, options.now)));
+      } catch (cause) {
+        if (!options.onFailure) throw cause;
+        failed.add(k);
+        options.onFailure(k, cause);
+      }
     }
     await options.onRound?.((round + 1) / total);
   }

@@ -2,14 +2,15 @@
 
 import packageJson from "../../package.json" with { type: "json" };
 import { BackendError } from "../errors.ts";
+import { createBudget } from "./budget.ts";
 import { calibrations, type LoadCalibration } from "./calibrate.ts";
 import { selectCases } from "./cases/index.ts";
 import { type Clock, clockStep } from "./clock.ts";
 import { type Calibrated, figuresOf, limitsOf, type Measured, notesOn } from "./figures.ts";
 import { coresOf, runtimeOf } from "./place.ts";
 import { generator } from "./random.ts";
-import { timeCase } from "./time-case.ts";
-import type { BenchResult, Candidate, Figure, Skipped } from "./types.ts";
+import { noTime, timeCase } from "./time-case.ts";
+import type { BenchResult, Candidate, Case, Figure, Skipped } from "./types.ts";
 
 export interface RunOptions {
   /** What takes part: `ours()` and peers. What cannot is named in the result. */
@@ -20,14 +21,17 @@ export interface RunOptions {
   readonly cases?: readonly string[] | undefined;
   /** Of the order in each round. Default 1. */
   readonly seed?: number | undefined;
+  /**
+   * Milliseconds of the whole run: where they are short, cases have fewer rounds, three at least, then some cases are left out. Default
+   * 8,000 with `quick`, 90,000 without, and no end where `cases` are named.
+   */
+  readonly total?: number | undefined;
   /** Milliseconds of each case's rounds. Default 300 with `quick`, 600 without. */
   readonly budget?: number | undefined;
   /** Rounds at most. Default 20 with `quick`, 30 without. */
   readonly rounds?: number | undefined;
   /** What the runtime itself does not know. */
   readonly machine?: Partial<Omit<BenchResult["machine"], "load">> | undefined;
-  /** Processes that want to run, asked before and after. */
-  readonly load?: (() => number) | undefined;
   readonly runtime?: Partial<BenchResult["runtime"]> | undefined;
   /** Milliseconds. Default: `performance.now`. */
   readonly now?: Clock | undefined;
@@ -35,6 +39,8 @@ export interface RunOptions {
   readonly collect?: (() => void) | undefined;
   readonly calibrationModule?: LoadCalibration | undefined;
   readonly onProgress?: ((progress: Progress) => void | Promise<void>) | undefined;
+  /** Told after each case but the last what the result would be if the run ended here. */
+  readonly onPart?: ((soFar: BenchResult) => void | Promise<void>) | undefined;
 }
 
 export interface Progress {
@@ -44,9 +50,20 @@ export interface Progress {
   readonly case: string;
   /** What is done of all of them, from 0 to 1. */
   readonly done: number;
+  /** The candidate that is about to be opened, which may not answer. */
+  readonly candidate?: string;
   /** Those of the case, once it is done. */
   readonly figures?: readonly Figure[];
 }
+
+/** Milliseconds of all, of one run of a candidate, and until one is taken for one that never answers. */
+const quickLimits = { total: 8000, longest: 1000, patience: 20_000 };
+const wholeLimits = { total: 90_000, longest: 4000, patience: 30_000 };
+/** What is asked for is measured, however long it takes. */
+const unlimited = { total: Infinity, longest: Infinity, patience: Infinity };
+
+/** Those of quick runs first: they say the most, and where time is short the last ones are left out. */
+const inOrder = (cases: readonly Case[]): Case[] => [...cases].sort((a, b) => Number(b.quick) - Number(a.quick));
 
 const isCandidate = (item: Candidate | Skipped): item is Candidate => "open" in item;
 
@@ -56,58 +73,61 @@ const isCandidate = (item: Candidate | Skipped): item is Candidate => "open" in 
  * Throws    ParamError, where `cases` names none
  */
 export async function run(options: RunOptions): Promise<BenchResult> {
-  const { quick = false, seed = 1, now = () => performance.now(), load, onProgress } = options;
+  const { quick = false, seed = 1, now = () => performance.now(), onProgress } = options;
   const { budget = quick ? 300 : 600, rounds = quick ? 20 : 30 } = options;
   const cases = selectCases({ patterns: options.cases, quick });
-  const before = load?.();
+  const start = await now();
   const date = new Date().toISOString();
   const step = await clockStep(now);
   if (step === 0) throw new BackendError("unavailable", "clock: expected one that moves while work is done, got none");
+  const limits = options.cases ? unlimited : quick ? quickLimits : wholeLimits;
+  const { total = limits.total } = options;
   const candidates = options.candidates.filter(isCandidate);
   const skipped = options.candidates.filter((item): item is Skipped => !isCandidate(item));
   const loops = await calibrations(quick ? 32 << 20 : 64 << 20, { now, step }, options.calibrationModule);
   const random = generator(seed);
   const measured: Measured[] = [];
   const calibrated: Calibrated[] = [];
-  for (const [k, work] of cases.entries()) {
-    const onRound = (part: number) =>
-      onProgress?.({ cases: cases.length, case: work.name, done: (k + part) / cases.length });
-    await onRound(0);
-    // A shape that is asked for is measured, however long it takes.
-    const longest = options.cases ? Infinity : quick ? 1000 : 4000;
-    const settings = { budget, rounds, now, step, random, collect: options.collect, onRound, longest };
-    const found = await timeCase(work, candidates, loops, { ...settings, earlier: measured });
+  const time = createBudget(cases, total, start);
+  for (const [k, work] of inOrder(cases).entries()) {
+    const tell = (part: number, more: Pick<Progress, "candidate" | "figures"> = {}) =>
+      onProgress?.({ cases: cases.length, case: work.name, done: (k + part) / cases.length, ...more });
+    await tell(0);
+    const deadline = time.deadlineOf(work, await now());
+    if (deadline === undefined) {
+      skipped.push({ case: work.name, candidate: "all candidates", why: noTime });
+      continue;
+    }
+    const found = await timeCase(work, candidates, loops, {
+      ...{ budget, rounds, now, step, random, deadline, end: time.end, earlier: measured },
+      ...{ longest: limits.longest, patience: limits.patience, collect: options.collect, onRound: tell },
+      onCandidate: (candidate) => tell(0, { candidate }),
+    });
     measured.push(...found.measured);
     calibrated.push(...found.calibrated);
     skipped.push(...found.skipped);
-    await onProgress?.({
-      cases: cases.length,
-      case: work.name,
-      done: (k + 1) / cases.length,
-      figures: figuresOf(found.measured),
-    });
+    await tell(1, { figures: figuresOf(found.measured) });
+    if (k < cases.length - 1) await options.onPart?.(resultNow());
   }
-  const limits = limitsOf(calibrated);
-  const after = load?.();
-  return {
-    schema: 1,
-    date,
-    machine: {
-      cpu: "",
-      cores: coresOf(),
-      platform: "",
-      ...options.machine,
-      ...(before !== undefined && after !== undefined ? { load: [before, after] as const } : {}),
-    },
-    runtime: { ...runtimeOf(), clockStep: step, ...options.runtime },
-    versions: {
-      "dpo-kernels": packageJson.version,
-      ...Object.fromEntries(candidates.flatMap(({ name, version }) => (version ? [[name, version]] : []))),
-    },
-    settings: { quick, seed, rounds },
-    limits,
-    figures: figuresOf(measured, limits),
-    skipped,
-    notes: notesOn({ calibrated, step, load: before }),
-  };
+  return resultNow();
+
+  function resultNow(): BenchResult {
+    const limits = limitsOf(calibrated);
+    const inTable = [...measured].sort((a, b) => cases.indexOf(a.work) - cases.indexOf(b.work));
+    return {
+      schema: 1,
+      date,
+      machine: { cpu: "", cores: coresOf(), platform: "", ...options.machine },
+      runtime: { ...runtimeOf(), clockStep: step, ...options.runtime },
+      versions: {
+        "dpo-kernels": packageJson.version,
+        ...Object.fromEntries(candidates.flatMap(({ name, version }) => (version ? [[name, version]] : []))),
+      },
+      settings: { quick, seed, rounds },
+      limits,
+      figures: figuresOf(inTable, limits),
+      skipped: [...skipped],
+      notes: notesOn({ calibrated, step }),
+    };
+  }
 }

@@ -4,11 +4,19 @@ import type { Calibration } from "./calibrate.ts";
 import { type Calibrated, familyOf, type Measured } from "./figures.ts";
 import { measure, type RoundsOptions, type Schedule, warmUp } from "./rounds.ts";
 import type { Candidate, Case, Opened, Problem, ResultError, Skipped } from "./types.ts";
+import { within } from "./within.ts";
 
 export interface CaseOptions extends RoundsOptions {
-  /** Milliseconds of a run from which on a candidate is left out; told by what it took in smaller cases. */
+  /** Milliseconds of a run from which on a candidate is left out: by its first run, or told by what it took in smaller cases. */
   readonly longest: number;
+  /** Milliseconds after which a candidate is taken for one that never answers. */
+  readonly patience: number;
+  /** When the rounds should be over, and when the whole run: no candidate is opened after that. Of the clock. */
+  readonly deadline: number;
+  readonly end: number;
   readonly earlier: readonly Measured[];
+  /** Told before each candidate is opened. */
+  readonly onCandidate?: ((name: string) => void | Promise<void>) | undefined;
 }
 
 export interface CaseTimes {
@@ -35,50 +43,81 @@ export async function timeCase(
   options: CaseOptions,
 ): Promise<CaseTimes> {
   const skipped: Skipped[] = [];
+  const skip = ({ name }: Candidate, why: string) => skipped.push({ case: work.name, candidate: name, why });
   const ready: Ready[] = [];
   const collect = (work.work?.bytes ?? 0) > LARGE ? options.collect : undefined;
   try {
     const problem = work.prepare();
     for (const candidate of candidates) {
-      const why = tooLong(work, candidate, options);
+      await options.onCandidate?.(candidate.name);
+      const isLate = (await options.now()) >= options.end;
+      const why = isLate ? noTime : tooLong(work, candidate, options);
       const found = why ?? (await getReady(work, problem, candidate, options));
-      if (typeof found === "string") skipped.push({ case: work.name, candidate: candidate.name, why: found });
+      if (typeof found === "string") skip(candidate, found);
       else if (found) ready.push(found);
-      collect?.();
+      if (litters(candidate)) collect?.();
     }
     if (ready.length === 0) return { measured: [], calibrated: [], skipped };
     const schedules = [...ready, ...loops].map(({ schedule }) => schedule);
-    const times = await measure(schedules, { ...options, collect });
-    const measured = ready.map(({ candidate, error, opened }, k): Measured => {
+    const failed = new Set<Ready>();
+    const times = await measure(schedules, {
+      ...options,
+      collect,
+      left: Math.max(0, options.deadline - (await options.now())),
+      onFailure(k, cause) {
+        const one = ready[k];
+        if (!one) throw cause;
+        failed.add(one);
+        skip(one.candidate, `in its rounds: ${wordsOf(cause)}`);
+      },
+    });
+    const measured = ready.flatMap((one, k): Measured[] => {
+      if (failed.has(one)) return [];
+      const { candidate, error, opened } = one;
       const scratch = opened.scratch?.();
       const rounds = (times[k] ?? []).map((time) => time / work.units);
-      return { work, candidate, error, rounds, ...(scratch === undefined ? {} : { scratch }) };
+      return [{ work, candidate, error, rounds, ...(scratch === undefined ? {} : { scratch }) }];
     });
     const calibrated = times
       .slice(ready.length)
       .map((all, k) => ({ of: loops[k]?.of ?? "plain", rates: all.map((time) => (loops[k]?.amount ?? 0) / time) }));
     return { measured, calibrated, skipped };
   } finally {
-    for (const { opened } of ready) await opened.close?.();
+    for (const { candidate, opened } of ready) {
+      // What others have measured is not lost with it.
+      await close(opened, options).catch((cause) => skip(candidate, `measured, but not closed: ${wordsOf(cause)}`));
+    }
   }
 }
 
+export const noTime = "no time was left for it; asked for by name, it is measured";
+
+/** New arrays for every result. */
+const litters = ({ arrays }: Candidate): boolean => arrays === "fresh";
+
+const close = async (opened: Opened, { patience }: CaseOptions): Promise<void> => within(patience, opened.close?.());
+
+const wordsOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+
 /** Why a candidate is left out; undefined where it has no form of the case. */
 async function getReady(work: Case, problem: Problem, candidate: Candidate, options: CaseOptions) {
+  const { now, patience, longest } = options;
   let opened: Opened | undefined;
   try {
-    opened = await candidate.open(work, problem);
+    opened = await within(patience, candidate.open(work, problem));
     if (!opened) return undefined;
     opened.prepare?.();
-    const start = await options.now();
-    const gave = await opened.run();
-    const first = { took: (await options.now()) - start, gave };
-    const error = await wrongOr(() => check(opened as Opened, problem));
-    const schedule = await warmUp(opened, options, first);
-    return { candidate, opened, error, schedule };
-  } catch (error) {
-    await opened?.close?.();
-    return error instanceof Error ? error.message : String(error);
+    const start = await now();
+    const gave = await within(patience, opened.run());
+    const first = { took: (await now()) - start, gave };
+    if (first.took > longest) throw new Error(tooSlow(`a run took ${seconds(first.took)}`));
+    const error = await wrongOr(() => within(patience, check(opened as Opened, problem)));
+    const schedule = await within(patience, warmUp(opened, options, first));
+    return { candidate, opened, error, schedule: { ...schedule, litters: litters(candidate) } };
+  } catch (cause) {
+    // It has failed, or does not answer: how it ends says no more.
+    if (opened) await close(opened, options).catch(() => {});
+    return wordsOf(cause);
   }
 }
 
@@ -88,7 +127,7 @@ async function wrongOr<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    throw new Error(`wrong, and so not timed: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new Error(`wrong, and so not timed: ${wordsOf(cause)}`, { cause });
   }
 }
 
@@ -99,7 +138,11 @@ function tooLong(work: Case, { name, arrays }: Candidate, { longest, earlier }: 
       familyOf(other.work) === familyOf(work) && other.candidate.name === name && other.candidate.arrays === arrays,
   );
   if (!last) return undefined;
-  const seconds = (Math.min(...last.rounds) * work.units) / 1e9;
-  if (1000 * seconds <= longest) return undefined;
-  return `a run would take about ${seconds.toPrecision(2)} s, going by ${last.work.name}; asked for by name, it is measured`;
+  const took = (Math.min(...last.rounds) * work.units) / 1e6;
+  if (took <= longest) return undefined;
+  return tooSlow(`a run would take about ${seconds(took)}, going by ${last.work.name}`);
 }
+
+const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toPrecision(2)} s`;
+
+const tooSlow = (why: string): string => `${why}; asked for by name, it is measured`;

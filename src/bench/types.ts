@@ -115,8 +115,8 @@ export interface BenchResult {
     readonly cpu: string;
     readonly cores: number;
     readonly platform: string;
-    /** Processes that wanted to run in the last minute, before and after; absent where nobody can say. */
-    readonly load?: readonly [before: number, after: number];
+    /** Processors that other programs took, just before it began and while it ran; absent where nobody can say. */
+    readonly load?: readonly [before: number, during: number];
   };
   readonly runtime: {
     /** "node", "deno", "bun", "chromium", "firefox", "webkit", "workerd". */

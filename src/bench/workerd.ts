@@ -42,8 +42,8 @@ const place = {
 
 export default {
   async fetch(request: Request): Promise<Response> {
-    await runFor(new URL(request.url).searchParams.get("run") ?? "", (order, onProgress) =>
-      measureOrder(order, place, onProgress),
+    await runFor(new URL(request.url).searchParams.get("run") ?? "", (order, ...told) =>
+      measureOrder(order, place, ...told),
     );
     return new Response("done");
   },

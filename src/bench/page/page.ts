@@ -44,12 +44,13 @@ const measureHere = (options: Order["options"]): Promise<BenchResult> =>
 
 const ordered =
   (quick: boolean | undefined): Measure =>
-  ({ options, ...order }, onProgress) => {
+  ({ options, ...order }, onProgress, onPart) => {
     const chosen = quick === undefined ? options : { ...options, quick };
-    return measureOrder({ ...order, options: chosen }, place, async (progress) => {
+    const told = async (progress: Progress): Promise<void> => {
       await onProgress(progress);
       await show(progress);
-    });
+    };
+    return measureOrder({ ...order, options: chosen }, place, told, onPart);
   };
 
 /** What cannot be measured in a page as it was served; empty where everything can. */

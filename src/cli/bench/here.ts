@@ -1,8 +1,9 @@
 // A benchmark in this process: what Node, Deno and Bun know of the machine that a page does not.
 
-import { availableParallelism, cpus, loadavg, platform } from "node:os";
+import { availableParallelism, cpus, platform } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { collector, type Gc } from "../../bench/collect.ts";
 import {
   type BenchResult,
   type Candidate,
@@ -14,6 +15,7 @@ import {
 } from "../../bench.ts";
 import { startBar } from "../rate-bar.ts";
 import { addressesOf, findPeers } from "./find-peers.ts";
+import { besideOthers, countersOf, othersNow, watchOthers } from "./others.ts";
 
 export interface HereOptions extends Pick<RunOptions, "quick" | "cases" | "seed" | "budget" | "rounds"> {
   readonly candidates: readonly (Candidate | Skipped)[];
@@ -24,11 +26,12 @@ export interface HereOptions extends Pick<RunOptions, "quick" | "cases" | "seed"
 /** Measures, and shows on a terminal how far it has come. */
 export async function runHere({ processorTime = false, ...options }: HereOptions): Promise<BenchResult> {
   let bar: ReturnType<typeof startBar> | undefined;
+  const before = await othersNow();
+  const others = watchOthers(countersOf(false));
   try {
-    const result = await run({
+    const measured = await run({
       ...options,
       machine: thisMachine(),
-      load: () => loadavg()[0] ?? 0,
       collect: garbageCollector(),
       ...(processorTime ? { now: processorClock } : {}),
       onProgress({ case: name, cases, figures }) {
@@ -36,6 +39,7 @@ export async function runHere({ processorTime = false, ...options }: HereOptions
         bar.advance(figures ? 1 : 0, true, `, ${name}`);
       },
     });
+    const result = besideOthers(measured, before, others());
     return processorTime ? { ...result, notes: [...result.notes, processorNote] } : result;
   } finally {
     bar?.stop();
@@ -66,8 +70,8 @@ function processorClock(): number {
 function garbageCollector(): (() => void) | undefined {
   try {
     setFlagsFromString("--expose-gc");
-    const collect: unknown = runInNewContext("gc");
-    return typeof collect === "function" ? () => collect() : undefined;
+    const gc: unknown = runInNewContext("gc");
+    return typeof gc === "function" ? collector(gc as Gc) : undefined;
   } catch {
     return undefined;
   }

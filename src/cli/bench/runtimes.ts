@@ -1,6 +1,5 @@
 // The runtimes that a benchmark runs in, one after the other: which are here, how each is started, and what comes of it.
 
-import { loadavg } from "node:os";
 import { join } from "node:path";
 import type { Order, Report } from "../../bench/remote.ts";
 import type { Progress } from "../../bench/run.ts";
@@ -9,6 +8,7 @@ import { printable } from "../../checks/printable.ts";
 import { refusal } from "../refusal.ts";
 import { startBrowser } from "./browsers.ts";
 import { thisMachine } from "./here.ts";
+import { besideOthers, countersOf, othersNow, watchOthers } from "./others.ts";
 import { type BrowserName, browserNames, findBrowser, findOnPath, findWorkerd, isProgram } from "./places.ts";
 import { type Started, startProgram, versionOf } from "./processes.ts";
 import type { BenchServer } from "./serve.ts";
@@ -91,6 +91,19 @@ export interface Watch {
   result(result: BenchResult): void | Promise<void>;
 }
 
+/**
+ * Milliseconds for all runtimes together, and for one at most: quick runs are to end within two minutes, whole ones within twenty, with
+ * what it takes to start the runtimes, and with the native yardsticks of this repository.
+ */
+const totals = { quick: { all: 95_000, each: 8000 }, whole: { all: 960_000, each: 90_000 } } as const;
+
+/** What a runtime may take, where so many have not had their turn yet; none where cases are named, which are measured however long they take. */
+export function totalOf({ quick, cases }: Order["options"], spent: number, ahead: number): number | undefined {
+  if (cases) return undefined;
+  const { all, each } = totals[quick ? "quick" : "whole"];
+  return Math.max(1, Math.min(each, (all - spent) / ahead));
+}
+
 /** Runs in each runtime after the other, never at the same time. */
 export async function runEverywhere(
   runtimes: readonly Runtime[],
@@ -101,12 +114,16 @@ export async function runEverywhere(
 ): Promise<Outcome> {
   const results: BenchResult[] = [];
   let hasFailed = false;
-  for (const { name, label, program, isNamed } of runtimes) {
+  const start = performance.now();
+  for (const [k, { name, label, program, isNamed }] of runtimes.entries()) {
+    const ahead = runtimes.slice(k).filter((one) => one.program !== undefined).length;
+    const total = order.options.total ?? totalOf(order.options, performance.now() - start, ahead);
     let result: BenchResult;
     try {
       if (program === undefined) throw new Error(`not found: ${howToGet[name]}`);
       watch.start(label);
-      result = await runIn({ name, program }, server, dist, order, (progress) => watch.progress(label, progress));
+      const timed = { ...order, options: { ...order.options, total } };
+      result = await runIn({ name, program }, server, dist, timed, (progress) => watch.progress(label, progress));
     } catch (error) {
       watch.end();
       watch.note(`${label}: ${error instanceof Error ? error.message : String(error)}`);
@@ -120,22 +137,30 @@ export async function runEverywhere(
   return { results, hasFailed };
 }
 
-/** Milliseconds without a word after which a run is given up: a browser may be waiting for a click that nobody makes. */
-const PATIENCE = { untilItStarts: 60_000, betweenWords: 300_000 };
+/** Milliseconds without a word after which a run is given up: a browser may be waiting for a click that nobody makes, or a library for ever. */
+export interface Patience {
+  readonly untilItStarts: number;
+  readonly betweenWords: number;
+}
 
-export type Patience = typeof PATIENCE;
+/** What is asked for by name may take its time. */
+const patienceOf = ({ quick, cases }: Order["options"]): Patience => ({
+  untilItStarts: 60_000,
+  betweenWords: cases ? 300_000 : quick ? 30_000 : 60_000,
+});
 
-/** One run. Throws    Error when it fails, ends early or falls silent */
+/** One run; what it measured is kept where it ends early or falls silent. Throws    Error when that is nothing */
 export async function runIn(
   { name, program }: { readonly name: RuntimeName; readonly program: string },
   server: BenchServer,
   dist: string,
   order: Order,
   onProgress: (progress: Progress) => void,
-  patience: Patience = PATIENCE,
+  patience: Patience = patienceOf(order.options),
 ): Promise<BenchResult> {
   let timer: NodeJS.Timeout | undefined;
   let report: (report: Report) => void = () => {};
+  let [soFar, last]: [BenchResult | undefined, Progress | undefined] = [undefined, undefined];
   const told = new Promise<BenchResult>((resolve, reject) => {
     const waitFor = (milliseconds: number): void => {
       clearTimeout(timer);
@@ -143,7 +168,10 @@ export async function runIn(
     };
     report = (said) => {
       waitFor(patience.betweenWords);
-      if ("progress" in said) onProgress(said.progress);
+      if ("progress" in said) {
+        last = { ...(last?.case === said.progress.case ? last : {}), ...said.progress };
+        onProgress(said.progress);
+      } else if ("soFar" in said) soFar = said.soFar;
       else if ("result" in said) resolve(said.result);
       else reject(new Error(said.failure));
     };
@@ -151,25 +179,37 @@ export async function runIn(
   });
   // Nobody listens yet while it starts.
   told.catch(() => {});
-  const before = load();
+  const before = await othersNow();
+  // Pages have an import map.
   const { address, token, drop } = server.wait({
-    order: {
-      ...order,
-      // Pages have an import map.
-      peers: isBrowser(name) ? {} : order.peers,
-      ...(before === undefined ? {} : { load: before }),
-    },
+    order: { ...order, peers: isBrowser(name) ? {} : order.peers },
     report,
   });
+  const others = watchOthers(countersOf(true));
   let started: Started | undefined;
   try {
     started = await start(name, program, dist, address, server.page(token, "at once"));
-    return onThisMachine(await Promise.race([told, started.ended]), started.version, before);
+    const result = await Promise.race([told, started.ended]).catch((cause: Error) => cutShort(soFar, last, cause));
+    return besideOthers(onThisMachine(result, started.version), before, others());
   } finally {
     clearTimeout(timer);
     drop();
     await started?.stop();
   }
+}
+
+/** What is there of a run that has not come to its end. Throws    its cause, where that is nothing */
+function cutShort(soFar: BenchResult | undefined, last: Progress | undefined, cause: Error): BenchResult {
+  if (!soFar || !last) throw cause;
+  const why = `the run ended here: ${cause.message}`;
+  return {
+    ...soFar,
+    skipped: [...soFar.skipped, { case: last.case, candidate: last.candidate ?? "all candidates", why }],
+    notes: [
+      ...soFar.notes,
+      `the run did not come to its end, and lacks what comes after ${last.case}: ${cause.message}`,
+    ],
+  };
 }
 
 /** Their collectors are shown to the run, which frees garbage between its turns. */
@@ -190,23 +230,11 @@ async function startScript(program: string, args: readonly string[]): Promise<St
   return { ...startProgram(program, args), version };
 }
 
-/** Processes that wanted to run in the last minute; Windows does not say. */
-const load = (): number | undefined => (process.platform === "win32" ? undefined : loadavg()[0]);
-
 /** What a page or a Worker cannot know of the machine, and a browser does not say of itself, is known here. */
-export function onThisMachine(
-  { machine, runtime, ...result }: BenchResult,
-  version = "",
-  before: number | undefined = undefined,
-): BenchResult {
-  const after = load();
+export function onThisMachine({ machine, runtime, ...result }: BenchResult, version = ""): BenchResult {
   return {
     ...result,
-    machine: {
-      ...machine,
-      ...thisMachine(),
-      ...(before === undefined || after === undefined ? {} : { load: [before, after] }),
-    },
+    machine: { ...machine, ...thisMachine() },
     runtime: { ...runtime, version: version || runtime.version },
   };
 }
