@@ -85,7 +85,7 @@ describe("sizes, gzip -9", () => {
     expect(costOf(file)).toBeLessThanOrEqual(limit * 1024);
   });
 
-  test("a page with createWasm, bundled and minified, is at most 52 KB, kernels included", async () => {
+  test("a page with createWasm, bundled and minified, is at most 52.5 KB, kernels included", async () => {
     const page = {
       name: "page",
       load: (id: string) => (id === "page" ? program : null),
@@ -100,7 +100,7 @@ describe("sizes, gzip -9", () => {
     // An engine loads one of the two modules. measured: 50.1 before the kernels of losses ran in passes, which take 2.3 and a fifth
     // of sigmoid's time off.
     const loaded = chunks.filter(({ name }) => !name.includes("kernels-relaxed"));
-    expect(loaded.reduce((sum, { code }) => sum + gzipped(code), 0)).toBeLessThanOrEqual(52 * 1024);
+    expect(loaded.reduce((sum, { code }) => sum + gzipped(code), 0)).toBeLessThanOrEqual(52.5 * 1024);
   });
 });
 

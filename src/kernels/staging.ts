@@ -34,7 +34,7 @@ export function createStaging<const Slot extends string>(
     at[slot] = base + i * PIECE * 4;
     views[slot] = new Float32Array(buffer, at[slot], PIECE);
   });
-  const holds = (array: Numbers): boolean => arrayKind(array) === "Float32Array" && holdsArray(array);
+  const holds = (array: Numbers): boolean => holdsArray(array) && arrayKind(array) === "Float32Array";
   return {
     at,
     views,
