@@ -97,7 +97,7 @@ const sizes = (result: BenchResult): string[] => {
     const best = quickest(all, ({ kind }) => kind === "ours");
     return best ? `${timeText(best.median)} in a call of ${units.toLocaleString("en")}` : [];
   });
-  return [`A pair takes ${calls.join(", ")}.`];
+  return [calls.length > 0 ? `A pair takes ${calls.join(", ")}.` : NONE];
 };
 
 const workers = (result: BenchResult): string[] => {
@@ -117,11 +117,18 @@ const workers = (result: BenchResult): string[] => {
   );
 };
 
+/** What is measured by itself, and may not have been yet. */
+function readIfThere<T>(name: string): T | undefined {
+  const file = new URL(`../bench/results/${name}`, import.meta.url);
+  return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
+}
+
+const NONE = "Not among the committed results.";
+
 /** PyTorch and TRL, where they were measured: processes of their own, beside ours in the same rounds. */
 const yardsticks = (): string[] => {
-  const file = new URL("../bench/results/bench-yardsticks.json", import.meta.url);
-  if (!existsSync(file)) return ["The committed results have none."];
-  const result: BenchResult = JSON.parse(readFileSync(file, "utf8"));
+  const result = readIfThere<BenchResult>("bench-yardsticks.json");
+  if (!result) return [NONE];
   const cells = rowsOf([result]).map(({ figure, label }) => [
     `\`${figure.case}\``,
     label,
@@ -132,14 +139,37 @@ const yardsticks = (): string[] => {
   return [`${versions.join(", ")}; ${result.date.slice(0, 10)}.`, "", ...table(["", "", "median", "error"], cells)];
 };
 
+interface Planted {
+  readonly date: string;
+  readonly comparisons: number;
+  readonly figures: number;
+  readonly found: number;
+  readonly planted: readonly { case: string; figures: number; found: number; changes: readonly { ratio: number }[] }[];
+}
+
+/** What comparisons found of a slow-down that is there, and of one that is not. */
+const planted = (): string[] => {
+  const result = readIfThere<Planted>("planted-node26.json");
+  if (!result) return [NONE];
+  const cells = result.planted.map(({ case: name, figures, found, changes }) => {
+    const ratios = changes.map(({ ratio }) => ratio);
+    const range = [Math.min(...ratios), Math.max(...ratios)].map((ratio) => ratio.toFixed(2)).join(" to ");
+    return [`\`${name}\``, `${found} of ${figures}`, range];
+  });
+  return [
+    `${result.date}: ${result.comparisons} comparisons of a build with itself called ${result.found} of ${result.figures} figures slower or faster.`,
+    "",
+    ...table(["a part of the work done twice", "figures called slower", "times as long"], cells),
+  ];
+};
+
 interface Transforms {
   readonly rows: readonly { form: string; transform: string; times: { median: number } }[];
 }
 
 /** How many times as long calls take under a transform of the logits as without. */
 const transform = (): string[] => {
-  const file = new URL("../bench/results/transform-node26.json", import.meta.url);
-  const { rows }: Transforms = JSON.parse(readFileSync(file, "utf8"));
+  const rows = readIfThere<Transforms>("transform-node26.json")?.rows ?? [];
   const times = (name: string, isForward: boolean): number[] =>
     rows
       .filter((row) => row.transform === name && (row.form === "forward") === isForward)
@@ -158,6 +188,7 @@ const blocks: Readonly<Record<string, (result: BenchResult) => string[]>> = {
   sizes,
   workers,
   yardsticks,
+  planted,
   optimiser,
   transform,
 };

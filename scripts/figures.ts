@@ -39,7 +39,7 @@ const units =
 /** What looks like a measured figure: a number of nanoseconds, a factor, a rate, a size. A shape, 512 × 32,000, is none. */
 export const measured = (text: string): string[] => [
   ...(text.match(new RegExp(`\\d[\\d.,]*\\s?(?:${units})(?![\\w-])`, "g")) ?? []),
-  ...text.split(/^(?!\|)/m).flatMap(bareNumbers),
+  ...(text.match(/(?:^\|.*\n?)+/gm) ?? []).flatMap(bareNumbers),
 ];
 
 /** Cells that are numbers, of a table whose head names their unit. */

@@ -100,6 +100,14 @@ test("workers are compared with the quickest call on this thread, over the same 
   expect(() => withBlocks("<!-- figures: nothing -->\n<!-- /figures -->", result)).toThrow("figures: expected one of");
 });
 
+test("what has not been measured yet is said to be missing, and blocks of files come from them", () => {
+  const result = on("node", "26.1.0", []);
+  const block = (name: string): string => withBlocks(`<!-- figures: ${name} -->\n<!-- /figures -->`, result);
+  for (const name of ["planted", "yardsticks", "sizes"])
+    expect(block(name)).toMatch(/Not among the committed results\.|\| --- \|/);
+  expect(block("transform")).toMatch(/forward pass [\d.]+ to [\d.]+ times as long, both passes [\d.]+ to [\d.]+/);
+});
+
 test("pictures stand below one another, with room for legends of several lines", () => {
   const picture = '<svg height="100"></svg>';
   const one = stacked([

@@ -51,7 +51,7 @@ describe("the check itself", () => {
       "9 per second",
     ]);
     const table =
-      "| | ns per pair | at |\n| --- | --- | --- |\n| sigmoid | 2.6 | x |\n| ipo | 3.1; 4 | 2 x |\n\n| n |\n| --- |\n| 5 |\n";
+      "Text.\n\n| | ns per pair | at |\n| --- | --- | --- |\n| sigmoid | 2.6 | x |\n| ipo | 3.1; 4 | 2 x |\n\n| n |\n| --- |\n| 5 |\n";
     expect(measured(unsourced(table))).toStrictEqual(["2 x", "2.6", "3.1; 4"]);
     const sourced =
       "[2.6 ns](bench/results/x.json#a:b)\n<!-- figures: speed -->\n3 ns\n<!-- /figures -->\n```\n4 ns\n```\n`5 ms` [6 ms](laboratory.md#pool)\n";
