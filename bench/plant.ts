@@ -38,11 +38,11 @@ export const plants: readonly Plant[] = [
     more: "const PLANTED = memory.data<f64>([0, 0, 0, 0, 0]);\n",
   },
   {
-    case: "linear/both/64x128x2048",
+    case: "linear/both/16x64x2048",
     file: "gemm.ts",
     within: "export function gemm_f32(",
     from: "tile(a + ((i * k) << 2), b, c + i * row, k, row, add);",
-    to: (call) => `{\n      tile(a + ((i * k) << 2), b, PLANTED, (k * 3) / 20, 32, false);\n      ${call}\n    }`,
+    to: (call) => `{\n      tile(a + ((i * k) << 2), b, PLANTED, k >> 3, 32, false);\n      ${call}\n    }`,
     more: "const PLANTED = memory.data(256, 16);\n",
   },
 ];
