@@ -9,7 +9,7 @@ import { refused } from "./load.ts";
  *
  * Throws    BackendError ("unavailable") where the engine lacks what unpacks it: DecompressionStream and its kin
  */
-export async function builtInBytes(relaxed: boolean): Promise<BufferSource> {
+export async function builtInBytes(relaxed: boolean): Promise<Uint8Array<ArrayBuffer>> {
   const { deflated: base64 } = await (relaxed ? import("./kernels-relaxed.gen.ts") : import("./kernels.gen.ts"));
   try {
     return inflateNow(base64) ?? (await inflate(bytesOf(atob(base64))));
@@ -21,7 +21,7 @@ export async function builtInBytes(relaxed: boolean): Promise<BufferSource> {
 
 // At once by zlib itself, where there is Node's: a stream has Node load all of web streams first.
 // measured, processor time of a process's first call: 16 ms by a stream, 4 so.
-function inflateNow(base64: string): BufferSource | undefined {
+function inflateNow(base64: string): Uint8Array<ArrayBuffer> | undefined {
   const { process } = globalThis;
   const zlib = process?.getBuiltinModule?.("node:zlib");
   return zlib?.inflateSync(process.getBuiltinModule("node:buffer").Buffer.from(base64, "base64"));
@@ -35,7 +35,7 @@ function bytesOf(text: string): Uint8Array<ArrayBuffer> {
 
 // By the stream alone: to have a Response, Node loads all of fetch.
 // measured, a process's first call: 86 ms by way of a Response and 21 so, on a busy machine.
-async function inflate(deflated: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
+async function inflate(deflated: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const { readable, writable } = new DecompressionStream("deflate");
   const writer = writable.getWriter();
   // What fails here fails where it is read.
@@ -43,7 +43,7 @@ async function inflate(deflated: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> 
   const reader = readable.getReader();
   const parts: Uint8Array<ArrayBuffer>[] = [];
   for (let part = await reader.read(); !part.done; part = await reader.read()) parts.push(part.value);
-  return new Blob(parts).arrayBuffer();
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
 /**

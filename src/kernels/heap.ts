@@ -4,6 +4,7 @@ import { bufferOf, handOut, offsetOf } from "../checks/views.ts";
 import { BackendError } from "../errors.ts";
 import { arrayTypeOf, notAllocated } from "../inputs/element-types.ts";
 import type { ElementTypes } from "../types.ts";
+import { rememberMemory } from "./memories.ts";
 
 export interface Heap {
   allocate<T extends keyof ElementTypes>(type: T, n: number): ElementTypes[T];
@@ -47,6 +48,7 @@ export function createHeap(memory: WebAssembly.Memory, start: number, grows = fa
   const know = (buffer: ArrayBuffer): ArrayBuffer => {
     if (!buffers.has(buffer)) handOut(buffer, isHeld);
     buffers.add(buffer);
+    rememberMemory(memory);
     return buffer;
   };
   const cut = (bytes: number): Block => {

@@ -198,26 +198,8 @@ function isModule(source: unknown): source is WebAssembly.Module {
   }
 }
 
-export const isBytes = (source: BufferSource | WebAssembly.Module): source is BufferSource =>
-  ArrayBuffer.isView(source) || isBuffer(source);
-
-const ascii = (text: string): number[] => Array.from(text, (character) => character.charCodeAt(0));
-
-// The import "env" "memory": a memory with a maximum, not shared.
-const memoryImport = [3, ...ascii("env"), 6, ...ascii("memory"), 2, 1];
-
-/** The same module for a memory that is shared: one bit of its import says so, and nothing else differs. */
-export function forSharedMemory(bytes: BufferSource): Uint8Array<ArrayBuffer> | undefined {
-  const copy = new Uint8Array(
-    ArrayBuffer.isView(bytes)
-      ? bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)
-      : bytes.slice(0),
-  ) as Uint8Array<ArrayBuffer>;
-  const at = copy.findIndex((_, i) => memoryImport.every((byte, j) => copy[i + j] === byte));
-  if (at < 0) return undefined;
-  copy[at + memoryImport.length - 1] = 3;
-  return copy;
-}
+export const isBytes = (source: Uint8Array<ArrayBuffer> | WebAssembly.Module): source is Uint8Array<ArrayBuffer> =>
+  ArrayBuffer.isView(source);
 
 /** The first page of a memory: the module's constants, and the scratch memory of an instance that has it for itself. */
 export const STATIC_BYTES = 65536;

@@ -2,10 +2,9 @@
 
 const memories = new WeakMap<ArrayBufferLike, WebAssembly.Memory>();
 
-/** Remembers a memory by its buffer, which must never grow. */
-export function rememberMemory(memory: WebAssembly.Memory): WebAssembly.Memory {
+/** Remembers a memory by the buffer that it has now; one that grows has another afterwards, and keeps this one only if it is shared. */
+export function rememberMemory(memory: WebAssembly.Memory): void {
   memories.set(memory.buffer, memory);
-  return memory;
 }
 
 /** The memory of a buffer, if it is one of ours. */

@@ -2,8 +2,9 @@
 // where WebAssembly may not be compiled. The module is small enough to be compiled on the spot, so that nothing is awaited.
 
 import { DpoError, KindError } from "../errors.ts";
-import { memoryOf } from "../kernels/memories.ts";
+import { memoryOf, rememberMemory } from "../kernels/memories.ts";
 import { bytes } from "../kernels/optim.gen.ts";
+import { forSharedMemory } from "../kernels/shared-module.ts";
 import { arrayKind, kindOf } from "../messages.ts";
 import type { Backend } from "../types.ts";
 import type { Tensor } from "./tensors.ts";
@@ -61,7 +62,7 @@ const STAGING_BYTES = SLOTS * PIECE * 4;
 /** Kernels over a memory. */
 interface Arena {
   readonly kernels: OptimKernels;
-  readonly buffer: ArrayBufferLike;
+  readonly memory: WebAssembly.Memory;
   /** Where pieces of arrays from elsewhere go; none in a backend's memory, which is not ours to write in. */
   readonly slots: readonly Float32Array[];
 }
@@ -76,8 +77,8 @@ export function perform({ reads, simd, plain }: Operation, arrays: readonly Tens
     plain(arrays);
     return;
   }
-  const { kernels, buffer, slots } = arena;
-  const staged = arrays.map((array, k) => (array.buffer === buffer ? undefined : slots[k]));
+  const { kernels, memory, slots } = arena;
+  const staged = arrays.map((array, k) => (memoryOf(array.buffer) === memory ? undefined : slots[k]));
   const { length } = arrays[0] as Tensor;
   for (let start = 0; start < length; start += PIECE) {
     const n = Math.min(PIECE, length - start);
@@ -107,7 +108,7 @@ export function zeros(lengths: readonly number[], copies: number, backend?: Allo
   if (!arena) return all.map((list) => list.map((n) => new Float32Array(n)));
   let at = STAGING_BYTES;
   const take = (n: number): Float32Array => {
-    const array = new Float32Array(arena.buffer, at, n) as Float32Array<ArrayBuffer>;
+    const array = new Float32Array(arena.memory.buffer, at, n) as Float32Array<ArrayBuffer>;
     at += lines(n);
     return array;
   };
@@ -144,32 +145,32 @@ function allocateAll(all: readonly (readonly number[])[], backend: Allocator): F
 // Bytes of n elements in whole cache lines: no two arrays share one.
 const lines = (n: number): number => 64 * Math.ceil(n / 16);
 
-const arenas = new WeakMap<ArrayBufferLike, Arena>();
+const arenas = new WeakMap<WebAssembly.Memory, Arena>();
 let common: Arena | undefined;
 
 // The last array is of an optimiser's state, if there is one: that is the memory with a staging area.
 function arenaFor(arrays: readonly Tensor[]): Arena | undefined {
-  const { buffer } = arrays.at(-1) as Tensor;
-  const home = arenas.get(buffer) ?? adopted(buffer);
-  if (home && (home.slots.length > 0 || arrays.every((array) => array.buffer === buffer))) return home;
+  const memory = memoryOf((arrays.at(-1) as Tensor).buffer);
+  const home = memory && (arenas.get(memory) ?? adopted(memory));
+  if (home && (home.slots.length > 0 || arrays.every((array) => memoryOf(array.buffer) === memory))) return home;
   common ??= newArena(0);
   return common;
 }
 
 // A backend's memory.
-function adopted(buffer: ArrayBufferLike): Arena | undefined {
-  const module = compiled();
-  const memory = memoryOf(buffer);
-  return module && memory && arenaOver(module, memory, []);
+function adopted(memory: WebAssembly.Memory): Arena | undefined {
+  const module = compiled(!(memory.buffer instanceof ArrayBuffer));
+  return module && arenaOver(module, memory, []);
 }
 
 // A memory of our own: the staging area, then `size` bytes.
 function newArena(size: number): Arena | undefined {
-  const module = compiled();
+  const module = compiled(false);
   if (!module) return undefined;
   const pages = Math.ceil((STAGING_BYTES + size) / 65536);
   try {
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    rememberMemory(memory);
     const slot = (_: unknown, k: number) => new Float32Array(memory.buffer, k * PIECE * 4, PIECE);
     return arenaOver(module, memory, Array.from({ length: SLOTS }, slot));
   } catch {
@@ -179,22 +180,24 @@ function newArena(size: number): Arena | undefined {
 
 function arenaOver(module: WebAssembly.Module, memory: WebAssembly.Memory, slots: readonly Float32Array[]): Arena {
   const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as OptimKernels;
-  const arena = { kernels, buffer: memory.buffer, slots };
-  arenas.set(memory.buffer, arena);
+  const arena = { kernels, memory, slots };
+  arenas.set(memory, arena);
   return arena;
 }
 
-let tried: { module: WebAssembly.Module | undefined } | undefined;
+const tried: (WebAssembly.Module | false | undefined)[] = [];
 
-// Once; undefined where content policy or the engine's age forbid it.
-function compiled(): WebAssembly.Module | undefined {
-  tried ??= { module: compile() };
-  return tried.module;
+// For memory of its own or that is shared, once; undefined where content policy or the engine's age forbid it.
+function compiled(shared: boolean): WebAssembly.Module | undefined {
+  tried[+shared] ??= compile(shared) ?? false;
+  return tried[+shared] || undefined;
 }
 
-function compile(): WebAssembly.Module | undefined {
+function compile(shared: boolean): WebAssembly.Module | undefined {
   try {
-    return new WebAssembly.Module(Uint8Array.from(atob(bytes), (character) => character.charCodeAt(0)));
+    const own = Uint8Array.from(atob(bytes), (character) => character.charCodeAt(0));
+    const module = shared ? forSharedMemory(own) : own;
+    return module && new WebAssembly.Module(module);
   } catch {
     return undefined;
   }

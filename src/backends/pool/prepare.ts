@@ -6,8 +6,9 @@ import { BackendError } from "../../errors.ts";
 import { compile } from "../../kernels/built-in.ts";
 import { createEngines, ENGINE_BYTES } from "../../kernels/engines.ts";
 import { createLinearShards } from "../../kernels/head.ts";
-import { forSharedMemory, instantiate, STATIC_BYTES } from "../../kernels/load.ts";
+import { instantiate, STATIC_BYTES } from "../../kernels/load.ts";
 import { findModule } from "../../kernels/modules.ts";
+import { forSharedMemory } from "../../kernels/shared-module.ts";
 import type { Settings } from "./settings.ts";
 import { createSharedMemory, sharingRefusal } from "./shared-memory.ts";
 

@@ -9,7 +9,6 @@ import { createEngines, ENGINE_BYTES } from "../../kernels/engines.ts";
 import { createLinearShards } from "../../kernels/head.ts";
 import { createHeap } from "../../kernels/heap.ts";
 import { instantiate, STATIC_BYTES } from "../../kernels/load.ts";
-import { rememberMemory } from "../../kernels/memories.ts";
 import type { Backend } from "../../types.ts";
 
 /** Bytes of a page of WebAssembly memory. */
@@ -37,7 +36,7 @@ export function wasmBackend(module: WebAssembly.Module, reserve: number, kind: s
 function createMemory(bytes: number): WebAssembly.Memory {
   const pages = Math.ceil(bytes / PAGE);
   try {
-    return rememberMemory(new WebAssembly.Memory({ initial: pages, maximum: pages }));
+    return new WebAssembly.Memory({ initial: pages, maximum: pages });
   } catch (cause) {
     throw new BackendError("out-of-memory", `reserve: expected ${bytes} bytes of memory, got none`, { cause });
   }

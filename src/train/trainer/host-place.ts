@@ -3,14 +3,18 @@
 import { isShared as isSharedBuffer } from "../../backends/pool/shared-memory.ts";
 import { arrayTypes } from "../../inputs/element-types.ts";
 import { decodeFloats, type FloatData, type FloatType } from "../../inputs/floats.ts";
+import { memoryOf } from "../../kernels/memories.ts";
 import type { AsyncBackend, Backend, Floats } from "../../types.ts";
-import { adamw, adamwState } from "../adamw.ts";
+import { type AdamwState, adamw, adamwState } from "../adamw.ts";
 import { clipGradNorm } from "../clip.ts";
 import { sgd } from "../sgd.ts";
 import type { Tensor } from "../tensors.ts";
 import { mostNormOf, type Place, stepOf } from "./place.ts";
 
 export const asFloats = ({ type, data }: FloatData): Floats => (type === "f32" ? data : { [type]: data }) as Floats;
+
+/** Parameters whose optimiser's state lies in a pool's memory beside them: 2 of its 4 GB, the rest being for hidden states and workers. */
+const MOST_IN_PLACE = 2 ** 27;
 
 export function openHostPlace(backend: Backend | AsyncBackend): Place<Tensor> {
   const isShared = backend.name === "pool";
@@ -22,6 +26,20 @@ export function openHostPlace(backend: Backend | AsyncBackend): Place<Tensor> {
     const array = backend.allocate(type, length);
     owned.push(array);
     return array;
+  }
+
+  /** In the memory of weight and gradient, where there is room for it: the optimiser copies nothing then. */
+  function stateFor(values: Tensor): AdamwState {
+    if (isShared && values.length <= MOST_IN_PLACE && memoryOf(values.buffer)) {
+      try {
+        const { m, v } = adamwState(values, backend);
+        owned.push(...(m as Float32Array[]), ...(v as Float32Array[]));
+        return { step: 0, m, v };
+      } catch {
+        // There is no room: in memory of their own.
+      }
+    }
+    return adamwState(values);
   }
 
   function scratch(name: string, type: FloatType, length: number): FloatData["data"] {
@@ -46,7 +64,7 @@ export function openHostPlace(backend: Backend | AsyncBackend): Place<Tensor> {
       if (!isThere) values.set(given);
       const grad = make("f32", given.length) as Tensor;
       if (optim === "sgd") return { name, values, grad, means: undefined };
-      const { m, v } = adamwState(given);
+      const { m, v } = stateFor(values);
       return { name, values, grad, means: { m: m[0] as Tensor, v: v[0] as Tensor } };
     },
     copy(floats) {
