@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { createPeers, pageModules, peerNames } from "../src/bench/peers/index.ts";
-import { found, loadAll } from "../src/bench/peers/peer.ts";
+import { found, loadAll, repeatable } from "../src/bench/peers/peer.ts";
 import type { Candidate, Case } from "../src/bench/types.ts";
 import { tinyCases } from "./support/bench-cases.ts";
 
@@ -48,6 +48,13 @@ describe.each(candidates.map((candidate) => [candidate.name, candidate] as const
     const open = (candidate as Candidate).open(work, work.prepare());
     expect(await open).toBeUndefined();
   });
+});
+
+it("what a run gave is what is checked, without a run more", async () => {
+  let runs = 0;
+  const opened = repeatable(() => ({ loss: ++runs }));
+  expect(await opened.results(opened.run())).toEqual({ loss: 1 });
+  expect(await opened.results()).toEqual({ loss: 2 });
 });
 
 describe("a library that is missing", () => {

@@ -3,33 +3,41 @@
 
 import type { Case } from "./types.ts";
 
-export interface Budget {
-  /** Until when a case may have rounds; undefined where there is no time for it. Milliseconds of the clock that the budget began by. */
-  deadlineOf(work: Case, now: number): number | undefined;
-  /** When the run should be over: what has not begun by then does not begin. */
+/** Milliseconds of the clock that the budget began by. */
+export interface CaseTime {
+  /** When its rounds should be over. */
+  readonly deadline: number;
+  /** When no candidate of it is opened any more: otherwise the first cases alone would be measured where all take very long. */
   readonly end: number;
+}
+
+export interface Budget {
+  /** The time of a case; undefined where there is none for it. */
+  timeOf(work: Case, now: number): CaseTime | undefined;
 }
 
 /** With the fewest rounds a case takes half of what those before it took for their size, or less. */
 const LEAST = 0.5;
 
+/** Shares of its own that a case may take until all its candidates are open. */
+const MOST = 3;
+
 /** What a case is likely to take beside others: all are opened, warmed and checked; larger ones take longer with all of it. */
-const sizeOf = ({ work }: Case): number => 1 + (work ? work.bytes / 2 ** 24 + work.flops / 2 ** 30 : 0);
+const sizeOf = ({ work }: Case): number => 1 + (work ? work.bytes / 2 ** 25 + work.flops / 2 ** 29 : 0);
 
 export function createBudget(cases: readonly Case[], total: number, start: number): Budget {
   const end = start + total;
   let ahead = cases.reduce((sum, work) => sum + sizeOf(work), 0);
   let behind = 0;
   return {
-    end,
-    deadlineOf(work, now) {
+    timeOf(work, now) {
       const size = sizeOf(work);
       const share = (size / ahead) * (end - now);
       const likely = behind === 0 ? 0 : (size / behind) * (now - start);
       ahead -= size;
       if (now >= end || now + LEAST * likely > end) return undefined;
       behind += size;
-      return now + share;
+      return { deadline: now + share, end: Math.min(end, now + MOST * share) };
     },
   };
 }

@@ -88,15 +88,15 @@ export async function measure(schedules: readonly Schedule[], options: RoundsOpt
   return times;
 }
 
-/** Runs a candidate until it is warm, and plans its turns by what it takes. `first` is a run that there was already: milliseconds, and what it gave. */
+/** Runs a candidate until it is warm, and plans its turns by what it takes. `first` is a run that there was already: milliseconds, and by itself. */
 export async function warmUp(
   opened: Opened,
   { now, step }: Pick<RoundsOptions, "now" | "step">,
-  first?: { readonly took: number; readonly gave: unknown },
+  first?: { readonly took: number; readonly elapsed: number | undefined },
 ): Promise<Schedule> {
   const start = await now();
   let [runs, took, prepared] = first && first.took > VERY_LONG ? [1, first.took, 0] : [0, 0, 0];
-  let last = isTimed(first?.gave) ? first.gave.elapsed : Infinity;
+  let last = first?.elapsed ?? Infinity;
   while (took < WARM_UP) {
     // Twice as many as so far, as long as the clock has not moved.
     for (let k = Math.max(1, runs); k > 0; k--) {
@@ -174,6 +174,9 @@ async function timeBySelf(run: () => unknown, times: number): Promise<number> {
   }
   return sum;
 }
+
+/** What a run says itself that it took. */
+export const elapsedOf = (result: unknown): number | undefined => (isTimed(result) ? result.elapsed : undefined);
 
 const isTimed = (result: unknown): result is { elapsed: number } =>
   typeof result === "object" && result !== null && "elapsed" in result && typeof result.elapsed === "number";

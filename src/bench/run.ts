@@ -23,7 +23,7 @@ export interface RunOptions {
   readonly seed?: number | undefined;
   /**
    * Milliseconds of the whole run: where they are short, cases have fewer rounds, three at least, then some cases are left out. Default
-   * 8,000 with `quick`, 90,000 without, and no end where `cases` are named.
+   * 9,000 with `quick`, 90,000 without, and no end where `cases` are named.
    */
   readonly total?: number | undefined;
   /** Milliseconds of each case's rounds. Default 300 with `quick`, 600 without. */
@@ -57,7 +57,7 @@ export interface Progress {
 }
 
 /** Milliseconds of all, of one run of a candidate, and until one is taken for one that never answers. */
-const quickLimits = { total: 8000, longest: 1000, patience: 20_000 };
+const quickLimits = { total: 9000, longest: 1000, patience: 20_000 };
 const wholeLimits = { total: 90_000, longest: 4000, patience: 30_000 };
 /** What is asked for is measured, however long it takes. */
 const unlimited = { total: Infinity, longest: Infinity, patience: Infinity };
@@ -93,13 +93,13 @@ export async function run(options: RunOptions): Promise<BenchResult> {
     const tell = (part: number, more: Pick<Progress, "candidate" | "figures"> = {}) =>
       onProgress?.({ cases: cases.length, case: work.name, done: (k + part) / cases.length, ...more });
     await tell(0);
-    const deadline = time.deadlineOf(work, await now());
-    if (deadline === undefined) {
+    const own = time.timeOf(work, await now());
+    if (!own) {
       skipped.push({ case: work.name, candidate: "all candidates", why: noTime });
       continue;
     }
     const found = await timeCase(work, candidates, loops, {
-      ...{ budget, rounds, now, step, random, deadline, end: time.end, earlier: measured },
+      ...{ budget, rounds, now, step, random, ...own, earlier: measured },
       ...{ longest: limits.longest, patience: limits.patience, collect: options.collect, onRound: tell },
       onCandidate: (candidate) => tell(0, { candidate }),
     });

@@ -2,7 +2,7 @@
 
 import type { Calibration } from "./calibrate.ts";
 import { type Calibrated, familyOf, type Measured } from "./figures.ts";
-import { measure, type RoundsOptions, type Schedule, warmUp } from "./rounds.ts";
+import { elapsedOf, measure, type RoundsOptions, type Schedule, warmUp } from "./rounds.ts";
 import type { Candidate, Case, Opened, Problem, ResultError, Skipped } from "./types.ts";
 import { within } from "./within.ts";
 
@@ -11,7 +11,7 @@ export interface CaseOptions extends RoundsOptions {
   readonly longest: number;
   /** Milliseconds after which a candidate is taken for one that never answers. */
   readonly patience: number;
-  /** When the rounds should be over, and when the whole run: no candidate is opened after that. Of the clock. */
+  /** When the rounds should be over, and when no candidate is opened any more. Of the clock. */
   readonly deadline: number;
   readonly end: number;
   readonly earlier: readonly Measured[];
@@ -109,9 +109,9 @@ async function getReady(work: Case, problem: Problem, candidate: Candidate, opti
     opened.prepare?.();
     const start = await now();
     const gave = await within(patience, opened.run());
-    const first = { took: (await now()) - start, gave };
+    const first = { took: (await now()) - start, elapsed: elapsedOf(gave) };
     if (first.took > longest) throw new Error(tooSlow(`a run took ${seconds(first.took)}`));
-    const error = await wrongOr(() => within(patience, check(opened as Opened, problem)));
+    const error = await wrongOr(() => within(patience, check(opened as Opened, problem, gave)));
     const schedule = await within(patience, warmUp(opened, options, first));
     return { candidate, opened, error, schedule: { ...schedule, litters: litters(candidate) } };
   } catch (cause) {
@@ -121,7 +121,8 @@ async function getReady(work: Case, problem: Problem, candidate: Candidate, opti
   }
 }
 
-const check = async (opened: Opened, problem: Problem): Promise<ResultError> => problem.check(await opened.results());
+const check = async (opened: Opened, problem: Problem, gave: unknown): Promise<ResultError> =>
+  problem.check(await opened.results(gave));
 
 async function wrongOr<T>(work: () => Promise<T>): Promise<T> {
   try {

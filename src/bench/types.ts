@@ -65,8 +65,10 @@ export interface Opened {
   run(): unknown;
   /** Restores what a run destroys, untimed, before every run. */
   prepare?(): void;
-  /** The results of the last run, by the names `Problem.check` knows. */
-  results():
+  /** The results of the last run, which `gave` this, by the names `Problem.check` knows. */
+  results(
+    gave?: unknown,
+  ):
     | Readonly<Record<string, ArrayLike<number> | number>>
     | Promise<Readonly<Record<string, ArrayLike<number> | number>>>;
   /** Bytes that the candidate holds beside inputs and outputs, where it can say. */

@@ -17,7 +17,7 @@ export const poolFamilies: readonly Family[] = [
     ],
     [[128, 32_000]],
   ),
-  of(linearFamilies, "linear/both", "linear", [[512, 576, 8192]], []),
+  of(linearFamilies, "linear/both", "linear", [[256, 576, 8192]], []),
 ];
 
 function of(families: readonly Family[], name: string, what: string, shapes: number[][], quick: number[][]): Family {
