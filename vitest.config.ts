@@ -1,9 +1,10 @@
-// Five kinds of test files. `npm test` runs those of `node` and `alone`, `npm run test:engines` those of `heavy`, `slow` and `engines`
-// (scripts/test.ts); `vitest run --project node` runs one kind, `vitest run test/some.test.ts` a file of any.
+// Six kinds of test files. `npm test` runs those of `node` and `alone`, `npm run test:engines` those of `heavy`, `slow`, `programs` and
+// `engines` (scripts/test.ts); `vitest run --project node` runs one kind, `vitest run test/some.test.ts` a file of any.
 
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 // Every process that a test starts, and every file's own, loads the same sources: Node keeps what it compiled, by their content.
 // measured: a command line takes 0.40 s of the processor instead of 0.95.
@@ -27,8 +28,49 @@ const heavy = [
 /** Exhaustive tests, for minutes each. */
 const slow = ["test/**/slow-*.test.ts"];
 
-/** Other engines, one at a time: their processes fill the machine by themselves, and have deadlines. */
+/** Programs in other runtimes, as many at once as there are cores: each waits for a process as much as it works. */
+const programs = [
+  "test/runtimes/{bun,deno,edge-examples,node,packaging,peft,score-queue,servers,typescript,webgpu-deno,workerd}.test.ts",
+];
+
+/** Browsers, builds and loads, one at a time: their processes fill the machine by themselves, and have deadlines. */
 const engines = ["test/runtimes/**/*.test.ts"];
+
+/** What is begun first, so that no core waits for another's last file. measured: each takes one to four minutes. */
+const longest = [
+  ...[
+    "slow-math",
+    "slow-cli-score",
+    "slow-training-curves",
+    "slow-trl-runs",
+    "score-queue",
+    "webgpu/trainer",
+    "slow-fuzz",
+  ],
+  ...["slow-parquet-fuzz", "slow-linear-memory", "losses-extremes", "hostile-arrays", "pool/quiet", "training-curves"],
+  ...[
+    "real-model",
+    "linear-losses",
+    "logits-losses",
+    "properties",
+    "logits-transform",
+    "cli",
+    "cli-train",
+    "cli-words",
+    "trl-runs",
+  ],
+];
+
+/** The longest files first, whatever their project; then as vitest has them. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rankOf = ({ moduleId }: TestSpecification): number => {
+      const rank = longest.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
+      return rank < 0 ? longest.length : rank;
+    };
+    return (await super.sort(files)).sort((a, b) => rankOf(a) - rankOf(b));
+  }
+}
 
 /** A call that hangs is ended; one on a busy machine, with a software GPU beside it, is waited for. */
 const patience = 60_000;
@@ -52,7 +94,9 @@ export default defineConfig({
       project("alone", alone, slow, false),
       project("heavy", heavy, slow, true),
       project("slow", slow, [], true),
-      project("engines", engines, [], false),
+      project("programs", programs, [], true),
+      project("engines", engines, programs, false),
     ],
+    sequence: { sequencer: LongestFirst },
   },
 });

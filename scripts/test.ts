@@ -103,8 +103,8 @@ const suites: Record<string, Step[][]> = {
   ],
   engines: [
     [build],
-    [["heavy and slow tests in Node (vitest)", vitestOn("heavy", "slow"), vitest]],
-    [["browsers, Bun, Deno, other Nodes, bundlers (vitest)", vitestOn("engines"), vitest]],
+    [["heavy and slow tests in Node, Bun, Deno, other Nodes (vitest)", vitestOn("heavy", "slow", "programs"), vitest]],
+    [["browsers, bundlers (vitest)", vitestOn("engines"), vitest]],
   ],
 };
 

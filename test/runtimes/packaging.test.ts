@@ -4,14 +4,13 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { whereThereIs } from "../support/where-there-is.ts";
-import { noTools, project, runIn, toolFile, tools } from "./support/projects.ts";
+import { noTools, packFolder, project, runIn, toolFile, tools } from "./support/projects.ts";
 
 whereThereIs("the tarball", noTools, () => {
   let tarball = "";
   beforeAll(() => {
     project("packaging", {});
-    const folder = join(tools, "build/packed");
-    tarball = join(folder, readdirSync(folder).find((file) => file.endsWith(".tgz")) ?? "");
+    tarball = join(packFolder, readdirSync(packFolder).find((file) => file.endsWith(".tgz")) ?? "");
   }, 60_000);
 
   it("publint finds nothing", { timeout: 60_000 }, async () => {

@@ -32,19 +32,21 @@ const plainPath = (process.env["PATH"] ?? "")
   .filter((folder) => !/node_modules|node-gyp-bin/.test(folder))
   .join(delimiter);
 
+/** Where the tarball lies. Of this worker: another one packs at the same time. */
+export const packFolder = join(tools, `build/packed-${process.env["VITEST_POOL_ID"] ?? 1}`);
+
 let unpacked: string | undefined;
 
 /** The folder of the package, as users get it; packed once. */
 function packed(): string {
   if (unpacked) return unpacked;
-  const folder = join(tools, "build/packed");
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  const args = ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder];
+  rmSync(packFolder, { recursive: true, force: true });
+  mkdirSync(packFolder, { recursive: true });
+  const args = ["pack", "--ignore-scripts", "--silent", "--pack-destination", packFolder];
   const env = { ...process.env, PATH: plainPath };
   const name = execFileSync("npm", args, { cwd: root, env, encoding: "utf8" }).trim().split("\n").at(-1) ?? "";
-  execFileSync("tar", ["-xzf", join(folder, name), "-C", folder]);
-  unpacked = join(folder, "package");
+  execFileSync("tar", ["-xzf", join(packFolder, name), "-C", packFolder]);
+  unpacked = join(packFolder, "package");
   return unpacked;
 }
 
