@@ -17,8 +17,13 @@ interface Place {
 /** What a file may take: a software driver on a busy machine. */
 const PATIENCE = 300_000;
 
-/** Where `missing` says what is not here, one skipped test tells, which fails where CI is set. */
-export async function commonCases(name: string, missing: string, open: () => Promise<Place>): Promise<void> {
+/** Where `missing` says what is not here, one skipped test tells, which fails where CI is set. `which` are the files whose cases run. */
+export async function commonCases(
+  name: string,
+  missing: string,
+  open: () => Promise<Place>,
+  which: readonly string[] = files,
+): Promise<void> {
   if (missing) {
     const title = `${name} (skipped: ${missing})`;
     console.warn(title);
@@ -26,7 +31,7 @@ export async function commonCases(name: string, missing: string, open: () => Pro
     return;
   }
   const place = await open();
-  const [expected, outcomes] = await Promise.all([casesOfNode(), runAll(place)]).finally(place.close);
+  const [expected, outcomes] = await Promise.all([casesOfNode(which), runAll(place, which)]).finally(place.close);
   describe(name, () => {
     for (const [file, cases] of outcomes) {
       describe(file, () => {
@@ -44,9 +49,9 @@ export async function commonCases(name: string, missing: string, open: () => Pro
 }
 
 /** One that fails as a whole is a failed case. */
-async function runAll({ run, lanes }: Place): Promise<[file: string, cases: Outcome[]][]> {
+async function runAll({ run, lanes }: Place, which: readonly string[]): Promise<[file: string, cases: Outcome[]][]> {
   const outcomes = new Map<string, Outcome[]>();
-  const left = [...files];
+  const left = [...which];
   const work = async (): Promise<void> => {
     for (let file = left.shift(); file; file = left.shift()) {
       const failure = (error: unknown): Outcome[] => [{ name: "is run", state: "fail", error: String(error) }];
@@ -58,8 +63,8 @@ async function runAll({ run, lanes }: Place): Promise<[file: string, cases: Outc
 }
 
 /** The cases that run on Dawn, as vitest lists them. */
-async function casesOfNode(): Promise<{ name: string; file: string }[]> {
-  const paths = files.map((file) => `test/${file}.test.ts`);
+async function casesOfNode(which: readonly string[]): Promise<{ name: string; file: string }[]> {
+  const paths = which.map((file) => `test/${file}.test.ts`);
   const list = ["list", "--json", "--no-static-parse", "--testNamePattern", "webgpu", ...paths];
   return JSON.parse(await output(pinned("vitest"), list, PATIENCE));
 }
