@@ -53,11 +53,20 @@ export function findNumber(array: ArrayLike<number> & ArrayBufferView, fails: (v
 
 const types = { Float32Array, Float64Array, Int32Array, Uint32Array, Uint16Array, Uint8Array, BigInt64Array } as const;
 
-/** A view of the same memory that is nothing but a view, of this realm; `kind` is what `arrayKind` says. */
-export function plainView<A extends ArrayBufferView>(array: A, kind: string): A {
+/** A view of n elements from `start` on that is nothing but a view, of this realm; `kind` is what `arrayKind` says. */
+export function plainView<A extends ArrayBufferView>(
+  array: A,
+  kind: string,
+  start = 0,
+  n = lengthOf(array) - start,
+): A {
   const View = kind === "Float16Array" ? Float16Array : types[kind as keyof typeof types];
   try {
-    return new View(bufferOf(array) as ArrayBuffer, offsetOf(array), lengthOf(array)) as unknown as A;
+    return new View(
+      bufferOf(array) as ArrayBuffer,
+      offsetOf(array) + start * View.BYTES_PER_ELEMENT,
+      n,
+    ) as unknown as A;
   } catch {
     // Its buffer is detached: it holds nothing, as its length says too.
     return new View(0) as unknown as A;

@@ -54,6 +54,6 @@ const SMALL = 32;
 export function copy(from: Numbers, start: number, to: Numbers, at: number, n: number): void {
   if (n > SMALL) {
     const all = n === lengthOf(from);
-    setNumbers(to, all ? from : plainView(from, arrayKind(from)).subarray(start, start + n), at);
+    setNumbers(to, all ? from : plainView(from, arrayKind(from), start, n), at);
   } else for (let i = 0; i < n; i++) to[at + i] = from[start + i] as number;
 }
