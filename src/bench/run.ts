@@ -23,7 +23,7 @@ export interface RunOptions {
   readonly seed?: number | undefined;
   /**
    * Milliseconds of the whole run: where they are short, cases have fewer rounds, three at least, then some cases are left out. Default
-   * 9,000 with `quick`, 90,000 without, and no end where `cases` are named.
+   * 9,000 with `quick`, 100,000 without, and no end where `cases` are named.
    */
   readonly total?: number | undefined;
   /** Milliseconds of each case's rounds. Default 300 with `quick`, 600 without. */
@@ -58,7 +58,7 @@ export interface Progress {
 
 /** Milliseconds of all, of one run of a candidate, and until one is taken for one that never answers. */
 const quickLimits = { total: 9000, longest: 1000, patience: 20_000 };
-const wholeLimits = { total: 90_000, longest: 4000, patience: 30_000 };
+const wholeLimits = { total: 100_000, longest: 4000, patience: 30_000 };
 /** What is asked for is measured, however long it takes. */
 const unlimited = { total: Infinity, longest: Infinity, patience: Infinity };
 
