@@ -3,7 +3,7 @@
 import { globSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { BenchResult, Figure } from "../src/bench/types.ts";
-import { familyOf, namesOf, type Row, rowsOf } from "../src/cli/bench/report/rows.ts";
+import { familyOf, isTimed, namesOf, type Row, rowsOf } from "../src/cli/bench/report/rows.ts";
 import { readResult } from "./figures.ts";
 
 const order = ["node", "deno", "bun", "chromium", "firefox", "webkit", "workerd"];
@@ -29,7 +29,7 @@ export interface AcrossRuntimes {
 /** Of a family the case that most runtimes did, the largest of several, without plain JavaScript. */
 export function acrossRuntimes(results: readonly BenchResult[], family: string): AcrossRuntimes | undefined {
   const rows = rowsOf(results).filter(
-    ({ figure }) => familyOf(figure.case) === family && !/^(plain-)?js$/.test(figure.candidate),
+    (row) => familyOf(row.figure.case) === family && isTimed(row) && !/^(plain-)?js$/.test(row.figure.candidate),
   );
   const cases = [...Map.groupBy(rows, ({ figure }) => figure.case)].map(([name, all]) => {
     const runtimes = new Set(all.map(({ runtime }) => runtime));

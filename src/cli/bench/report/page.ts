@@ -4,7 +4,7 @@ import type { BenchResult } from "../../../bench/types.ts";
 import { escaped, writePage } from "../../page.ts";
 import { rooflinePart, sharesPart } from "./bounds.ts";
 import { errorsPart, memoryPart, runtimesPart, sizesPart, speedPart, workersPart } from "./parts.ts";
-import { namesOf, type Row, rowsOf } from "./rows.ts";
+import { isTimed, namesOf, type Row, rowsOf } from "./rows.ts";
 import { figuresTable, machinesTable, skippedTable } from "./tables.ts";
 
 /** Writes the page. Throws    a refusal where writing fails */
@@ -18,7 +18,8 @@ export async function benchPage(results: readonly BenchResult[]): Promise<string
   const rows = rowsOf(results);
   const names = namesOf(results);
   const main = mainOf(names);
-  const of = (name: string): Row[] => rows.filter(({ runtime }) => runtime === name);
+  const timed = rows.filter(isTimed);
+  const of = (name: string): Row[] => timed.filter(({ runtime }) => runtime === name);
   const mine = of(main);
   // The other runtimes' pictures are there for those who unfold them.
   const inEach = (draw: (rows: Row[], result: BenchResult) => string): string =>
@@ -41,7 +42,7 @@ export async function benchPage(results: readonly BenchResult[]): Promise<string
       `${medians} ${escaped(main)}, the largest shape of each kind; blue is this package, grey are others. Shorter is better.`,
       speedPart(plots, mine),
     ),
-    part("Runtimes", "The same work in every runtime: medians. Darker is faster.", runtimesPart(plots, rows, names)),
+    part("Runtimes", "The same work in every runtime: medians. Darker is faster.", runtimesPart(plots, timed, names)),
     part(
       "What bounds it",
       "The largest shape of each kind: from left to right how many operations it takes for each byte that has to be read or written, upwards how many of them were done in a second. The roof is one thread's limits in the same rounds: a loop that only reads, and for each module one that only multiplies and adds. Rings are other libraries; native ones have wider vectors, and writing can be faster than reading, so they may be above it. Columns that would coincide stand side by side. Both scales are logarithmic.",

@@ -17,7 +17,7 @@ export interface Row {
 export function namesOf(results: readonly BenchResult[]): string[] {
   const seen = new Map<string, number>();
   return results.map(({ runtime: { name, version } }) => {
-    const plain = `${name} ${version.split(".")[0]}`.trim();
+    const plain = `${name} ${version.split(/[.-]/)[0]}`.trim();
     const count = (seen.get(plain) ?? 0) + 1;
     seen.set(plain, count);
     return count === 1 ? plain : `${plain} (${count})`;
@@ -30,6 +30,9 @@ export function rowsOf(results: readonly BenchResult[]): Row[] {
     figures.map((figure) => ({ figure, runtime: names[k] as string, label: labelOf(figure), kind: kindOf(figure) })),
   );
 }
+
+/** What a coarse clock saw no time pass for has no place on a logarithmic scale. */
+export const isTimed = ({ figure }: Row): boolean => figure.median > 0;
 
 /** Arrays are told where a library of ours has them elsewhere too: "allocate" is the plain case. */
 export const labelOf = ({ candidate, arrays, ours }: Figure): string =>
