@@ -3,6 +3,7 @@
 import type { RunnerTask } from "vitest";
 import { startTests } from "vitest/internal/browser";
 import type { VitestRunner } from "vitest/runtime";
+import { sampleOf } from "./sample.ts";
 
 export interface Outcome {
   name: string;
@@ -23,30 +24,60 @@ const config = {
   tags: [],
 };
 
-/** What becomes of the tests on WebGPU, in the file that `load` imports. */
-export async function runFile(load: () => Promise<unknown>): Promise<Outcome[]> {
+type Named = readonly [name: string, task: RunnerTask];
+
+/** The tests of a file on WebGPU, by their whole names. */
+const casesIn = (tasks: readonly RunnerTask[], above: readonly string[] = []): Named[] =>
+  tasks.flatMap((task): Named[] => {
+    const titles = [...above, task.name];
+    const name = titles.join(" > ");
+    if (task.type === "suite") return casesIn(task.tasks, titles);
+    return onWebGpu.test(name) ? [[name, task]] : [];
+  });
+
+/** What becomes of the tests on WebGPU, or of a sample of them, in the file that `load` imports. */
+export async function runFile(load: () => Promise<unknown>, isSample = false): Promise<Outcome[]> {
   // Where vitest's own modules look.
   Object.assign(globalThis, { __vitest_worker__: { config, ctx: {} } });
-  const runner = { config, importFile: load } as unknown as VitestRunner;
+  const isLeftOut = new Set<RunnerTask>();
+  const runner = {
+    config,
+    importFile: load,
+    onCollected(files: readonly { tasks: RunnerTask[] }[]) {
+      const cases = files.flatMap(({ tasks }) => casesIn(tasks));
+      const sample = sampleOf(cases.map(([name]) => name));
+      for (const [name, task] of isSample ? cases : []) {
+        if (sample.has(name)) continue;
+        isLeftOut.add(task);
+        task.mode = "skip";
+      }
+    },
+  } as unknown as VitestRunner;
   const files = await startTests([{ filepath: "/file", testNamePattern: onWebGpu }], runner);
-  return files.flatMap((file) => [...ownFailures(file, []), ...file.tasks.flatMap((task) => outcomesOf(task, []))]);
+  return files.flatMap((file) => [
+    ...failuresAround(file, []),
+    ...casesIn(file.tasks)
+      .filter(([, task]) => !isLeftOut.has(task))
+      .map(([name, task]) => outcomeOf(name, task)),
+  ]);
 }
 
-function outcomesOf(task: RunnerTask, above: string[]): Outcome[] {
-  const titles = [...above, task.name];
-  if (task.type === "suite") return [...ownFailures(task, titles), ...task.tasks.flatMap((t) => outcomesOf(t, titles))];
-  const name = titles.join(" > ");
-  const { state = task.mode, errors } = task.result ?? {};
-  return onWebGpu.test(name) ? [{ name, state, error: errors?.map(textOf).join("\n") }] : [];
-}
+const outcomeOf = (name: string, { result, mode }: RunnerTask): Outcome => ({
+  name,
+  state: result?.state ?? mode,
+  error: result?.errors?.map(textOf).join("\n"),
+});
 
-/** Those of a suite's hooks, and of loading a file. */
-const ownFailures = ({ result }: RunnerTask, titles: string[]): Outcome[] =>
-  (result?.errors ?? []).map((error) => ({
+/** Those of hooks, and of loading a file. */
+function failuresAround(task: RunnerTask, titles: readonly string[]): Outcome[] {
+  if (task.type !== "suite") return [];
+  const own = (task.result?.errors ?? []).map((error) => ({
     name: [...titles, "around its cases"].join(" > "),
     state: "fail",
     error: textOf(error),
   }));
+  return [...own, ...task.tasks.flatMap((inner) => failuresAround(inner, [...titles, inner.name]))];
+}
 
 const textOf = ({ message, diff, stack }: { message?: string; diff?: string; stack?: string }): string =>
   [message, diff, stack].filter(Boolean).join("\n");
