@@ -63,9 +63,10 @@ const groups = [
     name: "base",
     priority: 3,
     test: modules(
-      "errors|messages|checks/(lists|numbers|refusals|printable|hints|record|views|training-synonyms)|from-trl/(train|enums)|inputs/(floats|lora)|losses/ranges|kernels/memories",
+      "errors|messages|checks/(lists|numbers|refusals|printable|hints|record|views|training-synonyms)|from-trl/(train|enums)|inputs/(floats|lora)|losses/ranges",
     ),
   },
+  { name: "memory", priority: 3, test: modules("kernels/(memories|shared-module)") },
   // js.ts re-exports alone: by itself it would be one more file of the main entry.
   { name: "js", priority: 1, test: modules("js|from-trl/.*") },
   { name: "create", priority: 1, test: modules("backends/(select|wasm/create)") },

@@ -1,7 +1,7 @@
 // The token lists of an example, under the names of every TRL version, as arrays, tensors or what a tokenizer returns.
 
 import { outOfRange, unreadable, unusedOption, wrongKind, wrongLength } from "../checks/refusals.ts";
-import { DpoError, KindError, ParamError, ShapeError } from "../errors.ts";
+import { DpoError, KindError, ParamError } from "../errors.ts";
 
 type Side = "prompt" | "chosen" | "rejected" | "completion";
 
@@ -83,8 +83,8 @@ function listOf(value: unknown, place: string): List {
   const sizes = Array.from(dims, Number);
   // [n], [1, n]: a tokenizer gives a batch of one.
   if (sizes.length > 0 && sizes.slice(0, -1).every((size) => size === 1) && sizes.at(-1) === data.length) return data;
-  const expected = `expected one sequence of ${data.length} ids`;
-  throw new ShapeError("wrong-length", `${place}: ${expected}, got a tensor of dims [${sizes.slice(0, 8).join(", ")}]`);
+  const got = `a tensor of dims [${sizes.slice(0, 8).join(", ")}]`;
+  throw wrongLength(place, `one sequence of ${data.length} ids`, got);
 }
 
 // A tensor on a GPU throws when its data are asked for.

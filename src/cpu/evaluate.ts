@@ -41,8 +41,8 @@ function computeEach(job: PairJob, sums: PairSums): void {
   const [term, other] = job.plan.terms as [Term, Term?];
   const { loss, params, weight, free, divergence } = term;
   const isAlone = !other && weight === 1 && !job.pairWeights && !job.hasEmpty;
-  if (isAlone && loss.kind === "margin" && loss.scored && !loss.perToken && !free && !divergence) {
-    computeMargins(job as ScoredJob, sums, loss, params);
+  if (isAlone && loss.scored && !loss.perToken && !free && !divergence) {
+    computeMargins(job as ScoredJob, sums, loss as MarginRecord, params);
   } else {
     computeTerms(job, sums);
   }
@@ -68,10 +68,7 @@ function computeMargins(job: ScoredJob, sums: PairSums, loss: MarginRecord, para
     losses[i] = value + 0;
     gradChosen[i] = times(scale, slope + 0);
     gradRejected[i] = times(scale, 0 - slope);
-    if (Number.isNaN(value)) {
-      losses[i] = Number.NaN;
-      gradChosen[i] = gradRejected[i] = times(scale, Number.NaN);
-    }
+    if (Number.isNaN(value)) gradChosen[i] = gradRejected[i] = times(scale, value);
     addPair(sums, pc, pr, a, c);
     if (chosenRewards) chosenRewards[i] = plan.beta * a;
     if (rejectedRewards) rejectedRewards[i] = plan.beta * c;

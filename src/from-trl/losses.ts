@@ -3,6 +3,7 @@
 import { didYouMean } from "../checks/hints.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { quoted } from "../checks/printable.ts";
+import { outOfRange } from "../checks/refusals.ts";
 import { ParamError } from "../errors.ts";
 import { type LossType, lossTable } from "../losses/index.ts";
 import { oldNames } from "../losses/old-names.ts";
@@ -52,8 +53,7 @@ export function readEntries(reading: Reading): Entries {
   const types = names.map((name, i) => resolve(name, Array.isArray(named) ? `loss_type[${i}]` : "loss_type", reading));
   const weights = get("loss_weights")?.slice();
   if (weights && weights.length !== types.length) {
-    const expected = `expected ${types.length} numbers (one per loss)`;
-    throw new ParamError("out-of-range", `config.loss_weights: ${expected}, got ${weights.length}`);
+    throw outOfRange("config.loss_weights", `${types.length} numbers (one per loss)`, weights.length);
   }
   const alpha = get("rpo_alpha");
   if (alpha === undefined) return { types, weights, given: named !== undefined };

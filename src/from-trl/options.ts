@@ -2,7 +2,6 @@
 // One that none of the losses uses is left out, with a warning unless it has TRL's default, so that no call refuses it.
 
 import { outOfRange, unusedOption } from "../checks/refusals.ts";
-import { ParamError } from "../errors.ts";
 import { type LossType, lossTable } from "../losses/index.ts";
 import { sharedParams } from "../losses/params.ts";
 import { inRange, type Param, rangeText } from "../losses/ranges.ts";
@@ -60,8 +59,7 @@ export function param(key: ParamKey, name: string, { types }: Entries, { get, wa
     const range = paramOf(type, name) ?? sharedParams[name];
     if (!range || inRange(value, range)) continue;
     const hint = type === "exo_pair" && value === 0 ? ' (TRL up to v0.28 read 0 as 1e-3: { version: "0.28.0" })' : "";
-    const expected = `expected a number in ${rangeText(range)} for ${type}`;
-    throw new ParamError("out-of-range", `config.${key}: ${expected}, got ${value}${hint}`);
+    throw outOfRange(`config.${key}`, `a number in ${rangeText(range)} for ${type}`, `${value}${hint}`);
   }
   return value;
 }

@@ -1,10 +1,7 @@
 // TRL's trainers of preferences: which of them a configuration is for, and what its losses are called here.
 
-import { didYouMean } from "../checks/hints.ts";
 import { isList } from "../checks/lists.ts";
-import { quoted } from "../checks/printable.ts";
-import { outOfRange } from "../checks/refusals.ts";
-import { shown } from "../messages.ts";
+import { noneOf } from "../checks/refusals.ts";
 import { ownersOf, type Trainer, trainers } from "./keys.ts";
 
 /** The losses of each under the trainer's names, its default first; those of DPO are the table's. */
@@ -34,8 +31,7 @@ export const trainerOf = ([type, ...more]: readonly unknown[]): Trainer =>
 export function readTrainer(given: unknown): Trainer | undefined {
   if (given === undefined || given === null) return undefined;
   if (typeof given === "string" && trainers.includes(given as Trainer)) return given as Trainer;
-  const hint = typeof given === "string" ? didYouMean(given, trainers, { show: quoted }) : "";
-  throw outOfRange("trainer", `one of ${trainers.join(", ")}`, `${shown(given)}${hint}`);
+  throw noneOf("trainer", trainers, given);
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import { copyRecord, recordOf } from "../checks/record.ts";
 import { outOfRange } from "../checks/refusals.ts";
-import { KindError, ParamError } from "../errors.ts";
+import { KindError } from "../errors.ts";
 import { isRecord, shown } from "../messages.ts";
 import { describeLoss, kindOfLoss, type LossRecord } from "./kinds.ts";
 import type { LikelihoodLoss, Loss, MarginLoss, PairLoss, RowLoss } from "./loss.ts";
@@ -121,8 +121,7 @@ function settle(loss: Loss): Loss {
       throw new KindError(`${id}.params.${name}: expected numbers for min and max`);
     }
     if (inRange(byDefault, param)) continue;
-    const expected = `expected a number in ${rangeText(param)}, got ${shown(byDefault)}`;
-    throw new ParamError("out-of-range", `${id}.params.${name}.default: ${expected}`);
+    throw outOfRange(`${id}.params.${name}.default`, `a number in ${rangeText(param)}`, shown(byDefault));
   }
   // A copy: what was checked stays so, whatever becomes of the object given.
   const frozen = Object.freeze({ ...loss, params: Object.freeze(Object.fromEntries(params)) }) as unknown as Loss;

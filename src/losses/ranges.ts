@@ -1,5 +1,7 @@
 // The numbers that a hyperparameter may be, of a loss or of an optimiser.
 
+import { outOfRange, wrongKind } from "../checks/refusals.ts";
+
 /** A hyperparameter: its default and the interval it must lie in. */
 export interface Param {
   readonly default: number;
@@ -38,4 +40,12 @@ export function inRange(value: unknown, { min, max, open }: Param): value is num
   const aboveMin = open === "min" || open === "both" ? value > min : value >= min;
   const belowMax = open === "max" || open === "both" ? value < max : value <= max;
   return aboveMin && belowMax;
+}
+
+/** A number in its range, or its default where there is none; `user` says in a message what it is for. */
+export function readNumber(value: unknown, name: string, param: Param, user = ""): number {
+  if (value === undefined) return param.default;
+  if (typeof value !== "number") throw wrongKind(name, "a number", value);
+  if (inRange(value, param)) return value;
+  throw outOfRange(name, `a number in ${rangeText(param)}${user}`, value);
 }

@@ -1,11 +1,10 @@
 // From the options of a call to what is to be computed: which losses, with which weights and hyperparameters.
 
-import { didYouMean } from "../checks/hints.ts";
 import { isList } from "../checks/lists.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { checkFlag, checkNumber } from "../checks/numbers.ts";
 import { quoted } from "../checks/printable.ts";
-import { outOfRange, unusedOption, wrongKind } from "../checks/refusals.ts";
+import { noneOf, outOfRange, unusedOption, wrongKind } from "../checks/refusals.ts";
 import { ParamError } from "../errors.ts";
 import { isSettled, recordOfLoss } from "../losses/define.ts";
 import { type LossType, lossTable, lossTypes } from "../losses/index.ts";
@@ -13,9 +12,8 @@ import { type LossRecord, readsKl, type Unit } from "../losses/kinds.ts";
 import type { Loss } from "../losses/loss.ts";
 import { oldNames } from "../losses/old-names.ts";
 import { beta, cpoAlpha, sharedParams } from "../losses/params.ts";
-import { inRange, type Param, rangeText } from "../losses/ranges.ts";
+import { type Param, readNumber } from "../losses/ranges.ts";
 import { unknownLoss } from "../losses/unknown.ts";
-import { shown } from "../messages.ts";
 import type { FDivergence, LossOptions } from "../types.ts";
 import type { DivergenceId } from "./divergences.ts";
 import type { Argument } from "./logged.ts";
@@ -129,8 +127,7 @@ const completionNll = (weight: number): Term => {
 function readNll(options: LossOptions, chosen: readonly LossRecord[]): { completion: number; row: number } {
   const { nll = true } = options;
   checkFlag(nll, "nll");
-  const usersOf = (kind: LossRecord["nll"]): string =>
-    `used by ${lossTypes.filter((id) => lossTable[id].nll === kind).join(", ")}`;
+  const usersOf = (kind: LossRecord["nll"]): string => usedBy((loss) => loss.nll === kind);
   const has = (kind: LossRecord["nll"]): boolean => chosen.some((loss) => loss.nll === kind);
   if (!nll && !has("row")) throw unused("nll", chosen, usersOf("row"));
   const completion = readParam(options, "cpoAlpha", cpoAlpha, "losses of CPO");
@@ -219,13 +216,7 @@ function readWeights(weights: readonly number[] | undefined, count: number): rea
 }
 
 function readParam(options: LossOptions, name: string, param: Param, user: string): number {
-  const given = (options as Record<string, unknown>)[name];
-  if (given === undefined) return param.default;
-  if (typeof given !== "number") throw wrongKind(name, "a number", given);
-  if (!inRange(given, param)) {
-    throw outOfRange(name, `a number in ${rangeText(param)} (${user})`, given);
-  }
-  return given;
+  return readNumber((options as Record<string, unknown>)[name], name, param, ` (${user})`);
 }
 
 // An option that nothing uses is refused: ignored, it would train another loss than the one asked for.
@@ -233,14 +224,16 @@ function checkNames(options: LossOptions, chosen: readonly LossRecord[]): void {
   for (const name in sharedParams) {
     const value = (options as Record<string, unknown>)[name];
     if (value === undefined || name === "beta" || value === sharedParams[name]?.default) continue;
-    if (chosen.some((loss) => Object.hasOwn(loss.params, name))) continue;
-    const users = lossTypes.filter((id) => Object.hasOwn(lossTable[id].params, name));
-    throw unused(name, chosen, `used by ${users.join(", ")}`);
+    const uses = ({ params }: LossRecord): boolean => Object.hasOwn(params, name);
+    if (!chosen.some(uses)) throw unused(name, chosen, usedBy(uses));
   }
 }
 
 const unused = (name: string, chosen: readonly LossRecord[], why: string): ParamError =>
   unusedOption(name, `not used by ${chosen.map((loss) => loss.id).join(", ")} (${why})`);
+
+const usedBy = (uses: (loss: LossRecord) => boolean): string =>
+  `used by ${lossTypes.filter((id) => uses(lossTable[id])).join(", ")}`;
 
 /** Whether scores keep their constants. */
 function readConstants(
@@ -252,8 +245,7 @@ function readConstants(
   if (fDivergence === "reverse_kl") throw unusedOption("fConstants", "not used by reverse_kl, which has none");
   const feels = ({ scored, perToken }: LossRecord): boolean => scored && perToken;
   if (chosen.some(feels)) return false;
-  const users = lossTypes.filter((id) => feels(lossTable[id]));
-  throw unused("fConstants", chosen, `used by ${users.join(", ")}`);
+  throw unused("fConstants", chosen, usedBy(feels));
 }
 
 function readDivergence(options: LossOptions, chosen: readonly LossRecord[]): Forms | undefined {
@@ -268,14 +260,7 @@ function readDivergence(options: LossOptions, chosen: readonly LossRecord[]): Fo
   }
   const isKnown = typeof fDivergence === "string" && Object.hasOwn(divergences, fDivergence);
   const make = isKnown ? divergences[fDivergence] : undefined;
-  if (!make) {
-    const hint =
-      typeof fDivergence === "string"
-        ? didYouMean(fDivergence, divergenceNames, { synonyms: lossSynonyms, show: quoted })
-        : "";
-    const expected = `expected one of ${divergenceNames.join(", ")}`;
-    throw new ParamError("out-of-range", `fDivergence: ${expected}, got ${shown(fDivergence)}${hint}`);
-  }
+  if (!make) throw noneOf("fDivergence", divergenceNames, fDivergence, lossSynonyms);
   if (fAlpha !== undefined) checkNumber(fAlpha, "fAlpha");
   if (fAlpha !== undefined && fAlpha !== 0.5 && fDivergence !== "alpha_divergence") {
     throw unusedOption("fAlpha", `not used by ${fDivergence} (used by alpha_divergence)`);
@@ -283,9 +268,8 @@ function readDivergence(options: LossOptions, chosen: readonly LossRecord[]): Fo
   if (fDivergence === "reverse_kl") return undefined;
   const other = chosen.find((loss) => loss.reference && !loss.scored);
   if (other || !chosen.some((loss) => loss.reference)) {
-    const takers = lossTypes.filter((id) => lossTable[id].scored);
     const name = (other ?? chosen[0])?.id;
-    throw unusedOption("fDivergence", `${fDivergence} has no meaning for ${name} (used by ${takers.join(", ")})`);
+    throw unusedOption("fDivergence", `${fDivergence} has no meaning for ${name} (${usedBy((loss) => loss.scored)})`);
   }
   return make(fAlpha ?? 0.5);
 }

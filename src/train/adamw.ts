@@ -2,8 +2,8 @@
 
 import { copyList, isList } from "../checks/lists.ts";
 import { wrongKind } from "../checks/refusals.ts";
-import { between } from "../losses/ranges.ts";
-import { notNegative, readHyper, readNumber, readState, readStep, setStep } from "./hyper.ts";
+import { between, readNumber } from "../losses/ranges.ts";
+import { notNegative, readHyper, readState, readStep, setStep } from "./hyper.ts";
 import { type Allocator, type Operation, perform, zeros } from "./kernels.ts";
 import { listOf, readTensors, type Tensor, type Tensors } from "./tensors.ts";
 

@@ -4,7 +4,7 @@ import { recordOf } from "../checks/record.ts";
 import { outOfRange, wrongKind } from "../checks/refusals.ts";
 import { trainingSynonyms } from "../checks/training-synonyms.ts";
 import { KindError } from "../errors.ts";
-import { inRange, type Param, rangeText } from "../losses/ranges.ts";
+import { type Param, readNumber } from "../losses/ranges.ts";
 import { isRecord, kindOf, shown } from "../messages.ts";
 
 /** A finite number that is not negative. */
@@ -30,14 +30,6 @@ export function readHyper<N extends string>(
   const rest = readAll(hyper, () => [...names, ...others]);
   const numbers = names.map((name): [N, number] => [name, readNumber(rest[name], name, params[name])]);
   return { ...(Object.fromEntries(numbers) as Record<N, number>), rest };
-}
-
-/** A number in its range, or its default where there is none. */
-export function readNumber(value: unknown, name: string, param: Param): number {
-  if (value === undefined) return param.default;
-  if (typeof value !== "number") throw wrongKind(name, "a number", value);
-  if (inRange(value, param)) return value;
-  throw outOfRange(name, `a number in ${rangeText(param)}`, value);
 }
 
 /**

@@ -7,9 +7,9 @@ import { outOfRange, unusedOption } from "../checks/refusals.ts";
 import { KindError, ParamError } from "../errors.ts";
 import { memberOf } from "../from-trl/enums.ts";
 import { readTrain, type TrlTrain } from "../from-trl/train.ts";
-import { between } from "../losses/ranges.ts";
+import { between, readNumber } from "../losses/ranges.ts";
 import { shown } from "../messages.ts";
-import { notNegative, readNumber } from "./hyper.ts";
+import { notNegative } from "./hyper.ts";
 import { type Kwargs, type Schedule, schedules } from "./schedules.ts";
 
 /** What a schedule is made of: the names of `fromTrl().train`. */
@@ -51,8 +51,7 @@ export function lrSchedule(steps: number, given: ScheduleOptions = {}): (step: n
   const schedule = typeof type === "string" && Object.hasOwn(schedules, type) ? schedules[type] : undefined;
   if (!schedule) {
     const hint = typeof type === "string" ? didYouMean(type, known, { show: quoted }) : "";
-    const expected = `expected one of ${known.join(", ")}`;
-    throw new ParamError("out-of-range", `lrSchedulerType: ${expected}, got ${shown(lrSchedulerType)}${hint}`);
+    throw outOfRange("lrSchedulerType", `one of ${known.join(", ")}`, `${shown(lrSchedulerType)}${hint}`);
   }
   const total = readNumber(steps, "steps", notNegative(0));
   const peak = readNumber(options.learningRate, "learningRate", notNegative(1e-6));

@@ -4,9 +4,8 @@ import { checkCount } from "../../checks/numbers.ts";
 import { printable } from "../../checks/printable.ts";
 import { unusedOption, wrongKind } from "../../checks/refusals.ts";
 import { KindError } from "../../errors.ts";
-import { between, finite, type Param } from "../../losses/ranges.ts";
+import { between, finite, type Param, readNumber } from "../../losses/ranges.ts";
 import { isRecord, shown } from "../../messages.ts";
-import { readNumber } from "../hyper.ts";
 
 const FILE = "adapter_config.json";
 
