@@ -13,9 +13,9 @@ const cases = [1, 2, 3, 4].map((k) => ({ name: `case/${k}`, units: 1 }) as Case)
 describe("the time of a run", () => {
   test("is shared between its cases; what one leaves is the others'", () => {
     const budget = createBudget(cases, 400, 1000);
-    expect(budget.timeOf(cases[0] as Case, 1000)).toEqual({ deadline: 1100, end: 1300 });
+    expect(budget.timeOf(cases[0] as Case, 1000)).toEqual({ deadline: 1100, end: 1200 });
     // It took 40 of its 100.
-    expect(budget.timeOf(cases[1] as Case, 1040)).toEqual({ deadline: 1160, end: 1400 });
+    expect(budget.timeOf(cases[1] as Case, 1040)).toEqual({ deadline: 1160, end: 1280 });
   });
 
   test("goes by size", () => {
@@ -28,9 +28,9 @@ describe("the time of a run", () => {
   test("ends with cases that are left out, where those before them took too long", () => {
     const budget = createBudget(cases, 400, 0);
     expect(budget.timeOf(cases[0] as Case, 0)).toBeDefined();
-    // Twice its share: with the fewest rounds, a case may take half of that.
+    // Twice its share: a case of which the first candidates alone are measured takes a part of that.
     expect(budget.timeOf(cases[1] as Case, 200)).toBeDefined();
-    expect(budget.timeOf(cases[2] as Case, 340)).toBeUndefined();
+    expect(budget.timeOf(cases[2] as Case, 380)).toBeUndefined();
     expect(budget.timeOf(cases[3] as Case, 401)).toBeUndefined();
   });
 });

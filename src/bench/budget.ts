@@ -16,11 +16,11 @@ export interface Budget {
   timeOf(work: Case, now: number): CaseTime | undefined;
 }
 
-/** With the fewest rounds a case takes half of what those before it took for their size, or less. */
-const LEAST = 0.5;
+/** With the fewest rounds, of its first candidates alone, a case takes this part of what those before it took for their size. */
+const LEAST = 0.2;
 
 /** Shares of its own that a case may take until all its candidates are open. */
-const MOST = 3;
+const MOST = 2;
 
 /** What a case is likely to take beside others: all are opened, warmed and checked; larger ones take longer with all of it. */
 const sizeOf = ({ work }: Case): number => 1 + (work ? work.bytes / 2 ** 25 + work.flops / 2 ** 29 : 0);
