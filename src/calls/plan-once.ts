@@ -22,15 +22,10 @@ export function createPlanner(unit: Unit, caller: string) {
     if (isKnown) return plan;
     checkCall(options);
     refuseUnused(options, ofTokens, caller);
-    // Nothing of the caller's stays alive for it.
-    if (isPlain(options)) known.set(options.lossType, { options: { ...options, out: undefined }, plan });
+    const asked = { ...options, out: undefined };
+    // Values that do not change, nothing of the caller's that would stay alive; and no 0, which −0 is the same as.
+    const isKept = !Object.values(asked).some((value) => value === Object(value) || value === 0);
+    if (isKept) known.set(options.lossType, { options: asked, plan });
     return plan;
   };
 }
-
-const isPlain = ({ lossType, lossWeights, rewardShift, signal, onProgress }: LossCallOptions): boolean =>
-  typeof lossType !== "object" &&
-  typeof rewardShift !== "object" &&
-  lossWeights === undefined &&
-  signal === undefined &&
-  onProgress === undefined;
