@@ -148,6 +148,16 @@ describe("a candidate", () => {
     expect(runs).toBe(1);
   });
 
+  test("that there is no time for is not opened, and those after it neither: one line names them", async () => {
+    const { now, pass, step } = place();
+    const [first, second, third] = ["a", "b", "c"].map((name) => candidate(name, { run: () => pass(60) }));
+    const options = { ...settings, now, step, longest: 1000, patience: 50, end: 100 };
+    const all = [first, second, third] as Candidate[];
+    const { measured, skipped } = await timeCase(unchecked(work), all, [], options);
+    expect(measured.map((each) => each.candidate.name)).toEqual(["a"]);
+    expect(skipped).toEqual([{ case: work.name, candidate: "all after a", why: expect.stringMatching(/^no time/) }]);
+  });
+
   test("that fails when it is closed costs nobody's figures, nor its own", async () => {
     const close = () => {
       throw new Error("freed twice");

@@ -50,9 +50,13 @@ export async function timeCase(
     const problem = work.prepare();
     for (const candidate of candidates) {
       await options.onCandidate?.(candidate.name);
-      const isLate = (await options.now()) >= options.end;
-      const why = isLate ? noTime : tooLong(work, candidate, options);
-      const found = why ?? (await getReady(work, problem, candidate, options));
+      if ((await options.now()) >= options.end) {
+        // Which of the others have a form of the case would be known once they are opened.
+        const last = ready.at(-1)?.candidate.name;
+        skipped.push({ case: work.name, candidate: last ? `all after ${last}` : "all candidates", why: noTime });
+        break;
+      }
+      const found = tooLong(work, candidate, options) ?? (await getReady(work, problem, candidate, options));
       if (typeof found === "string") skip(candidate, found);
       else if (found) ready.push(found);
       if (litters(candidate)) collect?.();
