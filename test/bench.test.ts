@@ -378,7 +378,7 @@ describe("notes", () => {
     [
       "a processor that is shared",
       { calibrated: [{ of: "plain" as const, rates: [10, 4, 9, 5] }], step: 0.005 },
-      [/^a busy machine: the loop of calibration varied by/],
+      [/^an uneven machine: the loop of calibration varied by/],
     ],
     ["a coarse clock", { calibrated: steady, step: 1 }, [/^the clock moves in steps of 1 ms/]],
   ])("%s", (_, given, expected) => {

@@ -40,7 +40,7 @@ const pairs = ["policyChosen", "policyRejected", "referenceChosen", "referenceRe
 
 const head = (() => {
   const { tokens, width, vocab } = shapes.head;
-  const hidden = fill(new Float32Array(tokens * width), 2);
+  const hidden = fill(new Float32Array(Math.max(tokens, shapes.step) * width), 2);
   const weight = fill(new Float32Array((vocab * width) / most), 0.2);
   return { hidden, gradHidden: hidden.slice(), weight, gradWeight: weight.slice(), state: adamwState(weight) };
 })();

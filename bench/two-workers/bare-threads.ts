@@ -21,6 +21,9 @@ export interface Shapes {
   readonly step: number;
 }
 
+/** A thread that failed cannot say so while this one waits. */
+const PATIENCE = 30_000;
+
 export async function createBareThreads(shapes: Shapes) {
   const control = new Int32Array(new SharedArrayBuffer(16));
   const threads = [0, 1].map(
@@ -39,7 +42,9 @@ export async function createBareThreads(shapes: Shapes) {
     run(kind: BareWork, count: 1 | 2): void {
       wake(KINDS.indexOf(kind), count);
       for (let done = 0; done < count; done = Atomics.load(control, WORDS.done)) {
-        Atomics.wait(control, WORDS.done, done);
+        if (Atomics.wait(control, WORDS.done, done, PATIENCE) === "timed-out") {
+          throw new Error(`${kind}: a bare thread did not answer within ${PATIENCE / 1000} s`);
+        }
       }
     },
     end: () => wake(0, -1),

@@ -76,7 +76,7 @@ interface Run {
   readonly step: number;
 }
 
-/** A loop that touches no memory takes the same time again and again on a machine that does nothing else. */
+/** A loop that touches no memory takes the same time again and again on a machine of its own, and of one clock rate. */
 const STEADY = 0.05;
 const COARSE = 0.1;
 
@@ -91,7 +91,7 @@ export function notesOn({ calibrated, step }: Run): string[] {
   const spread = (upper - lower) / median;
   const varied = `the loop of calibration varied by ${(100 * spread).toFixed(0)} % between its quartiles`;
   return [
-    ...busyNote(spread > STEADY ? [varied] : []),
+    ...(spread > STEADY ? [`an uneven machine: ${varied}: compare within a round, and do not quote the times`] : []),
     ...(step >= COARSE
       ? [`the clock moves in steps of ${step} ms: short work was repeated until they are below 2 %`]
       : []),
