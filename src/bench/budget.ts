@@ -3,6 +3,9 @@
 
 import type { Case } from "./types.ts";
 
+/** Milliseconds of a run in one runtime. */
+export const runTotals = { quick: 9000, whole: 100_000 } as const;
+
 /** Milliseconds of the clock that the budget began by. */
 export interface CaseTime {
   /** When its rounds should be over. */

@@ -2,7 +2,7 @@
 
 import packageJson from "../../package.json" with { type: "json" };
 import { BackendError } from "../errors.ts";
-import { createBudget } from "./budget.ts";
+import { createBudget, runTotals } from "./budget.ts";
 import { calibrations, type LoadCalibration } from "./calibrate.ts";
 import { selectCases } from "./cases/index.ts";
 import { type Clock, clockStep } from "./clock.ts";
@@ -57,8 +57,8 @@ export interface Progress {
 }
 
 /** Milliseconds of all, of one run of a candidate, and until one is taken for one that never answers. */
-const quickLimits = { total: 9000, longest: 1000, patience: 20_000 };
-const wholeLimits = { total: 100_000, longest: 4000, patience: 30_000 };
+const quickLimits = { total: runTotals.quick, longest: 1000, patience: 20_000 };
+const wholeLimits = { total: runTotals.whole, longest: 4000, patience: 30_000 };
 /** What is asked for is measured, however long it takes. */
 const unlimited = { total: Infinity, longest: Infinity, patience: Infinity };
 
@@ -112,7 +112,7 @@ export async function run(options: RunOptions): Promise<BenchResult> {
   return resultNow();
 
   function resultNow(): BenchResult {
-    const limits = limitsOf(calibrated);
+    const machineLimits = limitsOf(calibrated);
     const inTable = [...measured].sort((a, b) => cases.indexOf(a.work) - cases.indexOf(b.work));
     return {
       schema: 1,
@@ -124,8 +124,8 @@ export async function run(options: RunOptions): Promise<BenchResult> {
         ...Object.fromEntries(candidates.flatMap(({ name, version }) => (version ? [[name, version]] : []))),
       },
       settings: { quick, seed, rounds },
-      limits,
-      figures: figuresOf(inTable, limits),
+      limits: machineLimits,
+      figures: figuresOf(inTable, machineLimits),
       skipped: [...skipped],
       notes: notesOn({ calibrated, step }),
     };

@@ -6,9 +6,8 @@ import type { Unit } from "../losses/kinds.ts";
 import { type Plan, planLosses } from "../plan/plan.ts";
 
 /**
- * What plans the calls of one kind; `check` sees each plan before the other options are checked, as an engine may lack a kernel.
- *
- * Throws    (that function) what planLosses, `check` and checkCall throw
+ * Makes the function that plans the calls of one kind. Its `check` sees each plan before the other options are checked, as an engine may
+ * lack a kernel; it throws what planLosses, `check` and checkCall throw.
  */
 /* @__NO_SIDE_EFFECTS__ */
 export function createPlanner(unit: Unit, caller: string) {

@@ -18,9 +18,9 @@ export const limits: Readonly<Record<string, readonly Limit[]>> = {
   "docs/benchmarks.md": [
     ["a change of 15 %", "src/bench/compare.ts", "Math.log(1.15)"],
     ["With 99 % no figure", "src/bench/compare.ts", "confidence = 0.99"],
-    ["9 s with `--quick`", "src/cli/bench/runtimes.ts", "each: 9000 }"],
-    ["100 s without", "src/cli/bench/runtimes.ts", "each: 100_000 }"],
-    ["longer than 95 s, or 960 s", "src/cli/bench/runtimes.ts", "quick: { all: 95_000"],
+    ["9 s with `--quick`", "src/bench/budget.ts", "quick: 9000"],
+    ["100 s without", "src/bench/budget.ts", "whole: 100_000"],
+    ["longer than 95 s, or 960 s", "src/cli/bench/runtimes.ts", "quick: 95_000, whole: 960_000"],
     ["(30 s with\n  `--quick`)", "src/cli/bench/runtimes.ts", "quick ? 30_000"],
   ],
   "docs/command-line.md": [

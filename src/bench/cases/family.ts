@@ -18,7 +18,7 @@ export interface Family {
   readonly shape: string;
   /** Why there is no such shape; undefined where there is. */
   refuse?(shape: readonly number[]): string | undefined;
-  /** What whole runs measure, from small to large; the first of these `quick` ones too. */
+  /** What whole runs measure, from small to large, and which of it quick runs measure too. */
   readonly shapes: readonly (readonly number[])[];
   readonly quick: readonly (readonly number[])[];
   make(shape: readonly number[]): Shaped;

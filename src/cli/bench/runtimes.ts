@@ -1,6 +1,7 @@
 // The runtimes that a benchmark runs in, one after the other: which are here, how each is started, and what comes of it.
 
 import { join } from "node:path";
+import { runTotals } from "../../bench/budget.ts";
 import type { Order, Report } from "../../bench/remote.ts";
 import type { Progress } from "../../bench/run.ts";
 import type { BenchResult } from "../../bench/types.ts";
@@ -92,16 +93,16 @@ export interface Watch {
 }
 
 /**
- * Milliseconds for all runtimes together, and for one at most: quick runs are to end within two minutes, whole ones within twenty, with
+ * Milliseconds for all runtimes together: quick runs are to end within two minutes, whole ones within twenty, with
  * what it takes to start the runtimes, and with the native yardsticks of this repository.
  */
-const totals = { quick: { all: 95_000, each: 9000 }, whole: { all: 960_000, each: 100_000 } } as const;
+const totals = { quick: 95_000, whole: 960_000 } as const;
 
 /** What a runtime may take, where so many have not had their turn yet; none where cases are named, which are measured however long they take. */
 export function totalOf({ quick, cases }: Order["options"], spent: number, ahead: number): number | undefined {
   if (cases) return undefined;
-  const { all, each } = totals[quick ? "quick" : "whole"];
-  return Math.max(1, Math.min(each, (all - spent) / ahead));
+  const kind = quick ? "quick" : "whole";
+  return Math.max(1, Math.min(runTotals[kind], (totals[kind] - spent) / ahead));
 }
 
 /** Runs in each runtime after the other, never at the same time. */
