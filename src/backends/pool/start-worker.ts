@@ -93,12 +93,21 @@ export const endpointOf = (worker: AnyWorker): Endpoint => (isThread(worker) ? n
 /** Calls `onEnd`, with the reason, when the worker is of no more use; gives what terminates it. */
 export function watch(worker: AnyWorker, onEnd: (error: WorkerError) => void): () => unknown {
   const ended = (what: string) => (cause?: unknown) => onEnd(new WorkerError(`worker: ${what}`, { cause }));
+  // Only a holder of this object can end a worker from outside. Browsers and Deno never say that it was, Node not before its
+  // thread is gone; a call that comes in between must not be given to a dying worker.
+  const terminate = worker.terminate.bind(worker);
+  const terminated = ended("it was terminated");
   if (isThread(worker)) {
+    worker.terminate = () => {
+      terminated();
+      return terminate();
+    };
     worker.on("error", ended("an error was thrown in it"));
     worker.on("messageerror", ended("a message could not be read"));
     worker.on("exit", (code) => onEnd(new WorkerError(`worker: it exited with code ${code}`)));
-    return () => worker.terminate();
+    return terminate;
   }
+  worker.terminate = terminated;
   worker.addEventListener("error", (event) => {
     // Deno ends the whole process otherwise; here the calls that the worker held are told.
     event.preventDefault();
@@ -110,9 +119,6 @@ export function watch(worker: AnyWorker, onEnd: (error: WorkerError) => void): (
   worker.addEventListener("messageerror", ended("a message could not be read"));
   // Bun tells.
   worker.addEventListener("close", ended("it exited"));
-  // Browsers and Deno do not say when a worker is ended from outside, which only a holder of this object can do.
-  const terminate = worker.terminate.bind(worker);
-  worker.terminate = () => onEnd(new WorkerError("worker: it was terminated"));
   return terminate;
 }
 

@@ -16,7 +16,10 @@ export function output(executable: string, args: readonly string[], patience = G
     const limits = { cwd: root, timeout: patience, killSignal: "SIGKILL", maxBuffer: 1 << 26 } as const;
     execFile(executable, args, limits, (error, stdout, stderr) => {
       if (!error) return resolve(stdout);
-      const why = error.killed ? `did not exit by itself within ${patience} ms` : error.message;
+      // The first line is what a log's last lines keep of a failed test.
+      const said = stderr.split("\n").find((line) => line.includes("Error")) ?? "no error on stderr";
+      const ended = `ended with ${error.signal ?? error.code}: ${said}`;
+      const why = error.killed ? `did not exit by itself within ${patience} ms` : ended;
       reject(new Error(`${executable} ${args.join(" ")}: ${why}\n${stdout}\n${stderr}`));
     });
   });
