@@ -11,6 +11,7 @@ import { findPeers } from "../src/cli/bench/find-peers.ts";
 import {
   chooseRuntimes,
   type Patience,
+  type Run,
   type Runtime,
   runEverywhere,
   runIn,
@@ -70,7 +71,7 @@ const result: BenchResult = {
 };
 const order: Order = { options: { quick: true, cases: ["pairs/sigmoid/8"] }, peers: {} };
 
-const launch = (file: string, patience?: Patience, seen: unknown[] = []): Promise<BenchResult> =>
+const launch = (file: string, patience?: Patience, seen: unknown[] = []): Promise<Run> =>
   runIn({ name: "node", program: file }, server, folder, order, (progress) => seen.push(progress), patience);
 
 describe("a run in another process", () => {
@@ -82,7 +83,11 @@ describe("a run in another process", () => {
        await report({ result: ${JSON.stringify(result)} });`,
     );
     const seen: unknown[] = [];
-    const { machine, runtime } = await launch(file, undefined, seen);
+    const {
+      result: { machine, runtime },
+      isWhole,
+    } = await launch(file, undefined, seen);
+    expect(isWhole).toBe(true);
     expect(seen).toEqual([{ case: "pairs/sigmoid/8", done: 0.5 }]);
     expect(runtime.version).toBe("1.2.3");
     expect(machine.platform).toBe(`${process.platform} ${process.arch}`);
@@ -125,7 +130,9 @@ describe("what a run has measured is kept", () => {
     ["fails", 'await report({ failure: "Error: no memory" });', /Error: no memory/],
   ])("where it %s, and it says which candidate that was with", async (name, body, why) => {
     const patience = { untilItStarts: 10_000, betweenWords: 500 };
-    const { skipped, notes } = await launch(program(name.replace(" ", "-"), told + body), patience);
+    const { result, isWhole } = await launch(program(name.replace(" ", "-"), told + body), patience);
+    const { skipped, notes } = result;
+    expect(isWhole).toBe(false);
     expect(skipped).toEqual([{ case: "pairs/ipo/8", candidate: "some-library", why: expect.stringMatching(why) }]);
     expect(notes[0]).toBe("a note");
     expect(notes[1]).toMatch(/^the run did not come to its end, and lacks what comes after pairs\/ipo\/8: /);
@@ -195,6 +202,20 @@ describe("runtimes", () => {
     expect(outcome.hasFailed).toBe(false);
     expect(results).toHaveLength(1);
   });
+
+  test.each([true, false])(
+    "one that ends early, asked for by name: %s, counts as failed if so; what there is of it is kept",
+    async (isNamed) => {
+      const body = `await report({ soFar: ${JSON.stringify(result)} });
+      await report({ progress: { case: "pairs/ipo/8", done: 0.6 } });
+      process.exit(3);`;
+      const results: unknown[] = [];
+      const runtime: Runtime = { name: "node", label: "node", program: program("half", body), isNamed };
+      const { hasFailed } = await everywhere([runtime], results);
+      expect(hasFailed).toBe(isNamed);
+      expect(results).toHaveLength(1);
+    },
+  );
 
   test("one that was asked for by name and is missing counts as failed", async () => {
     const { hasFailed } = await everywhere([{ name: "bun", label: "bun", program: undefined, isNamed: true }]);

@@ -1,6 +1,6 @@
 // A benchmark: what a result holds, in which order candidates have their turns, and that nothing is timed whose results are wrong.
 
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { selectCases } from "../src/bench/cases/index.ts";
 import { notesOn } from "../src/bench/figures.ts";
 import { generator } from "../src/bench/random.ts";
@@ -11,7 +11,6 @@ import {
   type BenchResult,
   type Candidate,
   ours,
-  oursOfBuild,
   type Problem,
   type RunOptions,
   run,
@@ -21,7 +20,6 @@ import {
   toResultFile,
 } from "../src/bench.ts";
 import { DpoError } from "../src/errors.ts";
-import { createJs } from "../src/index.ts";
 
 const tiny = [
   "pairs/sigmoid/37",
@@ -260,23 +258,6 @@ describe("what is wrong is not timed", () => {
     expect(result.figures.map((figure) => figure.candidate)).toEqual(["a peer"]);
     expect(result.skipped).toEqual([absent, { case: "pairs/sigmoid/8", candidate: "failing", why: "no such kernel" }]);
   });
-});
-
-test("what an engine lacks is said as it is, not as a failure to compile", async () => {
-  const createWasm = () => Promise.reject(new Error("wasm: this place does not compile WebAssembly"));
-  const whyOf = async (name: string) => {
-    const all = await oursOfBuild({ createWasm, createJs }, "");
-    return all.flatMap((one) => ("why" in one && one.candidate === name ? [one.why] : []))[0];
-  };
-  expect(await whyOf("relaxed")).toMatch(/does not compile/);
-  const validate = vi.spyOn(WebAssembly, "validate");
-  // As Node 20: the probe of relaxed SIMD has f32x4.relaxed_madd, 133.
-  validate.mockImplementation((bytes) => !(bytes as Uint8Array).includes(133));
-  expect(await whyOf("relaxed")).toBe("this engine has no relaxed SIMD, or has it behind a flag");
-  expect(await whyOf("plain")).toMatch(/does not compile/);
-  validate.mockReturnValue(false);
-  expect(await whyOf("plain")).toBe("this engine has no WebAssembly SIMD");
-  validate.mockRestore();
 });
 
 describe("rounds", () => {

@@ -1,7 +1,7 @@
 // The ways of handing over the module, and the memory that it claims for itself.
 
 import { inflateSync } from "node:zlib";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { createBackend, createWasm } from "../src/index.ts";
 import { deflated as plain } from "../src/kernels/kernels.gen.ts";
 import { deflated as relaxed } from "../src/kernels/kernels-relaxed.gen.ts";
@@ -42,5 +42,34 @@ test("createBackend falls back to plain JavaScript where compiling is forbidden,
     await expect(createWasm()).rejects.toMatchObject({ name: "BackendError", code: "unavailable" });
   } finally {
     WebAssembly.compile = compile;
+  }
+});
+
+test("what an engine lacks is said as it is, not as a failure to compile", async () => {
+  const validate = vi.spyOn(WebAssembly, "validate");
+  const refusalOf = (options?: object) =>
+    createWasm(options).then(
+      () => undefined,
+      ({ code, message }) => ({ code, message }),
+    );
+  try {
+    // As Node 20: the probe of relaxed SIMD has f32x4.relaxed_madd, 133.
+    validate.mockImplementation((probe) => !(probe as Uint8Array).includes(133));
+    expect(await refusalOf({ relaxed: true })).toEqual({
+      code: "unavailable",
+      message:
+        "wasm: this engine has no relaxed SIMD, or has it behind a flag; leave relaxed out for the plain kernels",
+    });
+    expect((await createWasm()).reason).toBe("WebAssembly in this thread: SIMD");
+    expect((await createWasm({ module: bytes, relaxed: true })).reason).toContain("the module given");
+    validate.mockReturnValue(false);
+    const message = "wasm: this engine has no WebAssembly SIMD; use createJs()";
+    for (const options of [undefined, { relaxed: true }, { module: bytes }]) {
+      expect(await refusalOf(options)).toEqual({ code: "unavailable", message });
+    }
+    const backend = await createBackend({ for: "pairs" });
+    expect([backend.name, backend.reason]).toEqual(["js", `plain JavaScript: ${message}`]);
+  } finally {
+    validate.mockRestore();
   }
 });

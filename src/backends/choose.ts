@@ -2,7 +2,7 @@
 
 import { recordOf } from "../checks/record.ts";
 import { DpoError, ParamError } from "../errors.ts";
-import { hasSimd, reasonIn } from "../kernels/features.ts";
+import { reasonIn } from "../kernels/features.ts";
 import { shown } from "../messages.ts";
 import type { AsyncBackend, Backend } from "../types.ts";
 import { createJs } from "./js/js.ts";
@@ -39,7 +39,6 @@ export function createBackendWith(createWasm: CreateWasm, elsewhere: readonly El
     }
     let reason = "";
     const inThisThread = async () => {
-      if (!hasSimd()) throw new Error("this engine has no WebAssembly SIMD");
       const backend = await createWasm(wasmOptions);
       return reason ? { ...backend, reason: `${backend.reason}; ${reason}` } : backend;
     };

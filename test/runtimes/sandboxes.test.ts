@@ -81,7 +81,7 @@ whereThereIs("engines that lack something", noTools, () => {
     run("report.then((text) => { globalThis.text = text; }, (error) => { globalThis.text = String(error); });");
     context.runtime.executePendingJobs();
     expect(JSON.parse(String(run("text")))).toEqual(
-      fallenBack(/^plain JavaScript: this engine has no WebAssembly SIMD/),
+      fallenBack(/^plain JavaScript: wasm: this engine has no WebAssembly SIMD/),
     );
     return fallsBack;
   });

@@ -1,6 +1,5 @@
 // The backends of this package as candidates.
 
-import { hasRelaxedSimd, hasSimd } from "../../kernels/features.ts";
 import type { StartInputs } from "../inputs.ts";
 import type { Candidate, Case, Group, Opened, Problem, Skipped } from "../types.ts";
 import { allocated, bytesFor, ownArrays } from "./arrays.ts";
@@ -41,8 +40,7 @@ export async function ours(library: Library, { suffix = "", workers }: OursOptio
   };
   /** Whether it runs here. */
   const runs = async (name: string, create: () => Promise<Disposable>): Promise<boolean> => {
-    const refusal = await refusalOf(create);
-    const why = refusal && (lackOf(name) ?? refusal);
+    const why = await refusalOf(create);
     if (why !== undefined) all.push({ candidate: name + suffix, why });
     return why === undefined;
   };
@@ -123,15 +121,6 @@ function openStart({ index }: Library, kind: Kind, { what, pairs }: StartInputs)
   const maker: Maker = { text, create: () => kind.create(0) };
   if (what === "create") return openCreate(maker, pairs);
   return index === undefined ? undefined : openImport(maker, pairs, index);
-}
-
-/** What the engine has not, for which the backend could only say that it does not compile. */
-function lackOf(name: string): string | undefined {
-  if (name !== "plain" && name !== "relaxed") return undefined;
-  if (!hasSimd()) return "this engine has no WebAssembly SIMD";
-  return name === "relaxed" && !hasRelaxedSimd()
-    ? "this engine has no relaxed SIMD, or has it behind a flag"
-    : undefined;
 }
 
 /** Why a backend does not start; undefined where it does. */

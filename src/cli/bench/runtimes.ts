@@ -76,7 +76,7 @@ function namedRuntime(word: string): Runtime {
 
 export interface Outcome {
   readonly results: readonly BenchResult[];
-  /** Whether a runtime that the user has asked for gave no result. */
+  /** Whether a runtime that the user has asked for gave no result, or did not come to its end. */
   readonly hasFailed: boolean;
 }
 
@@ -119,12 +119,12 @@ export async function runEverywhere(
   for (const [k, { name, label, program, isNamed }] of runtimes.entries()) {
     const ahead = runtimes.slice(k).filter((one) => one.program !== undefined).length;
     const total = order.options.total ?? totalOf(order.options, performance.now() - start, ahead);
-    let result: BenchResult;
+    let run: Run;
     try {
       if (program === undefined) throw new Error(`not found: ${howToGet[name]}`);
       watch.start(label);
       const timed = { ...order, options: { ...order.options, total } };
-      result = await runIn({ name, program }, server, dist, timed, (progress) => watch.progress(label, progress));
+      run = await runIn({ name, program }, server, dist, timed, (progress) => watch.progress(label, progress));
     } catch (error) {
       watch.end();
       watch.note(`${label}: ${error instanceof Error ? error.message : String(error)}`);
@@ -132,8 +132,9 @@ export async function runEverywhere(
       continue;
     }
     watch.end();
-    results.push(result);
-    await watch.result(result);
+    hasFailed ||= isNamed && !run.isWhole;
+    results.push(run.result);
+    await watch.result(run.result);
   }
   return { results, hasFailed };
 }
@@ -150,6 +151,12 @@ const patienceOf = ({ quick, cases }: Order["options"]): Patience => ({
   betweenWords: cases ? 300_000 : quick ? 30_000 : 60_000,
 });
 
+export interface Run {
+  readonly result: BenchResult;
+  /** Whether it came to its end. */
+  readonly isWhole: boolean;
+}
+
 /** One run; what it measured is kept where it ends early or falls silent. Throws    Error when that is nothing */
 export async function runIn(
   { name, program }: { readonly name: RuntimeName; readonly program: string },
@@ -158,7 +165,7 @@ export async function runIn(
   order: Order,
   onProgress: (progress: Progress) => void,
   patience: Patience = patienceOf(order.options),
-): Promise<BenchResult> {
+): Promise<Run> {
   let timer: NodeJS.Timeout | undefined;
   let report: (report: Report) => void = () => {};
   let [soFar, last]: [BenchResult | undefined, Progress | undefined] = [undefined, undefined];
@@ -190,8 +197,12 @@ export async function runIn(
   let started: Started | undefined;
   try {
     started = await start(name, program, dist, address, server.page(token, "at once"));
-    const result = await Promise.race([told, started.ended]).catch((cause: Error) => cutShort(soFar, last, cause));
-    return besideOthers(onThisMachine(result, started.version), before, others());
+    const { version, ended } = started;
+    const { result, isWhole } = await Promise.race([told, ended]).then(
+      (result) => ({ result, isWhole: true }),
+      (cause: Error) => ({ result: cutShort(soFar, last, cause), isWhole: false }),
+    );
+    return { result: besideOthers(onThisMachine(result, version), before, others()), isWhole };
   } finally {
     clearTimeout(timer);
     drop();
