@@ -125,18 +125,32 @@ function readIfThere<T>(name: string): T | undefined {
 
 const NONE = "Not among the committed results.";
 
-/** PyTorch and TRL, where they were measured: processes of their own, beside ours in the same rounds. */
+/** PyTorch and TRL, where they were measured, beside the quickest of ours in the same rounds: a case a line. */
 const yardsticks = (): string[] => {
   const result = readIfThere<BenchResult>("bench-yardsticks.json");
   if (!result) return [NONE];
-  const cells = rowsOf([result]).map(({ figure, label }) => [
-    `\`${figure.case}\``,
-    label,
-    timeText(shownTime(figure)),
-    errorText(figure.error.value),
-  ]);
+  const cells = [...Map.groupBy(rowsOf([result]), ({ figure }) => figure.case)].map(([name, rows]) => {
+    const best = quickest(rows, ({ kind }) => kind === "ours");
+    const times = ["torch", "trl"].map((library) => {
+      const figure = rows.find((row) => row.label === library)?.figure;
+      if (!figure || !best) return "";
+      return `${timeText(shownTime(figure))}, ${twoDigits(figure.median / best.median)} times`;
+    });
+    return [`\`${name}\``, best ? timeText(shownTime(best)) : "", ...times];
+  });
   const versions = Object.entries(result.versions).map(([name, version]) => `${name} ${version}`);
-  return [`${versions.join(", ")}; ${result.date.slice(0, 10)}.`, "", ...table(["", "", "median", "error"], cells)];
+  return [
+    `${versions.join(", ")}; ${result.date.slice(0, 10)}.`,
+    "",
+    ...table(["", "ours", "PyTorch", "TRL"], cells),
+    "",
+    `The largest error of ours is ${worst(result, "ours")}, that of the others ${worst(result, "peer")}.`,
+  ];
+};
+
+const worst = (result: BenchResult, kind: Row["kind"]): string => {
+  const errors = rowsOf([result]).filter((row) => row.kind === kind);
+  return errorText(Math.max(...errors.map(({ figure }) => figure.error.value)));
 };
 
 interface Planted {
