@@ -100,10 +100,9 @@ describe.each(["shared", "transfer"] as const)("memory: %s", (memory) => {
         .filter(({ worker }) => worker === 0).length;
       if (answers >= mine && of("forward").length === before + 8) void first.terminate();
     });
-    const outcome = await pool.linearLoss(batch).catch((error: unknown) => error);
-    // Either nothing was under way there, or the call says what happened; the next one is right.
-    if (outcome instanceof Error) expect(outcome.message).toMatch(/exited/);
-    else expect(missesOfLinearBits(outcome as typeof want, want)).toEqual([]);
+    // Nothing was under way there.
+    expect(missesOfLinearBits(await pool.linearLoss(batch), want)).toEqual([]);
+    expect(workers.length).toBeGreaterThan(2);
     expect(missesOfLinearBits(await pool.linearLoss(batch), want)).toEqual([]);
   });
 
