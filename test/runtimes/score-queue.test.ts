@@ -12,6 +12,7 @@ import {
   begin,
   endWorkers,
   finished,
+  heldUntil,
   pairs,
   path,
   type Running,
@@ -76,14 +77,16 @@ suite("Redis", noRedis, () => {
   });
 
   it("two workers leave the bytes of one machine; two planners at once compute nothing twice", async () => {
-    const workers = [work(), work()];
     const planners = [plan("files.jsonl", files), plan("files.jsonl", files), plan("others.jsonl", files)];
+    const waiting = () => planners.filter(({ said }) => said().includes("another planner works on this job"));
+    await until(() => waiting().length === 2);
+    const workers = [work(), work()];
     for (const planner of planners) {
       expect([await planner.ended, planner.said()]).toEqual([0, expect.stringContaining("rewards")]);
     }
     expect(readFileSync(path("files.jsonl")).equals(aloneOfFiles)).toBe(true);
     expect(readFileSync(path("others.jsonl")).equals(aloneOfFiles)).toBe(true);
-    expect(planners.filter(({ said }) => said().includes("another planner works on this job")).length).toBe(2);
+    expect(waiting()).toHaveLength(2);
     expect(planners.filter(({ said }) => said().includes("complete since an earlier run")).length).toBe(1);
     const counts = await endWorkers(...workers);
     expect(counts.reduce((sum, count) => sum + count)).toBe(12);
@@ -94,12 +97,13 @@ suite("Redis", noRedis, () => {
     const labelled = write("labelled.jsonl", lines(...rows));
     const options = ["--batch-size", "2"];
     const whole = onOneMachine([labelled, ...options], "labelled-alone.jsonl");
-    const worker = work("--data", storeThat("steady", "await new Promise((go) => setTimeout(go, 100));"));
+    const worker = work("--data", heldUntil("next-waits"));
     const planner = plan("labelled-scored.jsonl", [labelled, ...options]);
     await until(() => finished("labelled-scored.jsonl", 12) > 0);
     const next = plan("labelled-scored.jsonl", [labelled, ...options]);
     await until(() => next.said().includes("another planner works on this job"));
     planner.child.kill("SIGKILL");
+    write("next-waits", "");
     expect([await next.ended, next.said()]).toEqual([0, expect.stringContaining("kto")]);
     expect(readFileSync(path("labelled-scored.jsonl")).equals(whole)).toBe(true);
     expect(await endWorkers(worker)).toEqual([12]);
@@ -107,10 +111,12 @@ suite("Redis", noRedis, () => {
 
   it("Redis is killed in the midst of a job, and comes back", async () => {
     const planner = plan("redis.jsonl");
-    const worker = work("--data", storeThat("slow", "await new Promise((go) => setTimeout(go, 150));"));
+    const worker = work("--data", heldUntil("redis-is-gone"));
     await until(() => finished("redis.jsonl", 12) > 1);
     await redis.kill();
     expect(finished("redis.jsonl", 12)).toBeLessThan(12);
+    // The shard in hand is done while Redis is away.
+    write("redis-is-gone", "");
     await new Promise((go) => setTimeout(go, 1000));
     await redis.restart();
     expect((await outOf(planner, "redis.jsonl")).equals(alone)).toBe(true);

@@ -38,37 +38,59 @@ export interface ModelProcess {
 export function modelProcess(places: Places): ModelProcess {
   let child: ChildProcess | undefined;
   let models = "";
+  /** Those that have lived long enough to answer. */
+  const proven = new WeakSet<ChildProcess>();
   const start = (): ChildProcess => {
     const begun = fork(process.argv[1] ?? "", [command, JSON.stringify(places)], { stdio: ["ignore", 2, 2, "ipc"] });
-    begun.once("exit", () => {
+    const lose = (): void => {
       if (child === begun) child = undefined;
-    });
+    };
+    // Which of them comes first is not said. Without a listener an error would end the worker.
+    for (const end of ["disconnect", "exit", "error"]) begun.on(end, lose);
     return begun;
   };
+  const ask = (task: Task): Promise<string> =>
+    new Promise((resolve, reject) => {
+      child ??= start();
+      const own = child;
+      const settle = (act: () => void): void => {
+        own.removeAllListeners("message");
+        own.off("close", died);
+        own.off("error", failed);
+        act();
+      };
+      const failed = (error: Error): void =>
+        settle(() => reject(new Error(`the process of the model failed: ${error.message}`)));
+      const died = (code: number | null, signal: string | null): void =>
+        settle(() => reject(new Error(`the process of the model ended (${signal ?? `status ${code}`})`)));
+      // Behind the last of its messages, which its exit is not.
+      own.once("close", died);
+      own.once("error", failed);
+      own.once("message", (answer: Answer) =>
+        settle(() => {
+          proven.add(own);
+          if ("shard" in answer) resolve(answer.shard);
+          else reject(asError(answer.problem));
+        }),
+      );
+      own.send(task, (error) => {
+        // It died while it had nothing to do, which is heard of later; the task never reached it. One that dies before its first
+        // answer says how it ended.
+        if (!error || !proven.has(own)) return;
+        if (child === own) child = undefined;
+        settle(() => ask(task).then(resolve, reject));
+      });
+    });
   return {
-    run: (task) =>
-      new Promise((resolve, reject) => {
-        // Another job's models: a process that ends gives back the memory of the last ones for certain.
-        if (models !== keyOf(task)) {
-          child?.kill("SIGKILL");
-          child = undefined;
-        }
-        models = keyOf(task);
-        child ??= start();
-        const own = child;
-        const settle = (act: () => void): void => {
-          own.removeAllListeners("message");
-          own.off("exit", died);
-          act();
-        };
-        const died = (code: number | null, signal: string | null): void =>
-          settle(() => reject(new Error(`the process of the model ended (${signal ?? `status ${code}`})`)));
-        own.once("exit", died);
-        own.once("message", (answer: Answer) =>
-          settle(() => ("shard" in answer ? resolve(answer.shard) : reject(asError(answer.problem)))),
-        );
-        own.send(task);
-      }),
+    run(task) {
+      // Another job's models: a process that ends gives back the memory of the last ones for certain.
+      if (models !== keyOf(task)) {
+        child?.kill("SIGKILL");
+        child = undefined;
+      }
+      models = keyOf(task);
+      return ask(task);
+    },
     end: () => void child?.kill("SIGKILL"),
   };
 }

@@ -186,10 +186,17 @@ function stopSignal(): { signal: AbortSignal; end(): void } {
 /** Waits no longer when the signal is aborted: Redis may be away, and commands to it then wait for it. */
 async function orStopped(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
-  await new Promise<unknown>((resolve, reject) => {
-    work.then(resolve, reject);
-    signal.addEventListener("abort", resolve, { once: true });
+  let stopped = (): void => {};
+  const stop = new Promise<void>((resolve) => {
+    stopped = resolve;
   });
+  signal.addEventListener("abort", stopped);
+  try {
+    await Promise.race([work, stop]);
+  } finally {
+    // A job of days waits some million times.
+    signal.removeEventListener("abort", stopped);
+  }
 }
 
 /** What is good to do, but not to be waited for where Redis is away. */

@@ -25,14 +25,21 @@ export interface RedisServer {
 
 /** Starts one whose files go to `folder`. */
 export async function startRedis(folder: string): Promise<RedisServer> {
-  const port = await freePort();
-  const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""];
+  let port: number;
   let server: ChildProcess;
-  const start = async (): Promise<void> => {
+  /** False where it has ended instead: the port was free before, and somebody else's now. */
+  const start = async (): Promise<boolean> => {
+    const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""];
     server = spawn(SERVER, [...args, "--appendonly", "yes", "--appendfsync", "always"], { stdio: "ignore" });
-    while (!(await answers(port))) await new Promise((go) => setTimeout(go, 20));
+    const { pid } = server;
+    while (!(await answers(port, pid))) {
+      if (server.exitCode !== null) return false;
+      await new Promise((go) => setTimeout(go, 20));
+    }
+    return true;
   };
-  await start();
+  do port = await freePort();
+  while (!(await start()));
   return {
     url: `redis://127.0.0.1:${port}`,
     pid: () => server.pid,
@@ -41,20 +48,31 @@ export async function startRedis(folder: string): Promise<RedisServer> {
       server.kill("SIGKILL");
       await ended;
     },
-    restart: start,
+    restart: async () => {
+      if (!(await start())) throw new Error(`${SERVER}: port ${port} was taken while it was away`);
+    },
     stop: () => stop(server),
   };
 }
 
-function answers(port: number): Promise<boolean> {
+/** Whether this very process answers there. */
+function answers(port: number, pid: number | undefined): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection({ port, host: "127.0.0.1" });
+    let said = "";
     const end = (answer: boolean): void => {
       socket.destroy();
       resolve(answer);
     };
     socket.once("error", () => end(false));
-    socket.once("data", (bytes) => end(bytes.toString().startsWith("+PONG")));
-    socket.write("PING\r\n");
+    socket.once("close", () => resolve(false));
+    socket.on("data", (bytes) => {
+      said += bytes.toString();
+      const [, process_id] = /process_id:(\d+)\r/.exec(said) ?? [];
+      if (process_id !== undefined) end(Number(process_id) === pid);
+      // While it reads what it had.
+      else if (said.startsWith("-")) end(false);
+    });
+    socket.write("INFO server\r\n");
   });
 }

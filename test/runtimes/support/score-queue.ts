@@ -99,6 +99,13 @@ export default {
   );
 }
 
+/** A store whose first shards come at once; the others, so that no job is done too early, once a file of this name is there. */
+export const heldUntil = (name: string): string =>
+  storeThat(
+    `until-${name}`,
+    `while (start > 600 && !existsSync(folder + "/${name}")) await new Promise((go) => setTimeout(go, 20));`,
+  );
+
 export interface RangeServer {
   readonly url: string;
   /** Of each answer: the file, the status, and the bytes that were asked for. */
