@@ -41,6 +41,9 @@ export interface Limits {
   readonly answer: number;
 }
 
+/** Milliseconds in which a thread hears of every message that has come. */
+const TURN = 10;
+
 const whose = `is its file the worker.js of dpo-kernels ${version}?`;
 
 /** Starts a worker; `onEnd` is called once, when it has failed or was ended and no longer writes. */
@@ -96,7 +99,11 @@ export function startPoolWorker(launcher: Launcher, setup: Setup, limits: Limits
   ): Promise<T> =>
     new Promise<T>((resolve, reject) => {
       if (failure) return reject(failure);
-      const timer = setTimeout(() => failWith(`expected an answer within ${milliseconds} ms, got none`), milliseconds);
+      const late = (): void => failWith(`expected an answer within ${milliseconds} ms, got none`);
+      // A thread that was busy for long hears of the time before it hears of an answer that has been here all along.
+      let timer = setTimeout(() => {
+        timer = setTimeout(late, TURN);
+      }, milliseconds);
       const settle = (): void => {
         clearTimeout(timer);
         waiting.delete(lose);

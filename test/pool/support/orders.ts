@@ -10,12 +10,12 @@ export interface Orders {
   control: Int32Array;
 }
 
-/** Where in `control`: pieces of work begun, 1 while none may go on, and how many will be misbehaved on. */
-export const words = { received: 0, closed: 1, times: 2 } as const;
+/** Where in `control`: pieces of work begun, 1 while none may go on, how many will be misbehaved on, and how many were done. */
+export const words = { received: 0, closed: 1, times: 2, answered: 3 } as const;
 
 /** Workers under orders: well-behaved until `misbehave`. */
 export function unrulyWorkers(how: How = "hang") {
-  const control = new Int32Array(new SharedArrayBuffer(12));
+  const control = new Int32Array(new SharedArrayBuffer(16));
   const workers: Worker[] = [];
   const file = new URL("unruly-worker.ts", import.meta.url);
   return {
@@ -35,6 +35,7 @@ export function unrulyWorkers(how: How = "hang") {
       Atomics.notify(control, words.closed);
     },
     received: (): number => Atomics.load(control, words.received),
+    answered: (): number => Atomics.load(control, words.answered),
     /** Resolves once workers have begun so many pieces of work. */
     async begun(count: number): Promise<void> {
       while (Atomics.load(control, words.received) < count) await setTimeout(2);

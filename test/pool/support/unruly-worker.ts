@@ -37,7 +37,9 @@ function unruly<Task, T>(work: (task: Task) => T): (task: Task) => T {
     Atomics.notify(control, words.received);
     Atomics.wait(control, words.closed, 1);
     if (Atomics.sub(control, words.times, 1) > 0) return deeds[how]() as T;
-    return work(task);
+    const answer = work(task);
+    Atomics.add(control, words.answered, 1);
+    return answer;
   };
 }
 
