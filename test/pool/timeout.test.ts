@@ -69,5 +69,7 @@ it("an answer that came in time is taken, though this thread was too busy to hea
   while (answered() < 2) await undefined;
   vi.advanceTimersByTime(1500);
   expect(await call).toEqual(want);
+  // Its worker is sound.
+  expect(await pool.sequenceLogps(small)).toEqual(want);
   expect(workers).toHaveLength(1);
 });
