@@ -19,6 +19,7 @@ export const trainings: readonly (readonly [string, Record<string, unknown>, () 
   ],
   ["no room for hidden states", {}, () => ({ cache: { maxBytes: 0 } })],
   ["room for some hidden states", {}, () => ({ cache: { maxBytes: 2000 } })],
+  ["room for half a batch's hidden states", {}, () => ({ cache: { maxBytes: 1300 } })],
   ["hidden states in a store", {}, () => ({ cache: { maxBytes: 0, store: memoryStore() } })],
   ["a reference in step with the policy", { sync_ref_model: true, ref_model_sync_steps: 3 }, () => ({})],
   ["a reference computed once", { precompute_ref_log_probs: true }, () => ({ cache: { maxBytes: 2000 } })],

@@ -3,6 +3,7 @@
 // where a training that goes on has to compute it anew.
 
 import { pad, type Row } from "../../collate/collate.ts";
+import { KindError } from "../../errors.ts";
 import { type FloatData, type FloatType, readFloats } from "../../inputs/floats.ts";
 import type { Example } from "./examples.ts";
 import type { Backbone, BackboneBatch, TrainerOptions } from "./types.ts";
@@ -53,19 +54,23 @@ export function computedStates(
       yield { rows, length: tokens.length, floats: readFloats(floats, "backbone", expected) };
     }
   }
+  let type: FloatType | undefined;
   return {
     async of(batch) {
       const states = batch.map((): FloatData["data"][] => []);
-      let type: FloatType = "f32";
       for await (const { rows, length, floats } of runs(batch)) {
-        type = floats.type;
+        type ??= floats.type;
+        // States of several calls meet in one array.
+        if (floats.type !== type) {
+          throw new KindError(`backbone: expected hidden states in ${type}, as before, got ${floats.type}`);
+        }
         for (const [r, row] of rows.entries()) {
           const [from, to] = spanOf(row, withPrompts);
           const part = floats.data.slice((r * length + from) * hiddenSize, (r * length + to) * hiddenSize);
           states[r % batch.length]?.push(part);
         }
       }
-      return states.map((rows) => ({ type, rows }));
+      return states.map((rows) => ({ type: type ?? "f32", rows }));
     },
   };
 }
@@ -137,8 +142,9 @@ export function keptStates(
       for (const example of batch) {
         if (found.has(example) || !isKept(example)) continue;
         const whole = first.batchOf(example);
+        // Others of that batch are computed with this one, as where nothing was interrupted.
         (await computeFirst(whole)).forEach((states, i) => {
-          found.set(whole[i] as Example, states);
+          if (isKept(whole[i] as Example)) found.set(whole[i] as Example, states);
         });
       }
       const others = batch.filter((example) => !found.has(example));
