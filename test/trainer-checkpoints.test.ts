@@ -9,7 +9,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import { createWasm } from "../src/index.ts";
 import { digest, digestOfText } from "../src/train/trainer/digest.ts";
 import { randomOf } from "../src/train/trainer/order.ts";
-import { memoryStore, newHead, newTrainer, pairs, take } from "./support/trainer.ts";
+import type { TrainExample } from "../src/train.ts";
+import { type Given, memoryStore, newHead, newTrainer, pairs, rows, take } from "./support/trainer.ts";
 
 const backend = await createWasm({ relaxed: false });
 const config = { max_steps: 8 };
@@ -126,6 +127,21 @@ describe("damaged checkpoints are named and the one before is taken", () => {
   });
 });
 
+it("a training whose loss is no number any more, or without end, has whole checkpoints too", async () => {
+  const store = memoryStore();
+  const weight = newHead().weight.fill(Number.NaN, 0, 1);
+  const head = () => ({ ...newHead(), weight: weight.slice() });
+  const broken = { ...config, logging_steps: 8, loss_type: "bco_pair" };
+  const make = (more: object) =>
+    newTrainer(broken, { backend, version: "0.24.0", head: head(), checkpoint: { store, everySteps: 2 }, ...more });
+  const whole = await take(await make({ checkpoint: undefined }));
+  expect(whole.at(-1)?.log?.["loss"]).toBeNaN();
+  await take(await make({}), 4);
+  const again = await make({ resume: true });
+  expect([again.step, again.warnings.filter((text) => text.startsWith("checkpoint-"))]).toEqual([4, []]);
+  expect(await take(again)).toEqual(whole.slice(4));
+});
+
 describe("a whole checkpoint of another training is refused", () => {
   const store = memoryStore();
   for (const [name, bytes] of six) store.files.set(name, bytes);
@@ -149,6 +165,33 @@ describe("a whole checkpoint of another training is refused", () => {
   ])("%s", async (_name, open, message) => {
     await expect(open()).rejects.toThrow(message);
     await expect(open()).rejects.toThrow(/^checkpoint-6: expected a checkpoint of this training/);
+  });
+
+  const loss = (lossType: string) => ({ loss_type: lossType });
+  const scored = pairs.map((pair) => ({ ...pair, refChosenLogps: -3, refRejectedLogps: -5 }));
+  const withMargins = pairs.map((pair) => ({ ...pair, rewardMargin: 1 }));
+  const others: readonly (readonly [string, object, Given, TrainExample[]])[] = [
+    ["labels", loss("kto"), { examples: rows }, rows.map((row, i) => ({ ...row, label: i > 2 }))],
+    [
+      "log-probs under the reference",
+      {},
+      { examples: scored, reference: "precomputed" },
+      scored.map((pair) => ({ ...pair, refChosenLogps: -4 })),
+    ],
+    [
+      "margins of rewards",
+      loss("rpo_sq"),
+      { examples: withMargins },
+      withMargins.map((pair) => ({ ...pair, rewardMargin: 2 })),
+    ],
+  ];
+  it.each(others)("the same tokens with other %s", async (_name, settings, given, examples) => {
+    const store = memoryStore();
+    const make = (more: Given) =>
+      newTrainer({ ...config, ...settings }, { backend, checkpoint: { store }, ...given, ...more });
+    await (await make({})).checkpoint();
+    expect((await make({ resume: true })).step).toBe(0);
+    await expect(make({ examples, resume: true })).rejects.toThrow(/: the examples differ$/);
   });
 
   it("a forged one whose tensors do not fit", async () => {

@@ -116,6 +116,27 @@ describe("what is told", () => {
     expect(missesNear("loss", [steps[5]?.log?.["loss"] as number], [mean], 1e-12)).toEqual([]);
   });
 
+  it("as TRL has it, a log's metrics are means over all parts of its steps, and its loss one over the steps", async () => {
+    const reference = { weight: newHead().weight.map((w, i) => w + Math.sin(i) / 2) };
+    const log = async (config: object) => {
+      const still = { max_steps: 6, learning_rate: 0, logging_strategy: "epoch", ...config };
+      const steps = await take(await newTrainer(still, { backend, reference, shuffle: false }));
+      return { losses: steps.map(({ metrics }) => metrics["loss"] as number), log: steps.at(-1)?.log };
+    };
+    // Six batches in one epoch, in steps of four and of two.
+    const parts = await log({});
+    const steps = await log({ max_steps: 2, gradient_accumulation_steps: 4 });
+    const metrics = Object.keys(parts.log ?? {}).filter((key) => /rewards|logps|logits|entropy|accuracy/.test(key));
+    expect(metrics).toHaveLength(10);
+    for (const key of metrics) expect([key, steps.log?.[key]]).toEqual([key, parts.log?.[key]]);
+    expect(steps.log?.["loss"]).toBe(((steps.losses[0] as number) + (steps.losses[1] as number)) / 2);
+  });
+
+  it("logged by epochs, an epoch that is cut short is logged at its end too", async () => {
+    const steps = await take(await newTrainer({ max_steps: 8, logging_strategy: "epoch" }, { backend }));
+    expect(steps.flatMap(({ step, log }) => (log ? [step] : []))).toEqual([6, 8]);
+  });
+
   it("evaluations when they are due, and by themselves", async () => {
     const evalExamples = pairs.slice(0, 5);
     const due = async (config: object, given: Partial<TrainerOptions> = {}) => {
@@ -291,6 +312,26 @@ describe("refusals", () => {
     await expect(take(trainer)).rejects.toThrow(/^backbone: expected \d+ values, got 3/);
     wrong = false;
     expect(await take(trainer)).toHaveLength(1);
+  });
+
+  it("hidden states of another element type than before, which would meet them in one array", async () => {
+    let calls = 0;
+    const trainer = await newTrainer(
+      { max_steps: 4 },
+      {
+        backend,
+        backbone: (batch) => (calls++ === 1 ? { f16: new Uint16Array(backbone(batch).length) } : backbone(batch)),
+      },
+    );
+    await expect(take(trainer)).rejects.toThrow(
+      new KindError("backbone: expected hidden states in f32, as before, got f16"),
+    );
+    expect(trainer.step).toBe(1);
+  });
+
+  it("examples that are fewer than a batch, where smaller batches are dropped", async () => {
+    const made = newTrainer({ dataloader_drop_last: true, per_device_train_batch_size: 23 }, { backend });
+    await expect(made).rejects.toThrow(/^examples: expected a batch of 23 at least with dataloader_drop_last, got 22$/);
   });
 
   it("an evaluation and a checkpoint without what they need", async () => {

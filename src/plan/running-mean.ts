@@ -34,7 +34,8 @@ export function readRunningMean(value: object): RunningMean | undefined {
   if (made.has(value)) return value as RunningMean;
   try {
     const { mean, count, update } = value as RunningMean;
-    if (!Number.isFinite(mean) || !Number.isSafeInteger(count) || typeof update !== "function") return undefined;
+    // One that took in a NaN stays NaN, as TRL's does.
+    if (typeof mean !== "number" || !Number.isSafeInteger(count) || typeof update !== "function") return undefined;
     return { mean, count, update: (...args) => update.apply(value, args), toJSON: () => ({ mean, count }) };
   } catch {
     return undefined;

@@ -8,6 +8,7 @@ import { readSafetensors, type SafetensorsFile } from "../../safetensors/read.ts
 import { type TensorToWrite, writeSafetensors } from "../../safetensors/write.ts";
 import type { BestSoFar } from "./best.ts";
 import { digest, digestOfText } from "./digest.ts";
+import type { Taken } from "./evaluation.ts";
 import type { Sums } from "./metrics.ts";
 import type { Store } from "./types.ts";
 
@@ -26,6 +27,8 @@ export interface Saved {
   readonly step: number;
   readonly tokens: number;
   readonly log: Sums;
+  /** The step itself, where its evaluation is still to come. */
+  readonly taken?: Taken | undefined;
   /** The rewards' running mean. */
   readonly shift?: { mean: number; count: number } | undefined;
   /** The best evaluation so far. */
@@ -45,6 +48,12 @@ export interface Found {
   readonly tensors: SafetensorsFile["tensors"];
 }
 
+// JSON has no signs for NaN and infinities, which the means of a training that diverges have.
+const asText = (_key: string, value: unknown): unknown =>
+  typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+const asNumber = (_key: string, value: unknown): unknown =>
+  value === "NaN" || value === "Infinity" || value === "-Infinity" ? Number(value) : value;
+
 const nameOf = (step: number): string => `checkpoint-${step}`;
 const pattern = /^checkpoint-(\d{1,15})\.(json|safetensors)$/;
 
@@ -58,7 +67,7 @@ export async function writeCheckpoint(
   const name = nameOf(saved.step);
   const file = writeSafetensors(tensors, { format: "dpo-kernels training" });
   const manifest: Manifest = { format: 1, ...saved, tensors: await digest(file) };
-  const text = JSON.stringify(manifest);
+  const text = JSON.stringify(manifest, asText);
   await store.write(`${name}.safetensors`, file);
   await store.write(`${name}.json`, new TextEncoder().encode(`${JSON.stringify(await digestOfText(text))}\n${text}\n`));
   const old = stepsIn(await store.list())
@@ -125,8 +134,8 @@ async function readManifest(bytes: Uint8Array, name: string): Promise<Manifest> 
   if (first !== own)
     throw new KindError(`${name}: expected its SHA-256 in the first line, got ${quoted(first.slice(0, 80))}`);
   // What bears its own hash is as it was written, by whoever it was.
-  const manifest = JSON.parse(text) as Partial<Manifest>;
-  const { format, step, tokens, tensors, log, shift, best, identity, config } = manifest;
+  const manifest = JSON.parse(text, asNumber) as Partial<Manifest>;
+  const { format, step, tokens, tensors, log, taken, shift, best, identity, config } = manifest;
   const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
   const isNumbers = (value: unknown): boolean =>
     isRecord(value) && Object.values(value).every((number) => typeof number === "number");
@@ -136,6 +145,9 @@ async function readManifest(bytes: Uint8Array, name: string): Promise<Manifest> 
     tokens: isCount(tokens),
     tensors: typeof tensors === "string",
     log: isRecord(log) && isNumbers(log.values) && isNumbers(log.weights),
+    taken:
+      taken === undefined ||
+      (taken.step === step && isNumbers(taken.metrics) && (taken.log === undefined || isNumbers(taken.log))),
     shift: shift === undefined || (isNumbers(shift) && isCount(shift.count)),
     best:
       best === undefined || (isCount(best.step) && typeof best.value === "number" && typeof best.metric === "string"),

@@ -12,6 +12,8 @@ export interface EvaluationInputs {
   readonly loss: LossSource;
   /** Computes the reference's log-probs where they are kept. */
   readonly learn: (batch: readonly Example[], states: readonly States[]) => Promise<void>;
+  /** Throws where the evaluation is to end. */
+  readonly check: () => void;
   readonly onBatch: (done: number, total: number) => void;
 }
 
@@ -30,12 +32,13 @@ export function batchesInOrder(
 
 /** TRL's means: of the loss over examples, of metrics over batches; beside them the `tokens` that were trained on so far. */
 export async function evaluate(
-  { batches, states, loss, learn, onBatch }: EvaluationInputs,
+  { batches, states, loss, learn, check, onBatch }: EvaluationInputs,
   tokens: number,
 ): Promise<Record<string, number>> {
   const sums = noSums();
   let [total, count] = [0, 0];
   for (const [k, batch] of batches.entries()) {
+    check();
     const own = await states.of(batch, true);
     await learn(batch, own);
     const outcome = await loss.of(batch, own, { gradScale: 1, accumulate: false, evaluation: true });
@@ -53,6 +56,12 @@ export interface Reached {
   readonly step: number;
   readonly epoch: number;
   readonly endsEpoch: boolean;
+}
+
+/** What a step came to, beside its evaluation. */
+export interface Taken extends Reached {
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly log?: Readonly<Record<string, number>> | undefined;
 }
 
 /** Whether a step is followed by an evaluation: every so many and the last, at the end of each epoch, or as nothing else is said. */

@@ -1,9 +1,9 @@
 // Batches as the steps want them: from a list in the order of each epoch, or from a stream as it comes.
 
-import { KindError, ParamError } from "../../errors.ts";
+import { KindError, ParamError, ShapeError } from "../../errors.ts";
 import { kindOf } from "../../messages.ts";
 import type { Recipe } from "./config.ts";
-import { type Example, type Reader, refuseNone } from "./examples.ts";
+import type { Example, Reader } from "./examples.ts";
 import { orderOf } from "./order.ts";
 import type { FirstEpoch } from "./states.ts";
 import type { TrainExample, TrainExamples } from "./types.ts";
@@ -24,6 +24,8 @@ export interface Feed {
   readonly list: (FirstEpoch & { readonly examples: readonly Example[]; readonly stepsPerEpoch: number }) | undefined;
   /** Of step 0, 1, …, in order. */
   at(step: number): Promise<StepBatches>;
+  /** Ends a stream that has not come to its end. */
+  close(): Promise<void>;
 }
 
 /** A list, from which examples without room for a completion were dropped. */
@@ -49,6 +51,7 @@ export function feedOfList(examples: readonly Example[], recipe: Recipe, shuffle
         endsEpoch,
       };
     },
+    close: async () => undefined,
   };
 }
 
@@ -65,25 +68,45 @@ export function feedOfStream(
   if (maxSteps <= 0) {
     throw new ParamError("missing-input", "config.max_steps: expected with a stream, whose length is not known");
   }
-  let batches = batchesOf(open, reader, batchSize, recipe.train.dropLast);
+  type Next = { readonly batch: Example[] } | { readonly failed: unknown } | "end";
+  const begin = () => batchesOf(open, reader, batchSize, recipe.train.dropLast);
+  let batches = begin();
   let epoch = 0;
   let at = 0;
-  let next: Example[] | undefined;
+  let next: Next | undefined;
   let taken: StepBatches | undefined;
 
+  // One batch is read ahead, to know where an epoch ends; a failure there is that of the step which wants the batch.
+  async function read(): Promise<Next> {
+    try {
+      const { value } = await batches.next();
+      return value ? { batch: value } : "end";
+    } catch (failed) {
+      return { failed };
+    }
+  }
+
+  /** A stream that failed is at its end. Whoever tries again begins anew, and passes over what was taken. */
+  function fail(error: unknown): never {
+    [batches, epoch, at, next, taken] = [begin(), 0, 0, undefined, undefined];
+    throw error;
+  }
+
   async function take(): Promise<StepBatches> {
-    next ??= (await batches.next()).value ?? undefined;
-    if (!next) refuseNone([], "examples", 0);
+    next ??= await read();
+    if (next === "end") fail(noBatch(batchSize, recipe.train.dropLast));
     const parcel: Example[][] = [];
     const isFirst = epoch === 0;
-    while (next && parcel.length < parts) {
-      parcel.push(next);
-      next = (await batches.next()).value ?? undefined;
+    while (next !== "end" && parcel.length < parts) {
+      if ("failed" in next) fail(next.failed);
+      parcel.push(next.batch);
+      next = await read();
     }
-    const endsEpoch = next === undefined;
+    const endsEpoch = next === "end";
     if (endsEpoch) {
       epoch++;
-      batches = batchesOf(open, reader, batchSize, recipe.train.dropLast);
+      batches = begin();
+      next = undefined;
     }
     at++;
     taken = { batches: parcel, isFirst, epoch, endsEpoch };
@@ -98,8 +121,19 @@ export function feedOfStream(
       while (at < step) await take();
       return take();
     },
+    async close() {
+      await batches.return();
+    },
   };
 }
+
+const noBatch = (batchSize: number, dropLast: boolean): ShapeError =>
+  new ShapeError(
+    "wrong-length",
+    dropLast
+      ? `examples: expected a batch of ${batchSize} at least with dataloader_drop_last, got fewer`
+      : "examples: expected at least one example, got 0",
+  );
 
 async function* batchesOf(
   open: () => AsyncIterable<TrainExample>,

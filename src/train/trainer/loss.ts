@@ -129,7 +129,7 @@ export function openLoss(inputs: Inputs): LossSource {
           ...options,
           ...transform,
           // TRL leaves the mean alone when it evaluates.
-          ...(shift && evaluation && { rewardShift: shift.mean }),
+          ...(shift && evaluation && { rewardShift: { ...shift.toJSON(), update: () => shift.mean } }),
           metrics: "full",
           gradScale,
           accumulate,

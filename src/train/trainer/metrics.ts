@@ -18,6 +18,22 @@ export function addTo({ values, weights }: Sums, metrics: Metrics): void {
   }
 }
 
+/**
+ * A step, part by part, adds to a logging interval. As TRL has it: metrics are means over all parts of the interval, also where a step
+ * at an epoch's end has fewer of them; the loss is one over its steps.
+ */
+export function addStep(log: Sums, loss: number, parts: readonly Metrics[]): void {
+  addTo(log, { loss });
+  for (const { loss: _, ...metrics } of parts) addTo(log, metrics);
+}
+
+/** The means over a step's parts. */
+export function meansOfParts(parts: readonly Metrics[]): Record<string, number> {
+  const sums = noSums();
+  for (const part of parts) addTo(sums, part);
+  return meansOf(sums);
+}
+
 /** The means; counts stay sums. */
 export const meansOf = ({ values, weights }: Sums): Record<string, number> =>
   Object.fromEntries(

@@ -8,7 +8,7 @@ import type { Best, BestSoFar } from "./best.ts";
 import { checkpointsIn, findCheckpoint, type Identity, writeCheckpoint } from "./checkpoints.ts";
 import { type Recipe, stepsOf } from "./config.ts";
 import { digestOfArrays } from "./digest.ts";
-import type { Reached } from "./evaluation.ts";
+import type { Reached, Taken } from "./evaluation.ts";
 import type { Example } from "./examples.ts";
 import type { KnownLogps } from "./loss.ts";
 import type { Sums } from "./metrics.ts";
@@ -24,6 +24,8 @@ export interface Progress {
   tokens: number;
   /** Of the steps since the last log. */
   log: Sums;
+  /** The last step, as long as its evaluation is still to come: one that failed, or that a signal ended, is begun again. */
+  taken?: Taken | undefined;
 }
 
 interface Training {
@@ -59,19 +61,19 @@ export async function openCheckpoints(training: Training, given: CheckpointOptio
   const identity = await identityOf(training);
   const found = options.resume ? await findCheckpoint(store, identity, warn) : undefined;
   if (found) {
-    const { config, step, tokens, log, shift, best } = found.saved;
+    const { config, step, tokens, log, taken, shift, best } = found.saved;
     restoreTensors(training, found.tensors, `checkpoint-${step}.safetensors`);
     if (best) restoreBest(training, best, found.tensors);
-    Object.assign(progress, { step, tokens, log });
+    Object.assign(progress, { step, tokens, log, taken });
     if (shift) recipe.shift?.restore(shift);
     warnOfChanges(config, recipe.config, warn);
   }
   const keep = given.keep ?? recipe.saving.limit;
   return {
     async write() {
-      const { step, tokens, log } = progress;
+      const { step, tokens, log, taken } = progress;
       const state = { shift: recipe.shift?.toJSON(), best: training.best?.soFar };
-      const saved = { step, tokens, log, ...state, identity, config: recipe.config };
+      const saved = { step, tokens, log, taken, ...state, identity, config: recipe.config };
       await writeCheckpoint(store, saved, await tensorsOf(training), isOwn ? keep : 1);
       isOwn = true;
     },
@@ -113,12 +115,20 @@ async function identityOf({ options, recipe, parameters, examples, reference }: 
     dataSeed,
     shuffle: options.shuffle ?? (recipe.inOrder ? false : undefined),
   };
-  const rows = examples?.flatMap(({ rows }) => rows.flatMap(({ prompt, completion }) => [prompt, completion]));
+  const own = examples?.flatMap(arraysOf);
   return {
     model: `${JSON.stringify(shape)} ${await digestOfArrays(arrays)}`,
-    examples: rows && (await digestOfArrays(rows)),
+    examples: own && (await digestOfArrays(own)),
     order: JSON.stringify(order),
   };
+}
+
+/** All that an example is: its tokens, and what it brings beside them. */
+function arraysOf({ rows, desirable, refLogps = [], rewardMargin }: Example): ArrayBufferView[] {
+  const tokens = rows.flatMap(({ prompt, completion }) => [prompt, completion]);
+  const beside = [Number(desirable), ...refLogps, ...(rewardMargin === undefined ? [] : [rewardMargin])];
+  // As it was for pairs of tokens alone, whose checkpoints still serve.
+  return beside.length > 1 || desirable ? [...tokens, Float64Array.from(beside)] : tokens;
 }
 
 /** An array that changes. */

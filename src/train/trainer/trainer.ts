@@ -7,12 +7,12 @@ import type { AsyncBackend, Backend } from "../../types.ts";
 import { lrSchedule } from "../schedule.ts";
 import { openBest } from "./best.ts";
 import { readRecipe, stepsOf } from "./config.ts";
-import { batchesInOrder, evaluate, evaluationSteps } from "./evaluation.ts";
+import { batchesInOrder, evaluate, evaluationSteps, type Taken } from "./evaluation.ts";
 import { type Example, readerOf, refuseNone } from "./examples.ts";
 import { feedOfList, feedOfStream, readAll } from "./feed.ts";
 import { filesOf } from "./files.ts";
 import { type KnownLogps, openLoss } from "./loss.ts";
-import { addTo, meansOf, noSums } from "./metrics.ts";
+import { addStep, meansOf, meansOfParts, noSums } from "./metrics.ts";
 import { openPlace } from "./open-place.ts";
 import { readOptions } from "./options.ts";
 import { openParameters } from "./parameters.ts";
@@ -119,6 +119,7 @@ async function openIn(place: Place, backend: Backend | AsyncBackend, options: Tr
     states: statesOf(true, evaluated),
     loss,
     learn,
+    check: () => refuseAborted(signal),
     onBatch: (done: number, total: number) => onProgress?.({ stage: "evaluate", done, total }),
   };
 
@@ -132,10 +133,11 @@ async function openIn(place: Place, backend: Backend | AsyncBackend, options: Tr
   const training = { ...opened, progress, best, warn };
   const checkpoints = options.checkpoint && (await openCheckpoints(training, options.checkpoint));
   const isSaveStep = savingSteps(options.checkpoint?.everySteps, recipe.saving, steps);
-  if (progress.step >= steps) best?.load();
+  const isAtEnd = (): boolean => progress.step >= steps && !progress.taken;
+  if (isAtEnd()) best?.load();
 
   async function lossOfStep(batches: readonly (readonly Example[])[], isFirst: boolean) {
-    const sums = noSums();
+    const parts: Record<string, number>[] = [];
     let tokens = 0;
     for (const [k, batch] of batches.entries()) {
       refuseAborted(signal);
@@ -143,48 +145,57 @@ async function openIn(place: Place, backend: Backend | AsyncBackend, options: Tr
       await learn(batch, own);
       const part = { gradScale: 1 / batches.length, accumulate: k > 0, evaluation: false };
       const outcome = await loss.of(batch, own, part);
-      addTo(sums, { loss: outcome.loss, ...outcome.metrics });
+      parts.push({ loss: outcome.loss, ...outcome.metrics });
       tokens += outcome.tokens;
       onProgress?.({ stage: "train", done: k + 1, total: batches.length });
     }
-    return { metrics: meansOf(sums), tokens };
+    return { parts, tokens };
   }
 
-  async function advance(): Promise<TrainStep | undefined> {
-    if (progress.step >= steps) return undefined;
-    refuseAborted(signal);
+  async function takeStep(): Promise<Taken> {
     const { batches, isFirst, epoch, endsEpoch } = await feed.at(progress.step);
     const before = shift?.toJSON();
     const learning_rate = rate(progress.step);
     const take = async () => {
-      const { metrics, tokens } = await lossOfStep(batches, isFirst);
-      return { metrics, tokens, grad_norm: await parameters.update(learning_rate, progress.step) };
+      const { parts, tokens } = await lossOfStep(batches, isFirst);
+      return { parts, tokens, grad_norm: await parameters.update(learning_rate, progress.step) };
     };
-    const { grad_norm, ...outcome } = await take().catch((error: unknown) => {
+    const { grad_norm, parts, tokens } = await take().catch((error: unknown) => {
       // The step was none: it may be tried again.
       if (before) shift?.restore(before);
       throw error;
     });
     progress.step++;
-    progress.tokens += outcome.tokens;
+    progress.tokens += tokens;
     const { step } = progress;
     if (sync && step % sync.every === 0) await reference.sync(sync.alpha);
 
-    addTo(progress.log, outcome.metrics);
+    const metrics = meansOfParts(parts);
+    addStep(progress.log, metrics["loss"] as number, parts);
     const last = { grad_norm, learning_rate, epoch, num_tokens: progress.tokens };
-    const isDue = logging.when === "steps" ? step % logEvery === 0 : logging.when === "epoch" && endsEpoch;
+    const isDue =
+      logging.when === "steps" ? step % logEvery === 0 : logging.when === "epoch" && (endsEpoch || step === steps);
     const isLogStep = isDue || (step === 1 && logging.first);
     const log = isLogStep ? { ...meansOf(progress.log), ...last } : undefined;
     if (isLogStep) progress.log = noSums();
-    const reached = { step, epoch, endsEpoch };
-    const evaluated = evaluation && isEvalStep(reached) ? await evaluate(evaluation, progress.tokens) : undefined;
+    progress.taken = { step, epoch, endsEpoch, metrics: { ...metrics, ...last }, log };
+    return progress.taken;
+  }
+
+  async function advance(): Promise<TrainStep | undefined> {
+    if (isAtEnd()) return undefined;
+    refuseAborted(signal);
+    const taken = progress.taken ?? (await takeStep());
+    const { step, epoch, metrics, log } = taken;
+    const evaluated = evaluation && isEvalStep(taken) ? await evaluate(evaluation, progress.tokens) : undefined;
     const isBest = evaluated !== undefined && (await best?.see(step, evaluated)) === true;
-    if (checkpoints && isSaveStep(reached, isBest)) {
+    progress.taken = undefined;
+    if (checkpoints && isSaveStep(taken, isBest)) {
       // The one before is still there, and so is what was trained.
       await checkpoints.write().catch((error: unknown) => warn(`checkpoint-${step}: not written: ${textOf(error)}`));
     }
     if (step === steps) best?.load();
-    return { step, steps, epoch, metrics: { ...outcome.metrics, ...last, ...evaluated }, log };
+    return { step, steps, epoch, metrics: { ...metrics, ...evaluated }, log };
   }
 
   // One step at a time, whoever asks.
@@ -199,8 +210,12 @@ async function openIn(place: Place, backend: Backend | AsyncBackend, options: Tr
     // Whoever asked for the steps one by one has not stopped iterating.
     await parameters.bring().catch(() => undefined);
     place.release();
-    for (const shelf of shelves) await shelf.clear();
-    if (!options.backend) await backend.dispose();
+    try {
+      await feed.close();
+      for (const shelf of shelves) await shelf.clear();
+    } finally {
+      if (!options.backend) await backend.dispose();
+    }
   };
   return {
     get step() {
