@@ -96,8 +96,8 @@ export interface HeadGradients<F extends AnyFloats = FloatData> {
 
 /** Where the gradients of a call with a head go. */
 export interface LinearGradients<F extends AnyFloats = FloatData> extends HeadGradients<F> {
-  /** In the layout of the hidden states; 0 where nothing counts. */
-  readonly hidden: F;
+  /** In the layout of the hidden states; 0 where nothing counts. Undefined where they are frozen. */
+  readonly hidden: F | undefined;
   readonly a: F | undefined;
 }
 

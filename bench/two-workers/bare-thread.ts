@@ -65,7 +65,7 @@ const works: Record<BareWork, (threads: number) => () => unknown> = {
   },
   head: (threads) => headOf(threads, shapes.head.tokens).both,
   step(threads) {
-    const { forward, both, weight, gradWeight } = headOf(threads, shapes.step);
+    const { forward, tuned, weight, gradWeight } = headOf(threads, shapes.step);
     const state = {
       step: 0,
       m: head.state.m.map((m) => m.subarray(0, weight.length)),
@@ -73,7 +73,7 @@ const works: Record<BareWork, (threads: number) => () => unknown> = {
     };
     return () => {
       forward();
-      both();
+      tuned();
       clipGradNorm(gradWeight, 1);
       adamw(weight, gradWeight, state, { lr: 1e-4 });
     };
@@ -97,6 +97,7 @@ function headOf(threads: number, count: number) {
     gradWeight,
     forward: () => backend.sequenceLogps(batch),
     both: () => backend.linearLoss({ ...batch, reference }, { out: { gradHidden, gradWeight }, keep: 0 }),
+    tuned: () => backend.linearLoss({ ...batch, reference }, { frozen: "hidden", out: { gradWeight }, keep: 0 }),
   };
 }
 

@@ -94,7 +94,10 @@ async function lossOf(
   chosen: number[],
   options: Parameters<LinearLoss>[1],
 ): Promise<Outcome> {
-  const { loss, metrics } = await backend.linearLoss({ ...batchOf(task, chosen), ...head.inputs }, options);
+  const { loss, metrics } = await backend.linearLoss(
+    { ...batchOf(task, chosen), ...head.inputs },
+    { ...options, frozen: "hidden" },
+  );
   return { loss, metrics };
 }
 

@@ -65,7 +65,8 @@ async function train() {
   for (let step = 0; step < steps; step++) {
     const batch = { ...makeBatch(), weight };
     batch.reference = { hidden: batch.hidden, weight: reference };
-    const { metrics, destroy } = await gpu.linearLoss(batch, { beta: 0.1, out: { gradWeight }, readback: false });
+    const options = { beta: 0.1, frozen: "hidden", out: { gradWeight }, readback: false };
+    const { metrics, destroy } = await gpu.linearLoss(batch, options);
     gpu.adamw(weight, gradWeight, state, { lr: 0.05, weightDecay: 0 });
     const { loss, "rewards/accuracies": accuracy } = await readMetrics(device, metrics);
     destroy();

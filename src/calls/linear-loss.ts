@@ -2,8 +2,8 @@
 // from the same tiles.
 
 import type { Engine, MaybePromise, TokenSums } from "../engine.ts";
-import { type FloatData, hostArrays } from "../inputs/floats.ts";
-import { checkLinear, type readLinearBatch } from "../inputs/linear.ts";
+import { hostArrays } from "../inputs/floats.ts";
+import { checkLinear, placesOf, type readLinearBatch } from "../inputs/linear.ts";
 import { unitOf } from "../inputs/token-rows.ts";
 import { planLosses } from "../plan/plan.ts";
 import type { LinearLossOptions, LinearLossResult, UnpairedLinearResult } from "../types.ts";
@@ -19,10 +19,9 @@ export function* linearLoss<H, S extends MaybePromise>(
   const plan = planLosses(options, unitOf(batch.tokens), true);
   engine.pairs.check?.(plan);
   const job = checkLinear(hostArrays, batch, plan, options);
-  const { list, vocab, gradients, results, accumulate } = job;
+  const { list, vocab, results } = job;
   const policy = engine.head.open(job.head, job.prompts?.all ?? list, vocab);
-  const { gradHidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;
-  const out = { hidden: gradHidden as FloatData, weight, bias, a, b, accumulate };
+  const out = placesOf(job);
   const passes = {
     read: (sums: TokenSums) => engine.head.read(policy, sums, true, options.keep),
     readReference: referenceReader(engine, job),

@@ -2,7 +2,8 @@
 // of tokens. Forward again, then each token's gradient.
 
 import type { Engine, EntropySlopes, MaybePromise, TokenSums } from "../engine.ts";
-import { type AnyFloats, type FloatData, hostArrays } from "../inputs/floats.ts";
+import { type AnyFloats, hostArrays } from "../inputs/floats.ts";
+import { placesOf } from "../inputs/linear.ts";
 import { checkLogpsGrad, type GradJob, type GradRecord } from "../inputs/sequence-logps-grad.ts";
 import { times } from "../losses/factor.ts";
 import type { SequenceLogpsGradOptions, SequenceLogpsGradResult } from "../types.ts";
@@ -24,7 +25,7 @@ export function* sequenceLogpsGrad<H, S extends MaybePromise>(
   const passes = {
     read: (sums: TokenSums) => source.read(sums, true, options.keep),
     gradient: (g: Float64Array, sums: TokenSums, entropy: EntropySlopes | undefined) =>
-      source.gradient(g, sums, placesOf(job), entropy),
+      source.gradient(g, sums, sourcePlaces(job), entropy),
   };
   yield* tokenGradients(job, passes, options);
   return gradientsOf(job);
@@ -74,9 +75,7 @@ export function slopesOf(
   return { g, h };
 }
 
-function placesOf({ ofLogits, ofHead }: GradJob): SourceGradients {
+function sourcePlaces({ ofLogits, ofHead }: GradJob): SourceGradients {
   if (ofLogits) return { rows: { out: ofLogits.gradient, clear: !ofLogits.fresh } };
-  const { gradients, accumulate } = ofHead as NonNullable<typeof ofHead>;
-  const { gradHidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;
-  return { head: { hidden: gradHidden as FloatData, weight, bias, a, b, accumulate } };
+  return { head: placesOf(ofHead as NonNullable<typeof ofHead>) };
 }

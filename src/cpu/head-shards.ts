@@ -1,7 +1,7 @@
 // How the work of a linear loss is cut, and put together again. Shards are ranges of the vocabulary, by the shape alone, and
 // what they come to is merged in their order: one thread and any number of workers give the same bits.
 
-import type { HeadGradients } from "../engine.ts";
+import type { HeadGradients, LinearGradients } from "../engine.ts";
 import type { FloatData } from "../inputs/floats.ts";
 import type { Transform } from "../inputs/transform.ts";
 import type { FloatArray } from "../types.ts";
@@ -49,16 +49,22 @@ export interface LinearShards {
   /** SUMS numbers a token; `statistics` fills 2 to 4 of them. */
   forward(shard: LinearHead, statistics: boolean, room?: Float32Array): Float64Array;
   /**
-   * Writes the shard's gradients, of one token at least; gives its part of those of hidden states and u. `slopes`: g, max,
-   * Σ e^(x−max) a token; `entropies`, where losses look at them: dloss / dH, Σ p·(x−max) a token.
+   * Writes the shard's gradients, of one token at least; gives its part of those of hidden states and u, from the first of
+   * `stateColumns` on. `slopes`: g, max, Σ e^(x−max) a token; `entropies`, where losses look at them: dloss / dH, Σ p·(x−max) a token.
    */
   backward(
     shard: LinearHead,
     slopes: Float64Array,
-    out: HeadGradients,
+    out: ShardGradients,
     kept?: KeptLogits,
     entropies?: Float64Array,
   ): Rows;
+}
+
+/** The gradients of a shard. */
+export interface ShardGradients extends HeadGradients {
+  /** Whether those of the hidden states are wanted. */
+  readonly ofHidden: boolean;
 }
 
 /** Of a token: max, Σe^d, Σe^d·d, Σe^2d, Σx with d = x − max; the target's logit; the first id of the greatest. */
@@ -88,6 +94,12 @@ export function weightParts({ weight, width, lora, bias }: LinearHead): Part[] {
     ...(bias ? [{ floats: bias, width: 1 }] : []),
   ];
 }
+
+/** The columns of hidden states whose gradients are wanted: their own, and those of an adapter's u. */
+export const stateColumns = ({ width, lora }: LinearHead, { ofHidden }: Pick<ShardGradients, "ofHidden">) => ({
+  from: ofHidden ? 0 : width,
+  to: width + (lora?.rank ?? 0),
+});
 
 /** Where the columns from `column` on of a head's gradient go. */
 export function gradientParts({ width, lora }: LinearHead, { weight, b, bias }: HeadGradients) {
@@ -152,8 +164,13 @@ export function cutHead(head: LinearHead, range: Range): LinearHead {
 }
 
 /** The part of a head's gradients that has these ids. */
-export function cutGradients({ weight, bias, b, accumulate }: HeadGradients, head: LinearHead, range: Range) {
+export function cutGradients(
+  { hidden, weight, bias, b, accumulate }: LinearGradients,
+  head: LinearHead,
+  range: Range,
+): ShardGradients {
   return {
+    ofHidden: hidden !== undefined,
     weight: weight && cut(weight, head.width, range),
     bias: bias && cut(bias, 1, range),
     b: b && cut(b, head.lora?.rank ?? 0, range),

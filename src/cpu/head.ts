@@ -116,9 +116,10 @@ export function startGradient(
     });
   };
   const { width, lora, rows } = live;
+  const { hidden } = out;
   // Hidden states are read to the end: their gradient is summed elsewhere if it goes over them.
-  const direct = out.hidden.type === "f32" && !overlap(out.hidden.data, head.hidden.data);
-  const total = direct ? out.hidden.data : new Float32Array(kept.length * width);
+  const direct = hidden?.type === "f32" && !overlap(hidden.data, head.hidden.data);
+  const total = direct ? hidden.data : new Float32Array(hidden ? kept.length * width : 0);
   if (direct) total.fill(0);
   const start = (k: number): number => (direct ? (rows[k] as number) : k) * width;
   const rank = lora?.rank ?? 0;
@@ -134,22 +135,21 @@ export function startGradient(
     entropies: entropy && together(entropy.h, entropy.mean),
     add({ data, stride }: Rows): void {
       for (let k = 0; k < kept.length; k++) {
-        addTo(total, start(k), data, k * stride, width);
-        addTo(du, k * rank, data, k * stride + width, rank);
+        if (hidden) addTo(total, start(k), data, k * stride, width);
+        addTo(du, k * rank, data, k * stride + (hidden ? width : 0), rank);
       }
     },
     finish(): void {
       if (lora && !isIdle) {
-        const gradA = throughAdapter(lora, live.hidden, rows, du, (k, state) =>
-          addTo(total, start(k), state, 0, width),
-        );
+        const ofState = (k: number, state: Float64Array): void => addTo(total, start(k), state, 0, width);
+        const gradA = throughAdapter(lora, live.hidden, rows, du, hidden && ofState);
         if (out.a) write(out.a, gradA, out.accumulate);
       }
-      if (direct) return;
-      out.hidden.data.fill(0);
+      if (direct || !hidden) return;
+      hidden.data.fill(0);
       for (let k = 0; k < kept.length; k++) {
         const to = (rows[k] as number) * width;
-        for (let i = 0; i < width; i++) setFloat(out.hidden, to + i, total[k * width + i] as number);
+        for (let i = 0; i < width; i++) setFloat(hidden, to + i, total[k * width + i] as number);
       }
     },
   };

@@ -32,14 +32,14 @@ export function adapted(hidden: FloatData, rows: Int32Array, a: FloatData, rank:
 
 /**
  * From the gradient of u, `du`, to that of `a`, which is returned, and what goes to the hidden states, which `add` takes token
- * by token.
+ * by token where they have a gradient.
  */
 export function throughAdapter(
   { a, rank, scale }: Adapter,
   hidden: FloatData,
   rows: Int32Array,
   du: Float64Array,
-  add: (k: number, state: Float64Array) => void,
+  add: ((k: number, state: Float64Array) => void) | undefined,
 ): Float64Array {
   const width = a.data.length / rank;
   const state = new Float64Array(width);
@@ -55,7 +55,7 @@ export function throughAdapter(
         gradA[at] = (gradA[at] as number) + slope * (state[i] as number);
       }
     }
-    add(k, gradState);
+    add?.(k, gradState);
   }
   return gradA;
 }

@@ -1,12 +1,13 @@
 // The inputs of linearLoss, checked once, before anything is computed or written.
 
 import { checkCount, checkFlag } from "../checks/numbers.ts";
+import { unusedOption } from "../checks/refusals.ts";
 import { ParamError } from "../errors.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LinearBatch, LinearBuffers, LinearLossOptions } from "../types.ts";
 import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
 import { type AnyHead, type HeadData, headArrays, readHead } from "./head.ts";
-import { refuseUnused } from "./options.ts";
+import { checkOneOf, refuseUnused } from "./options.ts";
 import {
   type AnyLossBatch,
   batchReader,
@@ -66,7 +67,7 @@ export function checkLinear<F extends AnyFloats>(
     return {
       source: { head },
       read: headArrays(head, ""),
-      names: headGradientNames(batch, head),
+      names: headGradientNames(batch, head, options),
       gradients(out) {
         const of = readHeadGradients(reader, batch, head, options, out);
         return [of.gradients, of];
@@ -82,9 +83,22 @@ export interface HeadGradientArrays<F extends AnyFloats = FloatData> {
   readonly accumulate: boolean;
 }
 
+type Frozen = Pick<LinearLossOptions, "frozen">;
+
 // Those of an adapter, or those of the head, which it freezes.
-function wantedOf<F extends AnyFloats>({ hidden, weight, bias, lora }: AnyHead, head: HeadData<F>): Gradient<F>[] {
-  const wanted: Gradient<F>[] = [{ name: "gradHidden", like: hidden, input: head.hidden }];
+function wantedOf<F extends AnyFloats>(
+  { hidden, weight, bias, lora }: AnyHead,
+  head: HeadData<F>,
+  { frozen }: Frozen,
+): Gradient<F>[] {
+  if (frozen !== undefined) checkOneOf(frozen, "frozen", ["hidden", "head"]);
+  const wanted: Gradient<F>[] = [];
+  if (frozen !== "hidden") wanted.push({ name: "gradHidden", like: hidden, input: head.hidden });
+  if (frozen === "head") {
+    if (lora)
+      throw unusedOption("frozen", 'expected "hidden" or nothing with lora, which freezes the head, got "head"');
+    return wanted;
+  }
   if (lora && head.lora) {
     wanted.push({ name: "gradA", like: lora.a, input: head.lora.a });
     wanted.push({ name: "gradB", like: lora.b, input: head.lora.b });
@@ -96,22 +110,23 @@ function wantedOf<F extends AnyFloats>({ hidden, weight, bias, lora }: AnyHead, 
 }
 
 /** The gradients that a head has. */
-export const headGradientNames = <F extends AnyFloats>(batch: AnyHead, head: HeadData<F>): string[] =>
-  wantedOf(batch, head).map(({ name }) => name);
+export const headGradientNames = <F extends AnyFloats>(batch: AnyHead, head: HeadData<F>, options: Frozen): string[] =>
+  wantedOf(batch, head, options).map(({ name }) => name);
 
 /** Checks what the options say of them; `out` has been read. Throws    KindError, ShapeError, ParamError */
 export function readHeadGradients<F extends AnyFloats>(
   reader: ArrayReader<F>,
   batch: AnyHead,
   head: HeadData<F>,
-  { gradType = "same", accumulate = false, keep = 0 }: Pick<LinearLossOptions, "gradType" | "accumulate" | "keep">,
+  options: Frozen & Pick<LinearLossOptions, "gradType" | "accumulate" | "keep">,
   out: Readonly<Record<string, unknown>>,
 ): HeadGradientArrays<F> {
+  const { gradType = "same", accumulate = false, keep = 0 } = options;
   checkFlag(accumulate, "accumulate");
   checkCount(keep, "keep", 0, 2 ** 53 - 1);
   const results: Record<string, unknown> = {};
   const gradients: Record<string, F> = {};
-  for (const { name, like, input } of wantedOf(batch, head)) {
+  for (const { name, like, input } of wantedOf(batch, head, options)) {
     const given = out[name];
     if (accumulate && name !== "gradHidden" && given === undefined) {
       throw new ParamError("missing-input", `out.${name}: expected with accumulate, got nothing`);
@@ -122,3 +137,9 @@ export function readHeadGradients<F extends AnyFloats>(
   }
   return { gradients, results, accumulate };
 }
+
+/** The same as engines take them. */
+export const placesOf = <F extends AnyFloats>({ gradients, accumulate }: HeadGradientArrays<F>) => {
+  const { gradHidden: hidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;
+  return { hidden, weight, bias, a, b, accumulate };
+};

@@ -48,7 +48,7 @@ export function checkLogitsLoss<F extends AnyFloats>(
   plan: Plan,
   options: LossOptions,
 ): LogitsLossJob<F> {
-  refuseUnused(options, ["accumulate", "keep"], "logitsLoss, which has no weight gradients");
+  refuseUnused(options, ["accumulate", "frozen", "keep"], "logitsLoss, which has no weight gradients");
   return checkTokenLoss(reader, batch, plan, options, (tokens, _, finite) => {
     const { vocab } = batch;
     const logits = reader.floats(batch.logits, "logits", tokens.positions * vocab);

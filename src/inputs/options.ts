@@ -25,8 +25,8 @@ const readNames = recordOf(
     const { desirableWeight, undesirableWeight } = given;
     const { simpoGamma, alphapoAlpha, cpoAlpha, nll, dpopLambda } = given;
     const { fDivergence, fAlpha, fConstants, referenceFree, ldAlpha, weighting } = given;
-    const { out, inPlace, gradType, gradScale, accumulate, keep, metrics, validate, signal, onProgress, transfer } =
-      given;
+    const { out, inPlace, gradType, gradScale, accumulate, frozen, keep } = given;
+    const { metrics, validate, signal, onProgress, transfer } = given;
     const { logitScale, logitSoftcap, temperature } = given;
     return {
       lossType,
@@ -53,6 +53,7 @@ const readNames = recordOf(
       gradType,
       gradScale,
       accumulate,
+      frozen,
       keep,
       metrics,
       validate,
@@ -163,6 +164,7 @@ const neutral: Readonly<Record<string, unknown>> = {
 export const ofTokens = [
   "inPlace",
   "accumulate",
+  "frozen",
   "keep",
   "cpoAlpha",
   "ldAlpha",

@@ -47,6 +47,7 @@ export const readGradOptions = recordOf<SequenceLogpsGradOptions & Pick<LogitsLo
     "gradType",
     "gradScale",
     "accumulate",
+    "frozen",
     "keep",
     "metrics",
     "validate",
@@ -86,12 +87,12 @@ export function checkLogpsGrad<F extends AnyFloats>(
   if (source.head) {
     refuseUnused(options, ["inPlace"], "a head, which has no logits to write over");
     const given = batch as AnyHead;
-    const out = readResultsOf(options.out, headGradientNames(given, source.head));
+    const out = readResultsOf(options.out, headGradientNames(given, source.head, options));
     const ofHead = readHeadGradients(reader, given, source.head, options, out);
     checkResults(out, ofHead.gradients as Record<string, F>, list, read, arrays);
     return { ...job, gradients, ofHead, ofLogits: undefined };
   }
-  refuseUnused(options, ["accumulate", "keep"], "logits, which have no weight");
+  refuseUnused(options, ["accumulate", "frozen", "keep"], "logits, which have no weight");
   const out = readResultsOf(options.out, ["gradLogits"]);
   const ofLogits = readLogitsGradient(reader, batch.logits, source.logits, options, out);
   checkResults(out, { gradLogits: ofLogits.gradient }, list, read, arrays);

@@ -7,6 +7,7 @@ import { recordOf } from "../checks/record.ts";
 import { unusedOption } from "../checks/refusals.ts";
 import type {
   Floats,
+  LinearLossOptions,
   LogitOptions,
   LogitsLossOptions,
   Lora,
@@ -88,11 +89,13 @@ export interface LogpsJob<F extends AnyFloats = FloatData> extends SequencesJob<
   readonly entropy: boolean;
 }
 
-const unused = ["inPlace", "accumulate", "gradScale", "keep"];
+const unused = ["inPlace", "accumulate", "frozen", "gradScale", "keep"];
 
 /** The options of sequenceLogps, read once. Throws    KindError, ParamError for names that are none */
 export const readLogpsOptions = recordOf<
-  SequenceLogpsOptions & Pick<LogitsLossOptions, "inPlace" | "gradType"> & { accumulate?: boolean; keep?: number }
+  SequenceLogpsOptions &
+    Pick<LogitsLossOptions, "inPlace"> &
+    Pick<LinearLossOptions, "gradType" | "accumulate" | "frozen" | "keep">
 >({ what: "options", field: "an option of sequenceLogps", synonyms: lossSynonyms }, [
   "ldAlpha",
   "gradType",
@@ -105,6 +108,7 @@ export const readLogpsOptions = recordOf<
   "entropy",
   "inPlace",
   "accumulate",
+  "frozen",
   "gradScale",
   "keep",
   "logitScale",

@@ -9,6 +9,7 @@ import {
   type LinearHead,
   type LinearShards,
   SUMS,
+  stateColumns,
   weightParts,
 } from "../cpu/head-shards.ts";
 import type { Instantiate } from "./growing-memory.ts";
@@ -74,11 +75,14 @@ export function createLinearShards(module: WebAssembly.Module, make?: Instantiat
       const { inner, outer } = shard.transform ?? { inner: 1, outer: 0 };
       const isPlain = !shard.transform && !entropies;
       const { columns, slots, slotBytes, hidden, weights, weightRows, tile, tilePanels } = plan;
-      const { gradHidden, gradWeights, ids } = plan;
+      const { gradStates, gradWeights, ids } = plan;
       const { kernels, rows, f32, f64, i32, pack, unpack } = open(plan);
       const [states, head, targets] = [hiddenParts(shard), weightParts(shard), gradientParts(shard, out)];
-      // A frozen weight's columns are left out.
-      const first = Math.min(...targets.map(({ column }) => column)) & ~7;
+      // Columns of what is frozen are left out, by eights.
+      const first = Math.min(columns, ...targets.map(({ column }) => column)) & ~7;
+      const { from, to } = stateColumns(shard, out);
+      const firstState = from < to ? from & ~7 : columns;
+      const stride = columns - firstState;
       const tokens = shard.rows.length;
       i32.set(shard.targets, ids / 4);
       f64.set(slopes, plan.slopes / 8);
@@ -86,7 +90,7 @@ export function createLinearShards(module: WebAssembly.Module, make?: Instantiat
       for (let v = 0; v < shard.vocab; v += IDS) {
         const n = Math.min(IDS, shard.vocab - v);
         const wide = eights(n);
-        pack(head, v, n, 8, weights, weightRows, wide);
+        pack(head, v, n, 8, weights, stride > 0 ? weightRows : undefined, wide);
         for (let t = 0, slot = 0; t < tokens; t += TOKENS, slot++) {
           const m = Math.min(TOKENS, tokens - t);
           const own = hidden + slotBytes * Math.min(slot, slots - 1);
@@ -105,16 +109,20 @@ export function createLinearShards(module: WebAssembly.Module, make?: Instantiat
             const ownEntropies = entropies ? plan.entropies + 16 * t : 0;
             kernels.linear_chain_f32(tile, IDS, m, n, v, ownIds, ownSlopes, ownEntropies, inner, outer);
           }
-          kernels.pack_columns_f32(tile, IDS, high, wide, tilePanels, rows);
-          const into = gradHidden + 4 * t * columns;
-          kernels.gemm_f32(tilePanels, weightRows, into, high, columns, wide, columns, Number(v > 0));
+          if (stride > 0) {
+            kernels.pack_columns_f32(tile, IDS, high, wide, tilePanels, rows);
+            const [b, into] = [weightRows + 4 * firstState * wide, gradStates + 4 * t * stride];
+            kernels.gemm_f32(tilePanels, b, into, high, stride, wide, stride, Number(v > 0));
+          }
+          if (first === columns) continue;
           kernels.pack_rows_f32(tile, IDS, m, wide, tilePanels, m, rows);
           const [b, c] = [ownRows + 4 * first * m, gradWeights + 4 * first];
           kernels.gemm_f32(tilePanels, b, c, whole(wide, rows), columns - first, m, columns, Number(t > 0));
         }
         unpack(targets, v, n, gradWeights, out.accumulate);
       }
-      return { data: f32.subarray(gradHidden / 4, gradHidden / 4 + tokens * columns), stride: columns };
+      const start = gradStates / 4;
+      return { data: f32.subarray(start, start + tokens * stride).subarray(from & 7), stride };
     },
   };
 }
@@ -175,7 +183,7 @@ function backwardPlan(head: LinearHead) {
       weightRows: block,
       tile,
       tilePanels: tile,
-      gradHidden: 4 * columns * tokens,
+      gradStates: 4 * columns * tokens,
       gradWeights: block,
       ids: 4 * tokens,
       slopes: 24 * tokens,

@@ -10,7 +10,15 @@ import {
   rowFields,
   sequencesFields,
 } from "./fields.ts";
-import { logpsGradOptions, logpsOptions, pairOptions, rowOptions, type Schema, tokenLossOptions } from "./options.ts";
+import {
+  linearOptions,
+  logpsGradOptions,
+  logpsOptions,
+  pairOptions,
+  rowOptions,
+  type Schema,
+  tokenLossOptions,
+} from "./options.ts";
 
 export type AnyBackend = Backend | AsyncBackend;
 
@@ -101,7 +109,7 @@ export const calls: readonly ServiceCall[] = [
     summary: "Losses from hidden states and an LM head, and the gradients of both",
     argument: "batch",
     fields: linearFields,
-    options: tokenLossOptions,
+    options: linearOptions,
     results: [...lossResults, ...tokenResults, ...headResults],
     hasLoss: true,
   },

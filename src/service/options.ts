@@ -58,6 +58,7 @@ const gradScale: Schema = { ...anyNumber, default: 1 };
 const metrics = oneOf("basic", "full");
 const validate = oneOf("ids", "finite");
 const gradType = oneOf("same", "f32");
+const frozen: Schema = { type: "string", enum: ["hidden", "head"], description: "what there is no gradient of" };
 
 const common = { gradScale, metrics, validate };
 export const pairOptions = { ...lossOptions("pair"), ...common };
@@ -69,7 +70,8 @@ export const tokenLossOptions = {
   ...{ gradType, ...transforms },
 };
 export const logpsOptions = { ldAlpha, entropy: flag, metrics, validate, ...transforms };
-export const logpsGradOptions = { ldAlpha, gradType, gradScale, validate, ...transforms };
+export const linearOptions = { ...tokenLossOptions, frozen };
+export const logpsGradOptions = { ldAlpha, gradType, frozen, gradScale, validate, ...transforms };
 
 /** Options of the library that have no meaning here: buffers, functions, signals, memory. */
 export const localOptions: ReadonlySet<string> = new Set([

@@ -70,8 +70,11 @@ const ofOthers = (path: string): Record<string, true> => {
     logitSoftcap: true,
     temperature: true,
   } as const;
-  if (path === "/v1/pair-loss" || path === "/v1/unpaired-loss") return ofTokens;
-  return path.startsWith("/v1/sequence-logps") ? { gradType: true, gradScale: true, metrics: true } : {};
+  const ofHeads = { frozen: true } as const;
+  if (path === "/v1/pair-loss" || path === "/v1/unpaired-loss") return { ...ofTokens, ...ofHeads };
+  return path.startsWith("/v1/sequence-logps")
+    ? { ...ofHeads, gradType: true, gradScale: true, metrics: true }
+    : ofHeads;
 };
 
 test("results are those that the document names", async () => {

@@ -7,6 +7,7 @@ import {
   type LinearShards,
   type Part,
   SUMS,
+  stateColumns,
   weightParts,
 } from "../../cpu/head-shards.ts";
 import { decodeFloats, decodeTable, floatAt, setFloat } from "../../inputs/floats.ts";
@@ -41,7 +42,9 @@ export const jsLinearShards: LinearShards = {
     const { rows, targets, vocab, transform } = shard;
     const stride = columnsOf(shard);
     const all = new Float64Array(rows.length * stride);
-    const gradients = new Float64Array(rows.length * stride);
+    const { from, to } = stateColumns(shard, out);
+    const width = to - from;
+    const gradients = new Float64Array(rows.length * width);
     const [row, gradRow] = [new Float64Array(stride), new Float64Array(stride)];
     const of = (array: Float64Array, k: number): Float64Array => array.subarray(k * stride, (k + 1) * stride);
     for (let k = 0; k < rows.length; k++) gather(states, k, of(all, k));
@@ -53,8 +56,8 @@ export const jsLinearShards: LinearShards = {
         const state = of(all, k);
         const [h, mean] = entropies ? [entropies[2 * k] as number, entropies[2 * k + 1] as number] : [0, 0];
         const d = chainedSlopeOf({ g, h, max, sum, mean }, targets[k] === v, dot(state, row), transform);
-        add(of(gradients, k), d, row);
-        add(gradRow, d, state);
+        if (width > 0) add(gradients.subarray(k * width, (k + 1) * width), d, row.subarray(from, to));
+        if (parts.length > 0) add(gradRow, d, state);
       }
       for (const { floats, width, column } of parts) {
         for (let i = 0; i < width; i++) {
@@ -63,7 +66,7 @@ export const jsLinearShards: LinearShards = {
         }
       }
     }
-    return { data: gradients, stride };
+    return { data: gradients, stride: width };
   },
 };
 

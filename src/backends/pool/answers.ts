@@ -88,7 +88,8 @@ export function backwardAnswer(
     const { data, stride } = Object(value) as { data?: unknown; stride?: unknown };
     const wrong = number(stride, `${name}.stride`) ?? array("Float32Array", Object(data).length)(data, `${name}.data`);
     if (wrong) return wrong;
-    const enough = (stride as number) >= columns && (data as Float32Array).length >= tokens * (stride as number);
+    const least = (tokens - 1) * (stride as number) + columns;
+    const enough = (stride as number) >= columns && (data as Float32Array).length >= least;
     return enough ? undefined : `${name}: expected ${tokens} rows of ${columns} numbers, got fewer`;
   };
   const gradients = Object.entries(out).map(([name, of]) => {

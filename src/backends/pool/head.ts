@@ -2,7 +2,14 @@
 
 import { type Remote, transfer } from "comlink";
 import { headOf, startGradient, startSums } from "../../cpu/head.ts";
-import { countKept, cutGradients, cutHead, cutVocabulary, type LinearHead } from "../../cpu/head-shards.ts";
+import {
+  countKept,
+  cutGradients,
+  cutHead,
+  cutVocabulary,
+  type LinearHead,
+  stateColumns,
+} from "../../cpu/head-shards.ts";
 import type { HeadEngine, MaybePromise } from "../../engine.ts";
 import type { FloatData } from "../../inputs/floats.ts";
 import { arrayKind } from "../../messages.ts";
@@ -183,10 +190,10 @@ export function createHeadEngine(
           // Another worker has to form them anew.
           const home = kept.get(range.from);
           const own = home?.worker === worker ? { key: home.key, picked } : undefined;
-          const { weight, bias, b, accumulate } = cutGradients(out, live, range);
+          const { weight, bias, b, ...how } = cutGradients(out, live, range);
           const targets = { weight, bias, b };
           let into: typeof targets = targets;
-          const columns = shard.width + (shard.lora?.rank ?? 0);
+          const { from, to } = stateColumns(shard, how);
           // Gradients whose copy was moved: those in shared memory are where they belong.
           const cameBack = () => {
             const all = Object.entries(into as Record<string, SentFloats | undefined>);
@@ -197,11 +204,11 @@ export function createHeadEngine(
             const task = sendHead(shard, made);
             const [sentWeight, sentBias, sentB] = [weight, bias, b].map((each) => each && send(each, made));
             into = { weight: sentWeight, bias: sentBias, b: sentB };
-            const results = { ...into, accumulate } as BackwardTask["out"];
+            const results = { ...into, ...how } as BackwardTask["out"];
             const sent = { head: task, slopes, entropies, kept: own, out: results };
             return api.backward(transfer(sent, moved(made))) as Promise<Answer<BackwardAnswer>>;
           };
-          const isSound: Sound = (value) => backwardAnswer(shard.rows.length, columns, cameBack())(value);
+          const isSound: Sound = (value) => backwardAnswer(shard.rows.length, to - from, cameBack())(value);
           return ask(worker, made, question, isSound, (answer) => {
             for (const name of ["weight", "bias", "b"] as const) {
               const [target, sent] = [targets[name], into[name] as SentFloats | undefined];

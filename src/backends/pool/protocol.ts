@@ -149,6 +149,7 @@ export interface BackwardTask {
     bias: SentFloats | undefined;
     b: SentFloats | undefined;
     accumulate: boolean;
+    ofHidden: boolean;
   };
 }
 

@@ -132,14 +132,16 @@ export function recordAdapter(
   const sums = gradA && openSums(pass, gradA, a, width, all, accumulate, spare);
   tiles.forEach((tile, t) => {
     const range = rowsOf(ofAdapter.gradStates as Range, rank, tile);
-    recordProduct(commands, {
-      sizes: [tile.count, width, rank],
-      a: { range, strides: [rank, 1] },
-      b: { ...weight, strides: [width, 1] },
-      to: { range: rowsOf(ofHidden.gradStates as Range, width, tile), shift: 0 },
-      scale,
-      accumulate: true,
-    });
+    if (ofHidden.gradStates) {
+      recordProduct(commands, {
+        sizes: [tile.count, width, rank],
+        a: { range, strides: [rank, 1] },
+        b: { ...weight, strides: [width, 1] },
+        to: { range: rowsOf(ofHidden.gradStates, width, tile), shift: 0 },
+        scale,
+        accumulate: true,
+      });
+    }
     if (!sums) return;
     recordProduct(commands, {
       sizes: [rank, width, tile.count],

@@ -49,7 +49,8 @@ export function openParts(pass: HeadPass, out?: LinearGradients<AnyFloats>, slop
   const states = commands.scratch(4 * tokens * width);
   recordStates(pass, states, slopes);
   const strides: Strides = [width, 1];
-  const parts: Part[] = [{ width, states, strides, weight, gradStates: sumsOf(width), gradWeight: out?.weight }];
+  const gradStates = out?.hidden && sumsOf(width);
+  const parts: Part[] = [{ width, states, strides, weight, gradStates, gradWeight: out?.weight }];
   if (lora) {
     const { rank, scale, b } = lora;
     const u = commands.scratch(4 * tokens * rank);

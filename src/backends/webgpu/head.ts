@@ -134,7 +134,8 @@ export function headSource(gpu: Gpu, inputs: HeadInputs, out?: LinearGradients<A
       });
       const [ofHidden, ofAdapter] = parts as [Part, Part];
       if (head.lora) recordAdapter(pass, [ofHidden, ofAdapter], head.lora, gradients);
-      recordHiddenGradient(pass, gradients.hidden, ofHidden.gradStates as Range, slopes);
+      const { hidden } = gradients;
+      if (hidden) recordHiddenGradient(pass, hidden, ofHidden.gradStates as Range, slopes);
     },
   };
 }

@@ -17,6 +17,7 @@ import type {
   LogpsGradients,
   LossInputs,
   Mask,
+  OnFrozen,
   PackedTokens,
   PairLossOptions,
   PairLossResult,
@@ -229,6 +230,10 @@ interface ResidentCalls {
     batch: GpuLogitsBatch & GpuLossInputs,
     options: GpuLogitsLossOptions & { readback: false },
   ): Promise<GpuLogitsLossResult>;
+  linearLoss(
+    batch: GpuHeadBatch,
+    options: OnFrozen<GpuLinearLossOptions> & { readback: false },
+  ): Promise<Omit<GpuLinearLossResult, "gradHidden">>;
   linearLoss(batch: GpuHeadBatch, options: GpuLinearLossOptions & { readback: false }): Promise<GpuLinearLossResult>;
 }
 
@@ -274,6 +279,10 @@ interface MixedCalls {
     batch: LinearBatch & LossInputs,
     options?: LinearLossOptions & { readback?: true },
   ): Promise<LinearLossResult>;
+  linearLoss(
+    batch: GpuHeadBatch,
+    options: OnFrozen<GpuLinearLossOptions> & { readback?: true },
+  ): Promise<Omit<MixedLinearLossResult, "gradHidden">>;
   linearLoss(batch: GpuHeadBatch, options?: GpuLinearLossOptions & { readback?: true }): Promise<MixedLinearLossResult>;
 }
 

@@ -52,7 +52,6 @@ export async function openGpuPlace(backend: WebGpuBackend): Promise<Place<Held>>
   const held: Held[] = [];
   const copies = new Map<Floats, Held>();
   const scratches = new Map<string, FloatData["data"]>();
-  const rooms = new Map<FloatType, Held>();
 
   function make(type: FloatType, length: number): Held {
     const size = align(length * bytesOf(type));
@@ -113,15 +112,6 @@ export async function openGpuPlace(backend: WebGpuBackend): Promise<Place<Held>>
       scratches.set(key, array);
       return array.subarray(0, length);
     },
-    room(type, length) {
-      const known = rooms.get(type);
-      const size = length * bytesOf(type);
-      if (known && known.size >= size) return known;
-      if (known) destroy([held.splice(held.indexOf(known), 1)[0] as Held]);
-      const made = make(type, Math.ceil(1.25 * length));
-      rooms.set(type, made);
-      return made;
-    },
     async update(list, lr, taken, train) {
       let norm = Number.NaN;
       await submit(gpu, (commands) => {
@@ -166,7 +156,7 @@ export async function openGpuPlace(backend: WebGpuBackend): Promise<Place<Held>>
     },
     release() {
       destroy(held.splice(0));
-      for (const map of [copies, scratches, rooms]) map.clear();
+      for (const map of [copies, scratches]) map.clear();
       gpu.pool.close();
     },
   };

@@ -74,7 +74,6 @@ export function openHostPlace(backend: Backend | AsyncBackend): Place<Tensor> {
     },
     fixed: (floats) => floats,
     scratch,
-    room: (type, length) => asFloats({ type, data: scratch("room", type, length) }),
     update(list, lr, taken, train) {
       const norm = clipGradNorm(
         list.map(({ grad }) => grad),

@@ -113,7 +113,6 @@ export function openLoss(inputs: Inputs): LossSource {
   return {
     async of(batch, states, { gradScale, accumulate, evaluation }) {
       const { rows, type, size, ...inputs } = inputsOf(batch, states, layout.groups[0] ?? [], "hidden");
-      const gradHidden = place.room(type, size);
       const margins = batch.map(({ rewardMargin }) => rewardMargin);
       const call = {
         ...inputs,
@@ -134,7 +133,9 @@ export function openLoss(inputs: Inputs): LossSource {
           gradScale,
           accumulate,
           keep,
-          out: { ...parameters.out, gradHidden },
+          // What makes the states is not tuned.
+          frozen: "hidden",
+          out: parameters.out,
           signal,
         } as LinearLossOptions & UnpairedLinearOptions,
       );

@@ -34,8 +34,6 @@ export interface Place<P = Placed> {
   fixed(floats: Floats, length: number): Placed;
   /** An array of this thread's under a name, used again where it is large enough, that calls read at the least cost. */
   scratch(name: string, type: FloatType, length: number): FloatData["data"];
-  /** Room for a gradient that nobody reads. */
-  room(type: FloatType, length: number): Placed;
   /** Clips the gradients together and takes a step after `taken`; their norm before. */
   update(list: readonly Trained<P>[], lr: number, taken: number, train: Train): number | Promise<number>;
   /** to ← share·from + (1 − share)·to */
