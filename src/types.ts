@@ -388,8 +388,8 @@ export interface LinearLossOptions extends LossOptions, CallOptions, LogitOption
   /** Adds to the gradients of the head in `out` instead of replacing them. */
   accumulate?: boolean | undefined;
   /**
-   * What is not tuned, and whose gradient is neither computed nor given: what makes the hidden states, so that there is no `gradHidden`
-   * and a call takes a quarter less time, or the head.
+   * What is not tuned, and whose gradient is neither computed nor given: what makes the hidden states, so that there is no
+   * `gradHidden` and one matrix product of three or four less; or the head. The other gradients have the same bits.
    */
   frozen?: "hidden" | "head" | undefined;
   /**
@@ -437,8 +437,8 @@ export interface SequenceLogpsGradOptions extends Omit<CallOptions, "metrics">, 
   /** Adds to the gradients of the head in `out` instead of replacing them. */
   accumulate?: boolean | undefined;
   /**
-   * What is not tuned, and whose gradient is neither computed nor given: what makes the hidden states, so that there is no `gradHidden`
-   * and a call takes a quarter less time, or the head.
+   * What is not tuned, and whose gradient is neither computed nor given: what makes the hidden states, so that there is no
+   * `gradHidden` and one matrix product of three or four less; or the head. The other gradients have the same bits.
    */
   frozen?: "hidden" | "head" | undefined;
   /**
