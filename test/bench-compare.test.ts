@@ -128,6 +128,39 @@ describe("runs at different times", () => {
     expect(found(slower(half))).toStrictEqual([]);
   });
 
+  test("where the loop of calibration does not run, nothing is judged by it", () => {
+    const none = { bandwidth: 0, plain: 0 };
+    const side = (slower: number) => ({ ...runOf(one(slower), 40, 1, { busy: 0 }), limits: none });
+    expect(found(compareResults([side(1)], [side(2)]))).toStrictEqual([`${PLANTED} slower`]);
+  });
+
+  test("times of 0, as a coarse clock may give, are unclear", () => {
+    const [figure] = runOf(one(1), 8, 1).figures;
+    if (!figure) throw new Error("no figure");
+    const still = resultOf([{ ...figure, lower: 0, rounds: figure.rounds.map(() => 0) }]);
+    for (const [before, after] of [
+      [still, resultOf([figure])],
+      [resultOf([figure]), still],
+      [still, still],
+    ] as const) {
+      const { changes } = compareResults([before], [after]);
+      expect(changes.map(({ verdict, confidence }) => [verdict, confidence])).toStrictEqual([["unclear", 0]]);
+    }
+  });
+
+  test("a machine is compared with itself alone, and the processor's time with its like", () => {
+    const run = runOf(one(1), 20, 1);
+    const fast = runOf(one(0.5), 20, 1);
+    const on = (result: typeof run, cpu: string) => ({ ...result, machine: { ...result.machine, cpu } });
+    const { changes, missing } = compareResults([on(run, "A"), on(run, "B")], [on(run, "A"), on(fast, "C")]);
+    expect(new Set(changes.map(({ runtime }) => runtime))).toStrictEqual(new Set(["node 26 on A, linux x64"]));
+    expect(new Set(changes.map(({ verdict }) => verdict))).not.toContain("faster");
+    expect([changes.length, missing.length]).toStrictEqual([FIGURES, 2 * FIGURES]);
+    const timed = { ...run, settings: { ...run.settings, processorTime: true } };
+    expect(compareResults([run], [timed]).changes).toStrictEqual([]);
+    expect(compareResults([timed], [timed]).changes.length).toBe(FIGURES);
+  });
+
   test("figures that one side lacks are named, and runtimes kept apart", () => {
     const run = runOf(one(1), 20, 1);
     const deno = { ...run, runtime: { ...run.runtime, name: "deno" } };

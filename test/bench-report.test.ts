@@ -81,6 +81,20 @@ describe("the page", () => {
   });
 });
 
+test("names that objects have by themselves, and those of patterns, are names like others", async () => {
+  const names = ["constructor/toString/8", "pairs/$&$`/8"];
+  const page = await benchPage([
+    on(
+      "__proto__",
+      "1.0",
+      names.flatMap((name) => ["constructor", "__proto__"].map((one) => figure(name, one, 2))),
+    ),
+  ]);
+  expect(page).toContain("<h3>constructor/toString (constructor/toString/8)</h3>");
+  expect(page).toContain("loss and gradients: $&amp;$` (");
+  expect(page).not.toContain("[native code]");
+});
+
 describe("the roofline", () => {
   const result = { ...on("node", "26.1.0"), limits: { bandwidth: 10, plain: 20, relaxed: 30 } };
 

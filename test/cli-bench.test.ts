@@ -34,7 +34,8 @@ test("writes a file of the runtime's name; processor time is said to be that", (
   expect(status).toBe(0);
   const [name = ""] = readdirSync(out);
   expect(name).toBe(`bench-node${process.versions.node.split(".")[0]}.json`);
-  const { notes } = JSON.parse(readFileSync(join(out, name), "utf8")) as BenchResult;
+  const { notes, settings } = JSON.parse(readFileSync(join(out, name), "utf8")) as BenchResult;
+  expect(settings.processorTime).toBe(true);
   expect(notes.some((note) => note.startsWith("times are of the processor"))).toBe(true);
   expect(stdout).toContain(`${name} written`);
 });

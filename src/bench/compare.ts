@@ -7,7 +7,7 @@ export type Verdict = "slower" | "faster" | "unchanged" | "unclear";
 
 /** One figure, before and after. */
 export interface Change {
-  /** "node 26" */
+  /** "node 26"; with the machine, where results are of several. */
   readonly runtime: string;
   readonly case: string;
   readonly candidate: string;
@@ -58,14 +58,29 @@ interface Series {
   readonly limits: number[];
 }
 
-/** Runs at different times: the more of them on each side, the surer. */
+/**
+ * Runs at different times: the more of them on each side, the surer. Figures of two machines, or one of the processor's time and one of a
+ * clock's, are none of the same thing, and are not compared.
+ */
 export function compareResults(
   before: readonly BenchResult[],
   after: readonly BenchResult[],
   options: CompareOptions = {},
 ): Comparison {
-  return compared(seriesOf(before), seriesOf(after), false, options);
+  const machines = new Set([...before, ...after].map(machineOf));
+  const placeOf = (result: BenchResult): string =>
+    [
+      runtimeOf(result),
+      ...(machines.size > 1 ? [` on ${machineOf(result)}`] : []),
+      ...(result.settings.processorTime ? [", processor time"] : []),
+    ].join("");
+  return compared(seriesOf(before, placeOf), seriesOf(after, placeOf), false, options);
 }
+
+/** What times of one thread are comparable on: how many processors there are is no part of it. */
+const machineOf = ({ machine: { cpu, platform } }: BenchResult): string => `${cpu || "a machine"}, ${platform}`;
+
+const runtimeOf = ({ runtime: { name, version } }: BenchResult): string => `${name} ${version.split(".")[0]}`;
 
 /**
  * Runs in which two builds of the package took turns. Candidates of a build are named `<name>@<mark>`; those without a mark, ours, are of
@@ -90,17 +105,19 @@ const only = (build: string) => {
   });
 };
 
-function seriesOf(results: readonly BenchResult[]): Map<string, Series> {
+function seriesOf(results: readonly BenchResult[], placeOf = runtimeOf): Map<string, Series> {
   const all = new Map<string, Series>();
-  for (const { runtime, figures, limits } of results) {
-    const where = `${runtime.name} ${runtime.version.split(".")[0]}`;
+  for (const result of results) {
+    const where = placeOf(result);
+    const { figures, limits } = result;
     for (const figure of figures) {
       const key = `${where}: ${figure.case}, ${figure.candidate}, ${figure.arrays}`;
       const known = all.get(key) ?? { key, figure, runtime: where, rounds: [], runs: 0, limits: [] };
       known.rounds.push(...figure.rounds);
       known.runs++;
       const limit = figure.share?.of === "bandwidth" ? limits.bandwidth : limits.plain;
-      known.limits.push(Math.log(limit));
+      // Where its loop does not run there is none.
+      if (limit > 0) known.limits.push(Math.log(limit));
       all.set(key, known);
     }
   }
@@ -139,7 +156,8 @@ function changeOf(before: Series, after: Series, interleaved: boolean, chance: n
   const { least, between } = interleaved ? margins.interleaved : margins.apart;
   const error = Math.hypot(found.error, between * Math.sqrt((1 / before.runs + 1 / after.runs) / 2));
   // Where the calibration says that the machine itself has changed, a figure may have changed with it or not: it is judged by both.
-  const shift = interleaved ? 0 : mean(before.limits) - mean(after.limits);
+  const isCalibrated = !interleaved && before.limits.length > 0 && after.limits.length > 0;
+  const shift = isCalibrated ? mean(before.limits) - mean(after.limits) : 0;
   const estimates = [found.log, found.log - shift];
   const [low, high] = [Math.min(...estimates), Math.max(...estimates)];
   const reach = tailPoint(chance / 2, found.freedom) * error;

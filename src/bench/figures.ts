@@ -47,7 +47,8 @@ export const figuresOf = (measured: readonly Measured[], limits?: Limits): Figur
 
 /** Of one thread's limit: what runs on several may be above 1. Plain SIMD has no fused multiply-add; peers may have. */
 function shareOf({ work, units }: Case, { name, ours }: Candidate, median: number, limits: Limits): Figure["share"] {
-  if (!work) return undefined;
+  // A coarse clock may see no time pass.
+  if (!work || median === 0) return undefined;
   const nanoseconds = median * units;
   if (work.bound === "bandwidth") {
     const { bandwidth } = limits;

@@ -23,7 +23,7 @@ const FEWEST = 5;
 
 /**
  * The lower quartile of `after` over that of `before`. Series that are `paired` were taken in the same rounds and are resampled
- * together, so that what slowed a round counts for neither. undefined where rounds are too few
+ * together, so that what slowed a round counts for neither. undefined where rounds are too few, or a coarse clock saw no time pass in them
  */
 export function ratioOf(before: readonly number[], after: readonly number[], paired: boolean): Ratio | undefined {
   const rounds = Math.min(before.length, after.length);
@@ -42,7 +42,8 @@ export function ratioOf(before: readonly number[], after: readonly number[], pai
     if (!paired) for (let i = 0; i < b.length; i++) b[i] = second[Math.floor(random() * b.length)] as number;
     squares += (logOf(a, b) - log) ** 2;
   }
-  return { log, error: Math.sqrt(squares / RESAMPLES), freedom: rounds - 1 };
+  const error = Math.sqrt(squares / RESAMPLES);
+  return Number.isFinite(log) && Number.isFinite(error) ? { log, error, freedom: rounds - 1 } : undefined;
 }
 
 const logOf = (before: Float64Array, after: Float64Array): number =>

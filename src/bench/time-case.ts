@@ -47,7 +47,14 @@ export async function timeCase(
   const ready: Ready[] = [];
   const collect = (work.work?.bytes ?? 0) > LARGE ? options.collect : undefined;
   try {
-    const problem = work.prepare();
+    const problem = problemOf(work);
+    if (typeof problem === "string") {
+      return {
+        measured: [],
+        calibrated: [],
+        skipped: [{ case: work.name, candidate: "all candidates", why: problem }],
+      };
+    }
     for (const candidate of candidates) {
       await options.onCandidate?.(candidate.name);
       if ((await options.now()) >= options.end) {
@@ -95,6 +102,16 @@ export async function timeCase(
 }
 
 export const noTime = "no time was left for it; asked for by name, it is measured";
+
+/** The inputs; why there are none where the shape that was asked for is more than this place has memory for. */
+function problemOf(work: Case): Problem | string {
+  try {
+    return work.prepare();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    return `its inputs do not fit here: ${cause.message}`;
+  }
+}
 
 /** New arrays for every result. */
 const litters = ({ arrays }: Candidate): boolean => arrays === "fresh";

@@ -130,7 +130,13 @@ export interface BenchResult {
   };
   /** This package's version, and the peers'. */
   readonly versions: Readonly<Record<string, string>>;
-  readonly settings: { readonly quick: boolean; readonly seed: number; readonly rounds: number };
+  readonly settings: {
+    readonly quick: boolean;
+    readonly seed: number;
+    readonly rounds: number;
+    /** Times are of the processor, not of a clock. */
+    readonly processorTime?: boolean;
+  };
   /** Limits of the machine, measured among the rounds: bytes a nanosecond read, multiply-adds a nanosecond of each module. */
   readonly limits: {
     readonly bandwidth: number;

@@ -13,3 +13,9 @@ export function countOf(text: string): number {
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new InvalidArgumentError("Expected a positive integer.");
 }
+
+export function portOf(text: string): number {
+  const port = countOf(text);
+  if (port < 65_536) return port;
+  throw new InvalidArgumentError("Expected a port, 1 to 65535.");
+}

@@ -1,6 +1,8 @@
 // Pages of reports: their style, and what stands in them in the same way.
 
+import { accessSync, constants, statSync } from "node:fs";
 import { rename, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { printable } from "../checks/printable.ts";
 import { fileProblem, refusal } from "./refusal.ts";
 
@@ -33,10 +35,17 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 760px; margin: 2rem auto
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100% } td, th { text-align: right; padding: 2px 8px; border-bottom: 1px solid var(--line) }
 td:first-child, th:first-child { text-align: left } pre { white-space: pre-wrap; margin: 0 } svg { width: 100%; height: auto; background: none !important; color: inherit !important } .picture { overflow-x: auto } .picture svg { max-width: none; min-width: 620px } details { text-align: left }`;
 
-/** Refuses a name that no browser would open as a page. */
+/** Refuses a name that no browser would open as a page, and a place where none can be written: before the work is done that it is to show. */
 export function checkPageName(path: string | undefined): void {
-  if (path === undefined || path.endsWith(".html")) return;
-  throw refusal(`--report: expected a name ending in .html, got ${printable(path)}`);
+  if (path === undefined) return;
+  if (!path.endsWith(".html")) throw refusal(`--report: expected a name ending in .html, got ${printable(path)}`);
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Error("expected a file, got a folder");
+    // With the slash a file in the folder's place is none.
+    accessSync(`${dirname(path)}/`, constants.W_OK);
+  } catch (error) {
+    throw fileProblem(path, error);
+  }
 }
 
 const scrolling = (body: string): string => body.replace(/<svg [\s\S]*?<\/svg>/g, '<div class="picture">$&</div>');

@@ -18,19 +18,26 @@ export function comparisonText({ changes, confidence, interleaved, missing }: Co
     interleaved
       ? "Both builds took turns in the same rounds."
       : "Measured at different times: what the machine did in between counts as uncertainty. Two builds that take turns, --compare FOLDER FOLDER, are told apart more surely.",
-    ...missing.map((key) => `only one side has ${key}`),
+    ...missing.map((key) => `only one side has ${words(key)}`),
   ].join("\n");
 }
 
 const rowOf = ({ runtime, ratio, lower, upper, ...change }: Change, isSaid: boolean): string[] => [
-  isSaid ? `${runtime}: ${change.case}` : change.case,
-  change.candidate,
+  words(isSaid ? `${runtime}: ${change.case}` : change.case),
+  words(change.candidate),
   change.arrays,
-  ratio.toFixed(3),
-  lower > 0 ? `${lower.toFixed(2)}–${upper.toFixed(2)}` : "too few rounds",
+  ratio > 0 && ratio < Infinity ? ratio.toFixed(3) : "–",
+  lower > 0
+    ? `${lower.toFixed(2)}–${upper.toFixed(2)}`
+    : ratio > 0 && ratio < Infinity
+      ? "too few rounds"
+      : "no time passed",
   change.verdict,
   percent(change.confidence),
 ];
+
+/** Names come from files, and must not steer the terminal. */
+const words = (text: string): string => text.replace(/\p{Cc}/gu, "\ufffd");
 
 /** Down, and never 100 %: that is not what the numbers can show. */
 const percent = (share: number): string => `${Math.min(99.9, Math.floor(1000 * share) / 10)} %`;

@@ -53,6 +53,10 @@ export async function compare(
   return compareResults(await readResults([before]), await readResults([after]));
 }
 
+/** Whether it is builds that these paths name: both of them, or one alone that the package is compared with. */
+export const namesBuilds = (paths: readonly string[]): boolean =>
+  paths.length === 1 || paths.some((path) => entryOf(path) !== undefined);
+
 /** The entry of the package in a folder; undefined where there is none. */
 function entryOf(path: string): string | undefined {
   return [join(path, "dist/index.js"), join(path, "index.js")].find((file) => existsSync(file));

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Order } from "../../bench/remote.ts";
 import type { BenchResult } from "../../bench/types.ts";
 import { type Bar, startBar } from "../rate-bar.ts";
+import { fileProblem } from "../refusal.ts";
 import { addressesOf, findPeers } from "./find-peers.ts";
 import { type Outcome, onThisMachine, type Runtime, runEverywhere } from "./runtimes.ts";
 import { startServer } from "./serve.ts";
@@ -57,7 +58,9 @@ export async function runElsewhere(
 /** Serves the page until the command is ended; results that it posts are kept. */
 export async function servePage(options: Order["options"], port: number, keep: Keep): Promise<void> {
   const peers = findPeers(process.cwd());
-  const server = await startServer({ dist, peers }, port);
+  const server = await startServer({ dist, peers }, port).catch((error: unknown) => {
+    throw fileProblem(`--page ${port}`, error);
+  });
   const { token } = server.wait({
     order: { options, peers: {} },
     report(said) {

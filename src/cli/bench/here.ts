@@ -40,7 +40,8 @@ export async function runHere({ processorTime = false, ...options }: HereOptions
       },
     });
     const result = besideOthers(measured, before, others());
-    return processorTime ? { ...result, notes: [...result.notes, processorNote] } : result;
+    if (!processorTime) return result;
+    return { ...result, settings: { ...result.settings, processorTime }, notes: [...result.notes, processorNote] };
   } finally {
     bar?.stop();
   }

@@ -5,11 +5,24 @@ import { join } from "node:path";
 import type { BenchResult } from "../../bench.ts";
 import { printable } from "../../checks/printable.ts";
 import { fileProblem, kindOfJson, refusal } from "../refusal.ts";
+import { faultOf } from "./result-shape.ts";
 
-/** Reads them, those of a folder by name. Throws    a refusal for what is no result, and a folder without any */
+/**
+ * Reads them, those of a folder by name. A copy of one is said, and left out: as another run it would make sure of what one has shown.
+ *
+ * Throws    a refusal for what is no result, and a folder without any
+ */
 export async function readResults(paths: readonly string[]): Promise<BenchResult[]> {
-  const lists = await Promise.all(paths.map(filesOf));
-  return Promise.all(lists.flat().map(readResult));
+  const files = (await Promise.all(paths.map(filesOf))).flat();
+  const results = await Promise.all(files.map(readResult));
+  const firsts = new Map<string, string>();
+  return results.filter((result, k) => {
+    const [file = "", text] = [files[k], JSON.stringify(result)];
+    const same = firsts.get(text);
+    if (same === undefined) firsts.set(text, file);
+    else console.error(`${printable(file)}: the same result as ${printable(same)}, and counted once`);
+    return same === undefined;
+  });
 }
 
 async function filesOf(path: string): Promise<string[]> {
@@ -33,13 +46,12 @@ async function readResult(path: string): Promise<BenchResult> {
   } catch {
     throw refusal(`${path}: expected a result of dpo-kernels bench, got no JSON`);
   }
-  if (isResult(value)) return value;
-  const { schema } = Object(value) as { schema?: unknown };
-  const got = schema === undefined ? kindOfJson(value) : `schema ${printable(String(schema))}`;
-  throw refusal(`${path}: expected a result of dpo-kernels bench, schema 1, got ${got}`);
-}
-
-function isResult(value: unknown): value is BenchResult {
-  const { schema, figures, runtime, limits } = Object(value) as Partial<Record<keyof BenchResult, unknown>>;
-  return schema === 1 && Array.isArray(figures) && typeof runtime === "object" && typeof limits === "object";
+  const { schema, figures } = Object(value) as { schema?: unknown; figures?: unknown };
+  if (schema !== 1 || figures === undefined) {
+    const got = schema === undefined || schema === 1 ? kindOfJson(value) : `schema ${printable(String(schema))}`;
+    throw refusal(`${path}: expected a result of dpo-kernels bench, schema 1, got ${got}`);
+  }
+  const fault = faultOf(value);
+  if (fault !== undefined) throw refusal(`${path}: ${fault}`);
+  return value as BenchResult;
 }

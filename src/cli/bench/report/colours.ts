@@ -2,19 +2,21 @@
 
 import { escaped } from "../../page.ts";
 
-const candidates: Readonly<Record<string, string>> = {
-  relaxed: "#3f6fe0",
-  "relaxed, own arrays": "#93b4f5",
-  plain: "#e0822c",
-  "plain, own arrays": "#f2bd86",
-  js: "#2f9e7a",
-  webgpu: "#b07a52",
-  "onnxruntime-web": "#a96bf5",
-  "onnxruntime-node": "#e0609a",
-  "tfjs-wasm": "#17a2c4",
-  "jax-js": "#7a9a01",
-  "plain-js": "#888888",
-};
+const candidates = new Map(
+  Object.entries({
+    relaxed: "#3f6fe0",
+    "relaxed, own arrays": "#93b4f5",
+    plain: "#e0822c",
+    "plain, own arrays": "#f2bd86",
+    js: "#2f9e7a",
+    webgpu: "#b07a52",
+    "onnxruntime-web": "#a96bf5",
+    "onnxruntime-node": "#e0609a",
+    "tfjs-wasm": "#17a2c4",
+    "jax-js": "#7a9a01",
+    "plain-js": "#888888",
+  }),
+);
 const others = [
   "#3f6fe0",
   "#e0822c",
@@ -29,7 +31,7 @@ const others = [
 ];
 
 export const colourOfName = (names: readonly string[], name: string): string =>
-  candidates[name] ?? (others[names.indexOf(name) % others.length] as string);
+  candidates.get(name) ?? (others[names.indexOf(name) % others.length] as string);
 
 /** Plot's scale for series by their names. */
 export const coloured = (names: readonly string[]) => ({

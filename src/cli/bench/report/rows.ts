@@ -47,24 +47,26 @@ export const familyOf = (name: string): string => name.slice(0, name.lastIndexOf
 /** What a family is, for a person. */
 export function titleOf(family: string): string {
   const [group = "", what = ""] = family.split("/");
-  const title = titles[family] ?? titles[group];
-  return title === undefined ? family : title.replace("%", what);
+  const title = titles.get(family) ?? titles.get(group);
+  return title === undefined ? family : title.replace("%", () => what);
 }
 
-const titles: Readonly<Record<string, string>> = {
-  "logits/forward": "Logits to log-probs",
-  "logits/both": "Logits to log-probs and gradient",
-  "linear/forward": "Hidden states and head to log-probs",
-  "linear/both": "Hidden states and head to log-probs and gradients",
-  "pairs/sigmoid": "Log-probs of pairs to DPO's loss and gradients",
-  pairs: "Log-probs of pairs to loss and gradients: %",
-  rows: "Log-probs of single rows to loss and gradients: %",
-  logits: "Logits: %",
-  linear: "Hidden states and head: %",
-  optimiser: "Optimiser: %",
-  pool: "Worker pool: %",
-  start: "Start: %",
-};
+const titles = new Map(
+  Object.entries({
+    "logits/forward": "Logits to log-probs",
+    "logits/both": "Logits to log-probs and gradient",
+    "linear/forward": "Hidden states and head to log-probs",
+    "linear/both": "Hidden states and head to log-probs and gradients",
+    "pairs/sigmoid": "Log-probs of pairs to DPO's loss and gradients",
+    pairs: "Log-probs of pairs to loss and gradients: %",
+    rows: "Log-probs of single rows to loss and gradients: %",
+    logits: "Logits: %",
+    linear: "Hidden states and head: %",
+    optimiser: "Optimiser: %",
+    pool: "Worker pool: %",
+    start: "Start: %",
+  }),
+);
 
 const units = [
   [1e9, "s"],
