@@ -1,4 +1,4 @@
-// The public types: what calls take and return. Names, shapes and units are those of docs/api.md.
+// The public types: what calls take and return, with shapes and units. typedoc makes docs/api/ of them.
 
 import type { DisposesLater, DisposesNow, HalfArray, Signal } from "./globals.ts";
 import type { LossType } from "./losses/index.ts";
