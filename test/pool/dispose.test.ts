@@ -1,5 +1,6 @@
 // dispose ends everything: workers, calls under way, calls that wait; later calls are refused.
 
+import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import { BackendError, createRunningMean } from "../../src/index.ts";
@@ -7,6 +8,7 @@ import { createPool } from "../../src/pool.ts";
 import { callOf } from "../support/call.ts";
 import { unrulyWorkers } from "./support/orders.ts";
 import { errorOf, large, poolOf, small } from "./support/pools.ts";
+import { webLikeWorker } from "./support/web-like.ts";
 
 const gone = { name: "BackendError", code: "disposed" };
 
@@ -122,5 +124,22 @@ describe.each(["shared", "transfer"] as const)("memory: %s", (memory) => {
       await pool.sequenceLogps(small);
     }
     await expect.poll(() => second.workers.map(({ threadId }) => threadId)).toEqual([-1]);
+  });
+});
+
+describe("a worker of the web that is stopped in the middle of a task", () => {
+  const file = new URL("support/stopped-worker.ts", import.meta.url);
+  it.each([
+    ["dispose", gone],
+    ["terminate", { name: "WorkerError", message: expect.stringContaining("it was terminated") }],
+  ] as const)("by %s: its call rejects with that reason, not with the worker's own", async (how, reason) => {
+    const begun = new Int32Array(new SharedArrayBuffer(4));
+    const worker = webLikeWorker(5, file, begun);
+    const pool = await poolOf({ workers: 1, memory: "shared", createWorker: () => worker });
+    const call = errorOf(pool.sequenceLogps(small));
+    while (Atomics.load(begun, 0) === 0) await setTimeout(2);
+    const ended = how === "dispose" ? pool.dispose() : worker.terminate();
+    expect(await call).toMatchObject(reason);
+    await ended;
   });
 });

@@ -130,6 +130,8 @@ export function startPoolWorker(launcher: Launcher, setup: Setup, limits: Limits
             settle();
             return resolve(answer.value);
           }
+          // It says that it was stopped; what it was stopped for is told when it is quiet.
+          if (ending) return;
           const error = fromWire(answer.error);
           if (error instanceof DpoError) return lose(error);
           // Not an error of ours: the worker is in an unknown state.

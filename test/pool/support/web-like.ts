@@ -8,8 +8,12 @@ type Listener = (event: { data?: unknown; message?: string; preventDefault(): vo
 const file = new URL("../../../src/worker.ts", import.meta.url);
 
 /** `lag`: how many milliseconds `terminate` takes to have an effect. */
-export function webLikeWorker(lag: number, url: URL = file): globalThis.Worker & { thread: Worker } {
-  const thread = new Worker(url);
+export function webLikeWorker(
+  lag: number,
+  url: URL = file,
+  workerData?: unknown,
+): globalThis.Worker & { thread: Worker } {
+  const thread = new Worker(url, { workerData });
   const listen = (type: string, listener: Listener): void => {
     if (type === "close") return;
     thread.on(type, (value: Error) => listener({ data: value, message: value?.message, preventDefault() {} }));
