@@ -161,6 +161,26 @@ describe("what is told", () => {
     expect(silent).toEqual(said);
   });
 
+  it("an evaluation has the loss of the head, and no gradient", async () => {
+    const evalExamples = pairs.slice(0, 5);
+    const seen: { loss: number; moved: boolean }[] = [];
+    const linearLoss = ((batch: never, options: { out: { gradWeight: Float32Array } }) => {
+      const result = backend.linearLoss(batch, options);
+      seen.push({ loss: result.loss, moved: options.out.gradWeight.some((g) => g !== 0) });
+      return result;
+    }) as typeof backend.linearLoss;
+    const trainer = await newTrainer(
+      { max_steps: 4 },
+      { backend: { ...backend, linearLoss }, evalExamples, evalSteps: 2 },
+    );
+    const steps = await take(trainer);
+    const evaluated = steps.flatMap(({ metrics }) => ("eval_loss" in metrics ? [metrics["eval_loss"] as number] : []));
+    expect(seen.filter(({ moved }) => moved)).toHaveLength(4);
+    const still = seen.filter(({ moved }) => !moved);
+    expect(evaluated.map(Math.fround)).toEqual(still.map(({ loss }) => Math.fround(loss)));
+    expect(evaluated[1]).toBeLessThan(evaluated[0] as number);
+  });
+
   it("the mean reward of BCO is not moved by an evaluation", async () => {
     const config = { loss_type: "bco", beta: 1, max_steps: 4 };
     const plain = await take(await newTrainer(config, { backend, examples: rows }));

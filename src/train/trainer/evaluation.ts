@@ -41,7 +41,8 @@ export async function evaluate(
     check();
     const own = await states.of(batch, true);
     await learn(batch, own);
-    const outcome = await loss.of(batch, own, { gradScale: 1, accumulate: false, evaluation: true });
+    // No token has a gradient then, and nothing goes back.
+    const outcome = await loss.of(batch, own, { gradScale: 0, accumulate: false, evaluation: true });
     total += outcome.loss * batch.length;
     count += batch.length;
     addTo(sums, outcome.metrics);

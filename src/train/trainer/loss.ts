@@ -78,7 +78,7 @@ export function openLoss(inputs: Inputs): LossSource {
     });
     const count = ofRows ? { rows: rows.length } : { pairs: batch.length };
     const tokens = { ...count, length, ...arrays } as unknown as LinearBatch["tokens"];
-    return { tokens, vocab, hiddenSize, hidden: asFloats({ type, data }), type, size: data.length, rows };
+    return { tokens, vocab, hiddenSize, hidden: asFloats({ type, data }), rows };
   }
 
   const headOf = (given: ReferenceHead) => (typeof given === "object" ? given : undefined);
@@ -112,7 +112,7 @@ export function openLoss(inputs: Inputs): LossSource {
 
   return {
     async of(batch, states, { gradScale, accumulate, evaluation }) {
-      const { rows, type, size, ...inputs } = inputsOf(batch, states, layout.groups[0] ?? [], "hidden");
+      const { rows, ...inputs } = inputsOf(batch, states, layout.groups[0] ?? [], "hidden");
       const margins = batch.map(({ rewardMargin }) => rewardMargin);
       const call = {
         ...inputs,
@@ -132,7 +132,7 @@ export function openLoss(inputs: Inputs): LossSource {
           metrics: "full",
           gradScale,
           accumulate,
-          keep,
+          keep: evaluation ? 0 : keep,
           // What makes the states is not tuned.
           frozen: "hidden",
           out: parameters.out,
