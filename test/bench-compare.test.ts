@@ -92,6 +92,22 @@ describe("builds that take turns", () => {
   });
 });
 
+test("why a build lacks a figure is said, of that build alone", () => {
+  const run = runOf(builds(1), 20, 1);
+  const isWrong = ({ candidate, case: name }: { candidate: string; case: string }) =>
+    candidate === "relaxed@new" && name === PLANTED;
+  const skipped = ["@new", "@old"].map((mark) => ({ case: PLANTED, candidate: `relaxed${mark}`, why: `wrong${mark}` }));
+  const lost = { ...run, figures: run.figures.filter((figure) => !isWrong(figure)), skipped };
+  const { changes, missing } = compareBuilds([lost], ["", "new"]);
+  expect(changes.length).toBe(FIGURES - 1);
+  expect(missing).toStrictEqual([`node 26: ${PLANTED}, relaxed, allocate; the other: wrong@new`]);
+  const absent = { ...run, figures: run.figures.filter(({ candidate }) => candidate === "relaxed") };
+  const cannot = { ...absent, skipped: [{ candidate: "relaxed@new", why: "no such instruction" }] };
+  expect(compareBuilds([cannot], ["", "new"]).missing[0]).toBe(
+    "node 26: case-0, relaxed, allocate; the other: no such instruction",
+  );
+});
+
 describe("runs at different times", () => {
   test("compared with themselves nothing is found", () => {
     expect(alarms((seed) => apart(1, seed))).toStrictEqual([]);

@@ -84,6 +84,12 @@ test("a comparison that has nothing to compare is no success, and names of files
   expect(stdout).not.toMatch(/(?!\n)\p{Cc}/u);
 });
 
+test("a module that is not this package is no build", () => {
+  write("index.js", "export const version = 1;");
+  const message = "expected a build of the package, with createWasm and createJs, got another module";
+  expect(refused("--against", folder)).toBe(`error: ${join(folder, "index.js")}: ${message}`);
+});
+
 test("inputs larger than memory are a case that is not measured; nothing measured is status 1", () => {
   const { status, stdout } = run(["bench", "--quick", "--no-peers", "--cases", "pairs/sigmoid/999999999999"]);
   expect(stdout).toContain("not measured: pairs/sigmoid/999999999999, all candidates: its inputs do not fit here:");

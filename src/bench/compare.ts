@@ -28,7 +28,7 @@ export interface Comparison {
   readonly interleaved: boolean;
   readonly confidence: number;
   readonly changes: readonly Change[];
-  /** Figures that only one side has. */
+  /** Figures that only one side has, and why the other lacks them, where its runs say so: they may have been wrong. */
   readonly missing: readonly string[];
 }
 
@@ -74,7 +74,7 @@ export function compareResults(
       ...(machines.size > 1 ? [` on ${machineOf(result)}`] : []),
       ...(result.settings.processorTime ? [", processor time"] : []),
     ].join("");
-  return compared(seriesOf(before, placeOf), seriesOf(after, placeOf), false, options);
+  return compared(sideOf(before, placeOf), sideOf(after, placeOf), false, options);
 }
 
 /** What times of one thread are comparable on: how many processors there are is no part of it. */
@@ -91,21 +91,41 @@ export function compareBuilds(
   [before, after]: readonly [before: string, after: string],
   options: CompareOptions = {},
 ): Comparison {
-  return compared(seriesOf(results.map(only(before))), seriesOf(results.map(only(after))), true, options);
+  return compared(sideOf(results.map(only(before))), sideOf(results.map(only(after))), true, options);
 }
 
-/** A result with the figures of one build alone, under names without its mark. */
+/** A result with what is of one build alone, under names without its mark. */
 const only = (build: string) => {
+  const unmarked = <T extends { readonly candidate: string }>(one: T): T[] => {
+    const [candidate = "", mark = ""] = one.candidate.split(/@(.*)/s);
+    return mark === build ? [{ ...one, candidate }] : [];
+  };
   return (result: BenchResult): BenchResult => ({
     ...result,
-    figures: result.figures.flatMap((figure) => {
-      const [candidate = "", mark = ""] = figure.candidate.split(/@(.*)/s);
-      return figure.ours && mark === build ? [{ ...figure, candidate }] : [];
-    }),
+    figures: result.figures.filter(({ ours }) => ours).flatMap(unmarked),
+    skipped: result.skipped.flatMap(unmarked),
   });
 };
 
-function seriesOf(results: readonly BenchResult[], placeOf = runtimeOf): Map<string, Series> {
+/** In the place of a case: a candidate that does not run here has no figures of any. */
+const ALL = "all cases";
+
+/** The figures of one side, and by case and candidate why others are none. */
+interface Side {
+  readonly series: ReadonlyMap<string, Series>;
+  readonly reasons: ReadonlyMap<string, string>;
+}
+
+function sideOf(results: readonly BenchResult[], placeOf = runtimeOf): Side {
+  const reasons = results.flatMap((result) =>
+    result.skipped.map(({ case: name = ALL, candidate, why }) => {
+      return [`${placeOf(result)}: ${name}, ${candidate}`, why] as const;
+    }),
+  );
+  return { series: seriesOf(results, placeOf), reasons: new Map(reasons) };
+}
+
+function seriesOf(results: readonly BenchResult[], placeOf: (result: BenchResult) => string): Map<string, Series> {
   const all = new Map<string, Series>();
   for (const result of results) {
     const where = placeOf(result);
@@ -125,22 +145,27 @@ function seriesOf(results: readonly BenchResult[], placeOf = runtimeOf): Map<str
 }
 
 function compared(
-  before: ReadonlyMap<string, Series>,
-  after: ReadonlyMap<string, Series>,
+  before: Side,
+  after: Side,
   interleaved: boolean,
   { confidence = 0.99, looks = 1 }: CompareOptions,
 ): Comparison {
-  const both = [...before.values()].flatMap((a) => {
-    const b = after.get(a.key);
+  const both = [...before.series.values()].flatMap((a) => {
+    const b = after.series.get(a.key);
     return b === undefined ? [] : [[a, b] as const];
   });
   const chances = both.length * looks;
   const changes = both.map(([a, b]) => changeOf(a, b, interleaved, (1 - confidence) / chances, chances));
-  const missing = [...new Set([...before.keys(), ...after.keys()])].filter(
-    (key) => !(before.has(key) && after.has(key)),
-  );
-  return { interleaved, confidence, changes, missing };
+  return { interleaved, confidence, changes, missing: [...lacking(before, after), ...lacking(after, before)] };
 }
+
+/** What the one side has and the other lacks. */
+const lacking = ({ series }: Side, other: Side): string[] =>
+  [...series.values()].flatMap(({ key, figure, runtime }) => {
+    if (other.series.has(key)) return [];
+    const why = [figure.case, ALL].map((name) => other.reasons.get(`${runtime}: ${name}, ${figure.candidate}`));
+    return [[key, ...why.filter((reason) => reason !== undefined).map((reason) => `the other: ${reason}`)].join("; ")];
+  });
 
 /** `chance` is what this figure may contribute to a false alarm (Bonferroni); `chances` as many figures may. */
 function changeOf(before: Series, after: Series, interleaved: boolean, chance: number, chances: number): Change {

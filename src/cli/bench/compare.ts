@@ -71,6 +71,10 @@ async function load(entry: string): Promise<Library> {
   const again = `?${loads++}`;
   try {
     const { createWasm, createJs } = await import(index + again);
+    // Many a package has an index.js.
+    if (typeof createWasm !== "function" || typeof createJs !== "function") {
+      throw new Error("expected a build of the package, with createWasm and createJs, got another module");
+    }
     const trainUrl = new URL("train.js", index);
     const train = existsSync(trainUrl) ? { train: await import(trainUrl.href + again) } : {};
     return { createWasm, createJs, index, ...train };
