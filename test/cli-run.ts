@@ -31,6 +31,16 @@ export function run(args: readonly string[], { input = "", flags = [] as string[
   return spawnSync(process.execPath, command, { cwd: root, input, encoding: "utf8" });
 }
 
+/** Flags for a process that stands still for ever at a call of node:fs/promises for whose `args` the condition holds. */
+export function standingStill(name: "rename" | "appendFile", condition: string): string[] {
+  const code = `import fs from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+const real = fs.${name};
+fs.${name} = (...args) => (${condition}) ? new Promise(() => setInterval(() => {}, 1000)) : real(...args);
+syncBuiltinESMExports();`;
+  return ["--import", `data:text/javascript,${encodeURIComponent(code)}`];
+}
+
 /** What `loss` prints with --json. */
 export interface Printed {
   file: string;

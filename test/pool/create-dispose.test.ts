@@ -22,7 +22,7 @@ it.each(["shared", "transfer"] as const)(
     }
     expect(workers.length).toBeGreaterThanOrEqual(10);
     expect(workers.filter(({ threadId }) => threadId !== -1)).toEqual([]);
-    await expect.poll(handles).toBeLessThanOrEqual(before);
+    await expect.poll(handles, { timeout: 20_000 }).toBeLessThanOrEqual(before);
   },
   60_000,
 );

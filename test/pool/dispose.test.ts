@@ -123,7 +123,8 @@ describe.each(["shared", "transfer"] as const)("memory: %s", (memory) => {
       using pool = await createPool({ memory, createWorker: second.createWorker });
       await pool.sequenceLogps(small);
     }
-    await expect.poll(() => second.workers.map(({ threadId }) => threadId)).toEqual([-1]);
+    const left = () => second.workers.map(({ threadId }) => threadId);
+    await expect.poll(left, { timeout: 20_000 }).toEqual([-1]);
   });
 });
 

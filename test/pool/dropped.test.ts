@@ -12,7 +12,7 @@ it.each(["shared", "transfer"])(
     const flags = ["--expose-gc", "--disable-warning=ExperimentalWarning"];
     const { stdout, stderr } = spawnSync(process.execPath, [...flags, child, memory], {
       encoding: "utf8",
-      timeout: 30_000,
+      timeout: 50_000,
     });
     expect(stderr).toBe("");
     expect(JSON.parse(stdout)).toEqual({
@@ -24,5 +24,5 @@ it.each(["shared", "transfer"])(
       afterCall: 0,
     });
   },
-  40_000,
+  60_000,
 );
