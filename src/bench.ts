@@ -32,12 +32,12 @@ async function createRealGpu() {
   return createWebGpu();
 }
 
-/** This package's backends, those that run here; for the others why not. */
+/** Candidates of this package: each backend that runs here, and for the others the reason why not. */
 export const ours = (options?: OursOptions): Promise<(Candidate | Skipped)[]> => {
   const train = { adamw, adamwState, sgd, sgdState, clipGradNorm };
   return oursOf({ createWasm, createJs, createPool, createWebGpu: createRealGpu, train, index: indexUrl() }, options);
 };
 
-/** The backends of another build, `await import(…)`, under names that end in `suffix`. */
+/** Candidates of another build of the package, given as its module, `await import(…)`; their names end in `suffix`. */
 export const oursOfBuild = (library: Library, suffix: string): Promise<(Candidate | Skipped)[]> =>
   oursOf(library, { suffix });

@@ -59,8 +59,8 @@ interface Series {
 }
 
 /**
- * Runs at different times: the more of them on each side, the surer. Figures of two machines, or one of the processor's time and one of a
- * clock's, are none of the same thing, and are not compared.
+ * Compares results that were measured at different times; the more of them on each side, the surer. Figures of two machines, or one of
+ * processor time and one of a clock, measure different things and are not compared.
  */
 export function compareResults(
   before: readonly BenchResult[],
@@ -83,8 +83,8 @@ const machineOf = ({ machine: { cpu, platform } }: BenchResult): string => `${cp
 const runtimeOf = ({ runtime: { name, version } }: BenchResult): string => `${name} ${version.split(".")[0]}`;
 
 /**
- * Runs in which two builds of the package took turns. Candidates of a build are named `<name>@<mark>`; those without a mark, ours, are of
- * the build whose mark is "".
+ * Compares two builds of the package that took turns in the same runs. Candidates of a build are named `<name>@<mark>`; those without a
+ * mark are of the build whose mark is "".
  */
 export function compareBuilds(
   results: readonly BenchResult[],

@@ -2,18 +2,18 @@
 
 import type { BenchResult, Figure } from "./types.ts";
 
-/** What a figure is called beside others of the same run: `pairs/sigmoid/8:relaxed:allocate`. */
+/** The name of a figure among those of its run: `pairs/sigmoid/8:relaxed:allocate`. */
 export const keyOf = ({ case: name, candidate, arrays }: Pick<Figure, "case" | "candidate" | "arrays">): string =>
   `${name}:${candidate}:${arrays}`;
 
-/** As in the names of files: "node26", "chromium154", "workerd". */
+/** The runtime of a result as in the names of files: "node26", "chromium154", "workerd". */
 export const runtimeName = ({ runtime: { name, version } }: Pick<BenchResult, "runtime">): string =>
   name + (/^\d+/.exec(version)?.[0] ?? "");
 
 /** Bencher's metric format: nanoseconds of one run, median and quartiles. */
 export type BencherMetrics = Record<string, { latency: { value: number; lower_value: number; upper_value: number } }>;
 
-/** The runtime is part of a name where there are several results. */
+/** Results in Bencher's format. The names include the runtime if there are several results. */
 export function toBencher(results: readonly BenchResult[]): BencherMetrics {
   const metrics: BencherMetrics = {};
   for (const result of results) {
@@ -53,7 +53,7 @@ const columns: Readonly<Record<string, (figure: Figure, result: BenchResult) => 
   scratch_bytes: (figure) => figure.scratch,
 };
 
-/** RFC 4180, with a header; one figure a line, nanoseconds a unit. What a figure lacks is empty. */
+/** Results as CSV (RFC 4180) with a header: one line per figure, nanoseconds per unit. What a figure lacks is empty. */
 export function toCsv(results: readonly BenchResult[]): string {
   const rows = results.flatMap((result) =>
     result.figures.map((figure) => Object.values(columns).map((cell) => cell(figure, result))),
@@ -66,7 +66,7 @@ function quoted(cell: Cell): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** What a file of results holds: fractions to five digits, which is more than a clock tells. */
+/** A result as the JSON text of its file: fractions to five digits, which is more than a clock can tell. */
 export const toResultFile = (result: BenchResult): string =>
   `${JSON.stringify(result, (_, value: unknown) => (typeof value === "number" ? rounded(value) : value), 1).replace(
     // A list of numbers is one line.

@@ -68,9 +68,15 @@ const inOrder = (cases: readonly Case[]): Case[] => [...cases].sort((a, b) => Nu
 const isCandidate = (item: Candidate | Skipped): item is Candidate => "open" in item;
 
 /**
- * Measures cases by all candidates, in interleaved rounds, after the check of each one's results against float64.
+ * Measures every case with all candidates, in interleaved rounds, after each one's results have been checked against float64.
  *
- * Throws    ParamError, where `cases` names none
+ * Returns   figures, and with the reason what was not measured
+ * Throws    ParamError if `cases` names no case
+ * @example  import { ours, run, toCsv } from "dpo-kernels/bench";
+ *
+ *           const result = await run({ candidates: await ours(), cases: ["pairs/sigmoid/8"], budget: 20 });
+ *           console.log(result.figures[0].case); // pairs/sigmoid/8
+ *           const csv = toCsv([result]); // toBencher and toResultFile are the other formats
  */
 export async function run(options: RunOptions): Promise<BenchResult> {
   const { quick = false, seed = 1, now = () => performance.now(), onProgress } = options;

@@ -1,7 +1,14 @@
 // The functions that a loss definition may call beside Math.abs, exp, expm1, log, log1p, max and min.
 // Twin of assembly/math.ts. All are stable for any argument: one exponential of -|x|, never of +|x|.
 
-/** 1 / (1 + e^-x). Write `sigmoid(-x)` for 1 - sigmoid(x): the difference has no correct digit once x is large. */
+/**
+ * 1 / (1 + e^-x). Write `sigmoid(-x)` for 1 - sigmoid(x): the difference has no correct digit once x is large.
+ *
+ * @example  import { logsigmoid, sigmoid, softplus } from "dpo-kernels";
+ *
+ *           console.log(1 - sigmoid(40), sigmoid(-40) > 0); // 0 true
+ *           console.log(softplus(1000), logsigmoid(-1000)); // 1000 -1000
+ */
 export function sigmoid(x: number): number {
   const e = Math.exp(-Math.abs(x));
   return (x >= 0 ? 1 : e) / (1 + e);

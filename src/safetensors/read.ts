@@ -19,10 +19,14 @@ export interface SafetensorsFile {
 const MOST_HEADER = 100_000_000;
 
 /**
- * The tensors of a safetensors file, which are views of its bytes where their place allows it; the bits of F16 and BF16.
+ * The tensors of a safetensors file: views of its bytes if they are aligned, else copies. F16 and BF16 are given as their bits.
  *
- * Throws    KindError for what is no such file; ShapeError for lengths that are not as the header says, data that overlap or that
- *           no tensor has; ParamError for an element type that is not known
+ * Throws    KindError if it is not such a file; ShapeError for lengths other than the header says, data that overlap or that
+ *           no tensor owns; ParamError for an unknown element type
+ * @example  import { readSafetensors, writeSafetensors } from "dpo-kernels/train";
+ *
+ *           const file = writeSafetensors({ weight: { shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) } });
+ *           console.log(readSafetensors(file).tensors.weight.shape); // [2, 2]
  */
 export function readSafetensors(file: Uint8Array | ArrayBuffer): SafetensorsFile {
   const bytes = toBytes(file);

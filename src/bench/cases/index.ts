@@ -21,7 +21,7 @@ export const families: readonly Family[] = [
   ...startFamilies,
 ];
 
-/** All that a whole run measures. */
+/** The cases of a complete run. */
 export const allCases = (): Case[] => families.flatMap((family) => family.shapes.map((shape) => caseOf(family, shape)));
 
 /**

@@ -28,7 +28,10 @@ export const pageModules: Readonly<Record<string, string>> = {
   "@jax-js/jax": "dist/index.js",
 };
 
-/** One after the other: two of them change what the runtime has while they start. */
+/**
+ * Candidates of the other libraries that are installed, and for the rest the reason why not. They start one after the other, because two
+ * of them change the runtime's globals while they start.
+ */
 export async function createPeers(
   names: readonly string[] = peerNames,
   libraries: Libraries = found,
