@@ -153,7 +153,9 @@ describe("logs, evaluations and checkpoints", () => {
   it("logs are due as logging_strategy says", async () => {
     expect(await logsOf({})).toEqual([3, 6]);
     expect(await logsOf({ logging_first_step: true })).toEqual([1, 3, 6]);
-    expect(await logsOf({ logging_strategy: "epoch" })).toEqual([6]);
+    // An epoch that the training's end cuts short is logged too.
+    expect(await logsOf({ logging_strategy: "epoch" })).toEqual([6, 8]);
+    expect(await logsOf({ logging_strategy: "epoch", logging_steps: 0 })).toEqual([6, 8]);
     expect(await logsOf({ logging_strategy: "IntervalStrategy.NO" })).toEqual([]);
   });
 

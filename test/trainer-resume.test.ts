@@ -40,6 +40,12 @@ describe("what is asked of it", () => {
     expect([...store.files.keys()].sort()).toEqual(names);
   });
 
+  it("save_steps 0: the last one alone", async () => {
+    const store = memoryStore();
+    await take(await newTrainer({ max_steps: 3, save_steps: 0 }, { backend, checkpoint: { store } }));
+    expect([...store.files.keys()].sort()).toEqual(["checkpoint-3.json", "checkpoint-3.safetensors"]);
+  });
+
   it("a finished training has no steps left", async () => {
     const store = memoryStore();
     const first = await newTrainer({ max_steps: 3 }, { backend, checkpoint: { store } });

@@ -132,11 +132,6 @@ describe("what is told", () => {
     expect(steps.log?.["loss"]).toBe(((steps.losses[0] as number) + (steps.losses[1] as number)) / 2);
   });
 
-  it("logged by epochs, an epoch that is cut short is logged at its end too", async () => {
-    const steps = await take(await newTrainer({ max_steps: 8, logging_strategy: "epoch" }, { backend }));
-    expect(steps.flatMap(({ step, log }) => (log ? [step] : []))).toEqual([6, 8]);
-  });
-
   it("evaluations when they are due, and by themselves", async () => {
     const evalExamples = pairs.slice(0, 5);
     const due = async (config: object, given: Partial<TrainerOptions> = {}) => {
@@ -145,6 +140,8 @@ describe("what is told", () => {
     };
     expect(await due({})).toEqual([6, 8]);
     expect(await due({ eval_steps: 3 })).toEqual([3, 6, 8]);
+    expect(await due({ eval_steps: 0 })).toEqual([6, 8]);
+    expect(await due({ eval_steps: 0, eval_strategy: "steps", logging_steps: 5 })).toEqual([5, 8]);
     expect(await due({ eval_strategy: "epoch" })).toEqual([6, 8]);
     expect(await due({ eval_strategy: "no" })).toEqual([]);
     expect(await due({ eval_steps: 3 }, { evalSteps: 5 })).toEqual([5, 8]);
@@ -251,16 +248,20 @@ describe("what is trained", () => {
     expect(files).toEqual(["adapter_model.safetensors", "adapter_config.json", "training_config.json"]);
   });
 
-  it("log-probs that the examples bring stand in for a reference", async () => {
-    const examples = pairs.map((pair) => ({ ...pair, ref_chosen_logps: -3, ref_rejected_logps: -5 }));
-    const steps = await take(await newTrainer({ max_steps: 1 }, { backend, examples, reference: "precomputed" }));
-    const {
-      "rewards/margins": margin = 0,
-      "logps/chosen": chosen = 0,
-      "logps/rejected": rejected = 0,
-    } = steps[0]?.metrics ?? {};
-    expect(missesNear("margin", [margin], [0.1 * (chosen + 3 - rejected - 5)], 1e-5)).toEqual([]);
-  });
+  it.each([{}, { precompute_ref_log_probs: true }])(
+    "log-probs that the examples bring stand in for a reference: %o",
+    async (config) => {
+      const examples = pairs.map((pair) => ({ ...pair, ref_chosen_logps: -3, ref_rejected_logps: -5 }));
+      const given = { backend, examples, evalExamples: examples, reference: "precomputed" } as const;
+      const steps = await take(await newTrainer({ max_steps: 1, ...config }, given));
+      const {
+        "rewards/margins": margin = 0,
+        "logps/chosen": chosen = 0,
+        "logps/rejected": rejected = 0,
+      } = steps[0]?.metrics ?? {};
+      expect(missesNear("margin", [margin], [0.1 * (chosen + 3 - rejected - 5)], 1e-5)).toEqual([]);
+    },
+  );
 });
 
 describe("refusals", () => {
@@ -274,6 +275,30 @@ describe("refusals", () => {
       {},
       { examples: [{ prompt: [1], chosen: [2] }] },
       /^examples\[0\]\.rejected: expected token ids/,
+    ],
+    [
+      "an id that the head has not",
+      {},
+      { examples: [...pairs, { prompt: [99], chosen: [1, 40], rejected: [1] }] },
+      /^examples\[22\]\.chosen\[1\]: expected an id in 0\.\.39, got 40$/,
+    ],
+    [
+      "one that is left when the start is cut",
+      { max_length: 2, truncation_mode: "keep_end" },
+      { examples: [{ prompt: [99], chosen: [1], rejected: [50, 1, 40] }] },
+      /^examples\[0\]\.rejected\[2\]: expected an id in 0\.\.39, got 40$/,
+    ],
+    [
+      "one in a prompt whose likelihood counts",
+      { beta: 1 },
+      { examples: [{ prompt: [99, 98, 1], chosen: [1], rejected: [1] }], trainer: "orpo" },
+      /^examples\[0\]\.prompt\[1\]: expected an id in 0\.\.39, got 98$/,
+    ],
+    [
+      "one in a mismatched row",
+      { loss_type: "kto" },
+      { examples: rows.map((row) => ({ ...row, klCompletion: [3, 77] })) },
+      /^examples\[0\]\.klCompletion\[1\]: expected an id in 0\.\.39, got 77$/,
     ],
     ["rows for pairs", { loss_type: "sigmoid" }, { examples: rows }, /^examples\[0\]\.chosen: expected token ids/],
     [

@@ -91,6 +91,7 @@ export function readRecipe(options: TrainerOptions, warn: (text: string) => void
   const maxLength = given["max_length"] === undefined ? { maxLength: 1024 } : {};
   const shift = needsMean ? restorableMean() : undefined;
   const number = (key: string, range: Range, otherwise: number) => readNumber(given, key, range) ?? otherwise;
+  const loggedWhen = readStrategy(given, ["logging_strategy"], ["steps", "epoch", "no"]) ?? "steps";
   return {
     config: given,
     loss: shift ? { ...loss, rewardShift: shift } : loss,
@@ -112,18 +113,20 @@ export function readRecipe(options: TrainerOptions, warn: (text: string) => void
     precompute: readFlag(given, "precompute_ref_log_probs"),
     sync: readSync(given, syncs),
     logging: {
-      when: readStrategy(given, ["logging_strategy"], ["steps", "epoch", "no"]) ?? "steps",
-      every: number("logging_steps", "steps", 10),
+      when: loggedWhen,
+      every: number("logging_steps", loggedWhen === "steps" ? "steps" : "stepsOrNone", 10),
       first: readFlag(given, "logging_first_step"),
     },
     evaluation: {
       when: readStrategy(given, ["eval_strategy", "evaluation_strategy"], ["steps", "epoch", "no"]),
-      every: readNumber(given, "eval_steps", "steps"),
+      // 0 is as if it were not given.
+      every: readNumber(given, "eval_steps", "stepsOrNone") || undefined,
       delay: number("eval_delay", "delay", 0),
     },
     saving: {
       when: readStrategy(given, ["save_strategy"], ["steps", "epoch", "best", "no"]) ?? "steps",
-      every: number("save_steps", "steps", 500),
+      // 0: none but the last.
+      every: number("save_steps", "stepsOrNone", 500) || Infinity,
       limit: limitOf(number("save_total_limit", "limit", 2)),
     },
     best: readBest(given),
@@ -164,12 +167,13 @@ function readBest(config: TrlConfig): BestRule | undefined {
   };
 }
 
-type Range = "count" | "steps" | "share" | "delay" | "limit";
+type Range = "count" | "steps" | "stepsOrNone" | "share" | "delay" | "limit";
 
 const ranges: Readonly<Record<Range, { holds: (x: number) => boolean; says: string }>> = {
   count: { holds: (x) => Number.isSafeInteger(x) && x > 0, says: "a positive integer" },
   // transformers: below 1 a share of all steps.
   steps: { holds: (x) => x > 0 && (x < 1 || Number.isSafeInteger(x)), says: "a positive integer, or a share below 1" },
+  stepsOrNone: { holds: (x) => x === 0 || ranges.steps.holds(x), says: "0, a positive integer, or a share below 1" },
   share: { holds: (x) => x >= 0 && x <= 1, says: "a number in [0, 1]" },
   delay: { holds: (x) => x >= 0 && x < Infinity, says: "a number of epochs or steps" },
   limit: { holds: Number.isSafeInteger, says: "an integer" },

@@ -29,8 +29,8 @@ export interface Reader {
   read(examples: readonly TrainExample[], name: string, offset?: number): { kept: Example[]; dropped: number };
 }
 
-export function readerOf(recipe: Recipe, precomputed: boolean): Reader {
-  const { collate, ofRows, mismatched, train, drops } = recipe;
+export function readerOf(recipe: Recipe, precomputed: boolean, vocab: number): Reader {
+  const { collate, ofRows, mismatched, train, drops, readsPrompts } = recipe;
   const settings = readOptions(collate);
   const { maxLength, truncationMode } = settings;
   const isTooLong = (prompt: Int32Array): boolean =>
@@ -44,9 +44,17 @@ export function readerOf(recipe: Recipe, precomputed: boolean): Reader {
   };
   type Tokens = ReturnType<typeof tokensOf>;
 
+  /** The row of a prompt and a completion. What is predicted of it is of the head's ids; the rest only the backbone reads. */
+  const rowOf = (prompt: Int32Array, completion: Int32Array, where: string, side: string): Row => {
+    const row = cut(prompt, completion, settings);
+    if (readsPrompts) checkIds(row.prompt.subarray(1), prompt, vocab, `${where}.prompt`);
+    checkIds(row.completion.subarray(row.prompt.length === 0 ? 1 : 0), completion, vocab, `${where}.${side}`);
+    return row;
+  };
+
   const exampleOf = ({ fields, lists, prompt, index, where }: Tokens, rotated: Int32Array | undefined): Example => {
-    const rows = completions.map((side) => cut(prompt, lists[side] as Int32Array, settings));
-    if (rotated) rows.push(cut(prompt, readMismatched(fields, where) ?? rotated, settings));
+    const rows = completions.map((side) => rowOf(prompt, lists[side] as Int32Array, where, side));
+    if (rotated) rows.push(rowOf(prompt, readMismatched(fields, where) ?? rotated, where, "klCompletion"));
     return {
       index,
       rows,
@@ -72,6 +80,14 @@ export function readerOf(recipe: Recipe, precomputed: boolean): Reader {
       };
     },
   };
+}
+
+/** Throws    ParamError for an id of a part of a list that the head has not */
+function checkIds(part: Int32Array, list: Int32Array, vocab: number, name: string): void {
+  const at = part.findIndex((id) => id < 0 || id >= vocab);
+  if (at < 0) return;
+  const place = (part.byteOffset - list.byteOffset) / list.BYTES_PER_ELEMENT + at;
+  throw new ParamError("bad-id", `${name}[${place}]: expected an id in 0..${vocab - 1}, got ${part[at]}`);
 }
 
 function recordAt(given: unknown, where: string): Fields {

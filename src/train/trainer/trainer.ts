@@ -64,7 +64,7 @@ async function openIn(place: Place, backend: Backend | AsyncBackend, options: Tr
   const recipe = readRecipe(options, warn);
   if (options.lora?.dropout) warn("lora.dropout: not followed: the adapter sees the same hidden states as the head");
   const { train, sync, shift } = recipe;
-  const reader = readerOf(recipe, options.reference === "precomputed");
+  const reader = readerOf(recipe, options.reference === "precomputed", head.vocab);
 
   const read = async (examples: TrainerOptions["examples"], name: string): Promise<Example[]> => {
     const { kept, dropped } = await readAll(examples, reader, name);
@@ -87,7 +87,8 @@ async function openIn(place: Place, backend: Backend | AsyncBackend, options: Tr
     withPrompts: recipe.readsPrompts,
     groups: recipe.ofRows ? (recipe.mismatched ? [[0], [1]] : [[0]]) : [[0, 1]],
   };
-  const known: KnownLogps | undefined = recipe.precompute && list && reference.head ? new Map() : undefined;
+  const known: KnownLogps | undefined =
+    recipe.precompute && list && typeof reference.head === "object" ? new Map() : undefined;
   const { keep } = options;
   const ofLoss = { backend, place, recipe, head, parameters, reference: reference.head, known, layout, keep, signal };
   const loss = openLoss(ofLoss);
