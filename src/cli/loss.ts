@@ -63,10 +63,10 @@ export function addLoss(program: Command): void {
   const command = program
     .command("loss")
     .usage("FILE... [options]")
-    .description("Loss, gradient norm and metrics of a file of pairs, or of rows with labels: means over all of it.")
+    .description("The loss, its gradient norm and the metrics of a file of pairs or labelled rows, as means.")
     .argument("[files...]", "JSON lines, a JSON array (packed or not) or Parquet; - is standard input");
   addLossOptions(command, 65536)
-    .option("--map <field=column>", "a field under another name; may be given several times", addToMap)
+    .option("--map <field=column>", "read a field from another column; may be given several times", addToMap)
     .option("--out <file>", "write loss, rewards and margin of each pair beside its columns: .jsonl, .csv or .parquet")
     .addHelpText("after", examples)
     .action(async (files: string[], flags: LossFlags) => {
@@ -80,8 +80,8 @@ export function addLossOptions(command: Command, batchSize?: number): Command {
   const lossNames = `${typesOf("pair").join(", ")}; of rows: ${typesOf("row").join(", ")}`;
   command
     .option("--loss-type <names>", `one or several, then a weighted sum: ${lossNames}; or all`, names)
-    .option("--loss-weights <numbers>", "one per loss (default: 1)", numbers)
-    .option("--beta <number>", "pull to the reference (default: 0.1)", numberOf)
+    .option("--loss-weights <numbers>", "one for each loss (default: 1)", numbers)
+    .option("--beta <number>", "how strongly the reference holds the policy (default: 0.1)", numberOf)
     .option("--label-smoothing <number>", "for sigmoid, robust, exo_pair, aot, aot_unpaired", numberOf)
     .option("--discopop-tau <number>", "for discopop (default: 0.05)", numberOf)
     .option("--f-divergence <name>", "reverse_kl, forward_kl, js_divergence, alpha_divergence")
@@ -90,19 +90,14 @@ export function addLossOptions(command: Command, batchSize?: number): Command {
     .option("--reward-shift <number|running>", "for bco_pair, bco; running: the mean of the rewards so far", shift)
     .option(
       "--config <file>",
-      "options of a TRL DPOConfig (CPO-, KTO-, BCOConfig), as JSON or YAML; those given here prevail",
+      "options of a TRL DPOConfig (CPO-, KTO-, BCOConfig), as JSON or YAML; options given here take precedence",
     )
-    .option("--trl-version <version>", "read the config with this version's meaning")
+    .option("--trl-version <version>", "the TRL version that the config is for")
     .addOption(new Option("--backend <name>", "what computes").choices(Object.keys(backends)).default("auto"))
-    .option(
-      "--batch-size <pairs|all>",
-      "pairs per call; matters to losses that compare pairs of a batch",
-      size,
-      batchSize,
-    )
-    .option("--group-by <column>", "means for each value of a column, too")
+    .option("--batch-size <pairs|all>", "pairs per call; matters for losses that depend on the batch", size, batchSize)
+    .option("--group-by <column>", "also print means for each value of a column")
     .option("--finite", "refuse NaN and infinities, naming line and field")
-    .option("--allow-nan", "end with status 0 even if a loss is NaN")
+    .option("--allow-nan", "exit status 0 even if a loss is NaN")
     .option("--json", "print one JSON object");
   for (const [name, param] of moreParams) {
     command.option(`${dashed(name)} <number>`, `for ${usersOf(name)} (default: ${param.default})`, numberOf);

@@ -50,12 +50,12 @@ Examples:
   dpo-kernels train --data pairs.jsonl --model my-model --use-peft --lora-r 8 --learning-rate 1e-4 --out run2
   dpo-kernels train --hidden states.safetensors --max-steps 200 --learning-rate 1e-3 --out run3
 
-Every key of a TRL configuration that is a number, a text or a flag is an option too, under its own name: --warmup-ratio 0.1.
-The folder of --out has the trained head or adapter, metrics.jsonl and, while it is under way, checkpoints: a run that was
-interrupted goes on where it was when the same command is given again. Ctrl-C stops it behind the step, with a checkpoint.
+Every key of a TRL configuration that is followed is an option too, under its own name: --warmup-ratio 0.1.
+The folder of --out gets the trained head or adapter, metrics.jsonl and, during the run, checkpoints. An interrupted run
+resumes when the same command is given again. Ctrl-C stops it after the current step, with a checkpoint.
 Tensors of --hidden: hidden [2·pairs, T, D], the chosen rows first; weight [V, D]; input_ids, completion_mask [2·pairs, T];
-and, if there are any, attention_mask, bias, reference_logps [2·pairs]. With labels [rows] the rows are single ones, for kto with
-kl_hidden, kl_input_ids, kl_completion_mask [rows, T'] of the mismatched rows, and kl_reference_logps [rows] if there are any.`;
+optionally attention_mask, bias, reference_logps [2·pairs]. With labels [rows] the rows are single completions; kto then needs
+kl_hidden, kl_input_ids, kl_completion_mask [rows, T'] of the mismatched rows, and optionally takes kl_reference_logps [rows].`;
 
 /** Adds the command `train`. */
 export function addTrain(program: Command): void {
@@ -69,12 +69,12 @@ export function addTrain(program: Command): void {
     .option("--hidden <file>", "hidden states, tokens and a head, in place of data and model: .safetensors")
     .option("--out <folder>", "where the head, its checkpoints and metrics go")
     .option("--config <file>", "a TRL DPOConfig (CPO-, ORPO-, KTO-, BCOConfig), as JSON or YAML")
-    .option("--trl-version <version>", "read the config with this version's meaning")
+    .option("--trl-version <version>", "the TRL version that the config is for")
     .option("--report <file>", "a page with the curves: .html")
     .addOption(new Option("--dtype <type>", "which file of weights").choices(Object.keys(dtypes)).default("fp32"))
     .addOption(new Option("--backend <name>", "what computes").choices(Object.keys(backends)).default("auto"))
-    .option("--workers <number>", "of the pool", countOf)
-    .option("--no-shuffle", "take the data in their order")
+    .option("--workers <number>", "workers of the pool", countOf)
+    .option("--no-shuffle", "keep the order of the data")
     .option("--json", "print one JSON object");
   addKeys(command)
     .addHelpText("after", examples)

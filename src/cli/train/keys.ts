@@ -1,4 +1,4 @@
-// The keys of a configuration as options of the command line: what is given here prevails over the file, key by key.
+// The keys of a configuration as options of the command line, which take precedence over the file key by key.
 
 import { type Command, InvalidArgumentError } from "commander";
 import type { TrlConfig } from "../../from-trl/from-trl.ts";
@@ -10,7 +10,9 @@ const more = {
   eval_strategy: "text",
   eval_steps: "number",
   eval_delay: "number",
+  logging_strategy: "text",
   logging_steps: "number",
+  logging_first_step: "flag",
   save_strategy: "text",
   save_steps: "number",
   save_total_limit: "integer",
@@ -32,18 +34,18 @@ const keys: Readonly<Record<string, Kind>> = { ...more, ...readKeys };
 /** What the help lists; the others are there too. */
 const listed: Readonly<Record<string, string>> = {
   loss_type: "one or several, then a weighted sum (default: sigmoid)",
-  loss_weights: "one per loss",
-  beta: "pull to the reference (default: 0.1)",
-  learning_rate: "at its peak (default: 1e-6)",
+  loss_weights: "one for each loss",
+  beta: "how strongly the reference holds the policy (default: 0.1)",
+  learning_rate: "its peak (default: 1e-6)",
   num_train_epochs: "passes over the data (default: 3)",
-  max_steps: "in place of epochs",
-  per_device_train_batch_size: "pairs of a batch (default: 8)",
-  gradient_accumulation_steps: "batches of a step (default: 1)",
-  max_length: "longest sequence; longer ones are cut",
+  max_steps: "steps, in place of epochs",
+  per_device_train_batch_size: "pairs in a batch (default: 8)",
+  gradient_accumulation_steps: "batches in a step (default: 1)",
+  max_length: "longest sequence; longer ones are truncated",
   seed: "of the data's order (default: 42)",
   eval_steps: "steps between two evaluations",
   save_steps: "steps between two checkpoints (default: 500)",
-  use_peft: "train an adapter of the head (LoRA) in its place",
+  use_peft: "train a LoRA of the head in its place",
   lora_r: "rank of the adapter (default: 16)",
   lora_alpha: "its scale is alpha/rank (default: 32)",
 };
