@@ -54,3 +54,6 @@ const { get: tagOf } = Object.getOwnPropertyDescriptor(
 
 /** The name of a typed array's class, also when it comes from another realm. */
 export const arrayKind = (value: unknown): string => tagOf.call(value) ?? (ArrayBuffer.isView(value) ? "DataView" : "");
+
+/** What was thrown, in words. */
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -9,7 +9,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { createWasm } from "../src/index.ts";
 import { digest, digestOfText } from "../src/train/trainer/digest.ts";
 import { randomOf } from "../src/train/trainer/order.ts";
-import type { TrainExample } from "../src/train.ts";
+import type { Store, TrainExample } from "../src/train.ts";
 import { type Given, memoryStore, newHead, newTrainer, pairs, rows, take } from "./support/trainer.ts";
 
 const backend = await createWasm({ relaxed: false });
@@ -236,6 +236,72 @@ describe("a store that fails", () => {
     room = true;
     await take(trainer, 1);
     expect((await newTrainer(config, { backend, checkpoint: { store }, resume: true })).step).toBe(6);
+  });
+});
+
+describe("a store that fails now and then", () => {
+  const withSix = () => {
+    const store = memoryStore();
+    for (const [name, bytes] of six) store.files.set(name, bytes);
+    return store;
+  };
+  const resumed = (store: Store, more: object = {}) =>
+    newTrainer(config, { backend, checkpoint: { store, everySteps: 1, keep: 2 }, resume: true, ...more });
+
+  it("in reading the newest: the one before is taken", async () => {
+    const store = withSix();
+    const read = async (name: string) => {
+      if (name.startsWith("checkpoint-6")) throw new Error("EIO: i/o error");
+      return store.read(name);
+    };
+    const trainer = await resumed({ ...store, read });
+    expect([trainer.step, trainer.warnings]).toEqual([5, ["checkpoint-6: not read, passed over: EIO: i/o error"]]);
+  });
+
+  it("in reading all: nothing begins anew over them", async () => {
+    const store = withSix();
+    const read = () => Promise.reject(new Error("503 Slow Down"));
+    await expect(resumed({ ...store, read })).rejects.toThrow(/^503 Slow Down$/);
+    expect(store.files).toEqual(six);
+  });
+
+  it("in removing: what is written stays, and the next one removes what is too old", async () => {
+    const store = withSix();
+    let fails = true;
+    const remove = async (name: string) => {
+      if (fails) throw new Error("EBUSY: resource busy");
+      await store.remove(name);
+    };
+    const trainer = await resumed({ ...store, remove });
+    await take(trainer, 1);
+    expect(trainer.warnings).toEqual(["checkpoint-7: written, but older ones are still there: EBUSY: resource busy"]);
+    fails = false;
+    await take(trainer, 1);
+    const names = [7, 8].flatMap((step) => [`checkpoint-${step}.json`, `checkpoint-${step}.safetensors`]);
+    expect([...store.files.keys()].sort()).toEqual(names);
+  });
+
+  it("in keeping hidden states: they are computed anew, to the same bits", async () => {
+    const kept = memoryStore();
+    const settings = { ...config, max_steps: 14 };
+    const whole = await take(await newTrainer(settings, { backend, cache: { maxBytes: 0, store: memoryStore() } }));
+    let room = 9;
+    const cached = {
+      ...kept,
+      write: async (name: string, bytes: Uint8Array) => {
+        if (room-- <= 0) throw new Error("ENOSPC: no space left on device");
+        await kept.write(name, bytes);
+      },
+      read: async (name: string) => {
+        if (name.endsWith("3.safetensors")) throw new Error("EIO: i/o error");
+        return kept.read(name);
+      },
+    };
+    const trainer = await newTrainer(settings, { backend, cache: { maxBytes: 0, store: cached } });
+    expect(await take(trainer)).toEqual(whole);
+    expect(trainer.warnings).toEqual([
+      "cache.store: not written, what it lacks is computed anew in each epoch: ENOSPC: no space left on device",
+    ]);
   });
 });
 

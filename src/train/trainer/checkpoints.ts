@@ -3,7 +3,7 @@
 
 import { quoted } from "../../checks/printable.ts";
 import { KindError, ParamError } from "../../errors.ts";
-import { isRecord } from "../../messages.ts";
+import { isRecord, reasonOf } from "../../messages.ts";
 import { readSafetensors, type SafetensorsFile } from "../../safetensors/read.ts";
 import { type TensorToWrite, writeSafetensors } from "../../safetensors/write.ts";
 import type { BestSoFar } from "./best.ts";
@@ -57,12 +57,11 @@ const asNumber = (_key: string, value: unknown): unknown =>
 const nameOf = (step: number): string => `checkpoint-${step}`;
 const pattern = /^checkpoint-(\d{1,15})\.(json|safetensors)$/;
 
-/** Writes a checkpoint, then removes all but the newest `keep`. Throws    what the store throws; nothing is lost then */
+/** Writes a checkpoint. Throws    what the store throws; nothing is lost then */
 export async function writeCheckpoint(
   store: Store,
   saved: Saved,
   tensors: Readonly<Record<string, TensorToWrite>>,
-  keep: number,
 ): Promise<void> {
   const name = nameOf(saved.step);
   const file = writeSafetensors(tensors, { format: "dpo-kernels training" });
@@ -70,8 +69,12 @@ export async function writeCheckpoint(
   const text = JSON.stringify(manifest, asText);
   await store.write(`${name}.safetensors`, file);
   await store.write(`${name}.json`, new TextEncoder().encode(`${JSON.stringify(await digestOfText(text))}\n${text}\n`));
+}
+
+/** Removes all but that of a step and the newest others, `keep` in all. Throws    what the store throws */
+export async function removeOthers(store: Store, own: number, keep: number): Promise<void> {
   const old = stepsIn(await store.list())
-    .filter((step) => step !== saved.step)
+    .filter((step) => step !== own)
     .slice(Math.max(0, keep - 1));
   for (const step of old) await removeCheckpoint(store, step);
 }
@@ -95,30 +98,42 @@ function stepsIn(names: readonly string[]): number[] {
 }
 
 /**
- * The newest checkpoint that is whole; those that are not are named in warnings.
+ * The newest checkpoint that is whole; those that are not, or that the store does not give, are named in warnings.
  *
- * Throws    what the store throws; ParamError for a whole one of another training
+ * Throws    what the store throws, if there is no other one; ParamError for a whole one of another training
  */
 export async function findCheckpoint(
   store: Store,
   identity: Identity,
   warn: (text: string) => void,
 ): Promise<Found | undefined> {
+  let failure: { readonly error: unknown } | undefined;
   for (const step of stepsIn(await store.list())) {
     const name = nameOf(step);
-    const read = await readCheckpoint(store, step).catch((error: unknown) => {
-      warn(`${name}: damaged, passed over: ${error instanceof Error ? error.message : String(error)}`);
+    const passOver = (error: unknown, what: string): undefined => {
+      warn(`${name}: ${what}, passed over: ${reasonOf(error)}`);
+    };
+    const files = await filesOf(store, name).catch((error: unknown) => {
+      failure = { error };
+      return passOver(error, "not read");
     });
+    const read = files && (await readCheckpoint(files, step).catch((error: unknown) => passOver(error, "damaged")));
     if (!read) continue;
     refuseOther(read.saved.identity, identity, name);
     return read;
   }
+  // What cannot be read now may be whole: to begin anew would be to lose it.
+  if (failure) throw failure.error;
   return undefined;
 }
 
-async function readCheckpoint(store: Store, step: number): Promise<Found> {
+type Files = readonly [manifest: Uint8Array | undefined, tensors: Uint8Array | undefined];
+
+const filesOf = (store: Store, name: string): Promise<Files> =>
+  Promise.all([store.read(`${name}.json`), store.read(`${name}.safetensors`)]);
+
+async function readCheckpoint([manifest, file]: Files, step: number): Promise<Found> {
   const name = nameOf(step);
-  const [manifest, file] = await Promise.all([store.read(`${name}.json`), store.read(`${name}.safetensors`)]);
   if (!manifest) throw new KindError(`${name}.json: expected a file, got none`);
   if (!file) throw new KindError(`${name}.safetensors: expected a file, got none`);
   const { tensors: hash, ...saved } = await readManifest(manifest, `${name}.json`);

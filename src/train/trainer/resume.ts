@@ -1,11 +1,12 @@
 // From a training to its checkpoints and back: what it was, what it has come to, and whether a checkpoint is one of it.
 
 import { ParamError, ShapeError } from "../../errors.ts";
+import { reasonOf } from "../../messages.ts";
 import type { SafeTensor } from "../../safetensors/dtypes.ts";
 import type { TensorToWrite } from "../../safetensors/write.ts";
 import type { Tensor } from "../tensors.ts";
 import type { Best, BestSoFar } from "./best.ts";
-import { checkpointsIn, findCheckpoint, type Identity, writeCheckpoint } from "./checkpoints.ts";
+import { checkpointsIn, findCheckpoint, type Identity, removeOthers, writeCheckpoint } from "./checkpoints.ts";
 import { type Recipe, stepsOf } from "./config.ts";
 import { digestOfArrays } from "./digest.ts";
 import type { Reached, Taken } from "./evaluation.ts";
@@ -74,8 +75,14 @@ export async function openCheckpoints(training: Training, given: CheckpointOptio
       const { step, tokens, log, taken } = progress;
       const state = { shift: recipe.shift?.toJSON(), best: training.best?.soFar };
       const saved = { step, tokens, log, taken, ...state, identity, config: recipe.config };
-      await writeCheckpoint(store, saved, await tensorsOf(training), isOwn ? keep : 1);
-      isOwn = true;
+      await writeCheckpoint(store, saved, await tensorsOf(training));
+      try {
+        await removeOthers(store, step, isOwn ? keep : 1);
+        isOwn = true;
+      } catch (error) {
+        // The next one removes them.
+        warn(`checkpoint-${step}: written, but older ones are still there: ${reasonOf(error)}`);
+      }
     },
   };
 }

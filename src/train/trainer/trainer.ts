@@ -3,6 +3,7 @@
 import { createBackend } from "../../backends/select.ts";
 import { ParamError } from "../../errors.ts";
 import { checkSignal } from "../../inputs/options.ts";
+import { reasonOf } from "../../messages.ts";
 import type { AsyncBackend, Backend } from "../../types.ts";
 import { lrSchedule } from "../schedule.ts";
 import { openBest } from "./best.ts";
@@ -23,8 +24,6 @@ import { openShelf } from "./shelf.ts";
 import { computedStates, type FirstEpoch, keptStates, type Layout, type StateSource, type States } from "./states.ts";
 import { openStore } from "./store.ts";
 import type { Trainer, TrainerOptions, TrainStep } from "./types.ts";
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const refuseAborted = (signal: unknown): void => {
   if (signal !== undefined) checkSignal(signal);
@@ -107,7 +106,7 @@ async function openIn(place: Place, backend: Backend | AsyncBackend, options: Tr
   const statesOf = (evaluation: boolean, first: FirstEpoch | undefined): StateSource => {
     const source = computedStates(backbone, layout, { evaluation, signal });
     if (!first) return source;
-    const shelf = cacheStore ? openShelf(cacheStore, evaluation ? "hidden-eval" : "hidden") : undefined;
+    const shelf = cacheStore ? openShelf(cacheStore, evaluation ? "hidden-eval" : "hidden", warn) : undefined;
     if (shelf) shelves.push(shelf);
     return keptStates(source, layout, first, budget, shelf);
   };
@@ -193,7 +192,7 @@ async function openIn(place: Place, backend: Backend | AsyncBackend, options: Tr
     progress.taken = undefined;
     if (checkpoints && isSaveStep(taken, isBest)) {
       // The one before is still there, and so is what was trained.
-      await checkpoints.write().catch((error: unknown) => warn(`checkpoint-${step}: not written: ${textOf(error)}`));
+      await checkpoints.write().catch((error: unknown) => warn(`checkpoint-${step}: not written: ${reasonOf(error)}`));
     }
     if (step === steps) best?.load();
     return { step, steps, epoch, metrics: { ...metrics, ...evaluated }, log };
