@@ -4,7 +4,7 @@ import { sigmoidLoss } from "./sigmoid.ts";
 /**
  * Alignment by optimal transport, unpaired: chosen log-ratios, sorted, against rejected log-ratios, sorted.
  *
- * Note      For data that are not pairs; depends on the batch. TRL called it `aot_pair` up to v0.28.
+ * Note      For data that are not pairs. Depends on the batch. TRL called it `aot_pair` up to v0.28.
  * Paper     Melnyk et al. 2024, arXiv:2406.05882
  */
 export const aotUnpaired = defineLoss({

@@ -4,7 +4,7 @@ import { sigmoidLoss } from "./sigmoid.ts";
 /**
  * Alignment by optimal transport, paired: the policy's margins, sorted, against the reference's margins, sorted.
  *
- * Note      Depends on the batch: losses are by rank. Guides swap the names; in TRL `aot` is paired, and the old
+ * Note      Depends on the batch: losses are by rank. Some guides swap the names; in TRL `aot` is paired, and the old
  *           `aot_pair` was unpaired.
  * Paper     Melnyk et al. 2024, arXiv:2406.05882 (TRL: logistic penalty, hard sort, within the batch)
  */

@@ -7,7 +7,7 @@ import { beta } from "./params.ts";
  *
  * σ(x)σ(−x) − σ(z)σ(−z) cancels where |z| ≈ |x|. Since z² − x² = −y·w with y = β·c, w = β·(2a − c), it equals, without
  * cancellation, −sign(y·w)·e^−min(|x|,|z|)·expm1(−|y|)·expm1(−|w|) / ((1+e^−|x|)²(1+e^−|z|)²).
- * Note      When the model is better than the chosen answers. The second term is on the margin, not on the rejected alone.
+ * Note      For when the model is better than the chosen answers. The second term is on the margin, not on the rejected completion alone.
  * Paper     D'Oosterlinck et al. 2024, arXiv:2408.06266, eq. 8 (TRL adds the constant 1)
  */
 export const apoDown = defineLoss({

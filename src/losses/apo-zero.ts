@@ -5,7 +5,7 @@ import { beta } from "./params.ts";
 /**
  * Anchored preference optimization, zero: σ(−x) + σ(y), x = β·a, y = β·c.
  *
- * Note      When the model is worse than the chosen answers. Bounded; gradients vanish when saturated.
+ * Note      For when the model is worse than the chosen answers. Bounded; gradients vanish in saturation.
  * Paper     D'Oosterlinck et al. 2024, arXiv:2408.06266, eq. 7 (TRL adds the constant 1)
  */
 export const apoZero = defineLoss({

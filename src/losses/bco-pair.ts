@@ -7,7 +7,7 @@ import { beta, rewardShift } from "./params.ts";
  *
  * δ is `rewardShift`, a constant for differentiation: 0 in current TRL, the running mean of rewards up to v0.28 and in the
  * paper.
- * Note      Pairs seen as thumbs up and down. TRL up to v0.28 shifts the rewards by a running mean: rewardShift.
+ * Note      Takes a pair as one thumbs up and one thumbs down. TRL up to v0.28 shifts the rewards by a running mean: rewardShift.
  * Paper     Jung et al. 2024, arXiv:2404.04656
  */
 export const bcoPair = defineLoss({

@@ -7,7 +7,7 @@ import { beta, rewardShift } from "./params.ts";
  * y = β·r − δ.
  *
  * δ is `rewardShift`, a constant for differentiation: the mean of all rewards seen, the batch's own included.
- * Note      Thumbs up and thumbs down whose gradients do not vanish. `createRunningMean()` is TRL's δ: each row counts once.
+ * Note      For thumbs up and thumbs down, with gradients that do not vanish. `createRunningMean()` is TRL's δ: each row counts once.
  * Paper     Jung et al. 2024, arXiv:2404.04656
  */
 export const bco = defineLoss({

@@ -5,8 +5,8 @@ import { sigmoidLoss } from "./sigmoid.ts";
 /**
  * Contrastive preference optimization: the formula of `sigmoid`, of the policy's own log-probs.
  *
- * Note      No reference model to hold: DPO with a uniform one. Sums, so length matters. TRL adds cpo_alpha (1 by default) times
- *           the chosen completions' NLL: cpoAlpha.
+ * Note      Needs no reference model: it is DPO with a uniform one. Log-probs are sums, so length matters. TRL adds cpo_alpha (1 by
+ *           default) times the chosen completions' NLL: cpoAlpha.
  * Paper     Xu et al. 2024, arXiv:2401.08417
  */
 export const cpoSigmoid = defineLoss({

@@ -7,7 +7,7 @@ import { beta, discopopTau } from "./params.ts";
  *
  * For z < 0, w·e^−z = e^(z(1/τ−1)) / (1 + e^(z/τ)) in place of 0·∞. The two bounds keep 0·∞ out at z = −∞ as well.
  * Not monotone: the slope at 0 is −¾ + (1 − ln 2)/(4τ), +0.784 at the default τ. That is the published loss.
- * Note      Research on discovered losses. Not monotone: the gradient at margin 0 is positive. τ > 1 diverges for negative
+ * Note      From research on discovered losses. Not monotone: the gradient at margin 0 is positive. τ > 1 diverges for negative
  *           margins.
  * Paper     Lu et al. 2024, arXiv:2406.08414 (τ divides the β-scaled margin)
  */

@@ -8,7 +8,7 @@ import { beta, dpopLambda } from "./params.ts";
  * The paper's penalty is max(0, log(π_ref(y_w)/π(y_w))) = max(0, −a), inside the logistic and scaled by β with the margin. Forks
  * that subtract it outside the logistic, or leave β off it, compute another loss. At the kink, a = 0, the slope is that above it;
  * the test of λ keeps 0·∞ out.
- * Note      Keeps the chosen completion at least as likely as the reference has it, where DPO may lower both.
+ * Note      Keeps the chosen completion at least as likely as under the reference, where DPO may lower both.
  * Paper     Pal et al. 2024, arXiv:2402.13228, eq. 3
  */
 export const dpop = defineLoss({

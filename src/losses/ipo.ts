@@ -4,7 +4,7 @@ import { beta } from "./params.ts";
 /**
  * Identity preference optimization: squares the distance of the length-normalised margin to 1/(2β).
  *
- * Note      When DPO overfits its pairs. Needs lengths: guides write the formula without them, TRL divides by completion
+ * Note      For when DPO overfits its pairs. Needs lengths: guides write the formula without them, but TRL divides by the completion's
  *           length.
  * Paper     Azar et al. 2023, arXiv:2310.12036, eq. 17 (β is the paper's τ; TRL divides by length, confirmed by the authors)
  */

@@ -7,7 +7,7 @@ import { beta, desirableWeight, kl, undesirableWeight } from "./params.ts";
  *
  * k ≥ 0 is what the batch says of the policy's distance to the reference: the mean log-ratio of mismatched rows (the prompt of one
  * row, the completion of another), 0 where it is less; a constant for differentiation.
- * Note      Thumbs up and thumbs down, without pairs. Bounded; gradients vanish when saturated. Weigh the rows of the two kinds so
+ * Note      For thumbs up and thumbs down, without pairs. Bounded; gradients vanish in saturation. Weight the two kinds of rows so
  *           that λ_D·n_D / (λ_U·n_U) lies in [1, 4/3] over the training set.
  * Paper     Ethayarajh et al. 2024, arXiv:2402.01306, eq. 8
  */

@@ -5,7 +5,7 @@ import { beta } from "./params.ts";
 /**
  * Noise contrastive alignment for pairs: softplus(−x) + ½·softplus(x) + ½·softplus(y), x = β·a, y = β·c.
  *
- * Note      Holds the chosen reward near ln 2 instead of pushing it up for ever. β 0.01 in the paper.
+ * Note      Keeps the chosen reward near ln 2 instead of raising it without end. β is 0.01 in the paper.
  * Paper     Chen et al. 2024, arXiv:2402.05369 (K = 2)
  */
 export const ncaPair = defineLoss({

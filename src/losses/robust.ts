@@ -7,7 +7,7 @@ import { between } from "./ranges.ts";
  * DPO made unbiased under flipped labels: [(1−ε)·softplus(−z) − ε·softplus(z)] / (1−2ε) = softplus(−z) − k·z, k = ε/(1−2ε).
  *
  * The flipped term is subtracted; added it would be cDPO. Unbounded below: negative losses are normal.
- * Note      Noisy labels; ε is the noise rate. Not smoothing (that is sigmoid with ε): the loss may be negative, the
+ * Note      For noisy labels; ε is the noise rate. This is not smoothing (that is sigmoid with ε): the loss may be negative, and the
  *           gradient never vanishes.
  * Paper     Chowdhury et al. 2024, arXiv:2403.00409
  */

@@ -11,7 +11,7 @@ import { beta } from "./params.ts";
  * With both signs turned where Δ* < 0, so that y = |Δ*|, and u = z − y, it is softplus(−z) − softplus(−y) + u·σ(−y). Near u = 0 these
  * cancel: there it is the series Σ κ·u^n / n!, κ the cumulants of σ's derivatives at y, w = σ(y)σ(−y), m = 2σ(−y) − 1. The slope
  * σ(z) − σ(Δ*) is the product of what both sides share and 1 − e^−|u|. The bounds keep 0·∞ out.
- * Note      As cross-entropy to the probability that a reward model gives the preference: soft labels. Needs rewardMargin.
+ * Note      Cross-entropy to the preference probability of a reward model: soft labels. Needs rewardMargin.
  * Paper     Adler et al. 2024, Nemotron-4 340B, arXiv:2406.11704, eq. 1; `rpo_bwd_kl` of NeMo-Aligner
  */
 export const rpoBwdKl = defineLoss({

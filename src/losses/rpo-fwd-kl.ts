@@ -8,7 +8,7 @@ import { beta } from "./params.ts";
  * The direction of the names is said at `rpo_bwd_kl`. This is `exo_pair` with a label of its own for each pair, Δ* in place of
  * ln((1−ε)/ε), and is computed as there, with both signs turned where z < 0: x = |z|, u = x − y, softplus(−y) − softplus(−x) − u·σ(−x),
  * near u = 0 the series of ∫ t·σ′(t + y) dt.
- * Note      Weighs by the policy's own probability: the gradient vanishes where the policy is sure. Needs rewardMargin.
+ * Note      Weights by the policy's own probability: the gradient vanishes where the policy is sure. Needs rewardMargin.
  * Paper     Adler et al. 2024, Nemotron-4 340B, arXiv:2406.11704; `rpo_fwd_kl` of NeMo-Aligner
  */
 export const rpoFwdKl = defineLoss({

@@ -4,8 +4,8 @@ import { beta } from "./params.ts";
 /**
  * Reward-aware preference optimization, squared distance: (z − Δ*)², z = β·d, Δ* the pair's `rewardMargin`.
  *
- * Note      Pairs that bring rewards of both completions: the margin should be as large as theirs, not as large as it can be. Δ* is
- *           η·(reward of chosen − of rejected), scaled by you: NeMo-Aligner's `gt_reward_scale`.
+ * Note      For pairs with a reward of each completion: the margin should be as large as theirs, not as large as possible. Δ* is
+ *           η·(reward of chosen − reward of rejected), which you scale yourself: NeMo-Aligner's `gt_reward_scale`.
  * Paper     Adler et al. 2024, Nemotron-4 340B, arXiv:2406.11704, eq. 1; `rpo_sq` of NeMo-Aligner
  */
 export const rpoSq = defineLoss({

@@ -4,7 +4,7 @@ import { beta } from "./params.ts";
 /**
  * Pushes the two log-ratios to ±1/(2β). β sets the targets alone; it does not scale the log-ratios.
  *
- * Note      Self-play. β 0.001 in practice: targets ±500, gradients of order 1/β, far from the other losses' scale.
+ * Note      For self-play. β is 0.001 in practice: targets are ±500 and gradients of order 1/β, far from the other losses' scale.
  * Paper     Wu et al. 2024, arXiv:2405.00675 (win rates 1 and 0, η = 1/β)
  */
 export const sppoHard = defineLoss({
