@@ -33,8 +33,14 @@ export const unsourced = (text: string): string =>
     .replace(/\[[^\]]+\]\((?:docs\/)?laboratory\.md#[^)]+\)/g, "")
     .replace(/`[^`\n]+`/g, "");
 
-const units =
-  "[nµm]?s|seconds?|min|minutes?|h|hours?|G?FLOP/s|[KMG]B/s|×(?!\\s*\\d)|x|times|%|[KMG]i?B|(?:\\w+ )?(?:a|per) second";
+const units = [
+  "(?:[nmuµμ]|nano|micro|milli)?s(?:ec(?:ond)?s?)?",
+  "min|minutes?|h|hours?",
+  "[KMGT]?FLOPS?(?:/s)?|[KMG]i?B(?:/s)?",
+  "×(?!\\s*\\d)|x|-?times|-?fold|%|per ?cent",
+  "(?:\\w+ ){0,2}(?:a|per) (?:nano|micro|milli)?second",
+  "\\w+/s",
+].join("|");
 
 /** What looks like a measured figure: a number of nanoseconds, a factor, a rate, a size. A shape, 512 × 32,000, is none. */
 export const measured = (text: string): string[] => [

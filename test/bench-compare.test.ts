@@ -101,6 +101,12 @@ test("why a build lacks a figure is said, of that build alone", () => {
   const { changes, missing } = compareBuilds([lost], ["", "new"]);
   expect(changes.length).toBe(FIGURES - 1);
   expect(missing).toStrictEqual([`node 26: ${PLANTED}, relaxed, allocate; the other: wrong@new`]);
+  const none = { case: "case-99", candidate: "all candidates", why: "no time" };
+  const both = { case: "case-98", candidate: "relaxed@new", why: "wrong" };
+  expect(compareBuilds([{ ...lost, skipped: [...skipped, none, both] }], ["", "new"]).skipped).toStrictEqual([
+    none,
+    both,
+  ]);
   const absent = { ...run, figures: run.figures.filter(({ candidate }) => candidate === "relaxed") };
   const cannot = { ...absent, skipped: [{ candidate: "relaxed@new", why: "no such instruction" }] };
   expect(compareBuilds([cannot], ["", "new"]).missing[0]).toBe(

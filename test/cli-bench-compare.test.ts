@@ -1,6 +1,6 @@
 // `dpo-kernels bench --compare`, `--against` and `--report`, as they are typed.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { folder, run } from "./cli-run.ts";
@@ -85,6 +85,21 @@ test("--against measures two builds in the same rounds", () => {
     "relaxed own",
     "js own",
   ]);
+});
+
+test("one folder given twice is two builds: not even modules behind the entry are shared", () => {
+  const build = join(folder, "twice");
+  mkdirSync(build);
+  const source = JSON.stringify(join(process.cwd(), "src/index.ts"));
+  writeFileSync(join(build, "index.js"), 'export * from "./chunk.js";');
+  writeFileSync(join(build, "chunk.js"), `console.error("loaded", import.meta.url); export * from ${source};`);
+  const args = ["bench", "--quick", "--compare", build, build, "--cases", "pairs/sigmoid/8", "--format", "json"];
+  const { stdout, stderr } = run(args);
+  const loaded = stderr.match(/loaded file:\S+/g) ?? [];
+  expect([loaded.length, new Set(loaded).size]).toStrictEqual([2, 2]);
+  expect(JSON.parse(stdout).changes.length).toBe(5);
+  const copy = new URL(loaded[1]?.slice("loaded ".length) ?? "");
+  expect(existsSync(copy)).toBe(false);
 });
 
 describe("--report of results", () => {

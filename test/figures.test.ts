@@ -50,6 +50,9 @@ describe("the check itself", () => {
       "31,000 pairs a second",
       "9 per second",
     ]);
+    const spelt =
+      "2.6 nanoseconds, 12 milliseconds, 3 μs, 4 us, 40 GFLOPS, 2-fold, 9 per cent, 7 percent, 5 million pairs a second, 30,000 pairs/s, 2 msec";
+    expect(measured(unsourced(spelt))).toStrictEqual(spelt.split(/, (?=\d)/));
     const table =
       "Text.\n\n| | ns per pair | at |\n| --- | --- | --- |\n| sigmoid | 2.6 | x |\n| ipo | 3.1; 4 | 2 x |\n\n| n |\n| --- |\n| 5 |\n";
     expect(measured(unsourced(table))).toStrictEqual(["2 x", "2.6", "3.1; 4"]);

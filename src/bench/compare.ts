@@ -1,7 +1,7 @@
 // What has become slower or faster between two sets of results, and how sure that is.
 
 import { ratioOf, tail, tailPoint } from "./ratio.ts";
-import type { BenchResult, Figure } from "./types.ts";
+import type { BenchResult, Figure, Skipped } from "./types.ts";
 
 export type Verdict = "slower" | "faster" | "unchanged" | "unclear";
 
@@ -30,6 +30,8 @@ export interface Comparison {
   readonly changes: readonly Change[];
   /** Figures that only one side has, and why the other lacks them, where its runs say so: they may have been wrong. */
   readonly missing: readonly string[];
+  /** Of builds: what neither has figures of, such as cases that no time was left for. */
+  readonly skipped: readonly Skipped[];
 }
 
 export interface CompareOptions {
@@ -91,19 +93,30 @@ export function compareBuilds(
   [before, after]: readonly [before: string, after: string],
   options: CompareOptions = {},
 ): Comparison {
-  return compared(sideOf(results.map(only(before))), sideOf(results.map(only(after))), true, options);
+  const comparison = compared(sideOf(results.map(only(before))), sideOf(results.map(only(after))), true, options);
+  const known = new Set(
+    results.flatMap(({ figures }) => figures.map(({ case: name, candidate }) => `${name}, ${unmarked(candidate)}`)),
+  );
+  const skipped = results.flatMap((result) =>
+    result.skipped.filter(
+      ({ case: name, candidate }) => name !== undefined && !known.has(`${name}, ${unmarked(candidate)}`),
+    ),
+  );
+  return { ...comparison, skipped };
 }
+
+const unmarked = (candidate: string): string => candidate.replace(/@.*/s, "");
 
 /** A result with what is of one build alone, under names without its mark. */
 const only = (build: string) => {
-  const unmarked = <T extends { readonly candidate: string }>(one: T): T[] => {
+  const ofBuild = <T extends { readonly candidate: string }>(one: T): T[] => {
     const [candidate = "", mark = ""] = one.candidate.split(/@(.*)/s);
     return mark === build ? [{ ...one, candidate }] : [];
   };
   return (result: BenchResult): BenchResult => ({
     ...result,
-    figures: result.figures.filter(({ ours }) => ours).flatMap(unmarked),
-    skipped: result.skipped.flatMap(unmarked),
+    figures: result.figures.filter(({ ours }) => ours).flatMap(ofBuild),
+    skipped: result.skipped.flatMap(ofBuild),
   });
 };
 
@@ -156,7 +169,13 @@ function compared(
   });
   const chances = both.length * looks;
   const changes = both.map(([a, b]) => changeOf(a, b, interleaved, (1 - confidence) / chances, chances));
-  return { interleaved, confidence, changes, missing: [...lacking(before, after), ...lacking(after, before)] };
+  return {
+    interleaved,
+    confidence,
+    changes,
+    missing: [...lacking(before, after), ...lacking(after, before)],
+    skipped: [],
+  };
 }
 
 /** What the one side has and the other lacks. */

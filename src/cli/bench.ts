@@ -137,10 +137,13 @@ async function showComparison({ compare: paths, against, failOnSlower, format, .
 }
 
 /** Otherwise a check that has compared nothing would pass. */
-function nothingInCommon({ missing }: Comparison): string {
-  const [first = "no figures at all"] = missing;
-  const more = missing.length > 1 ? `, and ${missing.length - 1} more` : "";
-  return `--compare: expected figures of the same machine, runtime and case on both sides, got none; only one side has ${first}${more}`;
+function nothingInCommon({ missing, skipped }: Comparison): string {
+  const facts = [
+    ...missing.map((key) => `only one side has ${key}`),
+    ...skipped.map(({ case: name, candidate, why }) => `${name}, ${candidate}: ${why}`),
+  ];
+  const more = facts.length > 1 ? `, and ${facts.length - 1} more` : "";
+  return `--compare: expected figures of the same machine, runtime and case on both sides, got none; ${facts[0] ?? "no case at all"}${more}`;
 }
 
 async function drawResults(paths: readonly string[], page: string | undefined): Promise<void> {

@@ -140,10 +140,11 @@ describe.each(places)(
       it("leaves a sound result where --out says, and nothing else", { timeout: 90_000 }, async () => {
         const before = leftovers();
         const out = `results-${title.replace(/\W+/g, "-")}`;
-        const printed = await runIn(folder, [...command, "--out", out], 80_000);
+        const printed = await runIn(folder, [...command, "--out", out, "--report", `${out}.html`], 80_000);
         const files = readdirSync(join(folder, out));
         expect(files).toEqual([expect.stringMatching(file)]);
         expect(printed).toContain(files[0]);
+        expect(readFileSync(join(folder, `${out}.html`), "utf8")).toContain(CASE);
         const result = resultAt(out, files[0] ?? "");
         expectSound(result, name, candidates);
         if (isolated) expect(result.runtime.crossOriginIsolated).toBe(true);

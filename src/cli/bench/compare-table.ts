@@ -5,7 +5,7 @@ import { frame } from "../report.ts";
 
 const order: readonly Verdict[] = ["slower", "faster", "unclear", "unchanged"];
 
-export function comparisonText({ changes, confidence, interleaved, missing }: Comparison): string {
+export function comparisonText({ changes, confidence, interleaved, missing, skipped }: Comparison): string {
   const sorted = changes.toSorted((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict));
   const runtimes = new Set(changes.map(({ runtime }) => runtime));
   const rows = sorted.map((change) => rowOf(change, runtimes.size > 1));
@@ -18,6 +18,7 @@ export function comparisonText({ changes, confidence, interleaved, missing }: Co
     interleaved
       ? "Both builds took turns in the same rounds."
       : "Measured at different times: what the machine did in between counts as uncertainty. Two builds that take turns, --compare FOLDER FOLDER, are told apart more surely.",
+    ...skipped.map(({ case: name, candidate, why }) => words(`not compared: ${name}, ${candidate}: ${why}`)),
     ...missing.map((key) => `only one side has ${words(key)}`),
   ].join("\n");
 }

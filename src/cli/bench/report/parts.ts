@@ -8,6 +8,7 @@ import {
   errorText,
   familyOf,
   gigaflops,
+  groupBy,
   perText,
   type Row,
   shownTime,
@@ -19,12 +20,6 @@ import {
 export type Draw = typeof Plots;
 
 const headed = (title: string, body: string): string => `<h3>${escaped(title)}</h3>\n${body}`;
-
-const groupBy = <T>(all: readonly T[], key: (one: T) => string): [string, T[]][] => {
-  const groups = new Map<string, T[]>();
-  for (const one of all) groups.set(key(one), [...(groups.get(key(one)) ?? []), one]);
-  return [...groups];
-};
 
 const caseOf = ({ figure }: Row): string => figure.case;
 

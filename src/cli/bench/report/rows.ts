@@ -41,6 +41,13 @@ export const labelOf = ({ candidate, arrays, ours }: Figure): string =>
 const kindOf = ({ candidate, ours }: Figure): Row["kind"] =>
   ours ? (/^(plain|relaxed)/.test(candidate) ? "ours" : "other") : "peer";
 
+/** In the order of their first ones; Node 20 has no Map.groupBy. */
+export const groupBy = <T>(all: readonly T[], key: (one: T) => string): [string, T[]][] => {
+  const groups = new Map<string, T[]>();
+  for (const one of all) groups.set(key(one), [...(groups.get(key(one)) ?? []), one]);
+  return [...groups];
+};
+
 /** `<group>/<what>` of a case's name. */
 export const familyOf = (name: string): string => name.slice(0, name.lastIndexOf("/"));
 

@@ -2,7 +2,7 @@
 
 import type { BenchResult } from "../../../bench/types.ts";
 import { escaped, notesList } from "../../page.ts";
-import { bytesText, errorText, perText, type Row, shownTime, threeDigits, timeText } from "./rows.ts";
+import { bytesText, errorText, groupBy, perText, type Row, shownTime, threeDigits, timeText } from "./rows.ts";
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   `<div class="scroll"><table><tr>${head.map((cell) => `<th>${escaped(cell)}</th>`).join("")}</tr>\n${rows
@@ -28,11 +28,11 @@ export function machinesTable(results: readonly BenchResult[], names: readonly s
   const place = isOne ? [] : ["machine"];
   const head = ["runtime", "version", ...place, "date, UTC", "load", "reads", "GFLOP/s, plain / relaxed", "rounds"];
   // What differs between runs in its digits alone is said once.
-  const notes = Map.groupBy(
+  const notes = groupBy(
     results.flatMap((result, k) => result.notes.map((note) => ({ name: names[k] as string, note }))),
     ({ note }) => note.replace(/\d[\d.]*/g, "0"),
   );
-  const said = [...notes.values()].map((same) => `${same.map(({ name }) => name).join(", ")}: ${same[0]?.note}`);
+  const said = notes.map(([, same]) => `${same.map(({ name }) => name).join(", ")}: ${same[0]?.note}`);
   const versions = new Map(results.flatMap((result) => Object.entries(result.versions)));
   const list = [...versions].map(([library, version]) => `${library} ${version}`).join(", ");
   const where = isOne ? `<p>${escaped(places[0] as string)}</p>\n` : "";
