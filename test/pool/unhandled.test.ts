@@ -51,7 +51,7 @@ it("workers that cannot be started", async () => {
 
 it("a timeout, aborts, refusals", async () => {
   const { createWorker, misbehave } = unrulyWorkers("hang");
-  const pool = await poolOf({ createWorker, timeout: 3000, maxQueue: 1 });
+  const pool = await poolOf({ createWorker, timeout: 10_000, maxQueue: 1 });
   await pool.sequenceLogps(small);
   misbehave(1);
   const controller = new AbortController();

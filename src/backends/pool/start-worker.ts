@@ -70,6 +70,9 @@ export function startFromText(text: string): AnyWorker {
   return orTrusted(url, () => new Worker(url, { type: "module" }));
 }
 
+/** Milliseconds that a server may take to say whether it has the worker's file: one that hangs must not have calls wait for ever. */
+const HEAD_LIMIT = 5000;
+
 /** Whether the worker's file is where it is looked for; undefined where that cannot be told, or only by `asking` a server. */
 export async function isWorkerFileThere(asking: boolean): Promise<boolean | undefined> {
   const file = workerFile();
@@ -77,7 +80,7 @@ export async function isWorkerFileThere(asking: boolean): Promise<boolean | unde
   try {
     if (file.protocol === "file:") return nodeModule("node:fs")?.existsSync(file);
     if (!asking) return undefined;
-    const { ok, headers } = await fetch(file, { method: "HEAD" });
+    const { ok, headers } = await fetch(file, { method: "HEAD", signal: AbortSignal.timeout(HEAD_LIMIT) });
     // Servers of single-page applications answer with a page.
     return ok && /javascript|typescript/.test(headers.get("content-type") ?? "");
   } catch {
