@@ -1,7 +1,7 @@
 // The process of the models beside a worker of a scoring: one that dies while it has nothing to do takes no shard with it, and never
 // the worker.
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { modelProcess } from "../src/cli/queue/model-process.ts";
@@ -14,7 +14,9 @@ const task = (digest: string) => ({ job: {}, fingerprint: {}, digest }) as unkno
 /** Ends a process; when this returns it is dead, and this process has had no chance to hear of it. */
 function killUnheard(pid: number): void {
   process.kill(pid, "SIGKILL");
-  const isDead = () => /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  // The last of its threads closes the channel.
+  const isDead = () =>
+    /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8")) && readdirSync(`/proc/${pid}/task`).length <= 1;
   while (!isDead()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
 }
 
