@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { collateSynonyms } from "../src/checks/collate-synonyms.ts";
 import { didYouMean, meantBy } from "../src/checks/hints.ts";
 import { lossSynonyms } from "../src/checks/loss-synonyms.ts";
 import { printable, quoted } from "../src/checks/printable.ts";
@@ -13,7 +14,7 @@ import { lossTypes } from "../src/losses/index.ts";
 import { refusal, somePairs } from "./support/from-trl.ts";
 
 const js = createJs();
-const synonyms = [...lossSynonyms, ...trainingSynonyms];
+const synonyms = [...lossSynonyms, ...collateSynonyms, ...trainingSynonyms];
 const message = (run: () => unknown): string => refusal(run).message;
 const hinted = (text: string): string[] => {
   const [, names = ""] = /did you mean (.*)\?/i.exec(text) ?? [];

@@ -118,7 +118,7 @@ onEachBackend((backend) => {
 
     it("a frozen head with an adapter, which freezes it", async () => {
       expect(await refusal(() => backend.linearLoss(adapter, { frozen: "head" }))).toMatch(
-        /^unused-option: frozen: expected "hidden" or nothing with lora/,
+        /^unused-option: frozen: expected no "head" with lora, which freezes it$/,
       );
     });
 

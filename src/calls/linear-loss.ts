@@ -3,7 +3,7 @@
 
 import type { Engine, MaybePromise, TokenSums } from "../engine.ts";
 import { hostArrays } from "../inputs/floats.ts";
-import { checkLinear, placesOf, type readLinearBatch } from "../inputs/linear.ts";
+import { checkLinear, type readLinearBatch } from "../inputs/linear.ts";
 import { unitOf } from "../inputs/token-rows.ts";
 import { planLosses } from "../plan/plan.ts";
 import type { LinearLossOptions, LinearLossResult, UnpairedLinearResult } from "../types.ts";
@@ -21,11 +21,10 @@ export function* linearLoss<H, S extends MaybePromise>(
   const job = checkLinear(hostArrays, batch, plan, options);
   const { list, vocab, results } = job;
   const policy = engine.head.open(job.head, job.prompts?.all ?? list, vocab);
-  const out = placesOf(job);
   const passes = {
     read: (sums: TokenSums) => engine.head.read(policy, sums, true, options.keep),
     readReference: referenceReader(engine, job),
-    gradient: (g: Float64Array, sums: TokenSums) => engine.head.gradient(policy, g, sums, out),
+    gradient: (g: Float64Array, sums: TokenSums) => engine.head.gradient(policy, g, sums, job.places),
   };
   const result = yield* tokenLoss(engine, job, passes, plan, { ...options, out: job.out });
   return { ...result, ...job.named, ...results } as LinearLossResult | UnpairedLinearResult;

@@ -3,7 +3,6 @@
 
 import type { Engine, EntropySlopes, MaybePromise, TokenSums } from "../engine.ts";
 import { type AnyFloats, hostArrays } from "../inputs/floats.ts";
-import { placesOf } from "../inputs/linear.ts";
 import { checkLogpsGrad, type GradJob, type GradRecord } from "../inputs/sequence-logps-grad.ts";
 import { times } from "../losses/factor.ts";
 import type { SequenceLogpsGradOptions, SequenceLogpsGradResult } from "../types.ts";
@@ -77,5 +76,5 @@ export function slopesOf(
 
 function sourcePlaces({ ofLogits, ofHead }: GradJob): SourceGradients {
   if (ofLogits) return { rows: { out: ofLogits.gradient, clear: !ofLogits.fresh } };
-  return { head: placesOf(ofHead as NonNullable<typeof ofHead>) };
+  return { head: (ofHead as NonNullable<typeof ofHead>).places };
 }

@@ -3,6 +3,7 @@
 
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
+import { collateSynonyms } from "../checks/collate-synonyms.ts";
 import { didYouMean } from "../checks/hints.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { trainingSynonyms } from "../checks/training-synonyms.ts";
@@ -17,7 +18,7 @@ import { addScore } from "./score.ts";
 import { addTrain } from "./train.ts";
 import { dashedOptions, joinLists } from "./words.ts";
 
-const synonyms = [...lossSynonyms, ...trainingSynonyms];
+const synonyms = [...lossSynonyms, ...collateSynonyms, ...trainingSynonyms];
 
 const program = new Command("dpo-kernels")
   .description("Preference-tuning losses and their gradients, with TRL's numbers.")

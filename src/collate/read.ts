@@ -1,6 +1,6 @@
 // The options of collate, checked.
 
-import { lossSynonyms } from "../checks/loss-synonyms.ts";
+import { collateSynonyms } from "../checks/collate-synonyms.ts";
 import { quoted } from "../checks/printable.ts";
 import { recordOf } from "../checks/record.ts";
 import { outOfRange, unusedOption, wrongKind } from "../checks/refusals.ts";
@@ -13,7 +13,7 @@ export type Settings = { readonly [K in keyof CollateOptions]-?: Exclude<Collate
 const least = -(2 ** 31);
 const most = 2 ** 31 - 1;
 
-const record = recordOf<CollateOptions>({ what: "options", field: "an option of collate", synonyms: lossSynonyms }, [
+const record = recordOf<CollateOptions>({ what: "options", field: "an option of collate", synonyms: collateSynonyms }, [
   "maxLength",
   "truncationMode",
   "maxPromptLength",

@@ -50,7 +50,7 @@ export interface LinearShards {
   forward(shard: LinearHead, statistics: boolean, room?: Float32Array): Float64Array;
   /**
    * Writes the shard's gradients, of one token at least; gives its part of those of hidden states and u, from the first of
-   * `stateColumns` on. `slopes`: g, max, Σ e^(x−max) a token; `entropies`, where losses look at them: dloss / dH, Σ p·(x−max) a token.
+   * `out.states` on. `slopes`: g, max, Σ e^(x−max) a token; `entropies`, where losses look at them: dloss / dH, Σ p·(x−max) a token.
    */
   backward(
     shard: LinearHead,
@@ -63,8 +63,8 @@ export interface LinearShards {
 
 /** The gradients of a shard. */
 export interface ShardGradients extends HeadGradients {
-  /** Whether those of the hidden states are wanted. */
-  readonly ofHidden: boolean;
+  /** The columns of hidden states whose gradients are wanted: their own, and those of an adapter's u. */
+  readonly states: { readonly from: number; readonly to: number };
 }
 
 /** Of a token: max, Σe^d, Σe^d·d, Σe^2d, Σx with d = x − max; the target's logit; the first id of the greatest. */
@@ -94,12 +94,6 @@ export function weightParts({ weight, width, lora, bias }: LinearHead): Part[] {
     ...(bias ? [{ floats: bias, width: 1 }] : []),
   ];
 }
-
-/** The columns of hidden states whose gradients are wanted: their own, and those of an adapter's u. */
-export const stateColumns = ({ width, lora }: LinearHead, { ofHidden }: Pick<ShardGradients, "ofHidden">) => ({
-  from: ofHidden ? 0 : width,
-  to: width + (lora?.rank ?? 0),
-});
 
 /** Where the columns from `column` on of a head's gradient go. */
 export function gradientParts({ width, lora }: LinearHead, { weight, b, bias }: HeadGradients) {
@@ -166,14 +160,15 @@ export function cutHead(head: LinearHead, range: Range): LinearHead {
 /** The part of a head's gradients that has these ids. */
 export function cutGradients(
   { hidden, weight, bias, b, accumulate }: LinearGradients,
-  head: LinearHead,
+  { width, lora }: LinearHead,
   range: Range,
 ): ShardGradients {
+  const rank = lora?.rank ?? 0;
   return {
-    ofHidden: hidden !== undefined,
-    weight: weight && cut(weight, head.width, range),
+    states: { from: hidden ? 0 : width, to: width + rank },
+    weight: weight && cut(weight, width, range),
     bias: bias && cut(bias, 1, range),
-    b: b && cut(b, head.lora?.rank ?? 0, range),
+    b: b && cut(b, rank, range),
     accumulate,
   };
 }

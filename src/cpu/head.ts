@@ -141,8 +141,13 @@ export function startGradient(
     },
     finish(): void {
       if (lora && !isIdle) {
-        const ofState = (k: number, state: Float64Array): void => addTo(total, start(k), state, 0, width);
-        const gradA = throughAdapter(lora, live.hidden, rows, du, hidden && ofState);
+        const gradA = throughAdapter(
+          lora,
+          live.hidden,
+          rows,
+          du,
+          hidden && ((k, state) => addTo(total, start(k), state, 0, width)),
+        );
         if (out.a) write(out.a, gradA, out.accumulate);
       }
       if (direct || !hidden) return;

@@ -1,5 +1,6 @@
 // The keys of a configuration that nothing reads: harmless, renamed, at work elsewhere, or unknown.
 
+import { collateSynonyms } from "../checks/collate-synonyms.ts";
 import { didYouMean } from "../checks/hints.ts";
 import { lossSynonyms } from "../checks/loss-synonyms.ts";
 import { trainingSynonyms } from "../checks/training-synonyms.ts";
@@ -9,7 +10,7 @@ import type { TrlConfig } from "./read.ts";
 import type { Reading } from "./reading.ts";
 import { configOf, lossOf } from "./trainers.ts";
 
-const synonyms = [...lossSynonyms, ...trainingSynonyms];
+const synonyms = [...lossSynonyms, ...collateSynonyms, ...trainingSynonyms];
 
 const isElsewhere = (key: string): key is keyof typeof elsewhereKeys => Object.hasOwn(elsewhereKeys, key);
 

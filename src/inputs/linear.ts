@@ -2,6 +2,7 @@
 
 import { checkCount, checkFlag } from "../checks/numbers.ts";
 import { unusedOption } from "../checks/refusals.ts";
+import type { LinearGradients } from "../engine.ts";
 import { ParamError } from "../errors.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LinearBatch, LinearBuffers, LinearLossOptions } from "../types.ts";
@@ -64,82 +65,69 @@ export function checkLinear<F extends AnyFloats>(
   refuseUnused(options, ["inPlace"], "linearLoss, which has no logits to write over");
   return checkTokenLoss(reader, batch, plan, options, (tokens, transform, finite) => {
     const head = readHead(reader, batch, batch.hiddenSize, "", tokens, batch.vocab, finite, transform);
+    const { names, read } = headGradients(reader, batch, head, options);
     return {
       source: { head },
       read: headArrays(head, ""),
-      names: headGradientNames(batch, head, options),
+      names,
       gradients(out) {
-        const of = readHeadGradients(reader, batch, head, options, out);
+        const of = read(out);
         return [of.gradients, of];
       },
     };
   });
 }
 
-/** Where the gradients of a head go: as kernels see them, and as the result names them. */
+/** Where the gradients of a head go: as the result names them, seen by kernels and by the caller, and as engines take them. */
 export interface HeadGradientArrays<F extends AnyFloats = FloatData> {
   readonly gradients: Readonly<Partial<Record<keyof LinearBuffers, F>>>;
   readonly results: Readonly<Partial<Record<keyof LinearBuffers, unknown>>>;
-  readonly accumulate: boolean;
+  readonly places: LinearGradients<F>;
 }
 
-type Frozen = Pick<LinearLossOptions, "frozen">;
-
-// Those of an adapter, or those of the head, which it freezes.
-function wantedOf<F extends AnyFloats>(
+/**
+ * The gradients that a head has, by name: those of an adapter, or those of the head, which it freezes. `read` checks what the options
+ * say of them; `out` has been read.
+ *
+ * Throws    KindError, ShapeError, ParamError
+ */
+export function headGradients<F extends AnyFloats>(
+  reader: ArrayReader<F>,
   { hidden, weight, bias, lora }: AnyHead,
   head: HeadData<F>,
-  { frozen }: Frozen,
-): Gradient<F>[] {
+  options: Pick<LinearLossOptions, "gradType" | "accumulate" | "frozen" | "keep">,
+) {
+  const { gradType = "same", accumulate = false, frozen, keep = 0 } = options;
   if (frozen !== undefined) checkOneOf(frozen, "frozen", ["hidden", "head"]);
   const wanted: Gradient<F>[] = [];
   if (frozen !== "hidden") wanted.push({ name: "gradHidden", like: hidden, input: head.hidden });
-  if (frozen === "head") {
-    if (lora)
-      throw unusedOption("frozen", 'expected "hidden" or nothing with lora, which freezes the head, got "head"');
-    return wanted;
-  }
   if (lora && head.lora) {
+    if (frozen === "head") throw unusedOption("frozen", 'expected no "head" with lora, which freezes it');
     wanted.push({ name: "gradA", like: lora.a, input: head.lora.a });
     wanted.push({ name: "gradB", like: lora.b, input: head.lora.b });
-    return wanted;
+  } else if (frozen !== "head") {
+    wanted.push({ name: "gradWeight", like: weight, input: head.weight });
+    if (bias && head.bias) wanted.push({ name: "gradBias", like: bias, input: head.bias });
   }
-  wanted.push({ name: "gradWeight", like: weight, input: head.weight });
-  if (bias && head.bias) wanted.push({ name: "gradBias", like: bias, input: head.bias });
-  return wanted;
+  return {
+    names: wanted.map(({ name }) => name),
+    read(out: Readonly<Record<string, unknown>>): HeadGradientArrays<F> {
+      checkFlag(accumulate, "accumulate");
+      checkCount(keep, "keep", 0, 2 ** 53 - 1);
+      const results: Record<string, unknown> = {};
+      const gradients: Partial<Record<keyof LinearBuffers, F>> = {};
+      for (const { name, like, input } of wanted) {
+        const given = out[name];
+        if (accumulate && name !== "gradHidden" && given === undefined) {
+          throw new ParamError("missing-input", `out.${name}: expected with accumulate, got nothing`);
+        }
+        const { value, data } = readGradient(reader, given, name, like, input, gradType);
+        results[name] = value;
+        gradients[name] = data;
+      }
+      const { gradHidden, gradWeight, gradBias, gradA, gradB } = gradients;
+      const places = { hidden: gradHidden, weight: gradWeight, bias: gradBias, a: gradA, b: gradB, accumulate };
+      return { gradients, results, places };
+    },
+  };
 }
-
-/** The gradients that a head has. */
-export const headGradientNames = <F extends AnyFloats>(batch: AnyHead, head: HeadData<F>, options: Frozen): string[] =>
-  wantedOf(batch, head, options).map(({ name }) => name);
-
-/** Checks what the options say of them; `out` has been read. Throws    KindError, ShapeError, ParamError */
-export function readHeadGradients<F extends AnyFloats>(
-  reader: ArrayReader<F>,
-  batch: AnyHead,
-  head: HeadData<F>,
-  options: Frozen & Pick<LinearLossOptions, "gradType" | "accumulate" | "keep">,
-  out: Readonly<Record<string, unknown>>,
-): HeadGradientArrays<F> {
-  const { gradType = "same", accumulate = false, keep = 0 } = options;
-  checkFlag(accumulate, "accumulate");
-  checkCount(keep, "keep", 0, 2 ** 53 - 1);
-  const results: Record<string, unknown> = {};
-  const gradients: Record<string, F> = {};
-  for (const { name, like, input } of wantedOf(batch, head, options)) {
-    const given = out[name];
-    if (accumulate && name !== "gradHidden" && given === undefined) {
-      throw new ParamError("missing-input", `out.${name}: expected with accumulate, got nothing`);
-    }
-    const { value, data } = readGradient(reader, given, name, like, input, gradType);
-    results[name] = value;
-    gradients[name] = data;
-  }
-  return { gradients, results, accumulate };
-}
-
-/** The same as engines take them. */
-export const placesOf = <F extends AnyFloats>({ gradients, accumulate }: HeadGradientArrays<F>) => {
-  const { gradHidden: hidden, gradWeight: weight, gradBias: bias, gradA: a, gradB: b } = gradients;
-  return { hidden, weight, bias, a, b, accumulate };
-};

@@ -5,7 +5,7 @@ import { unusedOption } from "../checks/refusals.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LogitsBatch, LogitsLossOptions } from "../types.ts";
 import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
-import { refuseUnused } from "./options.ts";
+import { ofHeads, refuseUnused } from "./options.ts";
 import {
   type AnyLossBatch,
   batchReader,
@@ -48,7 +48,7 @@ export function checkLogitsLoss<F extends AnyFloats>(
   plan: Plan,
   options: LossOptions,
 ): LogitsLossJob<F> {
-  refuseUnused(options, ["accumulate", "frozen", "keep"], "logitsLoss, which has no weight gradients");
+  refuseUnused(options, ofHeads, "logitsLoss, which has no weight gradients");
   return checkTokenLoss(reader, batch, plan, options, (tokens, _, finite) => {
     const { vocab } = batch;
     const logits = reader.floats(batch.logits, "logits", tokens.positions * vocab);

@@ -160,12 +160,13 @@ const neutral: Readonly<Record<string, unknown>> = {
   metrics: "basic",
 };
 
+/** Options of calls that see a head. */
+export const ofHeads = ["accumulate", "frozen", "keep"] as const;
+
 /** Options that pairLoss could only ignore. */
 export const ofTokens = [
   "inPlace",
-  "accumulate",
-  "frozen",
-  "keep",
+  ...ofHeads,
   "cpoAlpha",
   "ldAlpha",
   "weighting",

@@ -6,15 +6,16 @@ import type { FloatArray, LogitsLossOptions, LogpsGradients, SequenceLogpsGradOp
 import { checkFloats } from "./columns.ts";
 import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
 import type { AnyHead } from "./head.ts";
-import { type HeadGradientArrays, headGradientNames, readHeadGradients } from "./linear.ts";
+import { type HeadGradientArrays, headGradients } from "./linear.ts";
 import { type LogitsGradient, readLogitsGradient } from "./logits.ts";
-import { checkCall, refuseUnused } from "./options.ts";
+import { checkCall, ofHeads, refuseUnused } from "./options.ts";
 import {
   type AnySequencesBatch,
   checkSequences,
   readSequencesBatch,
   type SequencesJob,
   type SequencesRecord,
+  sequenceOptions,
   sourceArrays,
 } from "./sequence-logps.ts";
 import { checkResults, readResultsOf, tokenArrays } from "./token-results.ts";
@@ -40,24 +41,7 @@ export function readGradInput({ batch, gradients }: { batch: unknown; gradients:
 /** The options of sequenceLogpsGrad, read once. Throws    KindError, ParamError for names that are none */
 export const readGradOptions = recordOf<SequenceLogpsGradOptions & Pick<LogitsLossOptions, "metrics">>(
   { what: "options", field: "an option of sequenceLogpsGrad" },
-  [
-    "ldAlpha",
-    "out",
-    "inPlace",
-    "gradType",
-    "gradScale",
-    "accumulate",
-    "frozen",
-    "keep",
-    "metrics",
-    "validate",
-    "signal",
-    "onProgress",
-    "transfer",
-    "logitScale",
-    "logitSoftcap",
-    "temperature",
-  ],
+  sequenceOptions,
 );
 
 /** A checked call of sequenceLogpsGrad. */
@@ -86,13 +70,13 @@ export function checkLogpsGrad<F extends AnyFloats>(
   const arrays = tokenArrays(batch.tokens);
   if (source.head) {
     refuseUnused(options, ["inPlace"], "a head, which has no logits to write over");
-    const given = batch as AnyHead;
-    const out = readResultsOf(options.out, headGradientNames(given, source.head, options));
-    const ofHead = readHeadGradients(reader, given, source.head, options, out);
+    const { names, read: readGradients } = headGradients(reader, batch as AnyHead, source.head, options);
+    const out = readResultsOf(options.out, names);
+    const ofHead = readGradients(out);
     checkResults(out, ofHead.gradients as Record<string, F>, list, read, arrays);
     return { ...job, gradients, ofHead, ofLogits: undefined };
   }
-  refuseUnused(options, ["accumulate", "frozen", "keep"], "logits, which have no weight");
+  refuseUnused(options, ofHeads, "logits, which have no weight");
   const out = readResultsOf(options.out, ["gradLogits"]);
   const ofLogits = readLogitsGradient(reader, batch.logits, source.logits, options, out);
   checkResults(out, { gradLogits: ofLogits.gradient }, list, read, arrays);

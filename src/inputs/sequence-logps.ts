@@ -19,7 +19,7 @@ import type {
 import type { AnyFloats, ArrayReader, FloatData } from "./floats.ts";
 import { type AnyHead, type HeadData, headArrays, readHead } from "./head.ts";
 import { readLoraFields } from "./lora.ts";
-import { checkCall, refuseUnused } from "./options.ts";
+import { checkCall, ofHeads, refuseUnused } from "./options.ts";
 import { type AnyReference, readReferenceFields } from "./reference.ts";
 import { checkFiniteRows, checkResults, type Outs, readLdAlpha, readLogpsOut, tokenArrays } from "./token-results.ts";
 import { type AnyTokens, listTokens, readSequenceTokens, type TokenList } from "./tokens.ts";
@@ -89,14 +89,10 @@ export interface LogpsJob<F extends AnyFloats = FloatData> extends SequencesJob<
   readonly entropy: boolean;
 }
 
-const unused = ["inPlace", "accumulate", "frozen", "gradScale", "keep"];
+const ofGradients = ["inPlace", "gradScale", ...ofHeads] as const;
 
-/** The options of sequenceLogps, read once. Throws    KindError, ParamError for names that are none */
-export const readLogpsOptions = recordOf<
-  SequenceLogpsOptions &
-    Pick<LogitsLossOptions, "inPlace"> &
-    Pick<LinearLossOptions, "gradType" | "accumulate" | "frozen" | "keep">
->({ what: "options", field: "an option of sequenceLogps", synonyms: lossSynonyms }, [
+/** The options of `sequenceLogps` and `sequenceLogpsGrad`: what the one has no use for, it refuses with the reason. */
+export const sequenceOptions = [
   "ldAlpha",
   "gradType",
   "out",
@@ -105,16 +101,18 @@ export const readLogpsOptions = recordOf<
   "signal",
   "onProgress",
   "transfer",
-  "entropy",
-  "inPlace",
-  "accumulate",
-  "frozen",
-  "gradScale",
-  "keep",
   "logitScale",
   "logitSoftcap",
   "temperature",
-]);
+  ...ofGradients,
+] as const;
+
+/** The options of sequenceLogps, read once. Throws    KindError, ParamError for names that are none */
+export const readLogpsOptions = recordOf<
+  SequenceLogpsOptions &
+    Pick<LogitsLossOptions, "inPlace"> &
+    Pick<LinearLossOptions, "gradType" | "accumulate" | "frozen" | "keep">
+>({ what: "options", field: "an option of sequenceLogps", synonyms: lossSynonyms }, [...sequenceOptions, "entropy"]);
 
 /**
  * Checks what `sequenceLogps` is given, once it is read. No array of a gradient is made.
@@ -127,7 +125,7 @@ export function checkLogps<F extends AnyFloats>(
   options: SequenceLogpsOptions,
 ): LogpsJob<F> {
   checkCall(options);
-  refuseUnused(options, unused, "sequenceLogps, which has no gradient");
+  refuseUnused(options, ofGradients, "sequenceLogps, which has no gradient");
   const { entropy = false } = options;
   checkFlag(entropy, "entropy");
   const job = checkSequences(reader, batch, options);

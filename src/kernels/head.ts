@@ -9,7 +9,6 @@ import {
   type LinearHead,
   type LinearShards,
   SUMS,
-  stateColumns,
   weightParts,
 } from "../cpu/head-shards.ts";
 import type { Instantiate } from "./growing-memory.ts";
@@ -80,7 +79,7 @@ export function createLinearShards(module: WebAssembly.Module, make?: Instantiat
       const [states, head, targets] = [hiddenParts(shard), weightParts(shard), gradientParts(shard, out)];
       // Columns of what is frozen are left out, by eights.
       const first = Math.min(columns, ...targets.map(({ column }) => column)) & ~7;
-      const { from, to } = stateColumns(shard, out);
+      const { from, to } = out.states;
       const firstState = from < to ? from & ~7 : columns;
       const stride = columns - firstState;
       const tokens = shard.rows.length;
@@ -90,7 +89,7 @@ export function createLinearShards(module: WebAssembly.Module, make?: Instantiat
       for (let v = 0; v < shard.vocab; v += IDS) {
         const n = Math.min(IDS, shard.vocab - v);
         const wide = eights(n);
-        pack(head, v, n, 8, weights, stride > 0 ? weightRows : undefined, wide);
+        pack(head, v, n, 8, weights, stride && weightRows, wide);
         for (let t = 0, slot = 0; t < tokens; t += TOKENS, slot++) {
           const m = Math.min(TOKENS, tokens - t);
           const own = hidden + slotBytes * Math.min(slot, slots - 1);
@@ -146,13 +145,13 @@ function takeKept(
   }
 }
 
+/** Room for it has whole panels of either height. */
+const PANELS = 12;
 const whole = (n: number, panel: number): number => Math.ceil(n / panel) * panel;
-/** Room for whole panels of either height. */
-const twelves = (n: number): number => whole(n, 12);
 
 function forwardPlan(head: LinearHead) {
   const columns = eights(columnsOf(head));
-  const tokens = twelves(head.rows.length);
+  const tokens = whole(head.rows.length, PANELS);
   const group = Math.min(tokens, tilesOf(PACKED_BYTES / (4 * columns)) * TOKENS);
   return {
     group,
@@ -168,7 +167,7 @@ function forwardPlan(head: LinearHead) {
 
 function backwardPlan(head: LinearHead) {
   const columns = eights(columnsOf(head));
-  const tokens = twelves(head.rows.length);
+  const tokens = whole(head.rows.length, PANELS);
   const perTile = Math.min(TOKENS, tokens);
   const slots = Math.min(Math.ceil(tokens / TOKENS), tilesOf(PACKED_BYTES / (8 * columns)));
   const slotBytes = 8 * columns * perTile;

@@ -7,7 +7,6 @@ import {
   type LinearShards,
   type Part,
   SUMS,
-  stateColumns,
   weightParts,
 } from "../../cpu/head-shards.ts";
 import { decodeFloats, decodeTable, floatAt, setFloat } from "../../inputs/floats.ts";
@@ -42,7 +41,7 @@ export const jsLinearShards: LinearShards = {
     const { rows, targets, vocab, transform } = shard;
     const stride = columnsOf(shard);
     const all = new Float64Array(rows.length * stride);
-    const { from, to } = stateColumns(shard, out);
+    const { from, to } = out.states;
     const width = to - from;
     const gradients = new Float64Array(rows.length * width);
     const [row, gradRow] = [new Float64Array(stride), new Float64Array(stride)];

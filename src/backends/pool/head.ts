@@ -2,14 +2,7 @@
 
 import { type Remote, transfer } from "comlink";
 import { headOf, startGradient, startSums } from "../../cpu/head.ts";
-import {
-  countKept,
-  cutGradients,
-  cutHead,
-  cutVocabulary,
-  type LinearHead,
-  stateColumns,
-} from "../../cpu/head-shards.ts";
+import { countKept, cutGradients, cutHead, cutVocabulary, type LinearHead } from "../../cpu/head-shards.ts";
 import type { HeadEngine, MaybePromise } from "../../engine.ts";
 import type { FloatData } from "../../inputs/floats.ts";
 import { arrayKind } from "../../messages.ts";
@@ -193,7 +186,7 @@ export function createHeadEngine(
           const { weight, bias, b, ...how } = cutGradients(out, live, range);
           const targets = { weight, bias, b };
           let into: typeof targets = targets;
-          const { from, to } = stateColumns(shard, how);
+          const { from, to } = how.states;
           // Gradients whose copy was moved: those in shared memory are where they belong.
           const cameBack = () => {
             const all = Object.entries(into as Record<string, SentFloats | undefined>);

@@ -149,7 +149,7 @@ export interface BackwardTask {
     bias: SentFloats | undefined;
     b: SentFloats | undefined;
     accumulate: boolean;
-    ofHidden: boolean;
+    states: { from: number; to: number };
   };
 }
 

@@ -2,7 +2,7 @@
 
 import type { LinearGradients } from "../../engine.ts";
 import type { AnyFloats, ArrayReader } from "../../inputs/floats.ts";
-import { type AnyLinearBatch, checkLinear, type LinearJob, placesOf } from "../../inputs/linear.ts";
+import { type AnyLinearBatch, checkLinear, type LinearJob } from "../../inputs/linear.ts";
 import { type AnyLogitsBatch, checkLogitsLoss, type LogitsLossJob } from "../../inputs/logits.ts";
 import type { OwnColumns } from "../../inputs/own-columns.ts";
 import type { PromptTokens } from "../../inputs/prompts.ts";
@@ -126,7 +126,7 @@ export function openLogpsGrad(
   const { list, vocab, source, transform, ofLogits, ofHead } = checked;
   return borrowing(gpu, (borrow, keep) => {
     if (source.head) {
-      const out = placesOf(ofHead as NonNullable<typeof ofHead>);
+      const out = (ofHead as NonNullable<typeof ofHead>).places;
       return { checked, ids, policy: openHeadSource(gpu, { head: source.head, list, vocab }, out) };
     }
     const from = borrow(source.logits, vocab);
@@ -196,11 +196,11 @@ function openLogits(call: LossCall<AnyLogitsBatch>): OpenLoss {
 function openHead(call: LossCall<AnyLinearBatch>): OpenLoss {
   const { gpu, reader, batch, plan, options } = call;
   const checked = checkLinear(reader, batch, plan, options);
-  const { head, vocab, gradients, results, prompts } = checked;
+  const { head, vocab, gradients, results, places, prompts } = checked;
   const list = prompts?.all ?? checked.list;
   checkHead(gpu, { head, list, vocab });
   return borrowing(gpu, (borrow) => {
-    const job = lossJobOf(call, checked, headSource(gpu, { head, list, vocab }, placesOf(checked)), borrow);
+    const job = lossJobOf(call, checked, headSource(gpu, { head, list, vocab }, places), borrow);
     return { job, gradients, results, rows: checked.rows, outs: checked };
   });
 }
