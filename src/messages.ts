@@ -56,4 +56,4 @@ const { get: tagOf } = Object.getOwnPropertyDescriptor(
 export const arrayKind = (value: unknown): string => tagOf.call(value) ?? (ArrayBuffer.isView(value) ? "DataView" : "");
 
 /** What was thrown, in words. */
-export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export const reasonIn = (error: unknown): string => (error instanceof Error ? error.message : String(error));

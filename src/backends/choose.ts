@@ -2,8 +2,7 @@
 
 import { recordOf } from "../checks/record.ts";
 import { DpoError, ParamError } from "../errors.ts";
-import { reasonIn } from "../kernels/features.ts";
-import { shown } from "../messages.ts";
+import { reasonIn, shown } from "../messages.ts";
 import type { AsyncBackend, Backend } from "../types.ts";
 import { createJs } from "./js/js.ts";
 import type { CreateWasm, WasmOptions } from "./wasm/factory.ts";

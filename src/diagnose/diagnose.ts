@@ -4,7 +4,8 @@ import packageJson from "../../package.json" with { type: "json" };
 import type { CreateBackend } from "../backends/choose.ts";
 import { createJs } from "../backends/js/js.ts";
 import type { CreateWasm } from "../backends/wasm/factory.ts";
-import { hasRelaxedSimd, hasSimd, reasonIn } from "../kernels/features.ts";
+import { hasRelaxedSimd, hasSimd } from "../kernels/features.ts";
+import { reasonIn } from "../messages.ts";
 import type { AsyncBackend, Backend } from "../types.ts";
 import { type Place, placeOf } from "./place.ts";
 

@@ -267,8 +267,9 @@ function packedLengths(lengths: unknown, start: Int32Array): Float64Array {
   });
 }
 
-const badId = (name: string, at: number, id: unknown, vocab: number, where: string): ParamError =>
-  new ParamError("bad-id", `${name}[${at}]: expected an id in 0..${vocab - 1}, got ${id} (${where})`);
+/** An id that the vocabulary has not; `where` it stands, if its name does not say it. */
+export const badId = (name: string, at: number, id: unknown, vocab: number, where = ""): ParamError =>
+  new ParamError("bad-id", `${name}[${at}]: expected an id in 0..${vocab - 1}, got ${id}${where && ` (${where})`}`);
 
 /** Zeros for those of the rows first .. end−1, of `width` elements, that are not among `rows`. */
 export function clearGaps(

@@ -1,7 +1,7 @@
 // The two modules as bytes, and compiling bytes: what runtimes at the edge forbid, so their entries bring none of this file.
 
 import { BackendError } from "../errors.ts";
-import { reasonIn } from "./features.ts";
+import { reasonIn } from "../messages.ts";
 import { refused } from "./load.ts";
 
 /**

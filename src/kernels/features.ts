@@ -14,6 +14,3 @@ export const hasSimd = (): boolean => accepts(simdProbe);
 
 /** Whether this engine has relaxed SIMD. */
 export const hasRelaxedSimd = (): boolean => accepts(relaxedProbe);
-
-/** What an engine said of a failure, in words. */
-export const reasonIn = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));

@@ -121,7 +121,7 @@ export function createLinearShards(module: WebAssembly.Module, make?: Instantiat
         unpack(targets, v, n, gradWeights, out.accumulate);
       }
       const start = gradStates / 4;
-      return { data: f32.subarray(start, start + tokens * stride).subarray(from & 7), stride };
+      return { data: f32.subarray(start + (from & 7), start + tokens * stride), stride };
     },
   };
 }

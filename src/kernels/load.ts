@@ -4,9 +4,8 @@ import { bufferOf, bytesOf as byteLengthOf, offsetOf } from "../checks/views.ts"
 import { BackendError, KindError } from "../errors.ts";
 import type { Instance, WasmModule } from "../globals.ts";
 import type { FloatType } from "../inputs/floats.ts";
-import { kindOf } from "../messages.ts";
+import { kindOf, reasonIn } from "../messages.ts";
 import type { KernelName } from "../plan/constants.gen.ts";
-import { reasonIn } from "./features.ts";
 
 /** What the modules export; pointers and counts are numbers, arrays are float32 unless a name says otherwise. */
 export type KernelExports = {

@@ -2,8 +2,7 @@
 
 import { type Endpoint, type Remote, wrap } from "comlink";
 import { DpoError, WorkerError } from "../../errors.ts";
-import { reasonIn } from "../../kernels/features.ts";
-import { kindOf, shown } from "../../messages.ts";
+import { kindOf, reasonIn, shown } from "../../messages.ts";
 import { isAnswer, type Sound } from "./answers.ts";
 import { shut } from "./gate.ts";
 import type { Launcher } from "./launcher.ts";

@@ -3,7 +3,7 @@
 
 import { quoted } from "../../checks/printable.ts";
 import { KindError, ParamError } from "../../errors.ts";
-import { isRecord, reasonOf } from "../../messages.ts";
+import { isRecord, reasonIn } from "../../messages.ts";
 import { readSafetensors, type SafetensorsFile } from "../../safetensors/read.ts";
 import { type TensorToWrite, writeSafetensors } from "../../safetensors/write.ts";
 import type { BestSoFar } from "./best.ts";
@@ -111,7 +111,7 @@ export async function findCheckpoint(
   for (const step of stepsIn(await store.list())) {
     const name = nameOf(step);
     const passOver = (error: unknown, what: string): undefined => {
-      warn(`${name}: ${what}, passed over: ${reasonOf(error)}`);
+      warn(`${name}: ${what}, passed over: ${reasonIn(error)}`);
     };
     const files = await filesOf(store, name).catch((error: unknown) => {
       failure = { error };

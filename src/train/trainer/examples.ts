@@ -6,6 +6,7 @@ import { readExample } from "../../collate/ids.ts";
 import { mismatch } from "../../collate/mismatch.ts";
 import { readOptions } from "../../collate/read.ts";
 import { KindError, ParamError, ShapeError } from "../../errors.ts";
+import { badId } from "../../inputs/tokens.ts";
 import { kindOf, shown } from "../../messages.ts";
 import type { Recipe } from "./config.ts";
 import type { TrainExample } from "./types.ts";
@@ -87,7 +88,7 @@ function checkIds(part: Int32Array, list: Int32Array, vocab: number, name: strin
   const at = part.findIndex((id) => id < 0 || id >= vocab);
   if (at < 0) return;
   const place = (part.byteOffset - list.byteOffset) / list.BYTES_PER_ELEMENT + at;
-  throw new ParamError("bad-id", `${name}[${place}]: expected an id in 0..${vocab - 1}, got ${part[at]}`);
+  throw badId(name, place, part[at], vocab);
 }
 
 function recordAt(given: unknown, where: string): Fields {
@@ -140,3 +141,12 @@ export function refuseNone(kept: readonly Example[], name: string, dropped: numb
   const why = dropped > 0 ? `; ${dropped} were dropped, their prompts filling max_length` : "";
   throw new ShapeError("wrong-length", `${name}: expected at least one example, got 0${why}`);
 }
+
+/** Examples, or a stream of them, that make no batch. */
+export const noBatch = (batchSize: number, dropLast: boolean, got: number | "fewer"): ShapeError =>
+  new ShapeError(
+    "wrong-length",
+    dropLast
+      ? `examples: expected a batch of ${batchSize} at least with dataloader_drop_last, got ${got}`
+      : "examples: expected at least one example, got 0",
+  );

@@ -1,9 +1,9 @@
 // Batches as the steps want them: from a list in the order of each epoch, or from a stream as it comes.
 
-import { KindError, ParamError, ShapeError } from "../../errors.ts";
+import { KindError, ParamError } from "../../errors.ts";
 import { kindOf } from "../../messages.ts";
 import type { Recipe } from "./config.ts";
-import type { Example, Reader } from "./examples.ts";
+import { type Example, noBatch, type Reader } from "./examples.ts";
 import { orderOf } from "./order.ts";
 import type { FirstEpoch } from "./states.ts";
 import type { TrainExample, TrainExamples } from "./types.ts";
@@ -94,7 +94,7 @@ export function feedOfStream(
 
   async function take(): Promise<StepBatches> {
     next ??= await read();
-    if (next === "end") fail(noBatch(batchSize, recipe.train.dropLast));
+    if (next === "end") fail(noBatch(batchSize, recipe.train.dropLast, "fewer"));
     const parcel: Example[][] = [];
     const isFirst = epoch === 0;
     while (next !== "end" && parcel.length < parts) {
@@ -126,14 +126,6 @@ export function feedOfStream(
     },
   };
 }
-
-const noBatch = (batchSize: number, dropLast: boolean): ShapeError =>
-  new ShapeError(
-    "wrong-length",
-    dropLast
-      ? `examples: expected a batch of ${batchSize} at least with dataloader_drop_last, got fewer`
-      : "examples: expected at least one example, got 0",
-  );
 
 async function* batchesOf(
   open: () => AsyncIterable<TrainExample>,

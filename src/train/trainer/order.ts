@@ -1,8 +1,8 @@
 // Which examples are in which step: transformers' arithmetic of batches, parts and epochs, and the order of the examples in each epoch.
 // All of it follows from seed and step, so that a training that goes on needs no state of it.
 
-import { ShapeError } from "../../errors.ts";
 import type { Recipe } from "./config.ts";
+import { noBatch } from "./examples.ts";
 
 /** The batches of a step, each by the places of its examples, and where that leaves the training. */
 export interface StepPlan {
@@ -30,10 +30,7 @@ export function orderOf(count: number, { train }: Recipe, shuffle: boolean): Ord
   const perEpoch = dropLast ? Math.floor(count / batchSize) : Math.ceil(count / batchSize);
   const stepsPerEpoch = Math.max(Math.ceil(perEpoch / parts), 1);
   if (perEpoch === 0) {
-    throw new ShapeError(
-      "wrong-length",
-      `examples: expected a batch of ${batchSize} at least with dataloader_drop_last, got ${count}`,
-    );
+    throw noBatch(batchSize, dropLast, count);
   }
   const steps = maxSteps > 0 ? maxSteps : Math.ceil(numTrainEpochs * stepsPerEpoch);
 

@@ -1,7 +1,7 @@
 // From a training to its checkpoints and back: what it was, what it has come to, and whether a checkpoint is one of it.
 
 import { ParamError, ShapeError } from "../../errors.ts";
-import { reasonOf } from "../../messages.ts";
+import { reasonIn } from "../../messages.ts";
 import type { SafeTensor } from "../../safetensors/dtypes.ts";
 import type { TensorToWrite } from "../../safetensors/write.ts";
 import type { Tensor } from "../tensors.ts";
@@ -81,7 +81,7 @@ export async function openCheckpoints(training: Training, given: CheckpointOptio
         isOwn = true;
       } catch (error) {
         // The next one removes them.
-        warn(`checkpoint-${step}: written, but older ones are still there: ${reasonOf(error)}`);
+        warn(`checkpoint-${step}: written, but older ones are still there: ${reasonIn(error)}`);
       }
     },
   };
@@ -133,9 +133,7 @@ async function identityOf({ options, recipe, parameters, examples, reference }: 
 /** All that an example is: its tokens, and what it brings beside them. */
 function arraysOf({ rows, desirable, refLogps = [], rewardMargin }: Example): ArrayBufferView[] {
   const tokens = rows.flatMap(({ prompt, completion }) => [prompt, completion]);
-  const beside = [Number(desirable), ...refLogps, ...(rewardMargin === undefined ? [] : [rewardMargin])];
-  // As it was for pairs of tokens alone, whose checkpoints still serve.
-  return beside.length > 1 || desirable ? [...tokens, Float64Array.from(beside)] : tokens;
+  return [...tokens, Float64Array.of(Number(desirable), ...refLogps, rewardMargin ?? Number.NaN)];
 }
 
 /** An array that changes. */

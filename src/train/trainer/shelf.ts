@@ -2,7 +2,7 @@
 // store may hold what another model gave. A store that fails costs time: what it does not keep is computed anew, to the same bits.
 
 import type { FloatData, FloatType } from "../../inputs/floats.ts";
-import { reasonOf } from "../../messages.ts";
+import { reasonIn } from "../../messages.ts";
 import { readSafetensors } from "../../safetensors/read.ts";
 import { writeSafetensors } from "../../safetensors/write.ts";
 import type { Example } from "./examples.ts";
@@ -40,7 +40,7 @@ export function openShelf(
         written.set(example, type);
       } catch (error) {
         isFull = true;
-        warn(`cache.store: not written, what it lacks is computed anew in each epoch: ${reasonOf(error)}`);
+        warn(`cache.store: not written, what it lacks is computed anew in each epoch: ${reasonIn(error)}`);
       }
     },
     async clear() {

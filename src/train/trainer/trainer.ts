@@ -3,7 +3,7 @@
 import { createBackend } from "../../backends/select.ts";
 import { ParamError } from "../../errors.ts";
 import { checkSignal } from "../../inputs/options.ts";
-import { reasonOf } from "../../messages.ts";
+import { reasonIn } from "../../messages.ts";
 import type { AsyncBackend, Backend } from "../../types.ts";
 import { lrSchedule } from "../schedule.ts";
 import { openBest } from "./best.ts";
@@ -192,7 +192,7 @@ async function openIn(place: Place, backend: Backend | AsyncBackend, options: Tr
     progress.taken = undefined;
     if (checkpoints && isSaveStep(taken, isBest)) {
       // The one before is still there, and so is what was trained.
-      await checkpoints.write().catch((error: unknown) => warn(`checkpoint-${step}: not written: ${reasonOf(error)}`));
+      await checkpoints.write().catch((error: unknown) => warn(`checkpoint-${step}: not written: ${reasonIn(error)}`));
     }
     if (step === steps) best?.load();
     return { step, steps, epoch, metrics: { ...metrics, ...evaluated }, log };
